@@ -1,0 +1,3272 @@
+#!/usr/bin/env python3
+"""Hand photos to another user of the same Immich server, safely.
+
+Run it without arguments, set it up once, and pick from the menu; do the dry run first. README.md says what
+happens to people, tags, files and phones, and what to do before an old account is deleted.
+
+The file reads from top to bottom, a banner over each part:
+
+    1  constants, errors, data     what passes between the parts
+    2  configuration               config.py: load, save, check
+    3  Immich REST                 plain functions on a requests.Session
+    4  database                    connect, recognise the schema, one transaction
+    5  transfer                    choose photos, decide people, the steps, the checks, the report
+    6  repair                      the same shape, for faces that an older transfer left behind
+    8  screens                     everything printed and asked
+    9  menu and main(argv)
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import getpass
+import os
+import re
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import traceback
+import unicodedata
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+import requests
+from psycopg2 import sql
+
+__version__ = "1.0.0"
+
+# =====================================================================================================================
+# 1  CONSTANTS, ERRORS, DATA
+# =====================================================================================================================
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent / "config.py"
+
+# Stock Immich's own values (its docker-compose.yml and .env).
+DEFAULT_DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user": "postgres"}
+
+OLDEST_IMMICH, NEWEST_IMMICH = (2, 3), (2, 7)  # releases that were tested; recognition itself goes by columns
+
+# What an API key needs. Immich's names; `all` covers each of them.
+KEY_PERMISSIONS = ("user.read", "album.read")
+ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
+JOB_PERMISSIONS = ("job.read", "job.create")
+
+# Immich's non-forced jobs that finish what a transfer leaves due. Never with force: that would destroy every
+# assignment of faces (ownership of faces is kept by us, not by a new recognition).
+JOBS_AFTER_TRANSFER = {
+    "thumbnailGeneration": "Generate Thumbnails",  # draws pictures of people whose thumbnailPath is ''
+    "duplicateDetection": "Duplicate Detection",  # compares moved photos with the new owner's library
+}
+
+# Unicode characters that turn the writing direction: a name could make a line read as something else.
+DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
+KEEP, UNLINK = "KEEP", "UNLINK"  # not shown as people: already the destination's; only deleted faces
+
+# Why a chosen photo stays with the source: code -> words, in the order in which they are tried.
+REASONS = {
+    "deleting": "being deleted by Immich",
+    "external": "in an external library (belongs to a folder that the server scans)",
+    "trashed": "in the source's trash",
+    "locked": "in the locked folder",
+    "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
+    "duplicate": "already in the destination's library",
+    "duplicate_in_trash": "already in the destination's trash (restore or purge there, then run again)",
+}
+
+
+class TransferError(Exception):
+    """Something a person must know: what happened, why, and what to do about it. Nothing was changed by us."""
+
+    def __init__(self, what: str, why: str = "", todo: str = "") -> None:
+        super().__init__(what)
+        self.what, self.why, self.todo = what, why, todo
+
+
+class ConfigMissing(TransferError):
+    """There is no configuration yet."""
+
+
+class ConfigBroken(TransferError):
+    """config.py cannot be read as data."""
+
+
+class Redirected(TransferError):
+    """The server sends us elsewhere. Not followed: the key must not travel to another host."""
+
+    def __init__(self, what: str, location: str) -> None:
+        super().__init__(what, "A key must not travel to another host unasked.", f"Use {location} if you trust it.")
+        self.location = location
+
+
+class NotAllowed(TransferError):
+    """Immich refuses the key this call."""
+
+
+class NotThere(TransferError):
+    """Immich does not know this call (404)."""
+
+
+class AnotherRun(TransferError):
+    """A second run of this tool is at work on the same database."""
+
+
+class Changed(TransferError):
+    """What would be transferred is no longer what was shown."""
+
+
+class InvariantBroken(TransferError):
+    """A check of section "the checks" failed: a bug here, or a trigger that is not Immich's."""
+
+
+class CommitUnknown(TransferError):
+    """The connection was lost while COMMIT was under way."""
+
+
+def clean(text: str) -> str:
+    """Text fit for a terminal: no control characters, no direction overrides; line ends become blanks."""
+    blanks = re.sub(r"\s+", " ", text)
+    return "".join(c for c in blanks if unicodedata.category(c) not in ("Cc", "Cs") and c not in DIRECTION_MARKS)
+
+
+class EndOfInput(Exception):
+    """Nobody answers any more."""
+
+
+class Back(Exception):
+    """The person goes back to the menu."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What config.py holds. `database` goes to psycopg2.connect as it is."""
+
+    api_url: str
+    api_key: str
+    database: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class User:
+    """An Immich user. Sizes in bytes; quota None means unlimited."""
+
+    id: str
+    email: str
+    name: str
+    photos: int = 0
+    usage: int = 0
+    quota: int | None = None
+    foreign_files: int = 0  # files of other users that lie in this user's folders
+    deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
+
+
+@dataclass(frozen=True)
+class Album:
+    """An album with its owner, how many items it shows, and whom it is shared with."""
+
+    id: str
+    name: str
+    owner: str
+    items: int
+    shared_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One transfer as asked for. `merge` holds the ids of the source's people that may be merged by name."""
+
+    source: str
+    destination: str
+    album: str
+    merge: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Person:
+    """What happens to one person. `inside` and `outside` count undeleted faces on moved and on other photos."""
+
+    id: str
+    name: str
+    action: str
+    inside: int
+    outside: int
+    merge_id: str | None = None
+    merge_name: str = ""
+    merge_faces: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A user's storage figure in bytes, before and after."""
+
+    email: str
+    before: int
+    after: int
+    quota: int | None
+
+    @property
+    def over_quota(self) -> bool:
+        """Immich refuses uploads of a user whose usage is above the quota; it does not object to the state itself."""
+        return self.quota is not None and self.after > self.quota
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said otherwise."""
+
+    assets: int = 0
+    chosen: int = 0  # photos of the source in the selection
+    others: int = 0  # photos in the album that belong to other users: theirs they stay
+    people: tuple[Person, ...] = ()
+    kept_people: int = 0  # already the destination's
+    faces: int = 0  # faces whose link changed
+    along: tuple[tuple[str, str], ...] = ()  # (why, file name) of photos that nobody chose
+    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
+    stacks_moved: int = 0
+    stacks_split: int = 0
+    tags: int = 0
+    tags_made: int = 0
+    memories: int = 0
+    links_moved: int = 0
+    links_left: int = 0
+    duplicates: int = 0
+    albums_unseen: tuple[str, ...] = ()
+    albums_public: tuple[str, ...] = ()
+    storage: tuple[Storage, ...] = ()
+    featured: int = 0
+    already_wrong: int = 0
+    wrong_after: int | None = None  # cross-owner rows seen after the commit; None: not looked
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as found: (real name, newest name) of each column, and its primary key in newest names."""
+
+    columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """An Immich schema as recognised. The two flags choose between the person models and the album-owner models."""
+
+    release: str
+    tables: Mapping[str, Table]
+    person_groups: bool
+    album_owner_rows: bool
+
+
+@dataclass(frozen=True)
+class Server:
+    """Both ends, found to be the same Immich."""
+
+    version: str
+    user_id: str
+    user_email: str
+    is_admin: bool
+    release: str
+
+
+# =====================================================================================================================
+# 2  CONFIGURATION: config.py is data. It is read with ast.literal_eval and never executed.
+# =====================================================================================================================
+
+
+def load_config(path: Path) -> Config:
+    """Read config.py. Raises ConfigMissing, or ConfigBroken naming the line."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigMissing(f"There is no configuration at {path} yet.", todo="Run the set-up.") from None
+    except OSError as error:
+        raise ConfigBroken(f"{path} cannot be read.", error.strerror or str(error)) from None
+    except SyntaxError as error:
+        raise _broken(path, error.lineno or 1, error.msg) from None
+    except (UnicodeDecodeError, ValueError, RecursionError, MemoryError) as error:
+        raise _broken(path, 1, str(error)) from None
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # a docstring
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+            raise _broken(path, node.lineno, "only lines like NAME = value are allowed")
+        try:
+            found[node.targets[0].id] = ast.literal_eval(node.value)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            raise _broken(path, node.lineno, f"{node.targets[0].id} is not a plain value") from None
+    for name, kind, word in (("API_URL", str, "text"), ("API_KEY", str, "text"), ("DB_CONFIG", dict, "a dictionary")):
+        if not isinstance(found.get(name), kind) or not found[name]:
+            raise ConfigBroken(f"{path}: {name} is missing or is not {word}.", todo="Run the set-up again, or mend it.")
+    if not all(isinstance(name, str) for name in found["DB_CONFIG"]):
+        raise ConfigBroken(f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it.")
+    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"])
+
+
+def _broken(path: Path, line: int, why: str) -> ConfigBroken:
+    return ConfigBroken(f"{path}, line {line}, cannot be read: {why}.", todo="Mend that line, or run the set-up again.")
+
+
+def save_config(path: Path, config: Config) -> None:
+    """Write config.py atomically with mode 0600: the old file stays whole until the new one is on disk.
+
+    ascii() keeps every character that Python can hold, quotes, newlines and lone surrogates included.
+    """
+    entries = "".join(f"    {name!a}: {value!a},\n" for name, value in config.database.items())
+    text = (
+        "# Settings of transfer.py. Read as data, never executed; see config.example.py.\n"
+        f"API_URL = {config.api_url!a}\n"
+        f"API_KEY = {config.api_key!a}\n"
+        f"DB_CONFIG = {{\n{entries}}}\n"
+    )
+    target = path.resolve()  # a link stays a link
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # mkstemp makes it 0600
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+    except OSError as error:
+        raise TransferError(f"{path} could not be written.", error.strerror or str(error)) from None
+
+
+def clear_config(path: Path) -> None:
+    """Delete config.py. It is no mistake if it has gone already."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise TransferError(f"{path} could not be deleted.", error.strerror or str(error)) from None
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are none.
+
+    Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes.
+    """
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TransferError(f"{path} cannot be read.", reason, "Give the path of Immich's .env file.") from None
+    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
+    found: dict[str, str] = {}
+    for line in lines:
+        match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
+        if match is None or match[1] not in names:
+            continue
+        value = match[2]
+        if quoted := re.match(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", value):
+            value = quoted[1] if quoted[1] is not None else re.sub(r"\\(.)", r"\1", quoted[2])
+        else:
+            value = re.sub(r"(^|\s+)#.*", "", value)
+        found[names[match[1]]] = value
+    if not found:
+        wanted = ", ".join(names)
+        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
+    return found
+
+
+# =====================================================================================================================
+# 3  IMMICH REST: plain functions on a requests.Session. Only calls that Immich 2.0 to 3.x all answer.
+# =====================================================================================================================
+
+TIMEOUT = (10, 60)  # seconds to connect, seconds between two bytes of an answer
+
+
+@dataclass(frozen=True)
+class Api:
+    """Immich's REST API at `base`, spoken to with the key that the session carries."""
+
+    base: str
+    session: requests.Session
+
+
+def base_url(text: str) -> str:
+    """Any of host:2283, http://host:2283/, https://photos.example.org/api/ as scheme://host[:port], without /api."""
+    text = text.strip()
+    try:
+        parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
+        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is not a number, brackets that do not close
+        valid = False
+    if not valid or re.search(r"\s", text):
+        raise TransferError(
+            f"{clean(text)!r} is not an address.",
+            todo="Give it like http://192.168.1.10:2283 or https://photos.example.org.",
+        )
+    path = re.sub(r"/api$", "", parts.path.rstrip("/"))
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def open_api(url: str, key: str) -> Api:
+    """A session that carries the key and follows no redirect."""
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise TransferError("The API key has characters that no key of Immich's has.", todo="Copy it again, whole.")
+    session = requests.Session()
+    session.headers.update({"x-api-key": key, "Accept": "application/json", "User-Agent": f"transfer.py/{__version__}"})
+    return Api(base_url(url), session)
+
+
+def call(api: Api, method: str, path: str, body: Any = None) -> Any:
+    """One REST call; the parsed answer, or None where there is none. Every failure becomes one sentence.
+
+    Raises Redirected, NotAllowed (401, 403), NotThere (404), TransferError for all else.
+    """
+    url = f"{api.base}/api{path}"
+    try:
+        answer = api.session.request(method, url, json=body, timeout=TIMEOUT, allow_redirects=False)
+    except requests.exceptions.RequestException as error:
+        raise _no_answer(api.base, error) from None
+    except OSError as error:  # REQUESTS_CA_BUNDLE names a file that is not there
+        raise TransferError(f"{api.base} could not be asked.", clean(str(error))) from None
+    except ValueError as error:  # addresses that only the lower layers find wrong
+        raise TransferError(f"{api.base} is not an address.", clean(str(error))) from None
+    if answer.is_redirect or answer.is_permanent_redirect:
+        location = urllib.parse.urljoin(url, answer.headers.get("Location", ""))
+        new_base = base_url(location.split("/api/")[0].split("?")[0])
+        raise Redirected(f"{api.base} sends us on to {clean(new_base)}.", new_base)
+    try:
+        parsed = answer.json() if answer.content else None
+    except ValueError:
+        parsed = answer
+    if answer.ok and parsed is not answer:
+        return parsed
+    raise _refusal(api.base, path, answer.status_code, parsed)
+
+
+def _no_answer(base: str, error: requests.exceptions.RequestException) -> TransferError:
+    text = str(error)
+    what = f"Immich at {base} did not answer."
+    if isinstance(error, requests.exceptions.SSLError):
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return TransferError(
+                f"The certificate of {base} is not trusted.",
+                "It is self-signed, out of date, or made for another name.",
+                "If it is your own, set the environment variable REQUESTS_CA_BUNDLE to the file of its authority "
+                "(PEM) and start again; or use the server's plain address, such as http://192.168.1.10:2283.",
+            )
+        return TransferError(f"TLS with {base} failed.", "That port may speak plain http.", "Try it with http://.")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return TransferError(
+            what, "The proxy named in HTTP_PROXY or HTTPS_PROXY refused.", "Unset it, or set NO_PROXY."
+        )
+    if isinstance(error, requests.exceptions.Timeout):
+        return TransferError(what, "Time-out.", "Check the address, and that no firewall stands between.")
+    if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service not known" in text:
+        host = urllib.parse.urlsplit(base).hostname
+        return TransferError(what, f"The name {host} was not found.", "Check the spelling, or use the IP address.")
+    if "refused" in text:
+        return TransferError(what, "The connection was refused.", "Is Immich running, and is the port right (2283)?")
+    if isinstance(error, requests.exceptions.ConnectionError) and ("Remote end closed" in text or "reset" in text):
+        return TransferError(what, "It closed the connection.", "Try https:// instead of http://, or look at its log.")
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        return TransferError(f"{base} is not an address.", todo="Give it like http://192.168.1.10:2283.")
+    return TransferError(what, clean(text)[:200], "Check the address and the network.")
+
+
+def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
+    message = clean(str(parsed.get("message", ""))) if isinstance(parsed, dict) else ""
+    if status == 401:
+        return NotAllowed(
+            "Immich does not accept the API key.", message, "Make one under Account Settings > API Keys, copy it whole."
+        )
+    if status == 403:
+        if "ermission" in message:
+            return NotAllowed(
+                f"The API key may not do this: {message}.",
+                todo="Edit the key under Account Settings > API Keys and add that permission (`all` is simplest).",
+            )
+        return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
+    if status == 404 and message:
+        return NotThere(f"This Immich has no {path}.", message)
+    if status >= 500:
+        return TransferError(
+            f"{base} answered with an error ({status}).", message, "Is Immich still starting? Look at its log."
+        )
+    if not isinstance(parsed, (dict, list)):
+        return TransferError(
+            f"What answers at {base} is not an Immich ({status}).",
+            todo="Give the address that you open Immich with, without a path.",
+        )
+    return TransferError(f"Immich refused {path} ({status}).", message)
+
+
+def _shaped(answer: Any, *names: str) -> dict[str, Any]:
+    """`answer` if it is an object with these entries; else one sentence instead of a KeyError later."""
+    if isinstance(answer, dict) and all(name in answer for name in names):
+        return answer
+    raise TransferError(
+        "Immich's answer is not understood.",
+        f"An object with {', '.join(names)} was expected.",
+        "Is it an Immich server?",
+    )
+
+
+def _shaped_list(answer: Any, *names: str) -> list[dict[str, Any]]:
+    if isinstance(answer, list):
+        return [_shaped(entry, *names) for entry in answer]
+    raise TransferError("Immich's answer is not understood.", "A list was expected.", "Is it an Immich server?")
+
+
+def immich_version(api: Api) -> tuple[int, int, int]:
+    """Immich's version. Raises TransferError when what answers is not an Immich."""
+    if _shaped(call(api, "GET", "/server/ping"), "res")["res"] != "pong":
+        raise TransferError(f"What answers at {api.base} is not an Immich.", todo="Check the address.")
+    answer = _shaped(call(api, "GET", "/server/version"), "major", "minor", "patch")
+    try:
+        return int(answer["major"]), int(answer["minor"]), int(answer["patch"])
+    except (TypeError, ValueError):
+        raise TransferError("Immich's version is not understood.", todo="Is it an Immich server?") from None
+
+
+def own_key(api: Api) -> dict[str, Any]:
+    """The key itself: id and permissions. Needs no permission (Immich 2.0 and later)."""
+    return _shaped(call(api, "GET", "/api-keys/me"), "id", "permissions")
+
+
+def own_user(api: Api) -> dict[str, Any]:
+    """The user whose key this is. Needs user.read."""
+    return _shaped(call(api, "GET", "/users/me"), "id", "email", "name", "isAdmin")
+
+
+def api_users(api: Api, is_admin: bool) -> list[dict[str, Any]]:
+    """The undeleted users that the key may see: all with an administrator's key (adminUser.read), else /users."""
+    users = _shaped_list(call(api, "GET", "/admin/users" if is_admin else "/users"), "id", "email", "name")
+    return [user for user in users if not user.get("deletedAt")]
+
+
+def api_albums(api: Api) -> list[dict[str, Any]]:
+    """The key owner's albums; an API key sees nobody else's. 3.x lists shared ones too."""
+    return _shaped_list(call(api, "GET", "/albums"), "id", "albumName", "assetCount")
+
+
+def busy_queues(api: Api) -> dict[str, int] | None:
+    """Immich's job queues that have work, with how much; None when the key may not see them."""
+    try:
+        answer = call(api, "GET", "/jobs")
+    except (NotAllowed, NotThere):
+        return None
+    busy: dict[str, int] = {}
+    for name, queue in _shaped(answer).items():
+        counts = queue.get("jobCounts") if isinstance(queue, dict) else None
+        if isinstance(counts, dict):
+            work = sum(value for kind in ("active", "waiting") if isinstance(value := counts.get(kind), int))
+            if work:
+                busy[name] = work
+    return busy
+
+
+def start_job(api: Api, name: str) -> str:
+    """Start one of Immich's queues, never forced: "started", "running" (already), or why it was not started."""
+    try:
+        call(api, "PUT", f"/jobs/{name}", {"command": "start", "force": False})
+    except TransferError as error:
+        return "running" if "already running" in error.why else error.what
+    return "started"
+
+
+# =====================================================================================================================
+# 4  DATABASE: connect, recognise the schema, one transaction
+# =====================================================================================================================
+
+# One number for all runs of this tool on a database; Immich's own advisory locks are small numbers.
+ADVISORY_LOCK = 0x7472616E73666572  # "transfer"
+
+# What goes to psycopg2.connect unless DB_CONFIG says otherwise. A closed laptop must not keep Immich's rows locked.
+CONNECT_DEFAULTS = {
+    "application_name": "transfer.py",
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "client_encoding": "UTF8",
+}
+SESSION_DEFAULTS = {
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_connection_check_interval": "10s",
+}
+
+SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT = "40001", "40P01", "55P03"
+
+# Column names before 2.3 and the person columns before 3.2, as (table, old name): newest name.
+RENAMED_COLUMNS = {
+    ("person", "id"): "personGroupId",
+    ("asset_face", "personId"): "personGroupId",
+}
+
+# Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
+NEEDED_COLUMNS = {
+    "activity": ("id", "albumId", "assetId", "userId"),
+    "album": ("id", "albumName", "deletedAt", "albumThumbnailAssetId"),
+    "album_asset": ("albumId", "assetId"),
+    "album_user": ("albumId", "userId", "role"),
+    "api_key": ("id",),
+    "asset": (
+        *("id", "ownerId", "checksum", "livePhotoVideoId", "stackId", "duplicateId", "libraryId", "isExternal"),
+        *("deletedAt", "status", "visibility", "originalFileName", "originalPath", "fileCreatedAt"),
+    ),
+    "asset_exif": ("assetId", "fileSizeInByte"),
+    "asset_face": (
+        *("id", "assetId", "personGroupId", "deletedAt"),
+        *("boundingBoxX1", "boundingBoxY1", "boundingBoxX2", "boundingBoxY2"),
+    ),
+    "asset_file": ("id", "assetId", "path"),
+    "asset_job_status": ("assetId", "duplicatesDetectedAt"),
+    "face_search": ("faceId",),
+    "memory": ("id", "ownerId"),
+    "memory_asset": ("memoriesId", "assetId"),
+    "move_history": ("entityId",),
+    "partner": ("sharedById", "sharedWithId"),
+    "person": (
+        *("personGroupId", "ownerId", "name", "birthDate", "isHidden", "isFavorite", "color"),
+        *("thumbnailPath", "faceAssetId"),
+    ),
+    "session": ("id", "userId", "isPendingSyncReset"),
+    "shared_link": ("id", "userId", "type", "albumId", "expiresAt"),
+    "shared_link_asset": ("assetId", "sharedLinkId"),
+    "stack": ("id", "ownerId", "primaryAssetId"),
+    "tag": ("id", "userId", "value", "color", "parentId"),
+    "tag_asset": ("assetId", "tagId"),
+    "tag_closure": ("id_ancestor", "id_descendant"),
+    "user": (
+        *("id", "email", "name", "isAdmin", "deletedAt", "status", "storageLabel"),
+        *("quotaSizeInBytes", "quotaUsageInBytes"),
+    ),
+}
+
+
+def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
+    """psycopg2's wait callback: makes Ctrl-C cancel the running statement at once, and connecting respect its time-out.
+
+    Without it libpq waits in C and Ctrl-C is only seen when the statement has ended. `patience` is how many seconds
+    the server gets to answer a cancel before the connection is dropped, which rolls back too.
+    """
+    started, interrupted = time.monotonic(), None
+    while True:
+        try:
+            connecting = connection.status == psycopg2.extensions.STATUS_SETUP
+            state = connection.poll()
+            if state == psycopg2.extensions.POLL_OK:
+                break
+            readable = [connection.fileno()] if state == psycopg2.extensions.POLL_READ else []
+            writable = [connection.fileno()] if state == psycopg2.extensions.POLL_WRITE else []
+            select.select(readable, writable, [], 0.5)
+            if connecting and time.monotonic() - started > CONNECT_DEFAULTS["connect_timeout"]:
+                raise psycopg2.OperationalError("timeout expired")
+            if interrupted is not None and time.monotonic() - interrupted > patience:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if connecting or interrupted is not None:
+                raise
+            interrupted = time.monotonic()
+            # in a thread of its own: it opens a second connection, which may hang like the first
+            threading.Thread(target=connection.cancel, daemon=True).start()
+    if interrupted is not None:
+        raise KeyboardInterrupt  # psycopg2 closes the connection, which rolls back
+
+
+def connect(database: Mapping[str, Any]) -> Any:
+    """A connection with the session settings above. psycopg2's errors pass through; see database_errors()."""
+    psycopg2.extensions.set_wait_callback(wait_for_server)
+    connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database})
+    connection.set_session(isolation_level="READ COMMITTED", readonly=False, autocommit=True)
+    with connection.cursor() as cursor:
+        for name, value in SESSION_DEFAULTS.items():
+            if name not in str(database.get("options", "")):
+                with contextlib.suppress(psycopg2.errors.InvalidParameterValue):  # not on every server's platform
+                    cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+        # to_jsonb() writes times in the session's zone; a fixed one makes values comparable between sessions
+        cursor.execute("SET search_path TO pg_temp, public; SET TIME ZONE 'UTC'")
+    connection.autocommit = False
+    return connection
+
+
+@contextlib.contextmanager
+def database_errors(database: Mapping[str, Any]) -> Iterator[None]:
+    """Turns psycopg2's errors into one sentence each."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise explain(error, database) from error
+    except (TypeError, ValueError, UnicodeError) as error:
+        if "psycopg2" not in "".join(traceback.format_tb(error.__traceback__)[-1:]):
+            raise
+        raise TransferError("DB_CONFIG has a value that psycopg2 does not take.", clean(str(error))) from None
+
+
+def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError:
+    """What a database error means to a person. Never shows values that could be secret."""
+    text = clean(str(error)).removeprefix("ERROR: ").strip()
+    host, port = database.get("host", "the local socket"), database.get("port", 5432)
+    name, user = database.get("dbname", database.get("database")), database.get("user")
+    what = f"The database at {clean(str(host))}, port {clean(str(port))}, cannot be opened."
+    publish = (
+        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an SSH tunnel, "
+        "or publish the port for the time being (README, 'Reaching the database')."
+    )
+    by_code = {
+        LOCK_TIMEOUT: (
+            "Immich, or another program, is working on the same rows and did not let go in time.",
+            "Wait until Immich's jobs are idle (Administration > Job Queues), then run again.",
+        ),
+        DEADLOCK: ("Immich was changing the same rows at the same time.", "Run again when its jobs are idle."),
+        SERIALIZATION_FAILURE: ("Immich was changing the same rows at the same time.", "Run again."),
+        "42501": ("The database user may not do that.", f"Use Immich's own database user ({text})."),
+        "25006": ("This database only allows reading.", "Connect to the primary server, not to a replica."),
+        "23505": ("A row was added meanwhile that collides, such as an upload of the same photo.", "Run again."),
+        "53100": ("The database server's disk is full.", "Make room, then run again."),
+        "57014": ("The statement was cancelled at the server.", "Run again."),
+    }
+    if error.pgcode in by_code:
+        why, todo = by_code[error.pgcode]
+        return TransferError("The database could not do it.", why, todo)
+    patterns = (
+        ("could not translate host name", f"The name {clean(str(host))} was not found.", "Check the spelling of it."),
+        ("Connection refused", "The connection was refused.", publish),
+        ("timeout expired", "Time-out.", publish),
+        ("No route to host", "There is no route to that host.", publish),
+        ("Network is unreachable", "The network is unreachable.", publish),
+        ("authentication failed", f"Wrong password, or no such user ({user}).", "It is DB_PASSWORD in Immich's .env."),
+        ("no password supplied", "The server wants a password.", "It is DB_PASSWORD in Immich's .env."),
+        ("pg_hba.conf", "The server does not let this computer in (pg_hba.conf).", "Run the tool elsewhere."),
+        ("does not support SSL", "The server does not speak TLS.", "Remove sslmode from DB_CONFIG."),
+        ("certificate", f"TLS: {text}", "Check sslmode and sslrootcert in DB_CONFIG."),
+        ("starting up", "It is still starting.", "Try again in a minute."),
+        ("shutting down", "It is shutting down.", "Start it, then try again."),
+        ("too many clients", "It has no free connection.", "Try again in a minute."),
+        ("role", f"There is no database user {user}.", "It is DB_USERNAME in Immich's .env, `postgres` by default."),
+        (
+            "does not exist",
+            f"There is no database {name}.",
+            "It is DB_DATABASE_NAME in Immich's .env, `immich` by default.",
+        ),
+    )
+    if error.pgcode is None:
+        lost = ("server closed the connection", "terminating connection", "connection already closed", "SSL connection")
+        if any(word in text for word in (*lost, "could not receive data", "could not send data", "no connection to")):
+            return TransferError("The connection to the database was lost.", text[:200], "Run again when it is back.")
+        for pattern, why, todo in patterns:
+            if pattern in text and (pattern != "role" or "does not exist" in text):
+                return TransferError(what, why, todo)
+        return TransferError(what, text[:300], "Check DB_CONFIG.")
+    if error.pgcode.startswith(("57P", "08")):
+        return TransferError("The connection to the database was lost.", text[:200], "Run again when it is back.")
+    return TransferError(
+        "The database refused a statement.", text[:300], "Please report this, with your Immich version."
+    )
+
+
+# ---- the schema -----------------------------------------------------------------------------------------------------
+
+
+def recognise(cursor: Any) -> Schema:
+    """The Immich schema in `public`, by its tables and columns, never by a version number. Refuses what it lacks."""
+    cursor.execute(
+        """
+        SELECT c.relname, a.attname
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p')
+        ORDER BY c.relname, a.attnum
+        """
+    )
+    real: dict[str, list[str]] = {}
+    for table, column in cursor.fetchall():
+        real.setdefault(table, []).append(column)
+    cursor.execute(
+        """
+        SELECT c.relname, a.attname
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int[])
+        WHERE n.nspname = 'public' AND i.indisprimary
+        ORDER BY c.relname, a.attnum
+        """
+    )
+    keys: dict[str, list[str]] = {}
+    for table, column in cursor.fetchall():
+        keys.setdefault(table, []).append(column)
+    return _recognised(real, keys)
+
+
+def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]]) -> Schema:
+    if "assets" in real and "asset" not in real:
+        raise TransferError(
+            "This Immich is too old.", "It has a table `assets` (1.135 or older).", "Upgrade Immich first."
+        )
+    if "asset" not in real or "user" not in real:
+        raise TransferError(
+            "This is not Immich's database.", "It has no tables `asset` and `user`.", "It is usually named `immich`."
+        )
+    tables = {
+        table: Table(
+            tuple((column, RENAMED_COLUMNS.get((table, column), column)) for column in columns),
+            tuple(RENAMED_COLUMNS.get((table, column), column) for column in keys.get(table, ())),
+        )
+        for table, columns in real.items()
+    }
+    schema = Schema(
+        release=_release(real),
+        tables=tables,
+        person_groups="person_group" in real,
+        album_owner_rows="ownerId" not in real.get("album", ()),
+    )
+    missing = [
+        f"{table}.{column}"
+        for table, columns in NEEDED_COLUMNS.items()
+        for column in columns
+        if table not in tables or column not in dict((new, old) for old, new in tables[table].columns)
+    ]
+    if schema.person_groups or schema.album_owner_rows:
+        missing.append("album.ownerId or person.id")
+    if missing:
+        raise TransferError(
+            f"This Immich's database is not one that this tool knows (it looks like {schema.release}).",
+            f"Missing: {', '.join(missing[:5])}{' and more' if len(missing) > 5 else ''}.",
+            "Look for a newer version of this tool, or upgrade Immich.",
+        )
+    return schema
+
+
+def _release(real: Mapping[str, Sequence[str]]) -> str:
+    """The release a schema looks like, for sentences only; nothing is decided by it."""
+    marks = (
+        ("2.7", "checksumAlgorithm" in real.get("asset", ())),
+        ("2.6", "asset_edit_audit" in real),
+        ("2.5", "asset_edit" in real),
+        ("2.4", "lockedProperties" in real.get("asset_exif", ())),
+        ("2.3", "assetId" in real.get("album_asset", ())),
+    )
+    return next((release for release, found in marks if found), "2.2 or older")
+
+
+# Views that make every supported schema look like the newest one, so that each statement is written once. Named
+# v_<table>, a name that no table of Immich's has: a view named like a table would break Immich's own trigger functions.
+# `writtenBy` is the row's xmin: how the checks know what this transaction wrote.
+def create_views(cursor: Any, schema: Schema) -> None:
+    """Make the temporary views. Simple ones are updatable: the real tables' defaults, keys and triggers all work."""
+    extra = {
+        "user": {} if schema.person_groups else {"clusterGroupId": "id"},  # own cluster group: see v_person_group
+        "asset_face": {"isVisible": "true"},  # hiding a face came with 2.5
+        "asset": {"sidecarPath": "NULL::text", "encodedVideoPath": "NULL::text"},  # in asset_file since 2.4 and 2.6
+    }
+    for table in (*NEEDED_COLUMNS, "person_group", "person_user"):
+        if table not in schema.tables:
+            continue
+        columns = schema.tables[table].columns
+        selected = [sql.SQL("{} AS {}").format(sql.Identifier(old), sql.Identifier(new)) for old, new in columns]
+        newest = {new for _, new in columns}
+        for name, expression in extra.get(table, {}).items():
+            if name not in newest:
+                selected.append(sql.SQL("{} AS {}").format(sql.SQL(expression), sql.Identifier(name)))
+        selected.append(sql.SQL('xmin AS "writtenBy"'))
+        cursor.execute(
+            sql.SQL("CREATE TEMP VIEW {} AS SELECT {} FROM public.{}").format(
+                sql.Identifier(f"v_{table}"), sql.SQL(", ").join(selected), sql.Identifier(table)
+            )
+        )
+    for name, statement in _model_views(schema):
+        cursor.execute(sql.SQL("CREATE TEMP VIEW {} AS ").format(sql.Identifier(name)) + sql.SQL(statement))
+
+
+def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
+    """Read-only views over the two album-owner models and the two person models."""
+    # Up to 2.7 album.ownerId; from 3.0 a row of album_user with role 'owner'.
+    if schema.album_owner_rows:
+        yield "v_album_owner", """SELECT "albumId", "userId" FROM v_album_user WHERE role = 'owner'"""
+    else:
+        yield "v_album_owner", """SELECT id AS "albumId", "ownerId" AS "userId" FROM v_album"""
+    # Up to 3.1 a person belongs to one user. Read as the newer model it is a group of its own, in a cluster group that
+    # is its owner's alone; so "may this user's face carry that person" is the same question in both models.
+    if not schema.person_groups:
+        yield "v_person_group", """SELECT "personGroupId" AS id, "ownerId" AS "clusterGroupId" FROM v_person"""
+    if "person_user" not in schema.tables:  # sharing of people came with 3.3
+        yield (
+            "v_person_user",
+            """
+            SELECT NULL::uuid AS "personGroupId", NULL::uuid AS "sharedById", NULL::uuid AS "sharedWithId" WHERE false
+            """,
+        )
+
+
+# ---- the transaction ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction's cursor and schema. Every statement may name `values`: source, destination and the like."""
+
+    cursor: Any
+    schema: Schema
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(tx: Transaction, statement: str, **values: Any) -> int:
+    """Run one statement; how many rows it touched."""
+    tx.cursor.execute(statement, {**tx.values, **values})
+    return tx.cursor.rowcount
+
+
+def rows(tx: Transaction, statement: str, **values: Any) -> list[tuple]:
+    """The rows of one query."""
+    run(tx, statement, **values)
+    return tx.cursor.fetchall()
+
+
+def value(tx: Transaction, statement: str, **values: Any) -> Any:
+    """The first column of a query's first row."""
+    return rows(tx, statement, **values)[0][0]
+
+
+@contextlib.contextmanager
+def database(config: Mapping[str, Any]) -> Iterator[Any]:
+    """A connection for one action, closed at its end: nothing is held open while a person is asked something."""
+    with database_errors(config):
+        connection = connect(config)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def transaction(connection: Any, *, dry_run: bool, values: Mapping[str, Any] | None = None) -> Iterator[Transaction]:
+    """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
+
+    Raises AnotherRun when a second run of this tool is at work, CommitUnknown when the connection is lost in COMMIT.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
+            if not cursor.fetchone()[0]:
+                raise AnotherRun(
+                    "Another run of this tool is at work on this database.",
+                    todo="Wait until it has ended, then run again.",
+                )
+            schema = recognise(cursor)
+            create_views(cursor, schema)
+            yield Transaction(cursor, schema, values or {})
+        if dry_run:
+            connection.rollback()
+        else:
+            commit(connection)
+    except BaseException:
+        with contextlib.suppress(psycopg2.Error):
+            connection.rollback()
+        raise
+
+
+def commit(connection: Any) -> None:
+    """COMMIT. Ctrl-C waits until it is decided, since after it the truth would not be known."""
+    with uninterrupted():
+        try:
+            connection.commit()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            if error.pgcode is None or error.pgcode.startswith(("57P", "08")):
+                raise CommitUnknown(
+                    "The connection was lost while the transfer was being committed.",
+                    "Whether it was committed is not known.",
+                    "Run the same dry run when the database is back: if nothing is left to transfer, it was.",
+                ) from error
+            raise
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C has no effect inside the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def once_more(attempt: Callable[[], Any]) -> Any:
+    """Run `attempt`; after a serialization failure, a deadlock or a lock time-out once more."""
+    try:
+        return attempt()
+    except psycopg2.Error as error:
+        if error.pgcode not in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT):
+            raise
+    return attempt()
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+#
+# Everything that is written to Immich's tables goes through change(), add() and remove(). Each takes a query that says
+# which rows, and leaves in the temporary table `journal` what the rows were before and are after.
+
+
+def create_journal(tx: Transaction) -> None:
+    """The journal of this transaction: one row for each row written, in newest names."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE journal (
+            step bigint GENERATED ALWAYS AS IDENTITY, "table" text, key jsonb, before jsonb, after jsonb
+        ) ON COMMIT DROP
+        """,
+    )
+
+
+def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> None:
+    run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
+    run(tx, "ANALYZE target")
+
+
+def _object(alias: str, columns: Sequence[str]) -> str:
+    pairs = ", ".join(f"""'{column}', {alias}."{column}\"""" for column in columns)
+    return f"jsonb_build_object({pairs})"
+
+
+def _same(key: Sequence[str]) -> str:
+    return " AND ".join(f"""t."{column}" = target."{column}\"""" for column in key)
+
+
+def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
+    """UPDATE `columns` of the rows that `query` names. It yields the table's key and the new values by name."""
+    key = tx.schema.tables[table].key
+    _target(tx, query, values)
+    count = run(
+        tx,
+        f"""
+        INSERT INTO journal ("table", key, before, after)
+        SELECT '{table}', {_object("t", key)}, {_object("t", columns)}, {_object("target", columns)}
+        FROM v_{table} t JOIN target ON {_same(key)}
+        ORDER BY {", ".join(f't."{column}"' for column in key)}
+        FOR NO KEY UPDATE OF t
+        """,
+    )
+    settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
+    if count:
+        run(tx, f"UPDATE v_{table} t SET {settings} FROM target WHERE {_same(key)}")
+    run(tx, "DROP TABLE target")
+    return count
+
+
+def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
+    """DELETE the rows whose keys `query` yields. What hangs on them must have been removed before: no cascades."""
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
+    key = tx.schema.tables[table].key
+    _target(tx, query, values)
+    count = run(
+        tx,
+        f"""
+        INSERT INTO journal ("table", key, before)
+        SELECT '{table}', {_object("t", key)}, to_jsonb(t) - 'writtenBy'
+        FROM v_{table} t JOIN target ON {_same(key)}
+        ORDER BY {", ".join(f't."{column}"' for column in key)}
+        FOR UPDATE OF t
+        """,
+    )
+    if count:
+        run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}")
+    run(tx, "DROP TABLE target")
+    return count
+
+
+def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
+    """INSERT the rows of `query`, whose columns are `columns` in that order; rows that are there already stay."""
+    key = tx.schema.tables[table].key
+    names = ", ".join(f'"{column}"' for column in columns)
+    return run(
+        tx,
+        f"""
+        WITH new AS (INSERT INTO v_{table} ({names}) {query} ON CONFLICT DO NOTHING RETURNING *)
+        INSERT INTO journal ("table", key, after)
+        SELECT '{table}', {_object("new", key)}, to_jsonb(new) - 'writtenBy' FROM new
+        """,
+        **values,
+    )
+
+
+# ---- what is there: both ends compared, users, albums ---------------------------------------------------------------
+
+
+def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
+    """Both ends, found to be one and the same Immich of a known kind. Raises TransferError saying what is wrong."""
+    version = immich_version(api)
+    key = own_key(api)
+    permissions = key["permissions"] if isinstance(key["permissions"], list) else []
+    require_permissions(permissions, KEY_PERMISSIONS)
+    user = own_user(api)
+    is_admin = user["isAdmin"] is True
+    if is_admin:
+        require_permissions(permissions, ADMIN_KEY_PERMISSIONS)
+    if version[:2] < OLDEST_IMMICH:
+        raise TransferError(
+            f"Immich {'.'.join(map(str, version))} is too old.",
+            f"This tool knows {OLDEST_IMMICH[0]}.{OLDEST_IMMICH[1]} and later.",
+            "Upgrade Immich first.",
+        )
+    shown = {str(entry["id"]) for entry in api_users(api, is_admin)} | {str(user["id"])}
+    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+        there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
+        has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
+        release = tx.schema.release
+    if not (shown == there if is_admin else shown <= there) or not has_key:
+        what = "users" if has_key else "API key"
+        raise TransferError(
+            "The address and the database belong to two different Immich servers.",
+            f"The {what} that {api.base} shows are not those in the database.",
+            "Correct the one that is wrong (menu entry 7).",
+        )
+    return Server(".".join(map(str, version)), str(user["id"]), str(user["email"]), is_admin, release)
+
+
+def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise NotAllowed naming every permission that the key lacks."""
+    lacking = [name for name in wanted if name not in permissions and "all" not in permissions]
+    if lacking:
+        raise NotAllowed(
+            f"The API key lacks the permission {' and '.join(lacking)}.",
+            todo="Edit the key under Account Settings > API Keys (`all` is simplest).",
+        )
+
+
+def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> tuple[User, ...]:
+    """The users that REST shows, with figures from the database; then any that REST does not show to this key.
+
+    A user marked for deletion is listed too when files of others lie in that user's folders: Immich will delete them.
+    """
+    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+        known = {user.id: user for user in _user_figures(tx)}
+    users = []
+    for entry in api_users(api, server.is_admin):
+        if user := known.pop(str(entry["id"]), None):
+            users.append(replace(user, name=str(entry["name"]), email=str(entry["email"])))
+    users += [user for user in known.values() if not user.deleted or user.foreign_files]
+    return tuple(sorted(users, key=lambda user: (user.deleted, user.name.casefold(), user.email)))
+
+
+def _user_figures(tx: Transaction) -> Iterator[User]:
+    # Deleting an account removes library/<label or id>, upload/<id>, profile/<id>, thumbs/<id> and encoded-video/<id>
+    # without asking whose files lie there (user.service: handleUserDelete, all versions). `root` is Immich's media
+    # folder, needed since a storage label is a common word.
+    foreign = dict(
+        rows(
+            tx,
+            r"""
+            WITH root AS (
+                SELECT DISTINCT substring(path FROM '^(.*)/thumbs/[0-9a-f-]{36}/') AS root
+                FROM (SELECT path FROM v_asset_file LIMIT 1000) sample
+            ), file AS (
+                SELECT "ownerId", "originalPath" AS path FROM v_asset WHERE "libraryId" IS NULL
+                UNION ALL SELECT "ownerId", "sidecarPath" FROM v_asset WHERE "sidecarPath" IS NOT NULL
+                UNION ALL SELECT "ownerId", "encodedVideoPath" FROM v_asset WHERE "encodedVideoPath" <> ''
+                UNION ALL SELECT a."ownerId", f.path FROM v_asset_file f JOIN v_asset a ON a.id = f."assetId"
+                UNION ALL SELECT "ownerId", "thumbnailPath" FROM v_person WHERE "thumbnailPath" <> ''
+            ), placed AS (
+                SELECT "ownerId", coalesce(
+                    substring(path FROM '/(?:upload|library|thumbs|encoded-video|profile)/([0-9a-f-]{36})/'),
+                    (SELECT split_part(substr(path, length(root) + 10), '/', 1)
+                     FROM root WHERE starts_with(path, root || '/library/') LIMIT 1)) AS folder, count(*) AS files
+                FROM file GROUP BY 1, 2
+            )
+            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u ON folder IN (u.id::text, u."storageLabel")
+            WHERE placed."ownerId" <> u.id GROUP BY u.id
+            """,
+        )
+    )
+    for user, email, name, photos, usage, quota, deleted in rows(
+        tx,
+        """
+        SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
+            u."deletedAt" IS NOT NULL OR u.status <> 'active'
+        FROM v_user u LEFT JOIN (
+            SELECT "ownerId", count(*) AS photos FROM v_asset WHERE "deletedAt" IS NULL AND visibility <> 'hidden'
+            GROUP BY "ownerId") a ON a."ownerId" = u.id
+        """,
+    ):
+        yield User(str(user), email, name, photos, int(usage), quota, int(foreign.get(user, 0)), deleted)
+
+
+def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
+    """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's over REST."""
+    shown = {str(entry["id"]): entry for entry in api_albums(api)} if owner is None else {}
+    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+        found = rows(
+            tx,
+            """
+            SELECT al.id, al."albumName", o."userId", (
+                    SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+                    WHERE aa."albumId" = al.id AND a."deletedAt" IS NULL),
+                (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u ON u.id = m."userId"
+                 WHERE m."albumId" = al.id AND m."userId" <> o."userId")
+            FROM v_album al JOIN v_album_owner o ON o."albumId" = al.id
+            WHERE al."deletedAt" IS NULL AND (%(owner)s IS NULL OR o."userId"::text = %(owner)s)
+            ORDER BY lower(al."albumName"), al."albumName", al.id
+            """,
+            owner=owner,
+        )
+    albums = [
+        Album(str(album), name, str(user), items, tuple(shared or ())) for album, name, user, items, shared in found
+    ]
+    return tuple(
+        replace(album, name=str(shown[album.id]["albumName"]), items=int(shown[album.id]["assetCount"]))
+        if album.id in shown
+        else album
+        for album in albums
+    )
+
+
+# =====================================================================================================================
+# 5  TRANSFER: choose photos, decide people, the steps, the checks, the report
+#
+#    Request -> moving, left_behind (photos) -> people (decisions) -> the steps -> the checks -> Report
+#
+#    All of it is SQL over temporary tables; %(source)s and %(destination)s are the two users throughout.
+# =====================================================================================================================
+
+Progress = Callable[[str], None]
+
+
+def quiet(_step: str) -> None:
+    """Progress that nobody wants to see."""
+
+
+def transfer(
+    database_config: Mapping[str, Any],
+    request: Request,
+    *,
+    dry_run: bool,
+    expected_digest: str | None = None,
+    progress: Progress = quiet,
+) -> Report:
+    """Move the photos of `request`; a dry run does all of it and rolls back.
+
+    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits.
+    Raises TransferError; nothing is changed then.
+    """
+    with database(database_config) as connection:
+        report, tx = once_more(lambda: _transfer(connection, request, dry_run, expected_digest, progress))
+        return report if dry_run else look_again(connection, tx, report)
+
+
+def _transfer(
+    connection: Any, request: Request, dry_run: bool, expected_digest: str | None, progress: Progress
+) -> tuple[Report, Transaction]:
+    values = {"source": request.source, "destination": request.destination, "album": request.album}
+    with transaction(connection, dry_run=dry_run, values=values) as tx:
+        progress("Choosing photos")
+        plan_transfer(tx, request)
+        digest = plan_digest(tx)
+        if expected_digest not in (None, digest):
+            raise Changed(
+                "What would be transferred has changed since it was shown.",
+                "The album, its people, or the destination's library changed meanwhile.",
+                "Start again, and look at the new analysis.",
+            )
+        progress("Counting what is there")
+        take_stock(tx)
+        report = plan_report(tx)
+        for words, step in TRANSFER_STEPS:
+            progress(words)
+            report = step(tx, report)
+        progress("Checking")
+        report = check(tx, report)
+        progress("Storage figures, phones")
+        report = settle_users(tx, report)
+        report = replace(report, digest=digest)
+    return report, tx
+
+
+def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
+    """The source's people who could be merged into people of the destination by name; nothing is changed."""
+    with database(database_config) as connection:
+        return once_more(lambda: _merge_pairs(connection, request))
+
+
+def _merge_pairs(connection: Any, request: Request) -> tuple[Person, ...]:
+    values = {"source": request.source, "destination": request.destination, "album": request.album}
+    with transaction(connection, dry_run=True, values=values) as tx:
+        plan_transfer(tx, request)
+        return tuple(person for person in people_listed(tx) if person.merge_id is not None)
+
+
+def plan_transfer(tx: Transaction, request: Request) -> None:
+    """Fill moving, left_behind and people, and lock what they name."""
+    create_journal(tx)
+    require_active_users(tx)
+    choose_album(tx)
+    choose_photos(tx)
+    lock_faces_and_people(tx)
+    decide_people(tx, request.merge)
+
+
+# ---- the two users --------------------------------------------------------------------------------------------------
+
+
+def require_active_users(tx: Transaction) -> None:
+    """Both exist, are not deleted, and are two. Asked again inside each transaction: accounts can go meanwhile."""
+    active = {
+        str(user)
+        for (user,) in rows(
+            tx,
+            """
+            SELECT id FROM v_user
+            WHERE id IN (%(source)s, %(destination)s) AND "deletedAt" IS NULL AND status = 'active'
+            """,
+        )
+    }
+    for user in (tx.values["source"], tx.values["destination"]):
+        if user not in active:
+            raise TransferError(
+                "A user of this transfer is not active any more.", "The account was deleted.", "Start again."
+            )
+    if tx.values["source"] == tx.values["destination"]:
+        raise TransferError("Source and destination are the same user.", todo="Choose two users.")
+
+
+# ---- choosing photos ------------------------------------------------------------------------------------------------
+
+
+def choose_album(tx: Transaction) -> None:
+    """chosen: the source's photos in the album. What others contributed to it stays theirs."""
+    if not rows(tx, """SELECT 1 FROM v_album WHERE id = %(album)s AND "deletedAt" IS NULL"""):
+        raise TransferError("The album is not there any more.", todo="Start again.")
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS
+        SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+        WHERE aa."albumId" = %(album)s AND a."ownerId" = %(source)s
+        """,
+    )
+
+
+# Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the video by
+# its owner (access.repository: checkOwnerAccess), so a still without its video does not play. `unit` is what must
+# stay together: the video's id for a video and all its stills, else the photo's own.
+LIVE_PARTNERS = """
+    INSERT INTO candidate (id, unit, origin)
+    SELECT a.id, coalesce(a."livePhotoVideoId", a.id), %(origin)s
+    FROM v_asset a
+    WHERE a."ownerId" = %(source)s
+      AND coalesce(a."livePhotoVideoId", a.id) IN (SELECT unit FROM candidate)
+      AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
+"""
+
+
+def choose_photos(tx: Transaction) -> None:
+    """From chosen make moving (id, origin) and left_behind (id, origin, reason).
+
+    origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of those).
+    """
+    run(tx, "CREATE TEMP TABLE candidate (id uuid PRIMARY KEY, unit uuid, origin text) ON COMMIT DROP")
+    run(
+        tx,
+        """
+        INSERT INTO candidate (id, unit, origin)
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id)
+        """,
+    )
+    run(tx, "ANALYZE candidate")
+    run(tx, LIVE_PARTNERS, origin="live")
+    # Stacks move whole: a member whose primary belongs to another user is hidden from its owner's timeline.
+    run(
+        tx,
+        """
+        INSERT INTO candidate (id, unit, origin)
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'stack'
+        FROM v_asset a
+        WHERE a."ownerId" = %(source)s
+          AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))
+          AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
+        """,
+    )
+    run(tx, LIVE_PARTNERS, origin="stack live")
+    run(tx, "ANALYZE candidate")
+    value(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR UPDATE OF a
+        ) locked
+        """,
+    )
+    judge_photos(tx)
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE moving AS SELECT id, origin FROM verdict WHERE reason IS NULL;
+        ALTER TABLE moving ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE left_behind ON COMMIT DROP AS
+            SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND origin IN ('chosen', 'live');
+        ANALYZE moving
+        """,
+    )
+
+
+def judge_photos(tx: Transaction) -> None:
+    """verdict: each candidate, as it is now that it is locked, with the reason to stay or NULL."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE verdict ON COMMIT DROP AS
+        SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
+            CASE
+                -- delete jobs are already on the way
+                WHEN a.status = 'deleted' THEN 'deleting'
+                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's library
+                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                WHEN a."deletedAt" IS NOT NULL OR a.status = 'trashed' THEN 'trashed'
+                -- the locked folder is behind its owner's PIN
+                WHEN a.visibility = 'locked' THEN 'locked'
+                -- Immich would finish the move by the path it had planned for the old owner
+                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
+                -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
+                WHEN b.id IS NULL THEN NULL
+                WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
+                ELSE 'duplicate'
+            END AS reason
+        FROM candidate c
+        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(source)s
+        LEFT JOIN v_asset b
+            ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        """,
+    )
+    # A still and its video move together or not at all.
+    run(
+        tx,
+        """
+        UPDATE verdict SET reason = stopped.reason
+        FROM (SELECT unit, min(reason) AS reason FROM verdict WHERE reason IS NOT NULL GROUP BY unit) stopped
+        WHERE verdict.unit = stopped.unit AND verdict.reason IS NULL
+        """,
+    )
+    # A stack of which a member stays is split: then nobody comes along who was not chosen.
+    run(
+        tx,
+        """
+        WITH torn AS (
+            SELECT DISTINCT v."stackId" FROM verdict v
+            WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
+                SELECT FROM v_asset m
+                WHERE m."stackId" = v."stackId" AND m."ownerId" <> %(destination)s
+                  AND NOT EXISTS (SELECT FROM verdict w WHERE w.id = m.id AND w.reason IS NULL))
+        )
+        DELETE FROM verdict
+        WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')
+        """,
+    )
+
+
+# ---- deciding people ------------------------------------------------------------------------------------------------
+
+
+def lock_faces_and_people(tx: Transaction) -> None:
+    """Lock the faces on moving photos and the people they show, in order, so that no job of Immich's writes between."""
+    value(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f
+        ) locked
+        """,
+    )
+    value(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT p."personGroupId" FROM v_person p
+            WHERE p."personGroupId" IN (
+                SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId")
+            ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p
+        ) locked
+        """,
+    )
+
+
+# A name as people compare names: trimmed, case folded.
+FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
+
+
+def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = False) -> None:
+    """people: one row per person with a face on a moving photo, with the action and the target.
+
+    A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
+    flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
+    anybody's. Only people of the source are transferred or removed when emptied; a repair has no source, there it is
+    the holder whoever that is. `leaver` is whose person row ends.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE people (
+            grp uuid PRIMARY KEY, holder uuid, name text, folded text, "birthDate" date, "isHidden" boolean,
+            faces bigint, staying bigint,
+            kept boolean,           -- the destination has this very person already
+            same_cluster boolean,   -- 3.2: both users recognise faces together, the group need not move
+            sole boolean,           -- nobody else has a person row in the group, nor a share of it
+            merge_into uuid, note text, action text, target uuid, leaver uuid)
+        """,
+    )
+    run(
+        tx,
+        f"""
+        INSERT INTO people (
+            grp, holder, name, folded, "birthDate", "isHidden", faces, staying, kept, same_cluster, sole)
+        WITH here AS (
+            SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
+            FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            WHERE f."personGroupId" IS NOT NULL
+            GROUP BY f."personGroupId"
+        ), held AS (
+            SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
+                {FOLDED_NAME} AS folded, p."birthDate", p."isHidden"
+            FROM v_person p JOIN here ON here.grp = p."personGroupId"
+            ORDER BY p."personGroupId", p."ownerId" = %(source)s DESC, p."ownerId" = %(destination)s DESC,
+                p.name = '', p."ownerId"
+        ), elsewhere AS (
+            SELECT f."personGroupId" AS grp, count(*) AS faces,
+                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder
+            FROM v_asset_face f
+            JOIN here ON here.grp = f."personGroupId"
+            JOIN v_asset a ON a.id = f."assetId"
+            LEFT JOIN held ON held.grp = here.grp
+            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
+            GROUP BY f."personGroupId"
+        ), placed AS (
+            SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
+                g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp AND p."ownerId" = %(destination)s) AS kept
+            FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(destination)s
+        )
+        SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
+            held."isHidden", placed.faces,
+            -- inside one cluster group a person is shared: what others' photos show says nothing about the source's
+            coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
+            placed.kept, placed.same_cluster,
+            NOT EXISTS (
+                SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
+            AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
+        FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
+        """,
+    )
+    _find_merges(tx)
+    run(
+        tx,
+        f"""
+        UPDATE people SET action = CASE
+            WHEN kept THEN 'KEEP'
+            WHEN faces = 0 THEN 'UNLINK'
+            WHEN merge_into IS NOT NULL AND grp::text = ANY (%(merge)s) THEN 'MERGE'
+            WHEN staying = 0 AND {_eligible(repair)} THEN 'TRANSFER'
+            ELSE 'DUPLICATE'
+        END
+        """,
+        merge=sorted(merge),
+    )
+    run(
+        tx,
+        f"""
+        UPDATE people SET
+            target = CASE
+                WHEN action = 'UNLINK' THEN NULL
+                WHEN action = 'MERGE' THEN merge_into
+                WHEN action = 'KEEP' OR same_cluster OR (action = 'TRANSFER' AND sole) THEN grp
+                ELSE gen_random_uuid()
+            END,
+            leaver = CASE
+                WHEN holder = %(destination)s AND action IN ('MERGE', 'DUPLICATE') THEN holder
+                WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {_eligible(repair)} THEN holder
+            END
+        """,
+    )
+    run(tx, "ANALYZE people")
+
+
+def _eligible(repair: bool) -> str:
+    """Whose person may become the destination's, or go when it is emptied.
+
+    A repair leaves people alone who are shared inside one cluster group: there the other user's row is right as it is.
+    """
+    return "NOT same_cluster" if repair else "holder = %(source)s"
+
+
+def _find_merges(tx: Transaction) -> None:
+    """merge_into: the destination's only person of the same name; note: why there is none although the name fits."""
+    run(
+        tx,
+        f"""
+        WITH theirs AS (
+            SELECT {FOLDED_NAME} AS folded, count(*) AS count,
+                (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
+                bool_or(p."isHidden") AS "isHidden"
+            FROM v_person p
+            JOIN v_person_group g ON g.id = p."personGroupId"
+            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+            WHERE p."ownerId" = %(destination)s
+            GROUP BY 1
+        ), ours AS (
+            SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded
+        )
+        UPDATE people SET
+            note = CASE
+                WHEN ours.count > 1 THEN 'two of that name are in the selection'
+                WHEN theirs.count > 1 THEN 'the destination has two of that name'
+                WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
+                WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
+            END,
+            merge_into = CASE
+                WHEN ours.count > 1 OR theirs.count > 1 OR people."isHidden" <> theirs."isHidden"
+                    OR coalesce(people."birthDate" <> theirs."birthDate", false) THEN NULL
+                ELSE theirs.grp
+            END
+        FROM theirs JOIN ours USING (folded)
+        WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
+        """,
+    )
+
+
+def plan_digest(tx: Transaction) -> str:
+    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and target."""
+    return value(
+        tx,
+        """
+        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
+            (SELECT string_agg(
+                concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
+             FROM people)), 'UTF8')), 'hex')
+        """,
+    )
+
+
+# ---- the report of the plan -----------------------------------------------------------------------------------------
+
+
+def people_listed(tx: Transaction) -> tuple[Person, ...]:
+    """The people concerned, named ones first, then by number of faces."""
+    return tuple(
+        Person(
+            str(grp),
+            name,
+            action,
+            inside,
+            outside,
+            merge_id and str(merge_id),
+            merge_name or "",
+            merge_faces,
+            note or "",
+        )
+        for grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note in rows(
+            tx,
+            """
+            SELECT p.grp, p.name, p.action, p.faces, p.staying, p.merge_into, t.name,
+                CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
+                    SELECT count(*) FROM v_asset_face f
+                    WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
+                p.note
+            FROM people p
+            LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(destination)s
+            WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
+            ORDER BY p.name = '', p.faces DESC, p.name, p.grp
+            """,
+        )
+    )
+
+
+def plan_report(tx: Transaction) -> Report:
+    """The part of the report that is known before the steps."""
+    stays = rows(
+        tx,
+        """
+        SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind WHERE origin = 'chosen' GROUP BY reason
+        """,
+    )
+    order = list(REASONS)
+    unseen, public = [], []
+    for name, is_seen, is_public in rows(
+        tx,
+        """
+        SELECT al."albumName",
+            EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s)
+            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s),
+            EXISTS (SELECT FROM v_shared_link l
+                    WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now()))
+        FROM v_album al JOIN concerned_album c USING (id)
+        WHERE al."deletedAt" IS NULL
+        ORDER BY al."albumName", al.id
+        """,
+    ):
+        if not is_seen:
+            unseen.append(name)
+        if is_public:
+            public.append(name)
+    return Report(
+        assets=value(tx, "SELECT count(*) FROM moving"),
+        chosen=value(tx, "SELECT count(*) FROM chosen"),
+        others=value(
+            tx,
+            """
+            SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = %(album)s AND a."ownerId" <> %(source)s
+            """,
+        ),
+        people=people_listed(tx),
+        kept_people=value(tx, "SELECT count(*) FROM people WHERE action = 'KEEP' AND faces > 0"),
+        along=tuple(
+            rows(
+                tx,
+                """
+                SELECT m.origin, a."originalFileName" FROM moving m JOIN v_asset a USING (id)
+                WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
+                """,
+            )
+        ),
+        stays=tuple(
+            sorted(((reason, tuple(names)) for reason, names in stays), key=lambda entry: order.index(entry[0]))
+        ),
+        albums_unseen=tuple(unseen),
+        albums_public=tuple(public),
+        already_wrong=value(
+            tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured', 'live', 'stack')"
+        ),
+    )
+
+
+# ---- the steps: one function each, set-based; each takes the report and returns it with its own counts --------------
+
+
+def step_memories(tx: Transaction, report: Report) -> Report:
+    """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
+
+    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be refused.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE memory_left ON COMMIT DROP AS
+        SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma
+        JOIN moving m ON m.id = ma."assetId" JOIN v_memory me ON me.id = ma."memoriesId"
+        WHERE me."ownerId" <> %(destination)s
+        """,
+    )
+    remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_left')
+    remove(
+        tx,
+        "memory",
+        """
+        SELECT DISTINCT l."memoriesId" AS id FROM memory_left l
+        WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
+        """,
+    )
+    return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_left'))
+
+
+def step_shared_links(tx: Transaction, report: Report) -> Report:
+    """A public link of the source all of whose photos will be the destination's goes along; others lose the photos.
+
+    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on showing
+    the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6) go too.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
+        SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
+            l."userId" = %(source)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
+                SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
+                WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(destination)s
+                  AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)) AS goes
+        FROM v_shared_link l
+        WHERE l."userId" <> %(destination)s AND l.id IN (
+            SELECT la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId")
+        """,
+    )
+    moved = change(
+        tx, "shared_link", ("userId",), 'SELECT id, %(destination)s::uuid AS "userId" FROM link_concerned WHERE goes'
+    )
+    remove(
+        tx,
+        "shared_link_asset",
+        """
+        SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
+        JOIN moving m ON m.id = la."assetId" JOIN link_concerned l ON l.id = la."sharedLinkId" AND NOT l.goes
+        """,
+    )
+    remove(
+        tx,
+        "shared_link",
+        """
+        SELECT l.id FROM link_concerned l
+        WHERE l.individual AND NOT l.goes
+          AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
+        """,
+    )
+    left = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
+    return replace(report, links_moved=moved, links_left=left)
+
+
+def step_stacks(tx: Transaction, report: Report) -> Report:
+    """A stack all of whose members will be the destination's goes along; any other is split, both parts valid.
+
+    Immich's timeline shows a stack by its primary only, and stack.primaryAssetId forbids deleting that photo (NO
+    ACTION): a torn stack hides photos and stops the deletion of an account half-way. A stack has two members or more
+    (3.1 dissolves smaller ones), its primary among them, each primary once (stack_primaryAssetId_uq).
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE stack_member ON COMMIT DROP AS
+        SELECT a."stackId", a.id, m.id IS NOT NULL AS moves, m.id IS NULL AND a."ownerId" <> %(destination)s AS stays,
+            row_number() OVER (
+                PARTITION BY a."stackId", m.id IS NOT NULL
+                ORDER BY a.id = s."primaryAssetId" DESC, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
+        FROM v_asset a
+        JOIN v_stack s ON s.id = a."stackId"
+        LEFT JOIN moving m ON m.id = a.id
+        WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id));
+        CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
+        SELECT "stackId" AS id, NOT bool_or(stays) AS whole,
+            count(*) FILTER (WHERE moves) AS moving, count(*) FILTER (WHERE NOT moves) AS remaining,
+            gen_random_uuid() AS new_id
+        FROM stack_member GROUP BY "stackId"
+        """,
+    )
+    moved = change(
+        tx,
+        "stack",
+        ("ownerId", "primaryAssetId"),
+        """
+        SELECT f.id, %(destination)s::uuid AS "ownerId", coalesce(
+            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
+            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.moves AND m.place = 1)) AS "primaryAssetId"
+        FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
+        """,
+    )
+    change(
+        tx,
+        "stack",
+        ("primaryAssetId",),
+        """
+        SELECT f.id, m.id AS "primaryAssetId"
+        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND NOT m.moves AND m.place = 1
+        JOIN v_stack s ON s.id = f.id
+        WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        """
+        SELECT m.id, NULL::uuid AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
+        WHERE NOT f.whole AND (m.moves OR f.remaining < 2)
+        """,
+    )
+    remove(tx, "stack", "SELECT id FROM stack_fate WHERE NOT whole AND remaining < 2")
+    add(
+        tx,
+        "stack",
+        ("id", "primaryAssetId", "ownerId"),
+        """
+        SELECT f.new_id, m.id, %(destination)s::uuid
+        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.moves AND m.place = 1
+        WHERE NOT f.whole AND f.moving > 1
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        """
+        SELECT m.id, f.new_id AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
+        WHERE NOT f.whole AND m.moves AND f.moving > 1
+        """,
+    )
+    split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
+    return replace(report, stacks_moved=moved, stacks_split=split)
+
+
+def step_people(tx: Transaction, report: Report) -> Report:
+    """Give the destination its people, link the moved faces to them, mend featured photos on both sides.
+
+    Immich lists a user's people by person.ownerId and, from 3.0 on, deletes faces whose person has another owner than
+    the photo (migration DeleteMismatchedAssetFaces).
+    """
+    # A deleted face on a photo that stays has no person to belong to once its person has gone.
+    change(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        """
+        SELECT f.id, NULL::uuid AS "personGroupId"
+        FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
+        WHERE p.leaver IS NOT NULL AND f."deletedAt" IS NOT NULL
+          AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
+          AND (NOT p.same_cluster OR a."ownerId" = p.leaver)
+        """,
+    )
+    give_people_by_id(tx)
+    relinked = change(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        """
+        SELECT f.id, p.target AS "personGroupId"
+        FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN moving m ON m.id = f."assetId"
+        WHERE p.target IS DISTINCT FROM p.grp
+        """,
+    )
+    drop_people_by_id(tx)
+    # Like Immich's own merge: the kept person takes over a birth date that it lacks.
+    change(
+        tx,
+        "person",
+        ("birthDate",),
+        """
+        SELECT t."ownerId", t."personGroupId", min(p."birthDate") AS "birthDate"
+        FROM people p JOIN v_person t ON t."personGroupId" = p.target AND t."ownerId" = %(destination)s
+        WHERE p.action = 'MERGE' AND t."birthDate" IS NULL AND p."birthDate" IS NOT NULL
+        GROUP BY t."ownerId", t."personGroupId"
+        """,
+    )
+    featured = mend_featured(tx)
+    return replace(report, faces=relinked, featured=featured)
+
+
+def give_people_by_id(tx: Transaction) -> None:
+    """Up to 3.1: a person is one row with an id and one owner. TRANSFER changes the owner, DUPLICATE makes a row."""
+    change(
+        tx,
+        "person",
+        ("ownerId",),
+        """SELECT grp AS "personGroupId", %(destination)s::uuid AS "ownerId" FROM people WHERE action = 'TRANSFER'""",
+    )
+    add(
+        tx,
+        "person",
+        ("personGroupId", "ownerId", "name", "birthDate", "isHidden", "isFavorite", "color", "thumbnailPath"),
+        """
+        SELECT p.target, %(destination)s::uuid, h.name, h."birthDate", h."isHidden", h."isFavorite", h.color, ''
+        FROM people p JOIN v_person h ON h."personGroupId" = p.grp
+        WHERE p.action = 'DUPLICATE'
+        """,
+    )
+
+
+def drop_people_by_id(tx: Transaction) -> None:
+    """Up to 3.1: a person of the source that was merged and has no face left goes. Immich finds such by name still."""
+    remove(tx, "person", """SELECT grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL AND action = 'MERGE'""")
+
+
+def mend_featured(tx: Transaction) -> int:
+    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or NULL.
+
+    thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every version;
+    with a path kept, the picture would never be drawn anew. Returns how many were mended.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE portrait AS
+        SELECT p."ownerId", p."personGroupId" FROM v_person p
+        WHERE p."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people)
+        UNION
+        SELECT p."ownerId", p."personGroupId"
+        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
+        UNION
+        -- a repair, which has no source, also mends the user's people who show somebody else's photo
+        SELECT p."ownerId", p."personGroupId"
+        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE %(source)s IS NULL AND p."ownerId" = %(destination)s AND a."ownerId" <> p."ownerId";
+        ANALYZE portrait
+        """,
+    )
+    mended = change(
+        tx,
+        "person",
+        ("faceAssetId", "thumbnailPath"),
+        """
+        SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
+        FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
+        LEFT JOIN LATERAL (
+            SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+            WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
+              AND f."deletedAt" IS NULL AND f."isVisible"
+            ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
+                (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC, f.id
+            LIMIT 1
+        ) best ON true
+        WHERE CASE
+            -- nobody has a right to judge the pictures of other users' people that have none
+            WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(destination)s AND best.id IS NOT NULL
+            ELSE NOT EXISTS (
+                SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
+                  AND f."deletedAt" IS NULL AND f."isVisible")
+        END
+        """,
+    )
+    # Immich's migration job would finish moving the old picture to where it belonged before.
+    change(
+        tx,
+        "person",
+        ("thumbnailPath",),
+        """
+        SELECT p."ownerId", p."personGroupId", '' AS "thumbnailPath"
+        FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
+        WHERE p."ownerId" = %(destination)s AND p."thumbnailPath" <> ''
+          AND p."personGroupId" IN (SELECT grp FROM people WHERE action = 'TRANSFER')
+          AND EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = p."personGroupId")
+        """,
+    )
+    return mended
+
+
+def step_tags(tx: Transaction, report: Report) -> Report:
+    """The same tag paths for the destination, made where missing; tags of anybody else leave the photo.
+
+    Immich lists tags by tag.userId but shows all of a photo's (withTags): a foreign tag is seen and cannot be opened.
+    tag_closure is filled by Immich's code, not by a trigger, and its search goes through it.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
+        SELECT ta."assetId", ta."tagId", t.value
+        FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
+        WHERE t."userId" <> %(destination)s;
+        CREATE TEMP TABLE tag_wanted ON COMMIT DROP AS
+        WITH path AS (
+            SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
+        ), step AS (
+            SELECT DISTINCT array_to_string(parts[1:n], '/') AS value, array_to_string(parts[1:n - 1], '/') AS parent
+            FROM path, generate_series(1, cardinality(parts)) AS n
+        ), named AS (
+            -- a path with an empty part has no tag there; the next longer one hangs on nothing
+            SELECT value, parent FROM step WHERE value IN (SELECT value FROM path) OR value !~ '(^|/)$'
+        )
+        SELECT named.value, named.parent, coalesce(mine.id, gen_random_uuid()) AS id, mine.id IS NULL AS is_new,
+            (SELECT t.color FROM v_tag t
+             WHERE t.value = named.value AND t."userId" = %(source)s) AS color
+        FROM named LEFT JOIN v_tag mine ON mine."userId" = %(destination)s AND mine.value = named.value
+        """,
+    )
+    made = add(
+        tx,
+        "tag",
+        ("id", "userId", "value", "color", "parentId"),
+        """
+        SELECT w.id, %(destination)s::uuid, w.value, w.color, parent.id
+        FROM tag_wanted w LEFT JOIN tag_wanted parent ON parent.value = w.parent
+        WHERE w.is_new
+        """,
+    )
+    add(
+        tx,
+        "tag_closure",
+        ("id_ancestor", "id_descendant"),
+        """
+        SELECT above.id, w.id FROM tag_wanted w
+        JOIN tag_wanted above ON above.value = w.value OR starts_with(w.value, above.value || '/')
+        WHERE w.is_new OR above.id = w.id
+        """,
+    )
+    add(
+        tx,
+        "tag_asset",
+        ("assetId", "tagId"),
+        'SELECT DISTINCT l."assetId", w.id FROM tag_leaving l JOIN tag_wanted w ON w.value = l.value',
+    )
+    remove(tx, "tag_asset", 'SELECT "assetId", "tagId" FROM tag_leaving')
+    return replace(report, tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
+
+
+def step_duplicates(tx: Transaction, report: Report) -> Report:
+    """Moved photos leave their duplicate groups, and so does a lone one that remains; detection is due again.
+
+    duplicate.repository lists groups per owner but changes them by duplicateId alone.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE duplicate_left ON COMMIT DROP AS
+        SELECT a.id, a."duplicateId" FROM v_asset a JOIN moving USING (id) WHERE a."duplicateId" IS NOT NULL
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("duplicateId",),
+        """
+        SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_left
+        UNION ALL
+        SELECT a.id, NULL FROM v_asset a
+        WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
+          AND a."duplicateId" IN (SELECT "duplicateId" FROM duplicate_left)
+          AND 1 >= (
+            SELECT count(*) FROM v_asset o
+            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL
+              AND NOT EXISTS (SELECT FROM moving m WHERE m.id = o.id))
+        """,
+    )
+    change(
+        tx,
+        "asset_job_status",
+        ("duplicatesDetectedAt",),
+        """
+        SELECT j."assetId", NULL::timestamptz AS "duplicatesDetectedAt"
+        FROM v_asset_job_status j JOIN moving m ON m.id = j."assetId" WHERE j."duplicatesDetectedAt" IS NOT NULL
+        """,
+    )
+    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_left"))
+
+
+def step_owner(tx: Transaction, report: Report) -> Report:
+    """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it is."""
+    change(tx, "asset", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM moving')
+    return report
+
+
+TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+    ("Memories", step_memories),
+    ("Public links", step_shared_links),
+    ("Stacks", step_stacks),
+    ("Tags", step_tags),
+    ("Duplicate groups", step_duplicates),
+    ("Photos", step_owner),
+    ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
+)
+
+
+# ---- the checks -----------------------------------------------------------------------------------------------------
+#
+# Each query yields a text that names one violation. Those that were there before the steps stop nothing: an older
+# transfer by hand may have left them. Any other rolls back.
+
+CROSS_OWNER_CHECKS = {
+    # A face is right when its photo's owner has a person row for it, in a group of their own cluster group.
+    "face": """
+        SELECT concat_ws(' ', f.id, f."personGroupId")
+        FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+        WHERE (f."assetId" IN (SELECT id FROM moving)
+               OR f."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people))
+          AND f."personGroupId" IS NOT NULL
+          AND NOT EXISTS (
+            SELECT FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+              AND g."clusterGroupId" = u."clusterGroupId")
+    """,
+    "featured": """
+        SELECT concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")
+        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE a."ownerId" <> p."ownerId"
+          AND (f."assetId" IN (SELECT id FROM moving)
+               OR p."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people))
+    """,
+    "live": """
+        SELECT concat_ws(' ', s.id, v.id)
+        FROM v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"
+        WHERE s."ownerId" <> v."ownerId"
+          AND (s.id IN (SELECT id FROM moving) OR v.id IN (SELECT id FROM moving))
+    """,
+    "stack": """
+        SELECT concat_ws(' ', s.id, a.id)
+        FROM v_stack s JOIN v_asset a ON a."stackId" = s.id
+        WHERE s.id IN (SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"
+        UNION ALL
+        SELECT concat_ws(' ', s.id, 'primary', p.id)
+        FROM v_stack s JOIN v_asset p ON p.id = s."primaryAssetId"
+        WHERE s.id IN (SELECT id FROM stack_concerned)
+          AND (p."ownerId" <> s."ownerId" OR p."stackId" IS DISTINCT FROM s.id)
+    """,
+    "tag": """
+        SELECT concat_ws(' ', ta."assetId", t.id)
+        FROM v_tag_asset ta JOIN v_tag t ON t.id = ta."tagId" JOIN v_asset a ON a.id = ta."assetId"
+        WHERE ta."assetId" IN (SELECT id FROM moving) AND t."userId" <> a."ownerId"
+    """,
+    "memory": """
+        SELECT concat_ws(' ', ma."assetId", m.id)
+        FROM v_memory_asset ma JOIN v_memory m ON m.id = ma."memoriesId" JOIN v_asset a ON a.id = ma."assetId"
+        WHERE ma."assetId" IN (SELECT id FROM moving) AND m."ownerId" <> a."ownerId"
+    """,
+    "link": """
+        SELECT concat_ws(' ', la."assetId", l.id)
+        FROM v_shared_link_asset la JOIN v_shared_link l ON l.id = la."sharedLinkId"
+        JOIN v_asset a ON a.id = la."assetId"
+        WHERE la."assetId" IN (SELECT id FROM moving) AND l."userId" <> a."ownerId"
+    """,
+}
+
+# Rows that must be the same in number for each moved photo, and album rows that must all still be there.
+STOCK = {
+    "asset": "SELECT id::text AS key FROM v_asset WHERE id IN (SELECT id FROM moving)",
+    "face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN (SELECT id FROM moving)""",
+    "face_search": """
+        SELECT s."faceId"::text FROM v_face_search s JOIN v_asset_face f ON f.id = s."faceId"
+        WHERE f."assetId" IN (SELECT id FROM moving)
+    """,
+    "album": "SELECT id::text FROM v_album WHERE id IN (SELECT id FROM concerned_album)",
+    "album_asset": """
+        SELECT concat_ws(' ', "albumId", "assetId") FROM v_album_asset
+        WHERE "albumId" IN (SELECT id FROM concerned_album)
+    """,
+    "album_user": """
+        SELECT concat_ws(' ', "albumId", "userId", role) FROM v_album_user
+        WHERE "albumId" IN (SELECT id FROM concerned_album)
+    """,
+    "activity": """SELECT id::text FROM v_activity WHERE "albumId" IN (SELECT id FROM concerned_album)""",
+}
+
+# What this transaction may not have written at all: xmin tells, whoever else writes meanwhile.
+UNTOUCHED_CHECKS = {
+    "owner": """
+        SELECT a.id::text FROM v_asset a
+        WHERE a."writtenBy" = pg_current_xact_id()::xid
+          AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
+          AND NOT EXISTS (SELECT FROM neighbour n WHERE n.id = a.id AND n."ownerId" = a."ownerId")
+    """,
+    "not moved": """
+        SELECT a.id::text FROM v_asset a JOIN moving USING (id) WHERE a."ownerId" <> %(destination)s
+    """,
+    "album": """
+        SELECT id::text FROM v_album
+        WHERE id IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+    """,
+    "album member": """
+        SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
+        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+    """,
+    "album photo": """
+        SELECT concat_ws(' ', "albumId", "assetId") FROM v_album_asset
+        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+    """,
+    "comment or like": """
+        SELECT id::text FROM v_activity
+        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+    """,
+    "album owner": """
+        SELECT c.id::text FROM concerned_album c
+        WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
+    """,
+}
+
+
+def take_stock(tx: Transaction) -> None:
+    """Before the steps: what is already wrong, and what must be there afterwards."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE concerned_album AS
+            SELECT DISTINCT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId";
+        CREATE TEMP TABLE stack_concerned AS
+            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id) WHERE a."stackId" IS NOT NULL;
+        -- photos that stay but may be written: the rest of a stack or of a group of duplicates
+        CREATE TEMP TABLE neighbour ON COMMIT DROP AS
+            SELECT a.id, a."ownerId" FROM v_asset a
+            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
+              AND (a."stackId" IN (SELECT id FROM stack_concerned)
+                   OR a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id)));
+        CREATE TEMP TABLE trouble_before (kind text, key text) ON COMMIT DROP;
+        CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
+        """,
+    )
+    for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
+        for kind, query in queries.items():
+            run(tx, f"INSERT INTO {table} (kind, key) SELECT '{kind}', found.key FROM ({query}) AS found (key)")
+        run(tx, f"ANALYZE {table}")
+
+
+def check(tx: Transaction, report: Report) -> Report:
+    """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
+    # stacks that a split made
+    run(
+        tx,
+        """
+        INSERT INTO stack_concerned
+        SELECT DISTINCT a."stackId" FROM v_asset a JOIN moving USING (id)
+        WHERE a."stackId" IS NOT NULL AND a."stackId" NOT IN (SELECT id FROM stack_concerned)
+        """,
+    )
+    broken: list[str] = []
+
+    def found(kind: str, query: str) -> None:
+        count, example = rows(tx, f"SELECT count(*), min(found.key) FROM ({query}) AS found (key)")[0]
+        if count:
+            broken.append(f"{kind}: {count}, such as {example}")
+
+    for kind, query in CROSS_OWNER_CHECKS.items():
+        found(f"cross-owner {kind}", f"({query}) EXCEPT SELECT key FROM trouble_before WHERE kind = '{kind}'")
+    for kind, query in STOCK.items():
+        before = f"SELECT key FROM stock_before WHERE kind = '{kind}'"
+        found(f"{kind} row lost", f"({before}) EXCEPT ({query})")
+        if kind in ("face", "face_search"):
+            found(f"{kind} row added", f"({query}) EXCEPT ({before})")
+    for kind, query in UNTOUCHED_CHECKS.items():
+        found(kind, query)
+    if broken:
+        raise InvariantBroken(
+            "A safety check failed, so everything was rolled back.",
+            "; ".join(broken),
+            "Run again when Immich's jobs are idle. If it fails again, please report it with this text.",
+        )
+    return report
+
+
+def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
+    """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old owner?"""
+    try:
+        with connection.cursor() as cursor:
+            again = replace(tx, cursor=cursor)
+            total = sum(
+                value(again, f"SELECT count(*) FROM ({query}) AS found (key)") for query in CROSS_OWNER_CHECKS.values()
+            )
+        connection.rollback()
+    except (psycopg2.Error, KeyboardInterrupt):
+        return report  # committed all the same; the screen says that nobody looked
+    return replace(report, wrong_after=total)
+
+
+# ---- the two users' own rows: last, since Immich writes them all the time -------------------------------------------
+
+
+def settle_users(tx: Transaction, report: Report) -> Report:
+    """Storage figures by Immich's own formula, and every app concerned fetches everything anew."""
+    storage = settle_storage(tx)
+    reset_apps(tx)
+    return replace(report, storage=storage)
+
+
+def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
+    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries' photos."""
+    before = {
+        str(user): (email, usage, quota)
+        for user, email, usage, quota in rows(
+            tx,
+            """
+            SELECT id, email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
+            WHERE id IN (%(source)s, %(destination)s)
+            """,
+        )
+    }
+    after = {
+        str(user): int(usage)
+        for user, usage in rows(
+            tx,
+            """
+            SELECT u.id, coalesce(sum(e."fileSizeInByte"), 0)
+            FROM v_user u
+            LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL
+            LEFT JOIN v_asset_exif e ON e."assetId" = a.id
+            WHERE u.id IN (%(source)s, %(destination)s)
+            GROUP BY u.id
+            """,
+        )
+    }
+    settled = change(
+        tx,
+        "user",
+        ("quotaUsageInBytes",),
+        """
+        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[], %(usage)s::bigint[])
+            AS figure (user_id, usage) ON user_id = id
+        WHERE "deletedAt" IS NULL
+        """,
+        users=list(after),
+        usage=list(after.values()),
+    )
+    if settled != len(after):
+        raise TransferError("An account was deleted meanwhile.", todo="Start again.")
+    return tuple(
+        Storage(before[user][0], int(before[user][1]), after[user], before[user][2])
+        for user in (tx.values["source"], tx.values["destination"])
+        if user in after
+    )
+
+
+def reset_apps(tx: Transaction) -> None:
+    """Immich's own sync reset, for both users, their partners and the members of the albums concerned.
+
+    The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of the former
+    owner move the local photos to its trash, and a partner's phone delete what it has just received.
+    """
+    change(
+        tx,
+        "session",
+        ("isPendingSyncReset",),
+        """
+        WITH pair AS (
+            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[]) AS id
+            UNION SELECT holder FROM people WHERE action <> 'KEEP'
+        ), concerned AS (
+            SELECT id FROM pair
+            UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
+            UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)
+            UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
+            UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
+        )
+        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s
+        WHERE s."userId" IN (SELECT id FROM concerned) AND NOT s."isPendingSyncReset"
+        """,
+    )
+
+
+# =====================================================================================================================
+# 6  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
+# =====================================================================================================================
+
+
+def repair(
+    database_config: Mapping[str, Any],
+    user: str,
+    *,
+    dry_run: bool,
+    merge: frozenset[str] = frozenset(),
+    expected_digest: str | None = None,
+    progress: Progress = quiet,
+) -> Report:
+    """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer()."""
+    with database(database_config) as connection:
+        report, tx = once_more(lambda: _repair(connection, user, dry_run, merge, expected_digest, progress))
+        return report if dry_run else look_again(connection, tx, report)
+
+
+def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
+    """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed."""
+    with database(database_config) as connection:
+        report, _tx = once_more(lambda: _repair(connection, user, True, frozenset(), None, quiet))
+        return tuple(person for person in report.people if person.merge_id is not None)
+
+
+def _repair(
+    connection: Any, user: str, dry_run: bool, merge: frozenset[str], expected_digest: str | None, progress: Progress
+) -> tuple[Report, Transaction]:
+    with transaction(connection, dry_run=dry_run, values={"source": None, "destination": user}) as tx:
+        progress("Looking for faces with other users' people")
+        create_journal(tx)
+        if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
+            raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
+        choose_broken_photos(tx)
+        lock_faces_and_people(tx)
+        decide_people(tx, merge, repair=True)
+        digest = plan_digest(tx)
+        if expected_digest not in (None, digest):
+            raise Changed(
+                "What would be repaired has changed since it was shown.",
+                todo="Start again, and look at the new analysis.",
+            )
+        take_stock(tx)
+        report = Report(
+            assets=value(tx, "SELECT count(*) FROM moving"),
+            people=people_listed(tx),
+            already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
+        )
+        progress("People and faces")
+        report = step_people(tx, report)
+        progress("Checking")
+        report = check(tx, report)
+        reset_apps(tx)
+        report = replace(report, digest=digest)
+    return report, tx
+
+
+def choose_broken_photos(tx: Transaction) -> None:
+    """moving: the user's photos with a face whose person the user cannot have, or with a featured photo out of place.
+
+    They are the user's already; what arrives is the people. left_behind is empty: nothing stays.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE moving AS
+        SELECT a.id, 'chosen' AS origin FROM v_asset a
+        WHERE a."ownerId" = %(destination)s AND (
+            EXISTS (
+                SELECT FROM v_asset_face f WHERE f."assetId" = a.id AND f."personGroupId" IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM v_person p
+                    JOIN v_person_group g ON g.id = p."personGroupId"
+                    JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+                    WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = %(destination)s))
+            OR EXISTS (
+                SELECT FROM v_asset_face f JOIN v_person p ON p."faceAssetId" = f.id
+                WHERE f."assetId" = a.id AND p."ownerId" <> %(destination)s));
+        ALTER TABLE moving ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE left_behind (id uuid, origin text, reason text) ON COMMIT DROP;
+        SELECT count(*) FROM (SELECT a.id FROM v_asset a JOIN moving USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        ANALYZE moving
+        """,
+    )
+
+
+# =====================================================================================================================
+# 8  SCREENS: everything printed and asked. No SQL here.
+# =====================================================================================================================
+
+BANNER = """
+╔══════════════════════════════════════════════════════════╗
+║                   IMMICH TRANSFER TOOL                   ║
+║          Transfer photos between users safely            ║
+╚══════════════════════════════════════════════════════════╝
+"""
+
+MENU = """
+┌─────────────────────────────────────┐
+│             MAIN MENU               │
+├─────────────────────────────────────┤
+│  1.  List users                     │
+│  2.  List albums                    │
+│  3.  Transfer album (dry run)       │
+│  4.  Transfer album (EXECUTE)       │
+├─────────────────────────────────────┤
+│  5.  Repair faces (dry run)         │
+│  6.  Repair faces (EXECUTE)         │
+├─────────────────────────────────────┤
+│  7.  Reconfigure                    │
+│  8.  Clear config                   │
+│  0.  Exit                           │
+└─────────────────────────────────────┘
+"""
+
+LINES_SHOWN = 20  # of a long list, before the rest is summed up
+
+# For terminals whose encoding lacks them.
+PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
+
+BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the menu loop holds between two choices. `server` is None while the two ends could not be reached."""
+
+    path: Path
+    config: Config
+    server: Server | None = None
+
+
+def say(text: str = "", *, end: str = "\n") -> None:
+    """Print, whatever the terminal's encoding can show."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    print(text, end=end, flush=True)
+
+
+def coloured(text: str, code: str) -> str:
+    """`text` in a colour: only on a terminal, and not with NO_COLOR."""
+    return text if os.environ.get("NO_COLOR") or not sys.stdout.isatty() else f"\x1b[{code}m{text}\x1b[0m"
+
+
+def paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
+    """A text wrapped to the terminal; `first` begins its first line."""
+    width = max(40, min(shutil.get_terminal_size().columns, 100) - 1)
+    lines = textwrap.wrap(text, width, initial_indent=first or indent, subsequent_indent=indent, break_on_hyphens=False)
+    say("\n".join(lines))
+
+
+def heading(title: str) -> None:
+    """A box with a title."""
+    say(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n")
+
+
+def show_error(error: TransferError) -> None:
+    """One sentence what happened, then why and what to do."""
+    say()
+    paragraph(error.what, "    ", coloured("  ✗ ", RED))
+    for text in (error.why, error.todo):
+        if text:
+            paragraph(text, "    ")
+
+
+def warn(text: str) -> None:
+    """One warning."""
+    paragraph(text, "    ", coloured("  ⚠ ", YELLOW))
+
+
+def size(amount: int) -> str:
+    """Bytes in the unit that Immich's pages use."""
+    number = float(amount)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(number) < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.2f} TiB"
+
+
+def count(number: int, word: str, plural: str = "") -> str:
+    """1 photo, 2 photos."""
+    return f"{number} {word if number == 1 else plural or word + 's'}"
+
+
+def who(user: User) -> str:
+    """A user as shown everywhere: the e-mail tells two of one name apart."""
+    return f"{clean(user.name)} <{clean(user.email)}>"
+
+
+# ---- asking ---------------------------------------------------------------------------------------------------------
+
+
+def ask(prompt: str) -> str:
+    """One answer, trimmed. Raises EndOfInput."""
+    say(prompt, end="")
+    try:
+        return input().strip()
+    except EOFError:
+        say()
+        raise EndOfInput from None
+    except UnicodeDecodeError:
+        return ""
+
+
+def ask_secret(prompt: str) -> str:
+    """One answer that is not echoed."""
+    if not sys.stdin.isatty():
+        return ask(prompt)
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        say()
+        raise EndOfInput from None
+
+
+def ask_yes(prompt: str, default: bool = False) -> bool:
+    """A yes or no; Enter gives `default`."""
+    while True:
+        answer = ask(f"{prompt} ({'Y/n' if default else 'y/N'}): ").casefold()
+        if answer in ("", "y", "yes", "n", "no"):
+            return default if not answer else answer.startswith("y")
+        say("  Please answer y or n.")
+
+
+def choose(title: str, options: Sequence[str]) -> int:
+    """The index of one of numbered options. Enter or 0 goes back (raises Back)."""
+    say(f"\n  {title}:")
+    for number, option in enumerate(options, 1):
+        say(f"    {number:>3}. {option}")
+    if not options:
+        say("    (none)")
+        raise Back
+    while True:
+        answer = ask(f"  Number (1-{len(options)}, Enter to go back): ")
+        if answer in ("", "0"):
+            raise Back
+        if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(options):
+            return int(answer) - 1
+        say(f"  Please give a number from 1 to {len(options)}.")
+
+
+def show_list(lines: Sequence[str], indent: str = "    ") -> None:
+    """Lines; of many the first twenty, then a sum and an offer to show the rest."""
+    for line in lines[:LINES_SHOWN]:
+        say(indent + line)
+    rest = lines[LINES_SHOWN:]
+    if rest and ask_yes(f"{indent}… and {len(rest)} more. Show them all?"):
+        for line in rest:
+            say(indent + line)
+
+
+def progress_line() -> Progress:
+    """Shows steps on one line of a terminal, at most ten times a second; elsewhere each on a line of its own."""
+    shown = [0.0]
+
+    def show(step: str) -> None:
+        if not sys.stdout.isatty():
+            if step:
+                say(f"  {step} …")
+        elif not step:
+            say("\r\x1b[K", end="")
+        elif time.monotonic() - shown[0] > 0.1:
+            shown[0] = time.monotonic()
+            say(f"\r\x1b[K  {step} …", end="")
+
+    return show
+
+
+# ---- set-up ---------------------------------------------------------------------------------------------------------
+
+
+def set_up(path: Path, old: Config | None) -> State:
+    """Ask for both ends, try them, save. Raises Back when the person gives up; nothing is saved then."""
+    say("\n  Set-up. Ctrl-C goes back; nothing is saved before both ends have been tried.")
+    if old:
+        say("  Enter keeps the value in brackets, or the secret that is stored.")
+    answers = old
+    while True:
+        answers = ask_settings(answers)
+        try:
+            state = connect_both(State(path, answers))
+            save_config(path, state.config)
+            say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
+            return state
+        except TransferError as error:
+            show_error(error)
+        if not ask_yes("\n  Nothing was saved. Try again with other answers?", default=True):
+            raise Back
+
+
+def ask_settings(old: Config | None) -> Config:
+    """The settings, one question each, in a fixed order."""
+    database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
+    while True:
+        known = old.api_url if old else ""
+        answer = (
+            ask(f"\n  Immich address{f' [{known}]' if known else ' (such as http://192.168.1.10:2283)'}: ") or known
+        )
+        try:
+            url = base_url(answer)
+            break
+        except TransferError as error:
+            show_error(error)
+    key = ""
+    while not key:
+        key = ask_secret("  API key (not shown): ").strip() or (old.api_key if old else "")
+    database_config["host"] = ask(f"  Database host [{database_config['host']}]: ") or database_config["host"]
+    while True:
+        port = ask(f"  Database port [{database_config['port']}]: ") or str(database_config["port"])
+        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+            database_config["port"] = int(port)
+            break
+        say("  A port is a number from 1 to 65535.")
+    while True:
+        name = ask(f"  Database name [{database_config['dbname']}], or the path of Immich's .env file: ")
+        if not (name.endswith(".env") or "/" in name or "\\" in name):
+            break
+        try:
+            found = read_env_file(Path(name))
+        except TransferError as error:
+            show_error(error)
+            continue
+        database_config.update(found)
+        say(f"  Read from it: {', '.join(sorted(found))}.")
+        if "password" in found:
+            return Config(url, key, database_config)
+        name = ""
+        break
+    database_config["dbname"] = name or database_config["dbname"]
+    database_config["user"] = ask(f"  Database user [{database_config['user']}]: ") or database_config["user"]
+    password = ask_secret("  Database password (not shown): ") or database_config.get("password", "")
+    return Config(url, key, {**database_config, "password": password})
+
+
+def connect_both(state: State) -> State:
+    """The state with both ends tried and compared. A redirection is shown and asked about."""
+    say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
+    for _ in range(3):
+        try:
+            api = open_api(state.config.api_url, state.config.api_key)
+            server = check_server(api, state.config.database)
+            break
+        except Redirected as error:
+            if not ask_yes(f"  {error.what} Use that address, and give it the key?"):
+                raise
+            state = replace(state, config=replace(state.config, api_url=error.location))
+            if state.path.exists() and load_config(state.path).database == state.config.database:
+                save_config(state.path, state.config)
+    else:
+        raise TransferError("The server sends us round in circles.", todo="Check the address.")
+    say(coloured("  ✓ ", GREEN) + connected_to(replace(state, server=server)))
+    return replace(state, server=server)
+
+
+def connected_to(state: State) -> str:
+    """The line above the menu."""
+    if state.server is None:
+        return "Not connected."
+    host = state.config.database.get("host", "local socket")
+    name = state.config.database.get("dbname", state.config.database.get("database", ""))
+    role = "administrator" if state.server.is_admin else "not an administrator"
+    return (
+        f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} ({role}); "
+        f"database {clean(str(name))} at {clean(str(host))}"
+    )
+
+
+def need_server(state: State) -> tuple[State, Api, Server]:
+    """Both ends, tried now if they were not reachable before."""
+    if state.server is None:
+        state = connect_both(state)
+    assert state.server is not None
+    return state, open_api(state.config.api_url, state.config.api_key), state.server
+
+
+# ---- lists ----------------------------------------------------------------------------------------------------------
+
+
+def users_screen(state: State) -> State:
+    """Menu entry 1."""
+    state, api, server = need_server(state)
+    users = list_users(api, server, state.config.database)
+    heading("USERS")
+    for user in users:
+        quota = "no quota" if user.quota is None else f"quota {size(user.quota)}"
+        gone = "  [marked for deletion]" if user.deleted else ""
+        say(f"  {who(user)}: {count(user.photos, 'photo')}, {size(user.usage)}, {quota}{gone}")
+    for user in users:
+        if user.foreign_files:
+            say()
+            warn(
+                f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. Immich deletes "
+                "those folders with the account, whoever owns the files in them: do not delete this account."
+                + (" It is marked for deletion: restore it under Administration > Users." if user.deleted else "")
+            )
+    return state
+
+
+def albums_screen(state: State) -> State:
+    """Menu entry 2."""
+    state, api, server = need_server(state)
+    users = {user.id: user for user in list_users(api, server, state.config.database)}
+    heading("ALBUMS")
+    albums = [album for album in list_albums(api, state.config.database) if album.owner in users]
+    albums.sort(key=lambda album: (users[album.owner].name.casefold(), album.owner))  # stable: by name within one owner
+    owner = ""
+    for album in albums:
+        if album.owner != owner:
+            owner = album.owner
+            say(f"  {who(users[owner])}")
+        shared = f", shared with {', '.join(map(clean, album.shared_with))}" if album.shared_with else ""
+        say(f"    {clean(album.name)}: {count(album.items, 'item')}{shared}")
+    if not albums:
+        say("  There are no albums.")
+    return state
+
+
+# ---- transfer and repair --------------------------------------------------------------------------------------------
+
+
+def transfer_screen(state: State, *, execute: bool) -> State:
+    """Menu entries 3 and 4."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    users = [user for user in list_users(api, server, config) if not user.deleted]
+    source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
+    albums = list_albums(api, config, source.id)
+    album = albums[
+        choose(f"Albums of {who(source)}", [f"{clean(album.name)} ({count(album.items, 'item')})" for album in albums])
+    ]
+    others = [user for user in users if user.id != source.id]
+    destination = others[choose("Destination user (who gets them)", [who(user) for user in others])]
+    say(f"\n  From {who(source)}, album {clean(album.name)}, to {who(destination)}.")
+    request = Request(source.id, destination.id, album.id)
+    say("  Looking …")
+    request = replace(request, merge=ask_merges(merge_pairs(config, request), destination))
+    report = working(lambda progress: transfer(config, request, dry_run=True, progress=progress))
+    heading("ALBUM TRANSFER ANALYSIS")
+    show_transfer(report, source, destination)
+    if not report.assets:
+        say("\n  There is nothing to transfer.")
+        return state
+    if not execute:
+        return end_dry_run(state, "4")
+    confirm(api, state, f"Transfer {count(report.assets, 'photo')} to {who(destination)}?")
+    done = working(
+        lambda progress: transfer(config, request, dry_run=False, expected_digest=report.digest, progress=progress)
+    )
+    heading("TRANSFER COMPLETED")
+    after_commit(lambda: transfer_done(api, done, source, destination))
+    return state
+
+
+def working(work: Callable[[Progress], Report]) -> Report:
+    """Run `work` with its progress shown, and leave a clean line behind."""
+    progress = progress_line()
+    try:
+        return work(progress)
+    finally:
+        progress("")
+
+
+def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
+    """Which people may be merged by name: all or none of the pairs listed."""
+    if not pairs:
+        return frozenset()
+    say(f"\n  {who(destination)} already has people of these names:")
+    show_list(
+        [f"{clean(p.name)} ({faces(p)})  =  {clean(p.merge_name)} ({count(p.merge_faces, 'face')})" for p in pairs]
+    )
+    if ask_yes("  Are they the same people? Y merges them, n keeps them apart", default=True):
+        return frozenset(person.id for person in pairs)
+    return frozenset()
+
+
+def faces(person: Person) -> str:
+    """A person's faces on moved photos, and on those that stay."""
+    return f"{person.inside} in album, {person.outside} outside" if person.outside else count(person.inside, "face")
+
+
+def show_transfer(report: Report, source: User, destination: User) -> None:
+    """The analysis: what moves, which people, what comes along, what stays and why, what else is concerned."""
+    say(f"  Assets to transfer: {report.assets}")
+    show_people(report)
+    if report.along:
+        say("\n  Comes along, although not chosen itself:")
+        words = {
+            "live": "part of a live photo",
+            "stack": "in a stack with a chosen photo",
+            "stack live": "live photo in it",
+        }
+        show_list([f"{clean(name)} ({words[why]})" for why, name in report.along])
+    if report.stays or report.others:
+        say(f"\n  Stays with {who(source)}:" if report.stays else "")
+        for reason, names in report.stays:
+            say(f"    {count(len(names), 'photo')}: {REASONS[reason]}")
+            if reason.startswith("duplicate"):
+                show_list([clean(name) for name in names], "      ")
+        if report.others:
+            say(f"  {count(report.others, 'photo')} in the album that other users contributed: theirs they stay.")
+    details = (
+        (report.stacks_moved, "stack moves whole", "stacks move whole"),
+        (
+            report.stacks_split,
+            "stack is split, since a photo of it stays",
+            "stacks are split, since a photo of each stays",
+        ),
+        (
+            report.tags,
+            f"tag is kept, as a tag of {clean(destination.name)}",
+            f"tags are kept, as tags of {clean(destination.name)}",
+        ),
+        (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
+        (report.links_moved, "public link goes along", "public links go along"),
+        (report.links_left, "public link loses photos, or goes when it is empty", "public links lose photos"),
+        (report.duplicates, "photo leaves its group of duplicates", "photos leave their groups of duplicates"),
+    )
+    if any(number for number, *_words in details):
+        say("\n  Also:")
+        for number, one, many in details:
+            if number:
+                say(f"    {number} {one if number == 1 else many}")
+    show_storage(report)
+    say()
+    if report.albums_unseen:
+        warn(
+            f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos of "
+            "theirs. Share it with them in Immich if they should."
+        )
+    if report.albums_public:
+        warn(
+            f"A public link shows {named(report.albums_public, 'album')}, and so photos that will belong to "
+            f"{who(destination)}."
+        )
+    if report.already_wrong:
+        warn(
+            f"{count(report.already_wrong, 'link')} on these photos went wrong before (an older transfer by hand?). "
+            "What is left of that afterwards, Repair faces (5) mends."
+        )
+
+
+def named(names: Sequence[str], word: str) -> str:
+    """The first few names of a list, in quotes."""
+    shown = ", ".join(f"“{clean(name)}”" for name in names[:5])
+    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{word if len(names) == 1 else word + 's'} {shown}{rest}"
+
+
+def show_people(report: Report) -> None:
+    """The people concerned, each with what happens to it."""
+    say(f"  Persons detected: {len(report.people)}")
+    if report.people:
+        say("\n  Person analysis:")
+        show_list([person_line(person) for person in report.people])
+    if report.kept_people:
+        say(f"    {count(report.kept_people, 'person', 'people')} on these photos already belong to the new owner.")
+
+
+def person_line(person: Person) -> str:
+    """One line of the person analysis."""
+    into = f" into {clean(person.merge_name)}" if person.action == MERGE else ""
+    note = f"  (not merged: {person.note})" if person.note else ""
+    return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
+
+
+def show_storage(report: Report) -> None:
+    """Both users' storage figures."""
+    if report.storage:
+        say("\n  Storage:")
+    for user in report.storage:
+        quota = "" if user.quota is None else f" of {size(user.quota)}"
+        say(f"    {clean(user.email)}: {size(user.before)} → {size(user.after)}{quota}")
+    for user in report.storage:
+        if user.over_quota:
+            warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
+
+
+def confirm(api: Api, state: State, question: str) -> None:
+    """The last question before a change. Raises Back unless the answer is the word yes."""
+    say()
+    busy = busy_queues(api)
+    if busy is None:
+        warn("This key may not see Immich's job queues. Look under Administration > Job Queues that they are idle.")
+    elif busy:
+        queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
+        warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
+    say(f"  {connected_to(state)}")
+    warn("Have you got a backup of the database, made today? It is the way back if all else fails (README, 'Backup').")
+    say(f"\n  {question}")
+    if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
+        raise Back
+
+
+def end_dry_run(state: State, entry: str) -> State:
+    """How every dry run ends."""
+    heading("DRY RUN")
+    say(f"  No changes were made. Menu entry {entry} does it for real.")
+    return state
+
+
+def after_commit(show: Callable[[], None]) -> None:
+    """Show what follows a commit; whatever goes wrong here, the change is made."""
+    try:
+        show()
+    except TransferError as error:
+        show_error(error)
+        say("\n  The change itself is made and saved; only this last step failed.")
+    except KeyboardInterrupt:
+        say("\n  Stopped here. The change itself is made and saved.")
+
+
+def transfer_done(api: Api, report: Report, source: User, destination: User) -> None:
+    """The summary of a transfer, Immich's jobs, and the next steps."""
+    tally = {
+        action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
+    }
+    say("  Summary:")
+    say(f"    • Assets transferred:  {report.assets}")
+    say(f"    • Persons transferred: {tally[TRANSFER]}")
+    say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
+    say(f"    • Persons merged:      {tally[MERGE]}")
+    staying = sum(len(names) for _reason, names in report.stays)
+    if staying:
+        say(f"    • Stayed, see above:   {staying}")
+    show_wrong_after(report)
+    say("\n  Next steps:")
+    start_jobs(api)
+    steps = [
+        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich deletes those "
+        "folders with the account, whoever owns the files. List users (1) shows how many files are concerned.",
+        f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it uploads them "
+        "again. Remove them there, or take their folder out of the backup.",
+        "The apps of both users fetch everything anew, once; that can take a while.",
+    ]
+    if report.albums_unseen:
+        steps.append(f"{who(destination)} sees an album only as its member: share it with them if they should see it.")
+    for step in steps:
+        paragraph(step, "      ", "    • ")
+
+
+def show_wrong_after(report: Report) -> None:
+    """What the look after the commit found."""
+    if report.wrong_after is None:
+        warn("It is committed, but the connection was lost before the last look. Repair faces (5) looks again.")
+    elif report.wrong_after:
+        warn(
+            f"{count(report.wrong_after, 'link')} to another owner's people or things on these photos: either from "
+            "before, or a job of Immich's wrote them just now. Repair faces (5, then 6) mends people's."
+        )
+
+
+def start_jobs(api: Api) -> None:
+    """Start the jobs that finish the work, or say what to click."""
+    for queue, label in JOBS_AFTER_TRANSFER.items():
+        outcome = start_job(api, queue)
+        if outcome == "started":
+            text = f"Immich's job “{label}” was started."
+        elif outcome == "running":
+            text = f"Immich's job “{label}” is running already. When it has ended, start it again as below."
+        else:
+            text = f"Immich's job “{label}” could not be started from here ({outcome.rstrip('.')})."
+        if outcome != "started":
+            text += f" Administration > Job Queues > {label} > Missing."
+        if queue == "thumbnailGeneration":
+            text += " It draws the pictures of new people (not while facial recognition is switched off in Immich)."
+        paragraph(text, "      ", "    • ")
+
+
+def repair_screen(state: State, *, execute: bool) -> State:
+    """Menu entries 5 and 6."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    users = [user for user in list_users(api, server, config) if not user.deleted]
+    user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
+    say("\n  Looking …")
+    merge = ask_merges(repair_merge_pairs(config, user.id), user)
+    report = working(lambda progress: repair(config, user.id, dry_run=True, merge=merge, progress=progress))
+    heading("FACE REPAIR ANALYSIS")
+    show_repair(report)
+    if not (report.people or report.faces or report.featured):
+        say("\n  There is nothing to repair.")
+        return state
+    if not execute:
+        return end_dry_run(state, "6")
+    confirm(api, state, f"Repair the faces of {who(user)}?")
+    done = working(
+        lambda progress: repair(
+            config, user.id, dry_run=False, merge=merge, expected_digest=report.digest, progress=progress
+        )
+    )
+    heading("REPAIR COMPLETED")
+    after_commit(lambda: repair_done(api, done))
+    return state
+
+
+def show_repair(report: Report) -> None:
+    """The analysis of a repair."""
+    say(f"  Photos concerned: {report.assets}")
+    say(f"  Faces to link to the user's own people: {report.faces}")
+    say(f"  Featured photos to mend: {report.featured}")
+    show_people(report)
+
+
+def repair_done(api: Api, report: Report) -> None:
+    """The summary of a repair, and Immich's job."""
+    tally = {
+        action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
+    }
+    say("  Summary:")
+    say(f"    • Faces linked anew:     {report.faces}")
+    say(f"    • Featured photos mended: {report.featured}")
+    say(f"    • Persons transferred: {tally[TRANSFER]}")
+    say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
+    say(f"    • Persons merged:      {tally[MERGE]}")
+    show_wrong_after(report)
+    say("\n  Next steps:")
+    start_jobs(api)
+
+
+# =====================================================================================================================
+# 9  MENU AND main(argv)
+# =====================================================================================================================
+
+
+def reconfigure_screen(state: State) -> State:
+    """Menu entry 7: takes effect at once."""
+    return set_up(state.path, state.config)
+
+
+def clear_screen(state: State) -> State:
+    """Menu entry 8: deletes config.py, then starts over."""
+    if not ask_yes(f"\n  Delete {state.path}?"):
+        raise Back
+    clear_config(state.path)
+    say("  Deleted.")
+    return first_state(state.path)
+
+
+COMMANDS: Mapping[str, Callable[[State], State]] = {
+    "1": users_screen,
+    "2": albums_screen,
+    "3": lambda state: transfer_screen(state, execute=False),
+    "4": lambda state: transfer_screen(state, execute=True),
+    "5": lambda state: repair_screen(state, execute=False),
+    "6": lambda state: repair_screen(state, execute=True),
+    "7": reconfigure_screen,
+    "8": clear_screen,
+}
+
+
+def first_state(path: Path) -> State:
+    """The configuration, made by the set-up if there is none. Raises Back when the person does not want one."""
+    try:
+        state = State(path, load_config(path))
+    except TransferError as error:
+        if not isinstance(error, ConfigMissing):
+            show_error(error)
+        say("\n  " + coloured("⚠", YELLOW) + " Configuration not found or incomplete.")
+        answer = ask("  Run setup now? (y/n): ").casefold()
+        if not answer.startswith("y"):
+            raise Back from None
+        return set_up(path, None)
+    try:
+        return connect_both(state)
+    except TransferError as error:
+        show_error(error)
+        return state
+
+
+def menu(path: Path) -> int:
+    """The loop. Returns the exit code; raises EndOfInput."""
+    say(BANNER)
+    try:
+        state = first_state(path)
+    except Back:
+        say("  Nothing was set up. Run it again when you have the address, a key and the database's password.")
+        return 0
+    while True:
+        say(f"\n  {connected_to(state)}")
+        say(MENU)
+        choice = ask("  Select option: ")
+        if choice == "0":
+            say("  Bye.")
+            return 0
+        if choice not in COMMANDS:
+            if choice:
+                say("  Please give one of the numbers of the menu.")
+            continue
+        try:
+            state = COMMANDS[choice](state)
+        except Back:
+            if not state.path.exists():
+                say("  There is no configuration now. Bye.")
+                return 0
+            say("  Back to the menu. Nothing was changed.")
+        except TransferError as error:
+            show_error(error)
+            if not isinstance(error, CommitUnknown):
+                say("\n  Nothing was changed.")
+        except KeyboardInterrupt:
+            say("\n  Stopped. Nothing was changed.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program. The one place that turns what is raised into sentences and exit codes: 0, 1, or 130 for Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="transfer.py", description="Hand photos to another user of the same Immich.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="PATH", help="the configuration file")
+    parser.add_argument("--debug", action="store_true", help="show what lies behind an error")
+    parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
+    options = parser.parse_args(argv)
+    try:
+        return menu(options.config)
+    except EndOfInput:
+        say("\n  End of input. Nothing further was changed. Bye.")
+        return 0
+    except KeyboardInterrupt:
+        say("\n  Stopped. Bye.")
+        return 130
+    except TransferError as error:
+        if options.debug:
+            raise
+        show_error(error)
+        return 1
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
