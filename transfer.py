@@ -57,7 +57,7 @@ DEFAULT_CONFIG = Path(__file__).resolve().parent / "config.py"
 # Stock Immich's own values (its docker-compose.yml and .env).
 DEFAULT_DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user": "postgres"}
 
-OLDEST_IMMICH, NEWEST_IMMICH = (2, 3), (2, 7)  # releases that were tested; recognition itself goes by columns
+OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; recognition itself goes by columns
 
 # What an API key needs. Immich's names; `all` covers each of them.
 KEY_PERMISSIONS = ("user.read", "album.read")
@@ -119,6 +119,21 @@ class NotAllowed(TransferError):
 
 class NotThere(TransferError):
     """Immich does not know this call (404)."""
+
+
+class SchemaUnknown(TransferError):
+    """The database is not of a kind that this tool knows."""
+
+
+class UnknownLinks(TransferError):
+    """Something links to photos or people that this tool does not know. A dry run is allowed, execution is not."""
+
+    def __init__(self, links: Sequence[str]) -> None:
+        super().__init__(
+            "This Immich has links to photos or people that this tool does not know.",
+            "; ".join(links),
+            "Look for a newer version of this tool. A dry run is safe.",
+        )
 
 
 class AnotherRun(TransferError):
@@ -270,6 +285,7 @@ class Schema:
     tables: Mapping[str, Table]
     person_groups: bool
     album_owner_rows: bool
+    unknown_links: tuple[str, ...] = ()  # foreign keys that KNOWN_LINKS lacks
 
 
 @dataclass(frozen=True)
@@ -280,7 +296,9 @@ class Server:
     user_id: str
     user_email: str
     is_admin: bool
-    release: str
+    release: str  # what the schema looks like
+    is_newer: bool  # than what was tested
+    unknown_links: tuple[str, ...]
 
 
 # =====================================================================================================================
@@ -611,8 +629,19 @@ SESSION_DEFAULTS = {
 
 SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT = "40001", "40P01", "55P03"
 
-# Column names before 2.3 and the person columns before 3.2, as (table, old name): newest name.
+# Columns whose names have changed, as (table, old name): newest name.
 RENAMED_COLUMNS = {
+    # join tables before 2.3 (memory_asset.memoriesId has kept its name)
+    ("album_asset", "albumsId"): "albumId",
+    ("album_asset", "assetsId"): "assetId",
+    ("album_user", "albumsId"): "albumId",
+    ("album_user", "usersId"): "userId",
+    ("memory_asset", "assetsId"): "assetId",
+    ("shared_link_asset", "assetsId"): "assetId",
+    ("shared_link_asset", "sharedLinksId"): "sharedLinkId",
+    ("tag_asset", "assetsId"): "assetId",
+    ("tag_asset", "tagsId"): "tagId",
+    # people before 3.2
     ("person", "id"): "personGroupId",
     ("asset_face", "personId"): "personGroupId",
 }
@@ -654,6 +683,57 @@ NEEDED_COLUMNS = {
     "user": (
         *("id", "email", "name", "isAdmin", "deletedAt", "status", "storageLabel"),
         *("quotaSizeInBytes", "quotaUsageInBytes"),
+    ),
+}
+# Needed besides, where these tables are: people of a group of users came with 3.2, sharing with single users with 3.3.
+NEEDED_IN_NEWER = {
+    "person_group": {"person_group": ("id", "clusterGroupId"), "user": ("clusterGroupId",)},
+    "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId")},
+}
+
+# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over, as target: table (columns), in newest
+# names. What is not here links to photos or people in a way that this tool does not know, and is named at the start.
+KNOWN_LINKS = {
+    "album": (
+        "activity albumId",
+        "album_asset albumId",
+        "album_asset_audit albumId",
+        "album_user albumId",
+        "shared_link albumId",
+    ),
+    "asset": (
+        *("activity assetId", "album albumThumbnailAssetId", "album_asset assetId", "asset livePhotoVideoId"),
+        *(
+            "asset_audio assetId",
+            "asset_edit assetId",
+            "asset_exif assetId",
+            "asset_face assetId",
+            "asset_file assetId",
+        ),
+        *("asset_job_status assetId", "asset_keyframe assetId", "asset_metadata assetId", "asset_ocr assetId"),
+        *("asset_video assetId", "integrity_report assetId", "memory_asset assetId", "ocr_search assetId"),
+        *("shared_link_asset assetId", "smart_search assetId", "stack primaryAssetId", "tag_asset assetId"),
+        "video_stream_session assetId",
+    ),
+    "asset_face": ("face_search faceId", "person faceAssetId"),
+    "memory": ("memory_asset memoriesId", "memory_asset_audit memoryId"),
+    "person": ("asset_face personGroupId", "person_user personGroupId sharedById"),
+    "person_group": ("asset_face personGroupId", "person personGroupId"),
+    "shared_link": ("shared_link_asset sharedLinkId",),
+    "stack": ("asset stackId",),
+    "tag": ("tag parentId", "tag_asset tagId", "tag_closure id_ancestor", "tag_closure id_descendant"),
+    "user": (
+        *(
+            "activity userId",
+            "album ownerId",
+            "album_user userId",
+            "api_key userId",
+            "asset ownerId",
+            "library ownerId",
+        ),
+        *("cluster_group_request userId", "memory ownerId", "notification userId", "partner sharedById"),
+        *("partner sharedWithId", "person ownerId", "person_user sharedWithId", "session userId", "shared_link userId"),
+        *("stack ownerId", "tag userId", "user_metadata userId", "workflow ownerId"),
     ),
 }
 
@@ -811,16 +891,23 @@ def recognise(cursor: Any) -> Schema:
     keys: dict[str, list[str]] = {}
     for table, column in cursor.fetchall():
         keys.setdefault(table, []).append(column)
-    return _recognised(real, keys)
+    cursor.execute(
+        """
+        SELECT 1 FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+        WHERE t.typname = 'album_user_role_enum' AND e.enumlabel = 'owner'
+        """
+    )
+    schema = _recognised(real, keys, has_owner_role=cursor.fetchone() is not None)
+    return replace(schema, unknown_links=_unknown_links(cursor))
 
 
-def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]]) -> Schema:
+def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]], has_owner_role: bool) -> Schema:
     if "assets" in real and "asset" not in real:
-        raise TransferError(
-            "This Immich is too old.", "It has a table `assets` (1.135 or older).", "Upgrade Immich first."
+        raise SchemaUnknown(
+            "This Immich is too old.", "It has a table `assets`, as 1.135 and older.", "Upgrade Immich first."
         )
     if "asset" not in real or "user" not in real:
-        raise TransferError(
+        raise SchemaUnknown(
             "This is not Immich's database.", "It has no tables `asset` and `user`.", "It is usually named `immich`."
         )
     tables = {
@@ -830,39 +917,69 @@ def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[s
         )
         for table, columns in real.items()
     }
-    schema = Schema(
+    has = {(table, new) for table, found in tables.items() for _old, new in found.columns}
+    needed = [NEEDED_COLUMNS, *(columns for mark, columns in NEEDED_IN_NEWER.items() if mark in real)]
+    missing = [
+        f"{table}.{column}"
+        for tables_needed in needed
+        for table, columns in tables_needed.items()
+        for column in columns
+        if (table, column) not in has
+    ]
+    if ("album", "ownerId") not in has and not has_owner_role:
+        missing.append("album.ownerId")
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise SchemaUnknown(
+            f"This database is not one that this tool knows (it looks most like Immich {_release(real)}).",
+            f"Missing: {', '.join(missing[:5])}{more}.",
+            "Upgrade Immich if it is older than 2.0; else look for a newer version of this tool.",
+        )
+    return Schema(
         release=_release(real),
         tables=tables,
         person_groups="person_group" in real,
-        album_owner_rows="ownerId" not in real.get("album", ()),
+        album_owner_rows=("album", "ownerId") not in has,
     )
-    missing = [
-        f"{table}.{column}"
-        for table, columns in NEEDED_COLUMNS.items()
-        for column in columns
-        if table not in tables or column not in dict((new, old) for old, new in tables[table].columns)
-    ]
-    if schema.person_groups or schema.album_owner_rows:
-        missing.append("album.ownerId or person.id")
-    if missing:
-        raise TransferError(
-            f"This Immich's database is not one that this tool knows (it looks like {schema.release}).",
-            f"Missing: {', '.join(missing[:5])}{' and more' if len(missing) > 5 else ''}.",
-            "Look for a newer version of this tool, or upgrade Immich.",
-        )
-    return schema
 
 
 def _release(real: Mapping[str, Sequence[str]]) -> str:
     """The release a schema looks like, for sentences only; nothing is decided by it."""
     marks = (
+        ("3.3", "person_user" in real),
+        ("3.2", "person_group" in real),
+        ("3.1", "oauthBearerToken" in real.get("session", ())),
+        ("3.0", "ownerId" not in real.get("album", ())),
         ("2.7", "checksumAlgorithm" in real.get("asset", ())),
         ("2.6", "asset_edit_audit" in real),
         ("2.5", "asset_edit" in real),
         ("2.4", "lockedProperties" in real.get("asset_exif", ())),
         ("2.3", "assetId" in real.get("album_asset", ())),
+        ("2.2", "asset_ocr" in real),
     )
-    return next((release for release, found in marks if found), "2.2 or older")
+    return next((release for release, found in marks if found), "2.1 or older")
+
+
+def _unknown_links(cursor: Any) -> tuple[str, ...]:
+    """Foreign keys that point at what is handed over and that KNOWN_LINKS lacks: a newer Immich's, or an addition's."""
+    cursor.execute(
+        """
+        SELECT target.relname, c.conrelid::regclass::text, source.relname, array_agg(a.attname::text)
+        FROM pg_constraint c
+        JOIN pg_class target ON target.oid = c.confrelid
+        JOIN pg_class source ON source.oid = c.conrelid
+        JOIN pg_namespace n ON n.oid = target.relnamespace AND n.nspname = 'public'
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+        WHERE c.contype = 'f'
+        GROUP BY c.oid, target.relname, source.relname
+        """
+    )
+    unknown = []
+    for target, shown, table, columns in cursor.fetchall():
+        names = " ".join(sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns))
+        if target in KNOWN_LINKS and f"{table} {names}" not in KNOWN_LINKS[target]:
+            unknown.append(f"{shown} ({', '.join(sorted(columns))}) -> {target}")
+    return tuple(sorted(unknown))
 
 
 # Views that make every supported schema look like the newest one, so that each statement is written once. Named
@@ -875,7 +992,7 @@ def create_views(cursor: Any, schema: Schema) -> None:
         "asset_face": {"isVisible": "true"},  # hiding a face came with 2.5
         "asset": {"sidecarPath": "NULL::text", "encodedVideoPath": "NULL::text"},  # in asset_file since 2.4 and 2.6
     }
-    for table in (*NEEDED_COLUMNS, "person_group", "person_user"):
+    for table in (*NEEDED_COLUMNS, *NEEDED_IN_NEWER):
         if table not in schema.tables:
             continue
         columns = schema.tables[table].columns
@@ -955,10 +1072,17 @@ def database(config: Mapping[str, Any]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def transaction(connection: Any, *, dry_run: bool, values: Mapping[str, Any] | None = None) -> Iterator[Transaction]:
+def transaction(
+    connection: Any,
+    *,
+    dry_run: bool,
+    values: Mapping[str, Any] | None = None,
+    accepted_links: frozenset[str] = frozenset(),
+) -> Iterator[Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    Raises AnotherRun when a second run of this tool is at work, CommitUnknown when the connection is lost in COMMIT.
+    `accepted_links` are the unknown links that the person has accepted. Raises AnotherRun when a second run of this
+    tool is at work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT.
     """
     try:
         with connection.cursor() as cursor:
@@ -969,6 +1093,8 @@ def transaction(connection: Any, *, dry_run: bool, values: Mapping[str, Any] | N
                     todo="Wait until it has ended, then run again.",
                 )
             schema = recognise(cursor)
+            if not dry_run and (links := sorted(set(schema.unknown_links) - accepted_links)):
+                raise UnknownLinks(links)
             create_views(cursor, schema)
             yield Transaction(cursor, schema, values or {})
         if dry_run:
@@ -1115,6 +1241,7 @@ def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **value
 def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     """Both ends, found to be one and the same Immich of a known kind. Raises TransferError saying what is wrong."""
     version = immich_version(api)
+    shown_version = ".".join(map(str, version))
     key = own_key(api)
     permissions = key["permissions"] if isinstance(key["permissions"], list) else []
     require_permissions(permissions, KEY_PERMISSIONS)
@@ -1124,15 +1251,18 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         require_permissions(permissions, ADMIN_KEY_PERMISSIONS)
     if version[:2] < OLDEST_IMMICH:
         raise TransferError(
-            f"Immich {'.'.join(map(str, version))} is too old.",
+            f"Immich {shown_version} is too old.",
             f"This tool knows {OLDEST_IMMICH[0]}.{OLDEST_IMMICH[1]} and later.",
             "Upgrade Immich first.",
         )
     shown = {str(entry["id"]) for entry in api_users(api, is_admin)} | {str(user["id"])}
-    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
-        there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
-        has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
-        release = tx.schema.release
+    try:
+        with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+            there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
+            has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
+            schema = tx.schema
+    except SchemaUnknown as error:
+        raise SchemaUnknown(f"Immich {shown_version}: {error.what}", error.why, error.todo) from None
     if not (shown == there if is_admin else shown <= there) or not has_key:
         what = "users" if has_key else "API key"
         raise TransferError(
@@ -1140,7 +1270,15 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
             f"The {what} that {api.base} shows are not those in the database.",
             "Correct the one that is wrong (menu entry 7).",
         )
-    return Server(".".join(map(str, version)), str(user["id"]), str(user["email"]), is_admin, release)
+    return Server(
+        shown_version,
+        str(user["id"]),
+        str(user["email"]),
+        is_admin,
+        release=schema.release,
+        is_newer=version[:2] > NEWEST_IMMICH,
+        unknown_links=schema.unknown_links,
+    )
 
 
 def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
@@ -1260,6 +1398,7 @@ def transfer(
     *,
     dry_run: bool,
     expected_digest: str | None = None,
+    accepted_links: frozenset[str] = frozenset(),
     progress: Progress = quiet,
 ) -> Report:
     """Move the photos of `request`; a dry run does all of it and rolls back.
@@ -1268,15 +1407,22 @@ def transfer(
     Raises TransferError; nothing is changed then.
     """
     with database(database_config) as connection:
-        report, tx = once_more(lambda: _transfer(connection, request, dry_run, expected_digest, progress))
+        report, tx = once_more(
+            lambda: _transfer(connection, request, dry_run, expected_digest, accepted_links, progress)
+        )
         return report if dry_run else look_again(connection, tx, report)
 
 
 def _transfer(
-    connection: Any, request: Request, dry_run: bool, expected_digest: str | None, progress: Progress
+    connection: Any,
+    request: Request,
+    dry_run: bool,
+    expected_digest: str | None,
+    accepted_links: frozenset[str],
+    progress: Progress,
 ) -> tuple[Report, Transaction]:
     values = {"source": request.source, "destination": request.destination, "album": request.album}
-    with transaction(connection, dry_run=dry_run, values=values) as tx:
+    with transaction(connection, dry_run=dry_run, values=values, accepted_links=accepted_links) as tx:
         progress("Choosing photos")
         plan_transfer(tx, request)
         digest = plan_digest(tx)
@@ -1598,7 +1744,9 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
                 ELSE gen_random_uuid()
             END,
             leaver = CASE
-                WHEN holder = %(destination)s AND action IN ('MERGE', 'DUPLICATE') THEN holder
+                -- the destination's own row in a foreign cluster group, once its faces have left that
+                WHEN holder = %(destination)s AND (action IN ('MERGE', 'DUPLICATE') OR action = 'TRANSFER' AND NOT sole)
+                    THEN holder
                 WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {_eligible(repair)} THEN holder
             END
         """,
@@ -1927,10 +2075,10 @@ def step_people(tx: Transaction, report: Report) -> Report:
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
         WHERE p.leaver IS NOT NULL AND f."deletedAt" IS NOT NULL
           AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
-          AND (NOT p.same_cluster OR a."ownerId" = p.leaver)
+          AND (a."ownerId" = p.leaver OR (p.sole AND NOT p.same_cluster))
         """,
     )
-    give_people_by_id(tx)
+    (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
     relinked = change(
         tx,
         "asset_face",
@@ -1941,7 +2089,7 @@ def step_people(tx: Transaction, report: Report) -> Report:
         WHERE p.target IS DISTINCT FROM p.grp
         """,
     )
-    drop_people_by_id(tx)
+    (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     # Like Immich's own merge: the kept person takes over a birth date that it lacks.
     change(
         tx,
@@ -1981,6 +2129,76 @@ def give_people_by_id(tx: Transaction) -> None:
 def drop_people_by_id(tx: Transaction) -> None:
     """Up to 3.1: a person of the source that was merged and has no face left goes. Immich finds such by name still."""
     remove(tx, "person", """SELECT grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL AND action = 'MERGE'""")
+
+
+def give_people_by_group(tx: Transaction) -> None:
+    """From 3.2: a person is a row per user in a group of faces; groups belong to a cluster group of users.
+
+    person.ownerId is never updated: the destination may have the row already, and person_user follows by cascade. A
+    group that nobody else has a row in moves whole, as in Immich's own code for leaving a cluster group; otherwise the
+    destination gets a group of its own. Inside one cluster group nothing but the destination's row is needed.
+    """
+    change(
+        tx,
+        "person_group",
+        ("clusterGroupId",),
+        """
+        SELECT p.grp AS id, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
+        WHERE p.action = 'TRANSFER' AND p.target = p.grp AND NOT p.same_cluster
+        """,
+    )
+    add(
+        tx,
+        "person_group",
+        ("id", "clusterGroupId"),
+        """
+        SELECT p.target, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
+        WHERE p.action IN ('TRANSFER', 'DUPLICATE') AND p.target <> p.grp
+        """,
+    )
+    # The picture's path carries the owner, so it is drawn anew; the featured face stays if it moves along.
+    add(
+        tx,
+        "person",
+        (
+            *("ownerId", "personGroupId", "name", "birthDate", "isHidden", "isFavorite", "color"),
+            *("thumbnailPath", "faceAssetId"),
+        ),
+        """
+        SELECT %(destination)s::uuid, p.target, p.name, p."birthDate", coalesce(h."isHidden", false),
+            coalesce(h."isFavorite", false), h.color, '',
+            (SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+             WHERE f.id = h."faceAssetId" AND f."personGroupId" = p.grp)
+        FROM people p LEFT JOIN v_person h ON h."personGroupId" = p.grp AND h."ownerId" = p.holder
+        WHERE p.action IN ('TRANSFER', 'DUPLICATE')
+        """,
+    )
+
+
+def drop_people_by_group(tx: Transaction) -> None:
+    """From 3.2: the person rows that end, the shares of them by and to their owner, and groups that are left empty."""
+    remove(
+        tx,
+        "person_user",
+        """
+        SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
+        JOIN people p ON p.grp = s."personGroupId" AND p.leaver IN (s."sharedById", s."sharedWithId")
+        """,
+    )
+    remove(
+        tx,
+        "person",
+        """SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL""",
+    )
+    remove(
+        tx,
+        "person_group",
+        """
+        SELECT p.grp AS id FROM people p
+        WHERE NOT EXISTS (SELECT FROM v_person o WHERE o."personGroupId" = p.grp)
+          AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = p.grp)
+        """,
+    )
 
 
 def mend_featured(tx: Transaction) -> int:
@@ -2447,25 +2665,35 @@ def repair(
     dry_run: bool,
     merge: frozenset[str] = frozenset(),
     expected_digest: str | None = None,
+    accepted_links: frozenset[str] = frozenset(),
     progress: Progress = quiet,
 ) -> Report:
     """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer()."""
     with database(database_config) as connection:
-        report, tx = once_more(lambda: _repair(connection, user, dry_run, merge, expected_digest, progress))
+        report, tx = once_more(
+            lambda: _repair(connection, user, dry_run, merge, expected_digest, accepted_links, progress)
+        )
         return report if dry_run else look_again(connection, tx, report)
 
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
     """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed."""
     with database(database_config) as connection:
-        report, _tx = once_more(lambda: _repair(connection, user, True, frozenset(), None, quiet))
+        report, _tx = once_more(lambda: _repair(connection, user, True, frozenset(), None, frozenset(), quiet))
         return tuple(person for person in report.people if person.merge_id is not None)
 
 
 def _repair(
-    connection: Any, user: str, dry_run: bool, merge: frozenset[str], expected_digest: str | None, progress: Progress
+    connection: Any,
+    user: str,
+    dry_run: bool,
+    merge: frozenset[str],
+    expected_digest: str | None,
+    accepted_links: frozenset[str],
+    progress: Progress,
 ) -> tuple[Report, Transaction]:
-    with transaction(connection, dry_run=dry_run, values={"source": None, "destination": user}) as tx:
+    values = {"source": None, "destination": user}
+    with transaction(connection, dry_run=dry_run, values=values, accepted_links=accepted_links) as tx:
         progress("Looking for faces with other users' people")
         create_journal(tx)
         if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
@@ -2790,8 +3018,14 @@ def connect_both(state: State) -> State:
                 save_config(state.path, state.config)
     else:
         raise TransferError("The server sends us round in circles.", todo="Check the address.")
-    say(coloured("  ✓ ", GREEN) + connected_to(replace(state, server=server)))
-    return replace(state, server=server)
+    state = replace(state, server=server)
+    say(coloured("  ✓ ", GREEN) + connected_to(state))
+    if server.is_newer:
+        newest = ".".join(map(str, NEWEST_IMMICH))
+        warn(f"This Immich is newer than {newest}, the newest that this tool was tested with. Look for a newer tool.")
+    if server.unknown_links:
+        show_error(UnknownLinks(server.unknown_links))
+    return state
 
 
 def connected_to(state: State) -> str:
@@ -2884,9 +3118,11 @@ def transfer_screen(state: State, *, execute: bool) -> State:
         return state
     if not execute:
         return end_dry_run(state, "4")
-    confirm(api, state, f"Transfer {count(report.assets, 'photo')} to {who(destination)}?")
+    accepted = confirm(api, state, f"Transfer {count(report.assets, 'photo')} to {who(destination)}?")
     done = working(
-        lambda progress: transfer(config, request, dry_run=False, expected_digest=report.digest, progress=progress)
+        lambda progress: transfer(
+            config, request, dry_run=False, expected_digest=report.digest, accepted_links=accepted, progress=progress
+        )
     )
     heading("TRANSFER COMPLETED")
     after_commit(lambda: transfer_done(api, done, source, destination))
@@ -3017,9 +3253,15 @@ def show_storage(report: Report) -> None:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
 
 
-def confirm(api: Api, state: State, question: str) -> None:
-    """The last question before a change. Raises Back unless the answer is the word yes."""
+def confirm(api: Api, state: State, question: str) -> frozenset[str]:
+    """The last question before a change; the unknown links that were accepted. Raises Back without the word yes."""
     say()
+    links = state.server.unknown_links if state.server else ()
+    if links:
+        show_error(UnknownLinks(links))
+        say("\n  What hangs on those links would stay as it is, with its old owner.")
+        if ask("  Type accept to go on all the same, anything else to go back: ").casefold() != "accept":
+            raise Back
     busy = busy_queues(api)
     if busy is None:
         warn("This key may not see Immich's job queues. Look under Administration > Job Queues that they are idle.")
@@ -3031,6 +3273,7 @@ def confirm(api: Api, state: State, question: str) -> None:
     say(f"\n  {question}")
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
+    return frozenset(links)
 
 
 def end_dry_run(state: State, entry: str) -> State:
@@ -3124,10 +3367,16 @@ def repair_screen(state: State, *, execute: bool) -> State:
         return state
     if not execute:
         return end_dry_run(state, "6")
-    confirm(api, state, f"Repair the faces of {who(user)}?")
+    accepted = confirm(api, state, f"Repair the faces of {who(user)}?")
     done = working(
         lambda progress: repair(
-            config, user.id, dry_run=False, merge=merge, expected_digest=report.digest, progress=progress
+            config,
+            user.id,
+            dry_run=False,
+            merge=merge,
+            expected_digest=report.digest,
+            accepted_links=accepted,
+            progress=progress,
         )
     )
     heading("REPAIR COMPLETED")
