@@ -12,6 +12,7 @@ The file reads from top to bottom, a banner over each part:
     4  database                    connect, recognise the schema, one transaction
     5  transfer                    choose photos, decide people, the steps, the checks, the report
     6  repair                      the same shape, for faces that an older transfer left behind
+    7  undo                        the journal on disk, and its replay
     8  screens                     everything printed and asked
     9  menu and main(argv)
 """
@@ -21,7 +22,12 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import datetime
 import getpass
+import gzip
+import hashlib
+import itertools
+import json
 import os
 import re
 import select
@@ -35,14 +41,16 @@ import time
 import traceback
 import unicodedata
 import urllib.parse
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
+import psycopg2.extras
 import requests
 from psycopg2 import sql
 
@@ -149,7 +157,15 @@ class InvariantBroken(TransferError):
 
 
 class CommitUnknown(TransferError):
-    """The connection was lost while COMMIT was under way."""
+    """The connection was lost while COMMIT was under way, and PostgreSQL could not be asked yet."""
+
+    def __init__(self, saved: Path | None, report: Any) -> None:
+        super().__init__(
+            "The connection was lost while the change was being committed.",
+            "Whether it was committed is not known yet.",
+            "When the database is back, look at Undo a transfer (9): it asks PostgreSQL and tells.",
+        )
+        self.saved, self.report = saved, report
 
 
 def clean(text: str) -> str:
@@ -223,6 +239,7 @@ class Person:
     merge_name: str = ""
     merge_faces: int = 0
     note: str = ""
+    target: str | None = None  # the destination's person afterwards
 
 
 @dataclass(frozen=True)
@@ -266,6 +283,23 @@ class Report:
     featured: int = 0
     already_wrong: int = 0
     wrong_after: int | None = None  # cross-owner rows seen after the commit; None: not looked
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class UndoReport:
+    """What an undo did, or would do."""
+
+    photos: int = 0
+    left: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
+    faces: int = 0
+    faces_changed: int = 0  # their link was changed since, so it is not what it was before the run
+    people_given: int = 0
+    people_removed: int = 0
+    people_left: tuple[tuple[str, str], ...] = ()  # (name, why)
+    tags_left: int = 0
+    storage: tuple[Storage, ...] = ()
+    wrong_after: int | None = None
     digest: str = ""
 
 
@@ -1072,18 +1106,37 @@ def database(config: Mapping[str, Any]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def transaction(
+def looking(config: Mapping[str, Any]) -> Iterator[Transaction]:
+    """A transaction that only reads."""
+    with database(config) as connection, connection.cursor() as cursor:
+        yield opened(cursor, {})
+        connection.rollback()
+
+
+def opened(cursor: Any, values: Mapping[str, Any]) -> Transaction:
+    """Recognise the schema and lay the views over it."""
+    schema = recognise(cursor)
+    create_views(cursor, schema)
+    return Transaction(cursor, schema, values)
+
+
+def in_transaction(
     connection: Any,
+    work: Callable[[Transaction], Report],
     *,
     dry_run: bool,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any],
     accepted_links: frozenset[str] = frozenset(),
-) -> Iterator[Transaction]:
+    save: Callable[[Transaction, Report], Path] | None = None,
+) -> tuple[Report, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    `accepted_links` are the unknown links that the person has accepted. Raises AnotherRun when a second run of this
-    tool is at work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT.
+    `accepted_links` are the unknown links that the person has accepted. `save` writes the file that an undo needs; it
+    is on disk before COMMIT, or there is no COMMIT. Raises AnotherRun when a second run of this tool is at work,
+    SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever is raised else, the
+    transaction is rolled back, Ctrl-C included.
     """
+    saved = None
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
@@ -1092,39 +1145,40 @@ def transaction(
                     "Another run of this tool is at work on this database.",
                     todo="Wait until it has ended, then run again.",
                 )
-            schema = recognise(cursor)
-            if not dry_run and (links := sorted(set(schema.unknown_links) - accepted_links)):
+            tx = opened(cursor, values)
+            if not dry_run and (links := sorted(set(tx.schema.unknown_links) - accepted_links)):
                 raise UnknownLinks(links)
-            create_views(cursor, schema)
-            yield Transaction(cursor, schema, values or {})
-        if dry_run:
-            connection.rollback()
-        else:
-            commit(connection)
-    except BaseException:
+            report = work(tx)
+            if dry_run:
+                connection.rollback()
+                return report, tx
+            saved = save(tx, report) if save else None
+        with uninterrupted():
+            commit(connection, saved, report)
+            if saved:
+                settle_file(saved, committed=True)
+    except BaseException as error:
         with contextlib.suppress(psycopg2.Error):
             connection.rollback()
+        if saved and not isinstance(error, CommitUnknown):
+            settle_file(saved, committed=False)
         raise
+    return report, tx
 
 
-def commit(connection: Any) -> None:
-    """COMMIT. Ctrl-C waits until it is decided, since after it the truth would not be known."""
-    with uninterrupted():
-        try:
-            connection.commit()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            if error.pgcode is None or error.pgcode.startswith(("57P", "08")):
-                raise CommitUnknown(
-                    "The connection was lost while the transfer was being committed.",
-                    "Whether it was committed is not known.",
-                    "Run the same dry run when the database is back: if nothing is left to transfer, it was.",
-                ) from error
-            raise
+def commit(connection: Any, saved: Path | None, report: Report) -> None:
+    """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
+    try:
+        connection.commit()
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if error.pgcode is None or error.pgcode.startswith(("57P", "08")):
+            raise CommitUnknown(saved, report) from error
+        raise
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C has no effect inside the block."""
+    """Ctrl-C has no effect inside the block: between COMMIT and its answer the truth would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -1152,13 +1206,18 @@ def once_more(attempt: Callable[[], Any]) -> Any:
 
 
 def create_journal(tx: Transaction) -> None:
-    """The journal of this transaction: one row for each row written, in newest names."""
+    """The journal of this transaction: one row for each row written, in newest names.
+
+    settled names rows that an undo has put back as they were, as (table, first uuid of the key, second): the steps
+    leave them alone. A transfer settles nothing.
+    """
     run(
         tx,
         """
         CREATE TEMP TABLE journal (
             step bigint GENERATED ALWAYS AS IDENTITY, "table" text, key jsonb, before jsonb, after jsonb
-        ) ON COMMIT DROP
+        ) ON COMMIT DROP;
+        CREATE TEMP TABLE settled ("table" text, a uuid, b uuid) ON COMMIT DROP
         """,
     )
 
@@ -1257,7 +1316,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         )
     shown = {str(entry["id"]) for entry in api_users(api, is_admin)} | {str(user["id"])}
     try:
-        with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+        with looking(database_config) as tx:
             there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
             has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
             schema = tx.schema
@@ -1296,7 +1355,7 @@ def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> 
 
     A user marked for deletion is listed too when files of others lie in that user's folders: Immich will delete them.
     """
-    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+    with looking(database_config) as tx:
         known = {user.id: user for user in _user_figures(tx)}
     users = []
     for entry in api_users(api, server.is_admin):
@@ -1351,13 +1410,14 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
 def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
     """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's over REST."""
     shown = {str(entry["id"]): entry for entry in api_albums(api)} if owner is None else {}
-    with database(database_config) as connection, transaction(connection, dry_run=True) as tx:
+    with looking(database_config) as tx:
         found = rows(
             tx,
             """
             SELECT al.id, al."albumName", o."userId", (
                     SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-                    WHERE aa."albumId" = al.id AND a."deletedAt" IS NULL),
+                    WHERE aa."albumId" = al.id AND a."deletedAt" IS NULL
+                      AND a.visibility IN ('timeline', 'archive')),  -- what Immich counts
                 (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u ON u.id = m."userId"
                  WHERE m."albumId" = al.id AND m."userId" <> o."userId")
             FROM v_album al JOIN v_album_owner o ON o."albumId" = al.id
@@ -1399,64 +1459,87 @@ def transfer(
     dry_run: bool,
     expected_digest: str | None = None,
     accepted_links: frozenset[str] = frozenset(),
+    undo_folder: Path | None = None,
     progress: Progress = quiet,
 ) -> Report:
     """Move the photos of `request`; a dry run does all of it and rolls back.
 
-    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits.
+    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits. The file
+    that an undo needs is written to `undo_folder`; without one the transfer cannot be undone.
     Raises TransferError; nothing is changed then.
     """
-    with database(database_config) as connection:
-        report, tx = once_more(
-            lambda: _transfer(connection, request, dry_run, expected_digest, accepted_links, progress)
-        )
-        return report if dry_run else look_again(connection, tx, report)
+    return execute(
+        database_config,
+        lambda tx: _transfer(tx, request, expected_digest, progress),
+        dry_run=dry_run,
+        values=transfer_values(request),
+        accepted_links=accepted_links,
+        save=journal_writer(undo_folder, "transfer"),
+    )
 
 
-def _transfer(
-    connection: Any,
-    request: Request,
+def execute(
+    database_config: Mapping[str, Any],
+    work: Callable[[Transaction], Report],
+    *,
     dry_run: bool,
-    expected_digest: str | None,
-    accepted_links: frozenset[str],
-    progress: Progress,
-) -> tuple[Report, Transaction]:
-    values = {"source": request.source, "destination": request.destination, "album": request.album}
-    with transaction(connection, dry_run=dry_run, values=values, accepted_links=accepted_links) as tx:
-        progress("Choosing photos")
-        plan_transfer(tx, request)
-        digest = plan_digest(tx)
-        if expected_digest not in (None, digest):
-            raise Changed(
-                "What would be transferred has changed since it was shown.",
-                "The album, its people, or the destination's library changed meanwhile.",
-                "Start again, and look at the new analysis.",
+    values: Mapping[str, Any],
+    accepted_links: frozenset[str] = frozenset(),
+    save: Callable[[Transaction, Report], Path] | None = None,
+) -> Report:
+    """Run `work` in one transaction, once more if Immich was in the way, and look again after the commit."""
+    try:
+        with database(database_config) as connection:
+            report, tx = once_more(
+                lambda: in_transaction(
+                    connection, work, dry_run=dry_run, values=values, accepted_links=accepted_links, save=save
+                )
             )
-        progress("Counting what is there")
-        take_stock(tx)
-        report = plan_report(tx)
-        for words, step in TRANSFER_STEPS:
-            progress(words)
-            report = step(tx, report)
-        progress("Checking")
-        report = check(tx, report)
-        progress("Storage figures, phones")
-        report = settle_users(tx, report)
-        report = replace(report, digest=digest)
-    return report, tx
+            return report if dry_run else look_again(connection, tx, report)
+    except CommitUnknown as error:
+        if error.saved is None or (committed := ask_commit(database_config, error.saved)) is None:
+            raise
+        settle_file(error.saved, committed=committed)
+        if committed:
+            return error.report
+        raise TransferError(
+            "The connection to the database was lost before the change was committed.",
+            "PostgreSQL has rolled it back.",
+            "Run again.",
+        ) from None
+
+
+def _transfer(tx: Transaction, request: Request, expected_digest: str | None, progress: Progress) -> Report:
+    progress("Choosing photos")
+    plan_transfer(tx, request)
+    require_digest(tx, expected_digest)
+    progress("Counting what is there")
+    take_stock(tx)
+    report = plan_report(tx)
+    note_kept(tx)
+    for words, step in TRANSFER_STEPS:
+        progress(words)
+        report = step(tx, report)
+    progress("Checking")
+    check(tx)
+    progress("Storage figures, phones")
+    return settle_users(tx, report)
 
 
 def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
     """The source's people who could be merged into people of the destination by name; nothing is changed."""
-    with database(database_config) as connection:
-        return once_more(lambda: _merge_pairs(connection, request))
 
-
-def _merge_pairs(connection: Any, request: Request) -> tuple[Person, ...]:
-    values = {"source": request.source, "destination": request.destination, "album": request.album}
-    with transaction(connection, dry_run=True, values=values) as tx:
+    def look(tx: Transaction) -> Report:
         plan_transfer(tx, request)
-        return tuple(person for person in people_listed(tx) if person.merge_id is not None)
+        return Report(people=people_listed(tx))
+
+    report = execute(database_config, look, dry_run=True, values=transfer_values(request))
+    return tuple(person for person in report.people if person.merge_id is not None)
+
+
+def transfer_values(request: Request) -> dict[str, Any]:
+    """What the statements of a transfer may name. `giver` limits the steps to one user's things; only an undo does."""
+    return {"source": request.source, "destination": request.destination, "album": request.album, "giver": None}
 
 
 def plan_transfer(tx: Transaction, request: Request) -> None:
@@ -1657,13 +1740,14 @@ def lock_faces_and_people(tx: Transaction) -> None:
 FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
 
 
-def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = False) -> None:
+def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool = False) -> None:
     """people: one row per person with a face on a moving photo, with the action and the target.
 
     A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
     flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
     anybody's. Only people of the source are transferred or removed when emptied; a repair has no source, there it is
-    the holder whoever that is. `leaver` is whose person row ends.
+    the holder whoever that is. `leaver` is whose person row ends. `merge` holds the groups that may be merged by name;
+    None: any.
     """
     run(
         tx,
@@ -1686,6 +1770,7 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
             SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
             FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
             WHERE f."personGroupId" IS NOT NULL
+              AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'asset_face' AND d.a = f.id)
             GROUP BY f."personGroupId"
         ), held AS (
             SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
@@ -1726,12 +1811,12 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
         UPDATE people SET action = CASE
             WHEN kept THEN 'KEEP'
             WHEN faces = 0 THEN 'UNLINK'
-            WHEN merge_into IS NOT NULL AND grp::text = ANY (%(merge)s) THEN 'MERGE'
+            WHEN merge_into IS NOT NULL AND (%(merge)s IS NULL OR grp::text = ANY (%(merge)s)) THEN 'MERGE'
             WHEN staying = 0 AND {_eligible(repair)} THEN 'TRANSFER'
             ELSE 'DUPLICATE'
         END
         """,
-        merge=sorted(merge),
+        merge=None if merge is None else sorted(merge),
     )
     run(
         tx,
@@ -1795,6 +1880,16 @@ def _find_merges(tx: Transaction) -> None:
         WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
         """,
     )
+
+
+def require_digest(tx: Transaction, expected: str | None) -> None:
+    """Raise Changed when the plan is not the one whose digest is `expected`; None expects nothing."""
+    if expected not in (None, plan_digest(tx)):
+        raise Changed(
+            "What would be changed is no longer what was shown.",
+            "Photos or people concerned, or the destination's library, changed meanwhile.",
+            "Start again, and look at the new analysis.",
+        )
 
 
 def plan_digest(tx: Transaction) -> str:
@@ -1874,6 +1969,7 @@ def plan_report(tx: Transaction) -> Report:
         if is_public:
             public.append(name)
     return Report(
+        digest=plan_digest(tx),
         assets=value(tx, "SELECT count(*) FROM moving"),
         chosen=value(tx, "SELECT count(*) FROM chosen"),
         others=value(
@@ -1919,7 +2015,9 @@ def step_memories(tx: Transaction, report: Report) -> Report:
         CREATE TEMP TABLE memory_left ON COMMIT DROP AS
         SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma
         JOIN moving m ON m.id = ma."assetId" JOIN v_memory me ON me.id = ma."memoriesId"
-        WHERE me."ownerId" <> %(destination)s
+        WHERE me."ownerId" <> %(destination)s AND (%(giver)s IS NULL OR me."ownerId"::text = %(giver)s)
+          AND NOT EXISTS (
+            SELECT FROM settled d WHERE d."table" = 'memory_asset' AND d.a = ma."memoriesId" AND d.b = ma."assetId")
         """,
     )
     remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_left')
@@ -1950,8 +2048,12 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
                 WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(destination)s
                   AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)) AS goes
         FROM v_shared_link l
-        WHERE l."userId" <> %(destination)s AND l.id IN (
-            SELECT la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId")
+        WHERE l."userId" <> %(destination)s AND (%(giver)s IS NULL OR l."userId"::text = %(giver)s)
+          AND l.id IN (
+            SELECT la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
+            WHERE NOT EXISTS (
+                SELECT FROM settled d
+                WHERE d."table" = 'shared_link_asset' AND d.a = la."assetId" AND d.b = la."sharedLinkId"))
         """,
     )
     moved = change(
@@ -1963,6 +2065,9 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
         """
         SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
         JOIN moving m ON m.id = la."assetId" JOIN link_concerned l ON l.id = la."sharedLinkId" AND NOT l.goes
+        WHERE NOT EXISTS (
+            SELECT FROM settled d
+            WHERE d."table" = 'shared_link_asset' AND d.a = la."assetId" AND d.b = la."sharedLinkId")
         """,
     )
     remove(
@@ -2087,6 +2192,7 @@ def step_people(tx: Transaction, report: Report) -> Report:
         SELECT f.id, p.target AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN moving m ON m.id = f."assetId"
         WHERE p.target IS DISTINCT FROM p.grp
+          AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'asset_face' AND d.a = f.id)
         """,
     )
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
@@ -2239,8 +2345,14 @@ def mend_featured(tx: Transaction) -> int:
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC, f.id
             LIMIT 1
         ) best ON true
-        WHERE CASE
-            -- nobody has a right to judge the pictures of other users' people that have none
+        WHERE NOT EXISTS (
+            SELECT FROM settled d WHERE d."table" = 'person' AND d.a = p."ownerId" AND d.b = p."personGroupId")
+          -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the picture
+          -- from somebody else's, and would again.
+          AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(source)s::uuid AND EXISTS (
+            SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId" AND o."ownerId" <> p."ownerId"))
+          AND CASE
+            -- pictures of other users' people that have none are not ours to choose
             WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(destination)s AND best.id IS NOT NULL
             ELSE NOT EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
@@ -2277,7 +2389,9 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
         SELECT ta."assetId", ta."tagId", t.value
         FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
-        WHERE t."userId" <> %(destination)s;
+        WHERE t."userId" <> %(destination)s AND (%(giver)s IS NULL OR t."userId"::text = %(giver)s)
+          AND NOT EXISTS (
+            SELECT FROM settled d WHERE d."table" = 'tag_asset' AND d.a = ta."assetId" AND d.b = ta."tagId");
         CREATE TEMP TABLE tag_wanted ON COMMIT DROP AS
         WITH path AS (
             SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
@@ -2370,6 +2484,40 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     return report
 
 
+def note_kept(tx: Transaction) -> None:
+    """Journal also which links to the destination's things there are: an undo must tell them from later ones."""
+    for table, key, query in (
+        ("asset_face", ("id",), """
+            SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
+        """),
+        ("person", tx.schema.tables["person"].key, """
+            SELECT p."ownerId", p."personGroupId", p."faceAssetId" FROM v_person p
+            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
+            WHERE p."ownerId" = %(destination)s
+        """),
+        ("tag_asset", ("assetId", "tagId"), """
+            SELECT ta."assetId", ta."tagId" FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId"
+            JOIN v_tag t ON t.id = ta."tagId" WHERE t."userId" = %(destination)s
+        """),
+        ("memory_asset", ("memoriesId", "assetId"), """
+            SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma JOIN moving m ON m.id = ma."assetId"
+            JOIN v_memory o ON o.id = ma."memoriesId" WHERE o."ownerId" = %(destination)s
+        """),
+        ("shared_link_asset", ("assetId", "sharedLinkId"), """
+            SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
+            JOIN v_shared_link l ON l.id = la."sharedLinkId" WHERE l."userId" = %(destination)s
+        """),
+    ):  # fmt: skip
+        run(
+            tx,
+            f"""
+            INSERT INTO journal ("table", key, before, after)
+            SELECT '{table}', {_object("kept", key)}, to_jsonb(kept), to_jsonb(kept) FROM ({query}) kept
+            """,
+        )
+
+
 TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
     ("Memories", step_memories),
     ("Public links", step_shared_links),
@@ -2389,28 +2537,38 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
 CROSS_OWNER_CHECKS = {
     # A face is right when its photo's owner has a person row for it, in a group of their own cluster group.
     "face": """
+        WITH concerned AS (
+            SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            UNION SELECT f.id FROM v_asset_face f JOIN touched_group g ON g.grp = f."personGroupId"
+        )
         SELECT concat_ws(' ', f.id, f."personGroupId")
-        FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
-        WHERE (f."assetId" IN (SELECT id FROM moving)
-               OR f."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people))
-          AND f."personGroupId" IS NOT NULL
-          AND NOT EXISTS (
+        FROM concerned
+        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+        WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
             SELECT FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
             WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
               AND g."clusterGroupId" = u."clusterGroupId")
     """,
     "featured": """
+        WITH concerned AS (
+            SELECT p."ownerId", p."personGroupId" FROM v_person p
+            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
+            UNION
+            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group g ON g.grp = p."personGroupId"
+        )
         SELECT concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")
-        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
+        JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
         WHERE a."ownerId" <> p."ownerId"
-          AND (f."assetId" IN (SELECT id FROM moving)
-               OR p."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people))
     """,
     "live": """
+        WITH concerned AS (
+            SELECT a.id FROM v_asset a JOIN moving USING (id)
+            UNION SELECT a.id FROM v_asset a JOIN moving m ON m.id = a."livePhotoVideoId"
+        )
         SELECT concat_ws(' ', s.id, v.id)
-        FROM v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"
+        FROM concerned JOIN v_asset s USING (id) JOIN v_asset v ON v.id = s."livePhotoVideoId"
         WHERE s."ownerId" <> v."ownerId"
-          AND (s.id IN (SELECT id FROM moving) OR v.id IN (SELECT id FROM moving))
     """,
     "stack": """
         SELECT concat_ws(' ', s.id, a.id)
@@ -2494,32 +2652,35 @@ UNTOUCHED_CHECKS = {
 }
 
 
-def take_stock(tx: Transaction) -> None:
-    """Before the steps: what is already wrong, and what must be there afterwards."""
+def take_stock(tx: Transaction, more: str = "") -> None:
+    """Before the steps: what is already wrong, and what must be there afterwards. `more` widens what is looked at."""
     run(
         tx,
         """
+        CREATE TEMP TABLE touched_group AS SELECT grp FROM people UNION SELECT target FROM people;
         CREATE TEMP TABLE concerned_album AS
             SELECT DISTINCT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId";
         CREATE TEMP TABLE stack_concerned AS
             SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id) WHERE a."stackId" IS NOT NULL;
-        -- photos that stay but may be written: the rest of a stack or of a group of duplicates
+        -- photos that may be written although they do not move: the rest of a stack or of a group of duplicates
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
+            SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
+            UNION
             SELECT a.id, a."ownerId" FROM v_asset a
-            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
-              AND (a."stackId" IN (SELECT id FROM stack_concerned)
-                   OR a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id)));
+            WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id));
         CREATE TEMP TABLE trouble_before (kind text, key text) ON COMMIT DROP;
         CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
         """,
     )
+    if more:
+        run(tx, more)
     for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
         for kind, query in queries.items():
             run(tx, f"INSERT INTO {table} (kind, key) SELECT '{kind}', found.key FROM ({query}) AS found (key)")
         run(tx, f"ANALYZE {table}")
 
 
-def check(tx: Transaction, report: Report) -> Report:
+def check(tx: Transaction) -> None:
     """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
     # stacks that a split made
     run(
@@ -2552,7 +2713,6 @@ def check(tx: Transaction, report: Report) -> Report:
             "; ".join(broken),
             "Run again when Immich's jobs are idle. If it fails again, please report it with this text.",
         )
-    return report
 
 
 def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
@@ -2626,8 +2786,8 @@ def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
     )
 
 
-def reset_apps(tx: Transaction) -> None:
-    """Immich's own sync reset, for both users, their partners and the members of the albums concerned.
+def reset_apps(tx: Transaction, others: Sequence[str] = ()) -> None:
+    """Immich's own sync reset, for both users and `others`, their partners and the members of the albums concerned.
 
     The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of the former
     owner move the local photos to its trash, and a partner's phone delete what it has just received.
@@ -2638,7 +2798,7 @@ def reset_apps(tx: Transaction) -> None:
         ("isPendingSyncReset",),
         """
         WITH pair AS (
-            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[]) AS id
+            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[] || %(others)s::uuid[]) AS id
             UNION SELECT holder FROM people WHERE action <> 'KEEP'
         ), concerned AS (
             SELECT id FROM pair
@@ -2650,6 +2810,7 @@ def reset_apps(tx: Transaction) -> None:
         SELECT s.id, true AS "isPendingSyncReset" FROM v_session s
         WHERE s."userId" IN (SELECT id FROM concerned) AND NOT s."isPendingSyncReset"
         """,
+        others=list(others),
     )
 
 
@@ -2666,60 +2827,64 @@ def repair(
     merge: frozenset[str] = frozenset(),
     expected_digest: str | None = None,
     accepted_links: frozenset[str] = frozenset(),
+    undo_folder: Path | None = None,
     progress: Progress = quiet,
 ) -> Report:
     """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer()."""
-    with database(database_config) as connection:
-        report, tx = once_more(
-            lambda: _repair(connection, user, dry_run, merge, expected_digest, accepted_links, progress)
-        )
-        return report if dry_run else look_again(connection, tx, report)
+    return execute(
+        database_config,
+        lambda tx: _repair(tx, merge, expected_digest, progress),
+        dry_run=dry_run,
+        values=repair_values(user),
+        accepted_links=accepted_links,
+        save=journal_writer(undo_folder, "repair"),
+    )
 
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
     """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed."""
-    with database(database_config) as connection:
-        report, _tx = once_more(lambda: _repair(connection, user, True, frozenset(), None, frozenset(), quiet))
-        return tuple(person for person in report.people if person.merge_id is not None)
+
+    def look(tx: Transaction) -> Report:
+        plan_repair(tx, frozenset())
+        return Report(people=people_listed(tx))
+
+    report = execute(database_config, look, dry_run=True, values=repair_values(user))
+    return tuple(person for person in report.people if person.merge_id is not None)
 
 
-def _repair(
-    connection: Any,
-    user: str,
-    dry_run: bool,
-    merge: frozenset[str],
-    expected_digest: str | None,
-    accepted_links: frozenset[str],
-    progress: Progress,
-) -> tuple[Report, Transaction]:
-    values = {"source": None, "destination": user}
-    with transaction(connection, dry_run=dry_run, values=values, accepted_links=accepted_links) as tx:
-        progress("Looking for faces with other users' people")
-        create_journal(tx)
-        if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
-            raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
-        choose_broken_photos(tx)
-        lock_faces_and_people(tx)
-        decide_people(tx, merge, repair=True)
-        digest = plan_digest(tx)
-        if expected_digest not in (None, digest):
-            raise Changed(
-                "What would be repaired has changed since it was shown.",
-                todo="Start again, and look at the new analysis.",
-            )
-        take_stock(tx)
-        report = Report(
-            assets=value(tx, "SELECT count(*) FROM moving"),
-            people=people_listed(tx),
-            already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
-        )
-        progress("People and faces")
-        report = step_people(tx, report)
-        progress("Checking")
-        report = check(tx, report)
-        reset_apps(tx)
-        report = replace(report, digest=digest)
-    return report, tx
+def repair_values(user: str) -> dict[str, Any]:
+    """What the statements of a repair may name: it has no source, and the photos are the destination's already."""
+    return {"source": None, "destination": user, "giver": None}
+
+
+def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
+    """Fill moving and people, and lock what they name."""
+    create_journal(tx)
+    if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
+        raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
+    choose_broken_photos(tx)
+    lock_faces_and_people(tx)
+    decide_people(tx, merge, repair=True)
+
+
+def _repair(tx: Transaction, merge: frozenset[str], expected_digest: str | None, progress: Progress) -> Report:
+    progress("Looking for faces with other users' people")
+    plan_repair(tx, merge)
+    require_digest(tx, expected_digest)
+    take_stock(tx)
+    report = Report(
+        digest=plan_digest(tx),
+        assets=value(tx, "SELECT count(*) FROM moving"),
+        people=people_listed(tx),
+        already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
+    )
+    note_kept(tx)
+    progress("People and faces")
+    report = step_people(tx, report)
+    progress("Checking")
+    check(tx)
+    reset_apps(tx)
+    return report
 
 
 def choose_broken_photos(tx: Transaction) -> None:
@@ -2751,6 +2916,1066 @@ def choose_broken_photos(tx: Transaction) -> None:
 
 
 # =====================================================================================================================
+# 7  UNDO: the journal on disk, and its replay
+#
+#    A journal is gzip JSON lines: a header, one line for each row written ([table, key, before, after], newest names),
+#    and a checksum. The state of a run is in its file's name:
+#        <name>.pending.jsonl.gz    written, COMMIT not yet known of
+#        <name>.jsonl.gz            committed
+#        <name>.undoing.json        beside it: its undo was written, COMMIT not yet known of
+#        <name>.undone.jsonl.gz     undone
+#    What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
+# =====================================================================================================================
+
+JOURNAL_FORMAT = 1
+PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
+
+
+class JournalBroken(TransferError):
+    """A journal that cannot be trusted: damaged, cut off, or of another kind."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is wrong."""
+
+    path: Path
+    header: Mapping[str, Any]
+    state: str
+
+
+def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Report], Path] | None:
+    """What in_transaction() calls before COMMIT; None when no undo is wanted."""
+    return None if folder is None else lambda tx, report: write_journal(tx, report, folder, kind)
+
+
+def write_journal(tx: Transaction, report: Report, folder: Path, kind: str) -> Path:
+    """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no COMMIT."""
+    header = journal_header(tx, report, kind)
+    words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
+    name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = _new_file(folder, re.sub(r"[^\w.@+-]+", "-", name)[:120], PENDING)
+        with path.open("wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
+                digest = hashlib.sha256()
+                for line in _journal_lines(tx, header):
+                    data = line.encode() + b"\n"
+                    digest.update(data)
+                    packed.write(data)
+                packed.write(json.dumps({"sha256": digest.hexdigest()}).encode() + b"\n")
+            raw.flush()
+            os.fsync(raw.fileno())
+        _sync_folder(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            path.unlink()
+        raise TransferError(
+            f"The undo file in {folder} could not be written, so nothing was committed.",
+            error.strerror or str(error),
+            "Make room, or make the folder writable, then run again.",
+        ) from None
+    except BaseException:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            path.unlink()
+        raise
+    return path
+
+
+def _new_file(folder: Path, name: str, suffix: str) -> Path:
+    """A file that was not there, readable by its owner alone."""
+    for number in itertools.count(1):
+        path = folder / f"{name}{'' if number == 1 else f'_{number}'}{suffix}"
+        taken = [path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)]
+        if not any(other.exists() for other in taken):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            return path
+    raise AssertionError("unreachable")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder survive a crash."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def journal_header(tx: Transaction, report: Report, kind: str) -> dict[str, Any]:
+    """Everything about a run that is not a row. No secrets."""
+    users = {
+        str(user): {"id": str(user), "email": email, "name": name, "cluster": str(cluster)}
+        for user, email, name, cluster in rows(
+            tx,
+            """
+            SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(source)s, %(destination)s)
+            """,
+        )
+    }
+    return {
+        "transfer.py": __version__,
+        "format": JOURNAL_FORMAT,
+        "kind": kind,
+        "when": datetime.datetime.now().astimezone().isoformat(),
+        "source": users.get(tx.values["source"], {}),
+        "destination": users[tx.values["destination"]],
+        "selection": selection_words(tx, kind),
+        "immich": tx.schema.release,
+        "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
+        **transaction_identity(tx),
+        "report": asdict(report),
+    }
+
+
+def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
+    """What was transferred, in words that name a file and a line of a list."""
+    if kind == "repair":
+        return {"kind": "repair", "name": "repair of faces"}
+    return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
+
+
+def transaction_identity(tx: Transaction) -> dict[str, str]:
+    """This transaction, as PostgreSQL can be asked about it later: cluster, database and transaction id."""
+    system, place, xid = rows(
+        tx,
+        """
+        SELECT (SELECT system_identifier FROM pg_control_system())::text,
+            (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
+        """,
+    )[0]
+    return {"system": system, "database": place, "xid": xid}
+
+
+def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
+    yield json.dumps(header)
+    # a cursor on the server's side: a million rows need no memory here
+    with tx.cursor.connection.cursor(name="journal_lines") as cursor:
+        cursor.itersize = 5000
+        cursor.execute('SELECT json_build_array("table", key, before, after)::text FROM journal ORDER BY step')
+        for (line,) in cursor:
+            yield line.replace("\n", " ")
+
+
+def settle_file(path: Path, *, committed: bool) -> None:
+    """Give a file that was written before COMMIT the name that tells what became of it.
+
+    A name that cannot be changed is no reason to fail: the list asks PostgreSQL again.
+    """
+    with contextlib.suppress(OSError):
+        if path.name.endswith(PENDING) and committed:
+            path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
+        elif path.name.endswith(UNDOING) and committed:
+            name = path.name.removesuffix(UNDOING)
+            path.with_name(name + COMMITTED).rename(path.with_name(name + UNDONE))
+            path.unlink()
+        else:
+            path.unlink()
+        _sync_folder(path.parent)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a journal, or the identity in an undo's marker. Raises JournalBroken."""
+    try:
+        if path.name.endswith(UNDOING):
+            header = json.loads(path.read_bytes())
+        else:
+            with gzip.open(path) as file:
+                header = json.loads(file.readline(100_000_000))
+        if not {"xid", "system", "database"} <= header.keys():
+            raise ValueError("no header")
+        return header
+    except (OSError, EOFError, ValueError, zlib.error, AttributeError, RecursionError) as error:
+        raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
+
+
+def read_journal(path: Path) -> Iterator[str]:
+    """The lines of a journal after its header, once their checksum has been found right. Raises JournalBroken.
+
+    Reads the file twice, so that nothing of a damaged one is ever used.
+    """
+    for use in (False, True):
+        digest, last = hashlib.sha256(), b""
+        try:
+            with gzip.open(path) as file:
+                for number, line in enumerate(file):
+                    if number > 1 and use:
+                        yield last.decode()
+                    digest.update(last)
+                    last = line
+            if json.loads(last) != {"sha256": digest.hexdigest()}:
+                raise ValueError("the checksum is wrong")
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise JournalBroken(
+                f"{path.name} is damaged, so it cannot be used.",
+                clean(str(error))[:100],
+                "Restore the file, or the database, from a backup.",
+            ) from None
+
+
+def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
+    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell (yet)."""
+    header = read_header(path)
+    for pause in (0.2, 1, 3):
+        with contextlib.suppress(TransferError), looking(database_config) as tx:
+            status = transaction_status(tx, header)
+            if status != "in progress":
+                return None if status is None else status == "committed"
+        time.sleep(pause)
+    return None
+
+
+def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None:
+    """committed, aborted, in progress; None when it is too long ago or another database."""
+    if not same_database(tx, header):
+        return None
+    return value(tx, "SELECT pg_xact_status(%(xid)s::text::xid8)", xid=header["xid"])
+
+
+def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
+    """Is this the database that the journal was written for? A restored dump is another one."""
+    here = transaction_identity(tx)
+    return (here["system"], here["database"]) == (header["system"], header["database"])
+
+
+def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
+    """The runs of the past, newest first. Files whose COMMIT was not known of are settled now."""
+    found = []
+    with looking(database_config) as tx:
+        for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
+            with contextlib.suppress(JournalBroken):
+                status = transaction_status(tx, read_header(path))
+                if status in ("committed", "aborted"):
+                    settle_file(path, committed=status == "committed")
+        for path in sorted(folder.glob("*" + COMMITTED)):
+            try:
+                header = read_header(path)
+                state = "committed"
+                if not same_database(tx, header):
+                    state = "of another database"
+                elif path.name.endswith(UNDONE):
+                    state = "undone"
+                elif path.name.endswith(PENDING):
+                    state = "not known whether committed"
+                elif path.with_name(path.name.removesuffix(COMMITTED) + UNDOING).exists():
+                    state = "not known whether undone"
+            except JournalBroken:
+                header, state = {}, "damaged"
+            found.append(Past(path, header, state))
+    return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
+
+
+# ---- the replay -----------------------------------------------------------------------------------------------------
+#
+# Photos go back unless something that people did since forbids it. What hangs on a photo that goes back, and on which
+# nothing was done since, is put back to the letter (settled). What was done since goes through the steps of a transfer
+# in the other direction, so that whatever the state, it ends consistent. source and destination are swapped: source
+# is the user who gives the photos back.
+
+UNDO_REASONS = {
+    "gone": "deleted since",
+    "handed_on": "belong to somebody else by now",
+    "deleting": "being deleted by Immich",
+    "external": "in an external library by now",
+    "locked": "in the locked folder by now",
+    "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
+    "again": "uploaded again by the former owner (delete that copy for good, and it can go back)",
+    "stacked": "stacked with other photos since",
+    "together": "the other half of a live photo stays",
+}
+
+
+def undo(
+    database_config: Mapping[str, Any],
+    path: Path,
+    *,
+    dry_run: bool,
+    expected_digest: str | None = None,
+    accepted_links: frozenset[str] = frozenset(),
+    progress: Progress = quiet,
+) -> UndoReport:
+    """Take back the run whose journal is at `path`; a dry run does all of it and rolls back. See transfer()."""
+    header = read_header(path)
+    if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
+        raise TransferError("That run cannot be undone.", "It was undone already, or never committed.")
+    if header.get("format") != JOURNAL_FORMAT:
+        raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
+    back_to, giver = header["source"].get("id"), header["destination"]["id"]
+    if header["kind"] == "repair":  # nothing changes hands: the user stays the owner of the photos
+        back_to, giver = giver, None
+
+    def save(tx: Transaction, _report: UndoReport) -> Path:
+        return write_marker(tx, path)
+
+    return execute(
+        database_config,
+        lambda tx: _undo(tx, path, header, expected_digest, progress),
+        dry_run=dry_run,
+        values={"source": giver, "destination": back_to, "giver": giver, "kind": header["kind"]},
+        accepted_links=accepted_links,
+        save=save,
+    )
+
+
+def write_marker(tx: Transaction, path: Path) -> Path:
+    """The file that says, should this program die now, which transaction is the undo of `path`."""
+    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
+    try:
+        with os.fdopen(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(transaction_identity(tx), file)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(marker.parent)
+    except OSError as error:
+        raise TransferError(
+            f"{marker} could not be written.", error.strerror or str(error), "Then run again."
+        ) from None
+    return marker
+
+
+def _undo(
+    tx: Transaction, path: Path, header: Mapping[str, Any], expected_digest: str | None, progress: Progress
+) -> UndoReport:
+    progress("Reading the undo file")
+    require_same_place(tx, path, header)
+    create_journal(tx)
+    load_past(tx, path)
+    progress("Looking what has changed since")
+    choose_returning(tx)
+    lock_faces_and_people(tx)
+    judge_people(tx, header)
+    if expected_digest not in (None, undo_digest(tx)):
+        raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
+    digest = undo_digest(tx)
+    take_stock_of_undo(tx)
+    for words, put_back in UNDO_STEPS:
+        progress(words)
+        put_back(tx)
+    progress("What was done since")
+    exempt_settled(tx)
+    report = Report()
+    decide_people(tx, None)
+    run(tx, "INSERT INTO touched_group SELECT grp FROM people UNION SELECT target FROM people")
+    if header["kind"] != "repair":
+        for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
+            report = step(tx, report)
+        put_back_primaries(tx)
+    else:
+        mend_featured(tx)
+    progress("Checking")
+    check(tx)
+    if header["kind"] == "repair":
+        owners = rows(tx, "SELECT owner::text FROM past_person UNION SELECT before ->> 'ownerId' FROM past_person")
+        reset_apps(tx, [owner for (owner,) in owners if owner])
+    else:
+        report = settle_users(tx, report)
+    return undo_report(tx, digest, report)
+
+
+def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
+    """The same database, the same kind of schema, and both users still there."""
+    if not same_database(tx, header):
+        raise TransferError(
+            f"{path.name} was written for another database.",
+            "A dump that was restored counts as another database too.",
+            "Connect to the one that it was written for.",
+        )
+    if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:
+        raise TransferError(
+            "Immich was upgraded since, to a version that keeps people or albums in another way.",
+            f"The run was made on {header['immich']}, this is {tx.schema.release}.",
+            "Transfer the photos back instead.",
+        )
+    if transaction_status(tx, header) == "aborted":
+        raise TransferError("That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo.")
+    for user in (header["source"], header["destination"]):
+        if user and not rows(
+            tx, """SELECT 1 FROM v_user WHERE id = %(user)s AND "deletedAt" IS NULL""", user=user["id"]
+        ):
+            raise TransferError(
+                f"{clean(user['email'])} is not active any more.", "The account was deleted.", "Restore it first."
+            )
+
+
+def load_past(tx: Transaction, path: Path) -> None:
+    """past: the journal's rows. For columns that a run writes twice, the first `before` and the last `after` count."""
+    run(tx, 'CREATE TEMP TABLE past (step bigint, "table" text, key jsonb, before jsonb, after jsonb) ON COMMIT DROP')
+    lines = enumerate(read_journal(path))
+    while batch := list(itertools.islice(lines, 2000)):
+        psycopg2.extras.execute_values(
+            tx.cursor,
+            """
+            INSERT INTO past (step, "table", key, before, after)
+            SELECT step, line ->> 0, line -> 1, nullif(line -> 2, 'null'), nullif(line -> 3, 'null')
+            FROM (VALUES %s) AS entry (step, line)
+            """,
+            batch,
+            template="(%s, %s::jsonb)",
+            page_size=len(batch),
+        )
+    run(
+        tx,
+        """
+        ANALYZE past;
+        CREATE TEMP TABLE past_photo ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id, (before ->> 'ownerId')::uuid AS before,
+                (after ->> 'ownerId')::uuid AS after
+            FROM past WHERE "table" = 'asset' AND after ? 'ownerId';
+        CREATE TEMP TABLE past_face ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS before,
+                (after ->> 'personGroupId')::uuid AS after
+            FROM past WHERE "table" = 'asset_face';
+        -- people: rows made, rows removed, owners changed, columns of rows that stayed
+        CREATE TEMP TABLE past_person ON COMMIT DROP AS
+            SELECT coalesce(key ->> 'ownerId', before ->> 'ownerId', after ->> 'ownerId')::uuid AS owner,
+                (key ->> 'personGroupId')::uuid AS grp, step, before, after,
+                CASE WHEN before IS NULL THEN 'made' WHEN after IS NULL THEN 'removed'
+                    WHEN after ? 'ownerId' AND NOT after ? 'personGroupId' THEN 'owner' ELSE 'columns' END AS kind
+            FROM past WHERE "table" = 'person';
+        CREATE TEMP TABLE past_portrait ON COMMIT DROP AS
+            SELECT owner, grp, (array_agg(before ORDER BY step))[1] AS before,
+                (array_agg(after ORDER BY step DESC))[1] AS after
+            FROM past_person WHERE kind = 'columns' AND after ? 'faceAssetId' GROUP BY owner, grp;
+        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person
+        """,
+    )
+
+
+def choose_returning(tx: Transaction) -> None:
+    """moving: the photos that go back. left_photo: those that do not, with the reason. A repair has neither."""
+    run(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT a.id FROM v_asset a JOIN past_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        CREATE TEMP TABLE returning_photo ON COMMIT DROP AS
+        SELECT p.id, coalesce(a."livePhotoVideoId", a.id) AS unit, a."stackId",
+            coalesce(a."originalFileName", '') AS name,
+            CASE
+                WHEN a.id IS NULL THEN 'gone'
+                WHEN a."ownerId" <> p.after THEN 'handed_on'
+                WHEN a.status = 'deleted' THEN 'deleting'
+                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                WHEN a.visibility = 'locked' THEN 'locked'
+                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
+                WHEN EXISTS (
+                    SELECT FROM v_asset b
+                    WHERE b."ownerId" = p.before AND b.checksum = a.checksum AND b."libraryId" IS NULL) THEN 'again'
+                WHEN EXISTS (
+                    SELECT FROM v_asset o
+                    WHERE o."stackId" = a."stackId" AND o."ownerId" <> p.before
+                      AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = o.id)) THEN 'stacked'
+            END AS reason
+        FROM past_photo p LEFT JOIN v_asset a ON a.id = p.id;
+        -- a still and its video go back together or not at all
+        UPDATE returning_photo r SET reason = 'together'
+        WHERE reason IS NULL AND r.unit IN (
+            SELECT unit FROM returning_photo WHERE reason IS NOT NULL
+            UNION SELECT coalesce(a."livePhotoVideoId", a.id) FROM v_asset a
+            WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id));
+        CREATE TEMP TABLE moving AS SELECT id, 'chosen' AS origin FROM returning_photo WHERE reason IS NULL;
+        ALTER TABLE moving ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE left_photo ON COMMIT DROP AS
+            SELECT id, reason, name FROM returning_photo WHERE reason IS NOT NULL;
+        ANALYZE moving; ANALYZE left_photo
+        """,
+    )
+
+
+def judge_people(tx: Transaction, header: Mapping[str, Any]) -> None:
+    """face_back: faces whose link goes back; group_back: whether a person can be had again as it was.
+
+    A face goes back if nobody changed its link since and its photo is where it was before the run. A person goes back
+    if nothing of it would stay behind: an undeleted face on a photo that does not go back. Where people's cluster
+    groups changed since (3.2), none goes back to the letter; the steps give the user people of their own.
+    """
+    clusters = {user["id"]: user["cluster"] for user in (header["source"], header["destination"]) if user}
+    same_clusters = not tx.schema.person_groups or all(
+        rows(
+            tx, """SELECT 1 FROM v_user WHERE id = %(user)s AND "clusterGroupId"::text = %(cluster)s""",
+            user=user, cluster=cluster,
+        )
+        for user, cluster in clusters.items()
+    )  # fmt: skip
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE face_back ON COMMIT DROP AS
+        SELECT f.id, p.before, p.after FROM past_face p
+        JOIN v_asset_face f ON f.id = p.id AND f."personGroupId" IS NOT DISTINCT FROM p.after
+        JOIN v_asset a ON a.id = f."assetId"
+        WHERE %(same_clusters)s AND CASE
+            -- a repair changes no owner: the photo must still be the user's, or have been somebody else's throughout
+            WHEN %(kind)s = 'repair' THEN a."ownerId" = %(destination)s OR p.after IS NULL
+            ELSE EXISTS (SELECT FROM moving m WHERE m.id = a.id)
+                OR NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id)
+        END;
+        ANALYZE face_back;
+        CREATE TEMP TABLE group_back ON COMMIT DROP AS
+        WITH concerned AS (
+            SELECT before AS grp FROM past_face WHERE before IS NOT NULL UNION SELECT grp FROM past_person
+        ), behind AS (
+            -- people who have a face where it stays
+            SELECT DISTINCT f."personGroupId" AS grp
+            FROM v_asset_face f JOIN concerned c ON c.grp = f."personGroupId"
+            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
+              AND NOT (%(kind)s = 'repair' AND EXISTS (SELECT FROM face_back b WHERE b.id = f.id))
+        ), moved AS (
+            -- people whose owner, or whose group's cluster group, the run changed
+            SELECT grp, (after ->> 'ownerId')::uuid AS now_at, (before ->> 'ownerId')::uuid AS was_at
+            FROM past_person WHERE kind = 'owner'
+            UNION ALL
+            SELECT (key ->> 'id')::uuid, (after ->> 'clusterGroupId')::uuid, (before ->> 'clusterGroupId')::uuid
+            FROM past WHERE "table" = 'person_group' AND before IS NOT NULL AND after IS NOT NULL
+        )
+        SELECT c.grp, %(same_clusters)s AND CASE
+            WHEN moved.grp IS NOT NULL THEN
+                g."clusterGroupId" = moved.now_at AND NOT EXISTS (SELECT FROM behind b WHERE b.grp = c.grp)
+                AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = c.grp)
+                AND 1 = (SELECT count(*) FROM v_person p WHERE p."personGroupId" = c.grp)
+            WHEN g.id IS NOT NULL THEN true
+            ELSE EXISTS (SELECT FROM face_back b WHERE b.before = c.grp) AND EXISTS (
+                SELECT FROM past WHERE "table" IN ('person', 'person_group') AND after IS NULL
+                  AND coalesce(key ->> 'id', key ->> 'personGroupId') = c.grp::text)
+        END AS back, moved.was_at
+        FROM concerned c LEFT JOIN v_person_group g ON g.id = c.grp LEFT JOIN moved ON moved.grp = c.grp;
+        DELETE FROM face_back WHERE before IS NOT NULL AND before NOT IN (SELECT grp FROM group_back WHERE back);
+        ANALYZE group_back
+        """,
+        same_clusters=same_clusters,
+    )
+
+
+def undo_digest(tx: Transaction) -> str:
+    """What ties the undo to its analysis."""
+    return value(
+        tx,
+        """
+        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM face_back),
+            (SELECT string_agg(concat(grp, back), ',' ORDER BY grp) FROM group_back)), 'UTF8')), 'hex')
+        """,
+    )
+
+
+def take_stock_of_undo(tx: Transaction) -> None:
+    """take_stock() for what the journal names besides the photos."""
+    run(tx, "CREATE TEMP TABLE people (grp uuid, target uuid) ON COMMIT DROP")
+    if tx.values["kind"] == "repair":  # its photos are those whose faces or featured photos go back
+        run(
+            tx,
+            """
+            INSERT INTO moving SELECT DISTINCT f."assetId", 'chosen' FROM face_back JOIN v_asset_face f USING (id)
+            JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(destination)s
+            """,
+        )
+    take_stock(
+        tx,
+        """
+        INSERT INTO touched_group
+            SELECT grp FROM group_back UNION SELECT after FROM past_face
+            UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
+        INSERT INTO stack_concerned
+            SELECT (before ->> 'stackId')::uuid FROM past WHERE "table" = 'asset' AND before ? 'stackId'
+            UNION SELECT (after ->> 'stackId')::uuid FROM past WHERE "table" = 'asset' AND after ? 'stackId';
+        INSERT INTO neighbour
+            SELECT a.id, a."ownerId" FROM past p JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
+            WHERE p."table" = 'asset'
+        """,
+    )
+    run(tx, "DROP TABLE people")
+
+
+# Each of these puts back what the run did to one kind of thing.
+
+
+def put_back_owner(tx: Transaction) -> None:
+    """The photos."""
+    change(tx, "asset", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM moving')
+
+
+def put_back_rows(tx: Transaction, table: str, query: str) -> int:
+    """INSERT rows that the run removed, which `query` yields as `before`; a newer Immich's columns get defaults."""
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
+    run(tx, f"CREATE TEMP TABLE gone ON COMMIT DROP AS {query}")
+    known = {name for (name,) in rows(tx, "SELECT DISTINCT jsonb_object_keys(before) FROM gone")}
+    columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
+    added = 0
+    if columns:
+        names = ", ".join(f'r."{column}"' for column in columns)
+        added = add(
+            tx, table, columns, f"SELECT {names} FROM gone, jsonb_populate_record(NULL::v_{table}, gone.before) r"
+        )
+    run(tx, "DROP TABLE gone")
+    return added
+
+
+def put_back_people(tx: Transaction) -> None:
+    """People and the links of faces to them."""
+    if tx.schema.person_groups:
+        change(
+            tx,
+            "person_group",
+            ("clusterGroupId",),
+            'SELECT grp AS id, was_at AS "clusterGroupId" FROM group_back WHERE back AND was_at IS NOT NULL',
+        )
+        put_back_rows(
+            tx,
+            "person_group",
+            """
+            SELECT p.before FROM past p JOIN group_back b ON b.grp = (p.key ->> 'id')::uuid AND b.back
+            WHERE p."table" = 'person_group' AND p.after IS NULL
+            """,
+        )
+    else:
+        change(
+            tx,
+            "person",
+            ("ownerId",),
+            'SELECT grp AS "personGroupId", was_at AS "ownerId" FROM group_back WHERE back AND was_at IS NOT NULL',
+        )
+    # a featured face that has gone since would break the foreign key
+    put_back_rows(
+        tx,
+        "person",
+        """
+        SELECT p.before || CASE WHEN f.id IS NULL THEN '{"faceAssetId": null, "thumbnailPath": ""}' ELSE '{}' END::jsonb
+            AS before
+        FROM past_person p JOIN group_back b ON b.grp = p.grp AND b.back
+        JOIN v_user u ON u.id = (p.before ->> 'ownerId')::uuid
+        LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
+        WHERE p.kind = 'removed' AND EXISTS (SELECT FROM face_back w WHERE w.before = p.grp)
+        """,
+    )
+    change(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        'SELECT id, before AS "personGroupId" FROM face_back WHERE before IS DISTINCT FROM after',
+    )
+    run(tx, """INSERT INTO settled ("table", a) SELECT 'asset_face', id FROM face_back""")
+    remove_made_people(tx)
+    put_back_rows(
+        tx,
+        "person_user",
+        """
+        SELECT p.before FROM past p WHERE p."table" = 'person_user' AND p.after IS NULL
+          AND EXISTS (SELECT FROM v_person o WHERE o."personGroupId"::text = p.before ->> 'personGroupId'
+                      AND o."ownerId"::text = p.before ->> 'sharedById')
+          AND EXISTS (SELECT FROM v_person o WHERE o."personGroupId"::text = p.before ->> 'personGroupId'
+                      AND o."ownerId"::text = p.before ->> 'sharedWithId')
+        """,
+    )
+    change(
+        tx,
+        "person",
+        ("birthDate",),
+        """
+        SELECT o."ownerId", o."personGroupId", (p.before ->> 'birthDate')::date AS "birthDate"
+        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
+        WHERE p.kind = 'columns' AND p.after ? 'birthDate' AND o."birthDate" = (p.after ->> 'birthDate')::date
+        """,
+    )
+    put_back_portraits(tx)
+
+
+def remove_made_people(tx: Transaction) -> None:
+    """People that the run made go if nobody did anything with them since and no face is left with them."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE made_person ON COMMIT DROP AS
+        SELECT o."ownerId", o."personGroupId", o.name,
+            (o.name, o."isHidden", o."isFavorite") IS DISTINCT FROM
+                (p.after ->> 'name', (p.after ->> 'isHidden')::boolean, (p.after ->> 'isFavorite')::boolean)
+            OR o."birthDate" IS DISTINCT FROM (p.after ->> 'birthDate')::date
+            OR o.color IS DISTINCT FROM p.after ->> 'color'
+            OR EXISTS (SELECT FROM v_person_user s
+                       WHERE s."personGroupId" = o."personGroupId"
+                         AND o."ownerId" IN (s."sharedById", s."sharedWithId"))
+                AS changed,
+            EXISTS (SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                    WHERE f."personGroupId" = o."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = o."ownerId")
+                AS in_use
+        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = p.owner
+        WHERE p.kind = 'made';
+        CREATE TEMP TABLE made_group ON COMMIT DROP AS
+        SELECT g.id FROM v_person_group g
+        JOIN past p ON p."table" = 'person_group' AND p.before IS NULL AND (p.key ->> 'id')::uuid = g.id
+        WHERE NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = g.id AND f."deletedAt" IS NULL)
+          AND NOT EXISTS (
+            SELECT FROM v_person o WHERE o."personGroupId" = g.id AND NOT EXISTS (
+                SELECT FROM made_person m
+                WHERE m."personGroupId" = g.id AND m."ownerId" = o."ownerId" AND NOT m.changed AND NOT m.in_use))
+        """,
+    )
+    # deleted faces would keep the link to a person that goes
+    change(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        """
+        SELECT f.id, NULL::uuid AS "personGroupId"
+        FROM made_person m JOIN v_asset_face f USING ("personGroupId") JOIN v_asset a ON a.id = f."assetId"
+        WHERE NOT m.changed AND NOT m.in_use AND f."deletedAt" IS NOT NULL AND a."ownerId" = m."ownerId"
+        """,
+    )
+    remove(tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use')
+    remove(tx, "person_group", "SELECT id FROM made_group")
+
+
+def put_back_portraits(tx: Transaction) -> None:
+    """Featured photos, which Immich's jobs maintain: as they were if no job touched them, else to be drawn anew."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE portrait_back ON COMMIT DROP AS
+        SELECT o."ownerId", o."personGroupId", f.id AS "faceAssetId",
+            CASE WHEN o."faceAssetId" IS NOT DISTINCT FROM (p.after ->> 'faceAssetId')::uuid
+                    AND o."thumbnailPath" = p.after ->> 'thumbnailPath' THEN p.before ->> 'thumbnailPath'
+                WHEN o."faceAssetId" IS NOT DISTINCT FROM f.id THEN o."thumbnailPath"
+                ELSE '' END AS "thumbnailPath"
+        FROM past_portrait p
+        JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
+        LEFT JOIN group_back b ON b.grp = p.grp
+        LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
+        WHERE coalesce(b.back, true) AND (f.id IS NOT NULL OR p.before ->> 'faceAssetId' IS NULL)
+          AND NOT EXISTS (SELECT FROM left_photo l WHERE l.id = f."assetId")
+          AND NOT EXISTS (SELECT FROM past_person made WHERE made.kind = 'made' AND made.grp = p.grp
+                          AND made.owner = o."ownerId")
+        """,
+    )
+    change(
+        tx,
+        "person",
+        ("faceAssetId", "thumbnailPath"),
+        'SELECT "ownerId", "personGroupId", "faceAssetId", "thumbnailPath" FROM portrait_back',
+    )
+    # Pictures whose face was right but that were to be drawn anew (an unfinished move).
+    run(
+        tx,
+        """
+        INSERT INTO settled ("table", a, b) SELECT 'person', "ownerId", "personGroupId" FROM portrait_back
+        UNION ALL SELECT 'person', o."ownerId", o."personGroupId"
+        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
+        WHERE p.kind = 'columns' AND p.before = p.after AND o."faceAssetId" = (p.after ->> 'faceAssetId')::uuid
+        """,
+    )
+
+
+def put_back_stacks(tx: Transaction) -> None:
+    """Stacks that the run split: the members find together again, if nobody stacked them otherwise since."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE stack_back ON COMMIT DROP AS
+        WITH was AS (
+            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ->> 'stackId' ORDER BY step))[1]::uuid AS before,
+                (array_agg(after ->> 'stackId' ORDER BY step DESC))[1]::uuid AS after
+            FROM past WHERE "table" = 'asset' AND after ? 'stackId' GROUP BY key
+        )
+        SELECT was.id, was.before AS stack, was.after AS now_in
+        FROM was JOIN v_asset a ON a.id = was.id AND a."stackId" IS NOT DISTINCT FROM was.after
+        WHERE a."ownerId" = %(destination)s AND was.before IS NOT NULL;
+        -- a stack that went needs two members to come back, one that stayed must still be its owner's
+        DELETE FROM stack_back b WHERE NOT CASE
+            WHEN EXISTS (SELECT FROM v_stack s WHERE s.id = b.stack)
+            THEN EXISTS (SELECT FROM v_stack s WHERE s.id = b.stack AND s."ownerId" = %(destination)s)
+            ELSE 1 < (SELECT count(*) FROM stack_back o WHERE o.stack = b.stack)
+        END
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        'SELECT id, NULL::uuid AS "stackId" FROM stack_back WHERE now_in IS NOT NULL',
+    )
+    # the stacks that the run made, as far as they are empty or nearly so now
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE stack_made ON COMMIT DROP AS
+        SELECT s.id, (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id) AS members
+        FROM v_stack s JOIN past p ON p."table" = 'stack' AND p.before IS NULL AND (p.key ->> 'id')::uuid = s.id
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        """
+        SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN stack_made m ON m.id = a."stackId" WHERE m.members < 2
+        """,
+    )
+    remove(tx, "stack", "SELECT id FROM stack_made WHERE members < 2")
+    change(
+        tx,
+        "stack",
+        ("primaryAssetId",),
+        """
+        SELECT DISTINCT ON (s.id) s.id, a.id AS "primaryAssetId"
+        FROM v_stack s JOIN stack_made m USING (id) JOIN v_asset a ON a."stackId" = s.id
+        WHERE NOT EXISTS (SELECT FROM v_asset p WHERE p.id = s."primaryAssetId" AND p."stackId" = s.id)
+        ORDER BY s.id, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id
+        """,
+    )
+    put_back_rows(
+        tx,
+        "stack",
+        """
+        SELECT p.before || jsonb_build_object('primaryAssetId', coalesce(
+            (SELECT b.id FROM stack_back b
+             WHERE b.id::text = p.before ->> 'primaryAssetId' AND b.stack::text = p.key ->> 'id'),
+            (SELECT b.id FROM stack_back b WHERE b.stack::text = p.key ->> 'id' ORDER BY b.id LIMIT 1))) AS before
+        FROM past p
+        WHERE p."table" = 'stack' AND p.after IS NULL
+          AND (p.key ->> 'id')::uuid IN (SELECT stack FROM stack_back)
+        """,
+    )
+    change(tx, "asset", ("stackId",), 'SELECT id, stack AS "stackId" FROM stack_back')
+
+
+def put_back_primaries(tx: Transaction) -> None:
+    """A stack's primary, where the run changed it and nobody has since. Last: it must be a member again."""
+    change(
+        tx,
+        "stack",
+        ("primaryAssetId",),
+        """
+        SELECT s.id, (p.before ->> 'primaryAssetId')::uuid AS "primaryAssetId"
+        FROM past p JOIN v_stack s ON s.id = (p.key ->> 'id')::uuid
+        WHERE p."table" = 'stack' AND p.before ? 'primaryAssetId' AND p.after ? 'primaryAssetId'
+          AND p.before ->> 'primaryAssetId' <> p.after ->> 'primaryAssetId'
+          AND s."primaryAssetId"::text = p.after ->> 'primaryAssetId'
+          AND EXISTS (
+            SELECT FROM v_asset a WHERE a.id::text = p.before ->> 'primaryAssetId' AND a."stackId" = s.id)
+        """,
+    )
+
+
+def put_back_memories(tx: Transaction) -> None:
+    """Memories that the run emptied, and the photos in them."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE memory_back ON COMMIT DROP AS
+        SELECT (p.key ->> 'memoriesId')::uuid AS memory, (p.key ->> 'assetId')::uuid AS asset, p.before
+        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        WHERE p."table" = 'memory_asset'
+        """,
+    )
+    put_back_rows(
+        tx,
+        "memory",
+        """
+        SELECT p.before FROM past p JOIN v_user u ON u.id = (p.before ->> 'ownerId')::uuid
+        WHERE p."table" = 'memory' AND p.after IS NULL AND (p.key ->> 'id')::uuid IN (SELECT memory FROM memory_back)
+        """,
+    )
+    put_back_rows(tx, "memory_asset", "SELECT b.before FROM memory_back b JOIN v_memory m ON m.id = b.memory")
+    run(tx, """INSERT INTO settled ("table", a, b) SELECT 'memory_asset', memory, asset FROM memory_back""")
+
+
+def put_back_links(tx: Transaction) -> None:
+    """Public links that went along, lost photos, or were removed when they were empty."""
+    change(
+        tx,
+        "shared_link",
+        ("userId",),
+        """
+        SELECT l.id, (p.before ->> 'userId')::uuid AS "userId"
+        FROM past p JOIN v_shared_link l ON l.id = (p.key ->> 'id')::uuid AND l."userId"::text = p.after ->> 'userId'
+        WHERE p."table" = 'shared_link' AND p.before IS NOT NULL AND NOT EXISTS (
+            SELECT FROM v_shared_link_asset la JOIN v_asset a ON a.id = la."assetId"
+            WHERE la."sharedLinkId" = l.id AND a."ownerId"::text <> p.before ->> 'userId'
+              AND NOT EXISTS (
+                SELECT FROM past k WHERE k."table" = 'shared_link_asset' AND k.key = jsonb_build_object(
+                    'assetId', la."assetId", 'sharedLinkId', la."sharedLinkId")))
+        """,
+    )
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE link_back ON COMMIT DROP AS
+        SELECT (p.key ->> 'sharedLinkId')::uuid AS link, (p.key ->> 'assetId')::uuid AS asset, p.before
+        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        WHERE p."table" = 'shared_link_asset'
+        """,
+    )
+    put_back_rows(
+        tx,
+        "shared_link",
+        """
+        SELECT p.before FROM past p JOIN v_user u ON u.id = (p.before ->> 'userId')::uuid
+        WHERE p."table" = 'shared_link' AND p.after IS NULL
+          AND (p.key ->> 'id')::uuid IN (SELECT link FROM link_back)
+        """,
+    )
+    put_back_rows(tx, "shared_link_asset", "SELECT b.before FROM link_back b JOIN v_shared_link l ON l.id = b.link")
+    run(tx, """INSERT INTO settled ("table", a, b) SELECT 'shared_link_asset', asset, link FROM link_back""")
+
+
+def put_back_tags(tx: Transaction) -> None:
+    """The tags of the photos, and away with tags that the run made and that nobody uses or changed."""
+    remove(
+        tx,
+        "tag_asset",
+        """
+        SELECT (p.key ->> 'assetId')::uuid AS "assetId", (p.key ->> 'tagId')::uuid AS "tagId"
+        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        WHERE p."table" = 'tag_asset' AND p.before IS NULL
+        """,
+    )
+    put_back_rows(
+        tx,
+        "tag_asset",
+        """
+        SELECT p.before FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
+        WHERE p."table" = 'tag_asset' AND p.after IS NULL
+        """,
+    )
+    run(
+        tx,
+        """
+        INSERT INTO settled ("table", a, b)
+        SELECT 'tag_asset', (p.key ->> 'assetId')::uuid, (p.key ->> 'tagId')::uuid
+        FROM past p WHERE p."table" = 'tag_asset' AND p.before IS NOT NULL;
+        CREATE TEMP TABLE tag_made ON COMMIT DROP AS
+        SELECT t.id, t."userId", t.value, t.color IS NOT DISTINCT FROM p.after ->> 'color' AS same,
+            EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
+        FROM past p JOIN v_tag t ON t.id = (p.key ->> 'id')::uuid WHERE p."table" = 'tag';
+        CREATE TEMP TABLE tag_unused ON COMMIT DROP AS
+        SELECT m.id FROM tag_made m WHERE m.same AND NOT m.used AND NOT EXISTS (
+            SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
+            WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
+              AND (o.id IS NULL OR NOT o.same OR o.used))
+        """,
+    )
+    remove(
+        tx,
+        "tag_closure",
+        """
+        SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
+        WHERE c.id_descendant IN (SELECT id FROM tag_unused) OR c.id_ancestor IN (SELECT id FROM tag_unused)
+        UNION
+        SELECT (p.key ->> 'id_ancestor')::uuid, (p.key ->> 'id_descendant')::uuid FROM past p
+        WHERE p."table" = 'tag_closure' AND p.key ->> 'id_descendant' NOT IN (SELECT id::text FROM tag_made)
+        """,
+    )
+    remove(tx, "tag", "SELECT id FROM tag_unused")
+
+
+def put_back_duplicates(tx: Transaction) -> None:
+    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due again."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE duplicate_back ON COMMIT DROP AS
+        SELECT a.id, a."duplicateId" IS NULL AS same, (p.before ->> 'duplicateId')::uuid AS before
+        FROM past p JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
+        WHERE p."table" = 'asset' AND p.before ? 'duplicateId' AND a."ownerId" = %(destination)s
+          AND NOT EXISTS (SELECT FROM left_photo l WHERE l.id = a.id)
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("duplicateId",),
+        """
+        SELECT b.id, b.before AS "duplicateId" FROM duplicate_back b
+        WHERE b.same AND NOT EXISTS (
+            -- of a group that cannot come back whole, a lone photo would be left
+            SELECT FROM past p WHERE p."table" = 'asset' AND p.before ->> 'duplicateId' = b.before::text
+              AND NOT EXISTS (SELECT FROM duplicate_back o WHERE o.id::text = p.key ->> 'id' AND o.same))
+        UNION ALL
+        SELECT a.id, NULL FROM v_asset a JOIN moving USING (id)
+        WHERE a."duplicateId" IS NOT NULL
+        """,
+    )
+    change(
+        tx,
+        "asset_job_status",
+        ("duplicatesDetectedAt",),
+        """
+        SELECT j."assetId",
+            CASE WHEN j."duplicatesDetectedAt" IS NULL THEN (p.before ->> 'duplicatesDetectedAt')::timestamptz END
+                AS "duplicatesDetectedAt"
+        FROM past p JOIN v_asset_job_status j ON j."assetId" = (p.key ->> 'assetId')::uuid
+        JOIN moving m ON m.id = j."assetId"
+        WHERE p."table" = 'asset_job_status'
+        """,
+    )
+
+
+UNDO_STEPS: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
+    ("Photos", put_back_owner),
+    ("People and faces", put_back_people),
+    ("Stacks", put_back_stacks),
+    ("Memories", put_back_memories),
+    ("Public links", put_back_links),
+    ("Tags", put_back_tags),
+    ("Duplicate groups", put_back_duplicates),
+)
+
+
+def exempt_settled(tx: Transaction) -> None:
+    """What was put back to the letter may be as wrong as before the run: a repair, or a transfer, had mended it."""
+    run(
+        tx,
+        """
+        INSERT INTO trouble_before (kind, key)
+        SELECT 'face', concat_ws(' ', f.id, f."personGroupId")
+        FROM settled d JOIN v_asset_face f ON f.id = d.a WHERE d."table" = 'asset_face'
+        UNION ALL SELECT 'featured', concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")
+        FROM settled d JOIN v_person p ON p."ownerId" = d.a AND p."personGroupId" = d.b WHERE d."table" = 'person'
+        UNION ALL SELECT 'tag', concat_ws(' ', a, b) FROM settled WHERE "table" = 'tag_asset'
+        UNION ALL SELECT 'link', concat_ws(' ', a, b) FROM settled WHERE "table" = 'shared_link_asset'
+        UNION ALL SELECT 'memory', concat_ws(' ', b, a) FROM settled WHERE "table" = 'memory_asset'
+        UNION ALL SELECT 'stack', concat_ws(' ', stack, id) FROM stack_back
+        """,
+    )
+
+
+def undo_report(tx: Transaction, digest: str, report: Report) -> UndoReport:
+    """What an undo did, or would do."""
+    left = rows(tx, "SELECT reason, array_agg(name ORDER BY name, id) FROM left_photo GROUP BY reason ORDER BY reason")
+    people = rows(tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"')
+    return UndoReport(
+        digest=digest,
+        photos=value(tx, "SELECT count(*) FROM moving") if tx.values["kind"] != "repair" else 0,
+        left=tuple((reason, tuple(names)) for reason, names in left),
+        faces=value(tx, "SELECT count(*) FROM face_back WHERE before IS DISTINCT FROM after"),
+        faces_changed=value(
+            tx,
+            """
+            SELECT count(*) FROM past_face p JOIN v_asset_face f USING (id) JOIN moving m ON m.id = f."assetId"
+            WHERE NOT EXISTS (SELECT FROM face_back b WHERE b.id = p.id)
+            """,
+        ),
+        people_removed=value(tx, "SELECT count(*) FROM made_person WHERE NOT changed AND NOT in_use"),
+        people_left=tuple((name, "changed since" if changed else "still on photos") for name, changed in people),
+        people_given=value(
+            tx,
+            """
+            SELECT count(DISTINCT grp) FROM (
+                SELECT grp FROM group_back WHERE back AND was_at IS NOT NULL
+                UNION SELECT p.grp FROM past_person p
+                JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = p.owner
+                WHERE p.kind = 'removed') given
+            """,
+        ),
+        tags_left=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        storage=report.storage,
+    )
+
+
+# =====================================================================================================================
 # 8  SCREENS: everything printed and asked. No SQL here.
 # =====================================================================================================================
 
@@ -2775,6 +4000,9 @@ MENU = """
 ├─────────────────────────────────────┤
 │  7.  Reconfigure                    │
 │  8.  Clear config                   │
+├─────────────────────────────────────┤
+│  9.  Undo a transfer                │
+├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
 """
@@ -2794,6 +4022,11 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
+
+    @property
+    def undo_folder(self) -> Path:
+        """Where undo files are kept: beside config.py."""
+        return self.path.absolute().parent / "transfers"
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
@@ -3019,7 +4252,7 @@ def connect_both(state: State) -> State:
     else:
         raise TransferError("The server sends us round in circles.", todo="Check the address.")
     state = replace(state, server=server)
-    say(coloured("  ✓ ", GREEN) + connected_to(state))
+    say(coloured("  ✓ ", GREEN) + "Connected.")
     if server.is_newer:
         newest = ".".join(map(str, NEWEST_IMMICH))
         warn(f"This Immich is newer than {newest}, the newest that this tool was tested with. Look for a newer tool.")
@@ -3031,7 +4264,7 @@ def connect_both(state: State) -> State:
 def connected_to(state: State) -> str:
     """The line above the menu."""
     if state.server is None:
-        return "Not connected."
+        return "Not connected. Every entry tries again; Reconfigure (7) changes the settings."
     host = state.config.database.get("host", "local socket")
     name = state.config.database.get("dbname", state.config.database.get("database", ""))
     role = "administrator" if state.server.is_admin else "not an administrator"
@@ -3121,7 +4354,13 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     accepted = confirm(api, state, f"Transfer {count(report.assets, 'photo')} to {who(destination)}?")
     done = working(
         lambda progress: transfer(
-            config, request, dry_run=False, expected_digest=report.digest, accepted_links=accepted, progress=progress
+            config,
+            request,
+            dry_run=False,
+            expected_digest=report.digest,
+            accepted_links=accepted,
+            undo_folder=state.undo_folder,
+            progress=progress,
         )
     )
     heading("TRANSFER COMPLETED")
@@ -3143,12 +4382,16 @@ def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
     if not pairs:
         return frozenset()
     say(f"\n  {who(destination)} already has people of these names:")
-    show_list(
-        [f"{clean(p.name)} ({faces(p)})  =  {clean(p.merge_name)} ({count(p.merge_faces, 'face')})" for p in pairs]
-    )
+    show_list([merge_line(person) for person in pairs])
     if ask_yes("  Are they the same people? Y merges them, n keeps them apart", default=True):
         return frozenset(person.id for person in pairs)
     return frozenset()
+
+
+def merge_line(person: Person) -> str:
+    """A pair of namesakes."""
+    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')})"
+    return f"{clean(person.name).strip()} ({faces(person)})  =  {theirs}"
 
 
 def faces(person: Person) -> str:
@@ -3212,8 +4455,8 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         )
     if report.already_wrong:
         warn(
-            f"{count(report.already_wrong, 'link')} on these photos went wrong before (an older transfer by hand?). "
-            "What is left of that afterwards, Repair faces (5) mends."
+            f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other owners went "
+            "wrong before (an older transfer by hand?). What is left of that afterwards, Repair faces (5) mends."
         )
 
 
@@ -3231,17 +4474,18 @@ def show_people(report: Report) -> None:
         say("\n  Person analysis:")
         show_list([person_line(person) for person in report.people])
     if report.kept_people:
-        say(f"    {count(report.kept_people, 'person', 'people')} on these photos already belong to the new owner.")
+        belong = "person belongs" if report.kept_people == 1 else "people belong"
+        say(f"    {report.kept_people} {belong} to the new owner already.")
 
 
 def person_line(person: Person) -> str:
     """One line of the person analysis."""
-    into = f" into {clean(person.merge_name)}" if person.action == MERGE else ""
+    into = f" into {clean(person.merge_name).strip()}" if person.action == MERGE else ""
     note = f"  (not merged: {person.note})" if person.note else ""
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
 
 
-def show_storage(report: Report) -> None:
+def show_storage(report: Report | UndoReport) -> None:
     """Both users' storage figures."""
     if report.storage:
         say("\n  Storage:")
@@ -3306,8 +4550,9 @@ def transfer_done(api: Api, report: Report, source: User, destination: User) -> 
     say(f"    • Persons merged:      {tally[MERGE]}")
     staying = sum(len(names) for _reason, names in report.stays)
     if staying:
-        say(f"    • Stayed, see above:   {staying}")
+        say(f"    • Assets that stayed:  {staying}")
     show_wrong_after(report)
+    say("\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside config.py.")
     say("\n  Next steps:")
     start_jobs(api)
     steps = [
@@ -3323,7 +4568,7 @@ def transfer_done(api: Api, report: Report, source: User, destination: User) -> 
         paragraph(step, "      ", "    • ")
 
 
-def show_wrong_after(report: Report) -> None:
+def show_wrong_after(report: Report | UndoReport) -> None:
     """What the look after the commit found."""
     if report.wrong_after is None:
         warn("It is committed, but the connection was lost before the last look. Repair faces (5) looks again.")
@@ -3334,9 +4579,10 @@ def show_wrong_after(report: Report) -> None:
         )
 
 
-def start_jobs(api: Api) -> None:
+def start_jobs(api: Api, queues: Sequence[str] = tuple(JOBS_AFTER_TRANSFER)) -> None:
     """Start the jobs that finish the work, or say what to click."""
-    for queue, label in JOBS_AFTER_TRANSFER.items():
+    for queue in queues:
+        label = JOBS_AFTER_TRANSFER[queue]
         outcome = start_job(api, queue)
         if outcome == "started":
             text = f"Immich's job “{label}” was started."
@@ -3376,6 +4622,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
             merge=merge,
             expected_digest=report.digest,
             accepted_links=accepted,
+            undo_folder=state.undo_folder,
             progress=progress,
         )
     )
@@ -3398,14 +4645,104 @@ def repair_done(api: Api, report: Report) -> None:
         action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
     }
     say("  Summary:")
-    say(f"    • Faces linked anew:     {report.faces}")
-    say(f"    • Featured photos mended: {report.featured}")
+    say(f"    • Faces linked anew:   {report.faces}")
+    say(f"    • Featured mended:     {report.featured}")
     say(f"    • Persons transferred: {tally[TRANSFER]}")
     say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
     say(f"    • Persons merged:      {tally[MERGE]}")
     show_wrong_after(report)
     say("\n  Next steps:")
+    start_jobs(api, ["thumbnailGeneration"])
+
+
+# ---- undo -----------------------------------------------------------------------------------------------------------
+
+
+def undo_screen(state: State) -> State:
+    """Menu entry 9."""
+    state, api, _server = need_server(state)
+    config = state.config.database
+    past = list_past(config, state.undo_folder)
+    run_chosen = past[choose("Transfers and repairs that were made", [past_line(entry) for entry in past])]
+    if run_chosen.state != "committed":
+        raise TransferError(
+            f"That run cannot be undone: it is {run_chosen.state}.",
+            todo="Look again when the database answers." if "known" in run_chosen.state else "",
+        )
+    report = working(lambda progress: undo(config, run_chosen.path, dry_run=True, progress=progress))
+    heading("UNDO ANALYSIS")
+    show_undo(report, run_chosen)
+    if not (report.photos or report.faces or report.people_given or report.people_removed):
+        say("\n  There is nothing left that could be taken back.")
+        return state
+    accepted = confirm(api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again.")
+    done = working(
+        lambda progress: undo(
+            config,
+            run_chosen.path,
+            dry_run=False,
+            expected_digest=report.digest,
+            accepted_links=accepted,
+            progress=progress,
+        )
+    )
+    heading("UNDO COMPLETED")
+    after_commit(lambda: undo_done(api, done, run_chosen))
+    return state
+
+
+def past_line(past: Past) -> str:
+    """One run of the past in the list."""
+    if not past.header:
+        return f"{clean(past.path.name)} [{past.state}]"
+    header = past.header
+    when = str(header["when"])[:16].replace("T", " ")
+    destination = clean(header["destination"]["email"])
+    state = "" if past.state == "committed" else f" [{past.state}]"
+    if header["kind"] == "repair":
+        return f"{when}  {destination}: repair of {count(header['report']['faces'], 'face')}{state}"
+    what = clean(header["selection"]["name"])
+    photos = count(header["report"]["assets"], "photo")
+    return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
+
+
+def show_undo(report: UndoReport, past: Past) -> None:
+    """The analysis of an undo: what goes back, and what stays and why."""
+    if past.header["kind"] != "repair":
+        say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
+    say(f"  Faces that get their former person again: {report.faces}")
+    say(f"  People that go back: {report.people_given}")
+    say(f"  People made by the run that are removed: {report.people_removed}")
+    if report.left or report.people_left or report.faces_changed or report.tags_left:
+        say("\n  Changed since, so it stays as it is now:")
+    for reason, names in report.left:
+        say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
+        show_list([clean(name) for name in names if name], "      ")
+    if report.people_left:
+        say(f"    {count(len(report.people_left), 'person', 'people')} made by the run:")
+        show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_left], "      ")
+    if report.faces_changed:
+        say(f"    {count(report.faces_changed, 'face')}: given to another person, or to none, since")
+    if report.tags_left:
+        say(f"    {count(report.tags_left, 'tag')} made by the run: in use or changed by now")
+    show_storage(report)
+
+
+def undo_done(api: Api, report: UndoReport, past: Past) -> None:
+    """The summary of an undo, and Immich's jobs."""
+    say("  Summary:")
+    if past.header["kind"] != "repair":
+        say(f"    • Assets given back:   {report.photos}")
+    say(f"    • Faces linked back:   {report.faces}")
+    say(f"    • Persons given back:  {report.people_given}")
+    say(f"    • Persons removed:     {report.people_removed}")
+    left = sum(len(names) for _reason, names in report.left)
+    if left:
+        say(f"    • Photos left, see above: {left}")
+    show_wrong_after(report)
+    say("\n  Next steps:")
     start_jobs(api)
+    paragraph("The apps of the users concerned fetch everything anew, once.", "      ", "    • ")
 
 
 # =====================================================================================================================
@@ -3436,6 +4773,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "6": lambda state: repair_screen(state, execute=True),
     "7": reconfigure_screen,
     "8": clear_screen,
+    "9": undo_screen,
 }
 
 
