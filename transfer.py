@@ -85,6 +85,15 @@ DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
 KEEP, UNLINK = "KEEP", "UNLINK"  # not shown as people: already the destination's; only deleted faces
 
+# What an account owns, in the order of account_figures().
+ACCOUNT_ROWS = (
+    *("photos and videos", "videos of live photos", "in the trash", "in the locked folder", "in external libraries"),
+    *("people", "albums", "tags", "memories", "public links", "stacks"),
+)
+
+# What becomes of the album itself.
+ALBUM_STAYS, ALBUM_SHARED, ALBUM_HANDED_OVER, ALBUM_GIVEN_UP = "stays", "shared", "handed over", "given up"
+
 # Why a chosen photo stays with the source: code -> words, in the order in which they are tried.
 REASONS = {
     "deleting": "being deleted by Immich",
@@ -222,8 +231,14 @@ class Request:
 
     source: str
     destination: str
-    album: str
+    album: str | None = None  # the photos of an album; or `tag`, or `everything`
     merge: frozenset[str] = frozenset()
+    tag: str | None = None  # photos with a tag, or with one below it
+    everything: bool = False  # all that the source owns, its albums included
+    album_itself: str = ALBUM_STAYS
+    trashed: bool = False  # also photos in the trash,
+    locked: bool = False  # or in the locked folder
+    remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
 
 
 @dataclass(frozen=True)
@@ -240,6 +255,7 @@ class Person:
     merge_faces: int = 0
     note: str = ""
     target: str | None = None  # the destination's person afterwards
+    remembered: bool = False  # an earlier run made the destination's person from this one
 
 
 @dataclass(frozen=True)
@@ -255,6 +271,25 @@ class Storage:
     def over_quota(self) -> bool:
         """Immich refuses uploads of a user whose usage is above the quota; it does not object to the state itself."""
         return self.quota is not None and self.after > self.quota
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag by its whole path, with how many photos of its owner's carry it or one below it."""
+
+    id: str
+    path: str
+    photos: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an account owns. `rows` are counts by word; sizes in bytes."""
+
+    email: str
+    rows: tuple[tuple[str, int], ...]
+    usage: int
+    quota: int | None
 
 
 @dataclass(frozen=True)
@@ -277,6 +312,10 @@ class Report:
     links_moved: int = 0
     links_left: int = 0
     duplicates: int = 0
+    albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
+    album_copies: int = 0  # the destination's own photos put into albums beside the source's
+    figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
+    figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
     albums_public: tuple[str, ...] = ()
     storage: tuple[Storage, ...] = ()
@@ -291,6 +330,7 @@ class UndoReport:
     """What an undo did, or would do."""
 
     photos: int = 0
+    albums: int = 0
     left: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
     faces: int = 0
     faces_changed: int = 0  # their link was changed since, so it is not what it was before the run
@@ -1209,7 +1249,8 @@ def create_journal(tx: Transaction) -> None:
     """The journal of this transaction: one row for each row written, in newest names.
 
     settled names rows that an undo has put back as they were, as (table, first uuid of the key, second): the steps
-    leave them alone. A transfer settles nothing.
+    leave them alone. A transfer settles nothing. handed_album names albums that change hands or members, changing_owner
+    the former; album_copy names photos that are put into albums, or taken out again.
     """
     run(
         tx,
@@ -1217,7 +1258,10 @@ def create_journal(tx: Transaction) -> None:
         CREATE TEMP TABLE journal (
             step bigint GENERATED ALWAYS AS IDENTITY, "table" text, key jsonb, before jsonb, after jsonb
         ) ON COMMIT DROP;
-        CREATE TEMP TABLE settled ("table" text, a uuid, b uuid) ON COMMIT DROP
+        CREATE TEMP TABLE settled ("table" text, a uuid, b uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE handed_album (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE changing_owner (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP
         """,
     )
 
@@ -1437,6 +1481,34 @@ def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None 
     )
 
 
+def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]:
+    """The tags of a user, by path, each with the user's photos that carry it or one below it."""
+    with looking(database_config) as tx:
+        return tuple(
+            Tag(str(tag), path, photos)
+            for tag, path, photos in rows(
+                tx,
+                """
+                SELECT t.id, t.value, count(DISTINCT a.id)
+                FROM v_tag t
+                JOIN v_tag below ON below."userId" = t."userId"
+                    AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
+                LEFT JOIN v_tag_asset ta ON ta."tagId" = below.id
+                LEFT JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = t."userId"
+                WHERE t."userId" = %(owner)s
+                GROUP BY t.id, t.value ORDER BY lower(t.value), t.value
+                """,
+                owner=owner,
+            )
+        )
+
+
+def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
+    """What one account owns."""
+    with looking(database_config) as tx:
+        return account_figures(replace(tx, values={"source": owner, "destination": owner}))[0]
+
+
 # =====================================================================================================================
 # 5  TRANSFER: choose photos, decide people, the steps, the checks, the report
 #
@@ -1516,6 +1588,8 @@ def _transfer(tx: Transaction, request: Request, expected_digest: str | None, pr
     progress("Counting what is there")
     take_stock(tx)
     report = plan_report(tx)
+    if request.everything:
+        report = replace(report, figures_before=account_figures(tx))
     note_kept(tx)
     for words, step in TRANSFER_STEPS:
         progress(words)
@@ -1523,7 +1597,8 @@ def _transfer(tx: Transaction, request: Request, expected_digest: str | None, pr
     progress("Checking")
     check(tx)
     progress("Storage figures, phones")
-    return settle_users(tx, report)
+    report = settle_users(tx, report)
+    return replace(report, figures_after=account_figures(tx)) if request.everything else report
 
 
 def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
@@ -1534,19 +1609,46 @@ def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[P
         return Report(people=people_listed(tx))
 
     report = execute(database_config, look, dry_run=True, values=transfer_values(request))
-    return tuple(person for person in report.people if person.merge_id is not None)
+    return mergeable(report)
+
+
+def mergeable(report: Report) -> tuple[Person, ...]:
+    """The people that a person is to be asked about."""
+    return tuple(person for person in report.people if person.merge_id is not None and not person.remembered)
 
 
 def transfer_values(request: Request) -> dict[str, Any]:
-    """What the statements of a transfer may name. `giver` limits the steps to one user's things; only an undo does."""
-    return {"source": request.source, "destination": request.destination, "album": request.album, "giver": None}
+    """What the statements of a transfer may name."""
+    return {
+        **common_values(request.source, request.destination),
+        "album": request.album,
+        "tag": request.tag,
+        "everything": request.everything,
+        "album_itself": ALBUM_GIVEN_UP if request.everything else request.album_itself,
+        "trashed": request.trashed,
+        "locked": request.locked,
+        "remembered": [person for person, _theirs in request.remembered],
+        "remembered_as": [theirs for _person, theirs in request.remembered],
+    }
+
+
+def common_values(source: str | None, destination: str) -> dict[str, Any]:
+    """What transfer, repair and undo have in common. `giver` limits the steps to one user's things: in an undo."""
+    return {
+        "source": source,
+        "destination": destination,
+        "giver": None,
+        "album_itself": ALBUM_STAYS,
+        "remembered": [],
+        "remembered_as": [],
+    }
 
 
 def plan_transfer(tx: Transaction, request: Request) -> None:
     """Fill moving, left_behind and people, and lock what they name."""
     create_journal(tx)
     require_active_users(tx)
-    choose_album(tx)
+    choose_selection(tx)
     choose_photos(tx)
     lock_faces_and_people(tx)
     decide_people(tx, request.merge)
@@ -1579,8 +1681,25 @@ def require_active_users(tx: Transaction) -> None:
 # ---- choosing photos ------------------------------------------------------------------------------------------------
 
 
+def choose_selection(tx: Transaction) -> None:
+    """chosen: the source's photos in the selection. handed_album: albums that change hands or members.
+
+    What others contributed to an album stays theirs.
+    """
+    if tx.values["everything"]:
+        choose_everything(tx)
+    elif tx.values["tag"]:
+        choose_tag(tx)
+    else:
+        choose_album(tx)
+    # Whoever joins or leaves an album that changes hands waits until it has an owner again.
+    value(
+        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN handed_album USING (id) ORDER BY id FOR UPDATE) locked"
+    )
+
+
 def choose_album(tx: Transaction) -> None:
-    """chosen: the source's photos in the album. What others contributed to it stays theirs."""
+    """The source's photos in one album, and the album itself if that was asked for."""
     if not rows(tx, """SELECT 1 FROM v_album WHERE id = %(album)s AND "deletedAt" IS NULL"""):
         raise TransferError("The album is not there any more.", todo="Start again.")
     run(
@@ -1589,6 +1708,47 @@ def choose_album(tx: Transaction) -> None:
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
         WHERE aa."albumId" = %(album)s AND a."ownerId" = %(source)s
+        """,
+    )
+    if tx.values["album_itself"] != ALBUM_STAYS and not run(
+        tx,
+        """
+        INSERT INTO handed_album
+        SELECT "albumId" FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(source)s
+        """,
+    ):
+        raise TransferError("The album is not the source's any more.", todo="Start again.")
+
+
+def choose_tag(tx: Transaction) -> None:
+    """The source's photos with a tag of the source's, or with one below it.
+
+    By the path, not by tag_closure, which lacks the tags that were made by POST /tags.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS
+        SELECT DISTINCT a.id
+        FROM v_tag t
+        JOIN v_tag below ON below."userId" = t."userId"
+            AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
+        JOIN v_tag_asset ta ON ta."tagId" = below.id
+        JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(source)s
+        WHERE t.id = %(tag)s AND t."userId" = %(source)s
+        """,
+    )
+
+
+def choose_everything(tx: Transaction) -> None:
+    """All that the source owns, its albums included."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(source)s;
+        INSERT INTO handed_album
+        SELECT o."albumId" FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
+        WHERE o."userId" = %(source)s
         """,
     )
 
@@ -1668,9 +1828,9 @@ def judge_photos(tx: Transaction) -> None:
                 WHEN a.status = 'deleted' THEN 'deleting'
                 -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's library
                 WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
-                WHEN a."deletedAt" IS NOT NULL OR a.status = 'trashed' THEN 'trashed'
+                WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT %(trashed)s THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
-                WHEN a.visibility = 'locked' THEN 'locked'
+                WHEN a.visibility = 'locked' AND NOT %(locked)s THEN 'locked'
                 -- Immich would finish the move by the path it had planned for the old owner
                 WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
                 -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
@@ -1758,7 +1918,8 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
             kept boolean,           -- the destination has this very person already
             same_cluster boolean,   -- 3.2: both users recognise faces together, the group need not move
             sole boolean,           -- nobody else has a person row in the group, nor a share of it
-            merge_into uuid, note text, action text, target uuid, leaver uuid)
+            merge_into uuid, note text, action text, target uuid, leaver uuid,
+            remembered boolean DEFAULT false)
         """,
     )
     run(
@@ -1811,7 +1972,8 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
         UPDATE people SET action = CASE
             WHEN kept THEN 'KEEP'
             WHEN faces = 0 THEN 'UNLINK'
-            WHEN merge_into IS NOT NULL AND (%(merge)s IS NULL OR grp::text = ANY (%(merge)s)) THEN 'MERGE'
+            WHEN merge_into IS NOT NULL
+                AND (remembered OR %(merge)s IS NULL OR grp::text = ANY (%(merge)s)) THEN 'MERGE'
             WHEN staying = 0 AND {_eligible(repair)} THEN 'TRANSFER'
             ELSE 'DUPLICATE'
         END
@@ -1880,6 +2042,18 @@ def _find_merges(tx: Transaction) -> None:
         WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
         """,
     )
+    # An earlier run made the destination's person from this one: a second would be the same person twice.
+    run(
+        tx,
+        """
+        UPDATE people SET merge_into = made.target, note = NULL, remembered = true
+        FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
+        JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(destination)s
+        JOIN v_person_group g ON g.id = made.target
+        JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+        WHERE people.grp = made.grp AND made.target <> made.grp AND NOT people.kept AND people.faces > 0
+        """,
+    )
 
 
 def require_digest(tx: Transaction, expected: str | None) -> None:
@@ -1900,6 +2074,7 @@ def plan_digest(tx: Transaction) -> str:
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM handed_album),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
@@ -1914,24 +2089,26 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
     """The people concerned, named ones first, then by number of faces."""
     return tuple(
         Person(
-            str(grp),
-            name,
-            action,
-            inside,
-            outside,
-            merge_id and str(merge_id),
-            merge_name or "",
-            merge_faces,
-            note or "",
+            id=str(grp),
+            name=name,
+            action=action,
+            inside=inside,
+            outside=outside,
+            merge_id=merge_id and str(merge_id),
+            merge_name=merge_name or "",
+            merge_faces=merge_faces,
+            note=note or "",
+            target=str(target),
+            remembered=remembered,
         )
-        for grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note in rows(
+        for grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note, target, remembered in rows(
             tx,
             """
             SELECT p.grp, p.name, p.action, p.faces, p.staying, p.merge_into, t.name,
                 CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
                     SELECT count(*) FROM v_asset_face f
                     WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
-                p.note
+                p.note, p.target, p.remembered
             FROM people p
             LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(destination)s
             WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -1956,7 +2133,8 @@ def plan_report(tx: Transaction) -> Report:
         """
         SELECT al."albumName",
             EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s)
-            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s),
+            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s)
+            OR EXISTS (SELECT FROM handed_album h WHERE h.id = al.id),
             EXISTS (SELECT FROM v_shared_link l
                     WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now()))
         FROM v_album al JOIN concerned_album c USING (id)
@@ -1998,6 +2176,42 @@ def plan_report(tx: Transaction) -> Report:
         already_wrong=value(
             tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured', 'live', 'stack')"
         ),
+    )
+
+
+def account_figures(tx: Transaction) -> tuple[Figures, ...]:
+    """What source and destination own, table by table. What a source still has afterwards is all here."""
+    found = rows(
+        tx,
+        """
+        SELECT u.email, u."quotaUsageInBytes", u."quotaSizeInBytes",
+            count(a.id) FILTER (WHERE a.state = 'photos and videos'),
+            count(a.id) FILTER (WHERE a.state = 'videos of live photos'),
+            count(a.id) FILTER (WHERE a.state = 'in the trash'),
+            count(a.id) FILTER (WHERE a.state = 'in the locked folder'),
+            count(a.id) FILTER (WHERE a.state = 'in external libraries'),
+            (SELECT count(*) FROM v_person p WHERE p."ownerId" = u.id),
+            (SELECT count(*) FROM v_album_owner o WHERE o."userId" = u.id),
+            (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
+            (SELECT count(*) FROM v_memory m WHERE m."ownerId" = u.id),
+            (SELECT count(*) FROM v_shared_link l WHERE l."userId" = u.id),
+            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id)
+        FROM v_user u LEFT JOIN (
+            SELECT id, "ownerId", CASE
+                WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'in external libraries'
+                WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'in the trash'
+                WHEN visibility = 'locked' THEN 'in the locked folder'
+                WHEN visibility = 'hidden' THEN 'videos of live photos'
+                ELSE 'photos and videos' END AS state
+            FROM v_asset WHERE "ownerId" IN (%(source)s, %(destination)s)) a ON a."ownerId" = u.id
+        WHERE u.id IN (%(source)s, %(destination)s)
+        GROUP BY u.id, u.email, u."quotaUsageInBytes", u."quotaSizeInBytes"
+        ORDER BY u.id <> %(source)s
+        """,
+    )
+    return tuple(
+        Figures(email, tuple(zip(ACCOUNT_ROWS, counts, strict=True)), int(usage), quota)
+        for email, usage, quota, *counts in found
     )
 
 
@@ -2484,9 +2698,149 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     return report
 
 
+def step_albums(tx: Transaction, report: Report) -> Report:
+    """The albums themselves: shared with the destination, or handed over; a source that gives one up is not a member.
+
+    A link to the album follows it: what is uploaded through it becomes the photos of shared_link.userId.
+    """
+    itself = tx.values["album_itself"]
+    if itself == ALBUM_SHARED:
+        change(
+            tx,
+            "album_user",
+            ("role",),
+            """
+            -- of the column's own type, which is text up to 2.7 and an enumeration from 3.0 on
+            SELECT u."albumId", u."userId", CASE WHEN u.role = 'owner' THEN u.role ELSE 'editor' END AS role
+            FROM v_album_user u JOIN handed_album h ON h.id = u."albumId"
+            WHERE u."userId" = %(destination)s AND u.role = 'viewer'
+            """,
+        )
+        add(
+            tx,
+            "album_user",
+            ("albumId", "userId", "role"),
+            "SELECT id, %(destination)s::uuid, 'editor' FROM handed_album",
+        )
+    elif itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP):
+        run(tx, "INSERT INTO changing_owner SELECT id FROM handed_album")
+        hand_over_albums(tx)
+        if itself == ALBUM_HANDED_OVER:
+            add(
+                tx,
+                "album_user",
+                ("albumId", "userId", "role"),
+                "SELECT id, %(source)s::uuid, 'editor' FROM handed_album",
+            )
+        change(
+            tx,
+            "shared_link",
+            ("userId",),
+            """
+            SELECT l.id, %(destination)s::uuid AS "userId" FROM v_shared_link l
+            JOIN handed_album h ON h.id = l."albumId" WHERE l."userId" = %(source)s
+            """,
+        )
+        report = put_copies_into_albums(tx, report)
+    names = rows(
+        tx, 'SELECT "albumName" FROM v_album JOIN handed_album USING (id) ORDER BY lower("albumName"), "albumName", id'
+    )
+    return replace(report, albums_changed=tuple(name for (name,) in names))
+
+
+def hand_over_albums(tx: Transaction) -> None:
+    """From source to destination: the owner of every album in changing_owner. An undo calls it the other way round."""
+    # An owner is not a member besides (2.x), or is so once (3.x). The row goes before the owner changes: a deletion of
+    # it that is under way elsewhere, because its user leaves the album, must not hit the new owner's row, which would
+    # take the album along (trigger album_user_delete, 3.2).
+    remove(
+        tx,
+        "album_user",
+        """
+        SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId"
+        WHERE u."userId" = %(destination)s
+        """,
+    )
+    (hand_over_by_row if tx.schema.album_owner_rows else hand_over_by_column)(tx)
+
+
+def hand_over_by_column(tx: Transaction) -> None:
+    """Up to 2.7 album.ownerId."""
+    change(tx, "album", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM changing_owner')
+
+
+def hand_over_by_row(tx: Transaction) -> None:
+    """From 3.0 the owner's row in album_user changes its user, in one statement: no moment without an owner.
+
+    Two at a time are forbidden by album_user_unique_owner, none at all deletes the album (3.2). For the journal the
+    former key's row goes and the new key's row comes.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE owner_row ON COMMIT DROP AS
+        SELECT to_jsonb(u) - 'writtenBy' AS row FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId"
+        WHERE u.role = 'owner' FOR UPDATE OF u;
+        UPDATE v_album_user u SET "userId" = %(destination)s FROM changing_owner h
+        WHERE h.id = u."albumId" AND u.role = 'owner';
+        INSERT INTO journal ("table", key, before, after)
+        SELECT 'album_user', jsonb_build_object('albumId', row -> 'albumId', 'userId', row -> 'userId'), row, NULL
+        FROM owner_row
+        UNION ALL
+        SELECT 'album_user', jsonb_build_object('albumId', u."albumId", 'userId', u."userId"), NULL,
+            to_jsonb(u) - 'writtenBy'
+        FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId" WHERE u.role = 'owner'
+        """,
+    )
+
+
+def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
+    """Of a photo that stays because the destination has it already, the destination's own copy joins it in the album.
+
+    Else the photo would vanish from the album with the old account. Where everything goes, that holds for every album
+    that the destination sees. Copies in the locked folder are not shown to others. A cover that stays behind is
+    replaced by its copy.
+    """
+    run(
+        tx,
+        """
+        INSERT INTO album_copy
+        SELECT DISTINCT aa."albumId", b.id
+        FROM left_behind l
+        JOIN v_album_asset aa ON aa."assetId" = l.id
+        JOIN v_asset a ON a.id = l.id
+        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
+          AND (EXISTS (SELECT FROM handed_album h WHERE h.id = aa."albumId")
+               OR %(everything)s AND EXISTS (
+                   SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId" AND u."userId" = %(destination)s
+                   UNION ALL SELECT FROM v_album_owner o
+                   WHERE o."albumId" = aa."albumId" AND o."userId" = %(destination)s))
+        """,
+    )
+    copies = add(tx, "album_asset", ("albumId", "assetId"), 'SELECT "albumId", "assetId" FROM album_copy')
+    change(
+        tx,
+        "album",
+        ("albumThumbnailAssetId",),
+        """
+        SELECT al.id, b.id AS "albumThumbnailAssetId"
+        FROM v_album al
+        JOIN handed_album h USING (id)
+        JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
+        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        JOIN album_copy c ON c."albumId" = al.id AND c."assetId" = b.id
+        """,
+    )
+    return replace(report, album_copies=copies)
+
+
 def note_kept(tx: Transaction) -> None:
     """Journal also which links to the destination's things there are: an undo must tell them from later ones."""
     for table, key, query in (
+        ("asset", ("id",), """
+            SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'
+        """),
         ("asset_face", ("id",), """
             SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
             JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
@@ -2526,6 +2880,7 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
     ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
+    ("Albums", step_albums),
 )
 
 
@@ -2608,12 +2963,15 @@ STOCK = {
     """,
     "album": "SELECT id::text FROM v_album WHERE id IN (SELECT id FROM concerned_album)",
     "album_asset": """
-        SELECT concat_ws(' ', "albumId", "assetId") FROM v_album_asset
-        WHERE "albumId" IN (SELECT id FROM concerned_album)
+        SELECT concat_ws(' ', aa."albumId", aa."assetId") FROM v_album_asset aa
+        WHERE aa."albumId" IN (SELECT id FROM concerned_album) AND NOT EXISTS (
+            SELECT FROM album_copy c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
     """,
     "album_user": """
         SELECT concat_ws(' ', "albumId", "userId", role) FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album)
+          AND ("albumId" NOT IN (SELECT id FROM handed_album)
+               OR "userId" NOT IN (%(source)s, %(destination)s))  -- those two are checked as "handed album"
     """,
     "activity": """SELECT id::text FROM v_activity WHERE "albumId" IN (SELECT id FROM concerned_album)""",
 }
@@ -2631,15 +2989,34 @@ UNTOUCHED_CHECKS = {
     """,
     "album": """
         SELECT id::text FROM v_album
-        WHERE id IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+        WHERE id IN (SELECT id FROM concerned_album) AND id NOT IN (SELECT id FROM handed_album)
+          AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
         SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+          AND ("albumId" NOT IN (SELECT id FROM handed_album) OR "userId" NOT IN (%(source)s, %(destination)s))
+    """,
+    "handed album": """
+        SELECT concat_ws(' ', h.id, o."userId", s.role, d.role)
+        FROM handed_album h
+        LEFT JOIN v_album_owner o ON o."albumId" = h.id
+        LEFT JOIN v_album_user s ON s."albumId" = h.id AND s."userId" = %(source)s AND s.role <> 'owner'
+        LEFT JOIN v_album_user d ON d."albumId" = h.id AND d."userId" = %(destination)s AND d.role <> 'owner'
+        WHERE CASE %(album_itself)s
+            WHEN 'shared' THEN o."userId" IS DISTINCT FROM %(source)s OR d.role IS DISTINCT FROM 'editor'
+            WHEN 'handed over' THEN
+                o."userId" IS DISTINCT FROM %(destination)s OR s.role IS DISTINCT FROM 'editor' OR d.role IS NOT NULL
+            WHEN 'given up' THEN
+                o."userId" IS DISTINCT FROM %(destination)s OR s.role IS NOT NULL OR d.role IS NOT NULL
+            ELSE false
+        END
     """,
     "album photo": """
-        SELECT concat_ws(' ', "albumId", "assetId") FROM v_album_asset
-        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+        SELECT concat_ws(' ', aa."albumId", aa."assetId") FROM v_album_asset aa
+        WHERE aa."albumId" IN (SELECT id FROM concerned_album) AND aa."writtenBy" = pg_current_xact_id()::xid
+          AND NOT EXISTS (
+            SELECT FROM album_copy c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
     """,
     "comment or like": """
         SELECT id::text FROM v_activity
@@ -2659,7 +3036,10 @@ def take_stock(tx: Transaction, more: str = "") -> None:
         """
         CREATE TEMP TABLE touched_group AS SELECT grp FROM people UNION SELECT target FROM people;
         CREATE TEMP TABLE concerned_album AS
-            SELECT DISTINCT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId";
+            SELECT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
+            UNION SELECT id FROM handed_album
+            UNION SELECT aa."albumId" FROM v_album_asset aa
+            JOIN left_behind l ON l.id = aa."assetId" AND l.reason = 'duplicate';
         CREATE TEMP TABLE stack_concerned AS
             SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id) WHERE a."stackId" IS NOT NULL;
         -- photos that may be written although they do not move: the rest of a stack or of a group of duplicates
@@ -2835,7 +3215,7 @@ def repair(
         database_config,
         lambda tx: _repair(tx, merge, expected_digest, progress),
         dry_run=dry_run,
-        values=repair_values(user),
+        values=common_values(None, user),
         accepted_links=accepted_links,
         save=journal_writer(undo_folder, "repair"),
     )
@@ -2848,17 +3228,12 @@ def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[P
         plan_repair(tx, frozenset())
         return Report(people=people_listed(tx))
 
-    report = execute(database_config, look, dry_run=True, values=repair_values(user))
-    return tuple(person for person in report.people if person.merge_id is not None)
-
-
-def repair_values(user: str) -> dict[str, Any]:
-    """What the statements of a repair may name: it has no source, and the photos are the destination's already."""
-    return {"source": None, "destination": user, "giver": None}
+    report = execute(database_config, look, dry_run=True, values=common_values(None, user))
+    return mergeable(report)
 
 
 def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
-    """Fill moving and people, and lock what they name."""
+    """Fill moving and people, and lock what they name. A repair has no source; the photos are the destination's."""
     create_journal(tx)
     if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
         raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
@@ -3033,6 +3408,10 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
         return {"kind": "repair", "name": "repair of faces"}
+    if tx.values["everything"]:
+        return {"kind": "everything", "name": "everything"}
+    if tx.values["tag"]:
+        return {"kind": "tag", "name": value(tx, "SELECT value FROM v_tag WHERE id = %(tag)s")}
     return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
 
 
@@ -3166,6 +3545,21 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
     return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
 
 
+def remembered_people(
+    database_config: Mapping[str, Any], folder: Path, destination: str
+) -> tuple[tuple[str, str], ...]:
+    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that still hold."""
+    pairs: dict[str, str] = {}
+    for past in reversed(list_past(database_config, folder)):
+        if past.state == "committed" and past.header["kind"] == "transfer":
+            if past.header["destination"]["id"] != destination:
+                continue
+            for person in past.header["report"]["people"]:
+                if person["action"] in (DUPLICATE, MERGE) and person["target"]:
+                    pairs[person["id"]] = person["target"]
+    return tuple(sorted(pairs.items()))
+
+
 # ---- the replay -----------------------------------------------------------------------------------------------------
 #
 # Photos go back unless something that people did since forbids it. What hangs on a photo that goes back, and on which
@@ -3212,7 +3606,7 @@ def undo(
         database_config,
         lambda tx: _undo(tx, path, header, expected_digest, progress),
         dry_run=dry_run,
-        values={"source": giver, "destination": back_to, "giver": giver, "kind": header["kind"]},
+        values={**common_values(giver, back_to), "giver": giver, "kind": header["kind"]},
         accepted_links=accepted_links,
         save=save,
     )
@@ -3244,6 +3638,7 @@ def _undo(
     progress("Looking what has changed since")
     choose_returning(tx)
     lock_faces_and_people(tx)
+    choose_albums_back(tx)
     judge_people(tx, header)
     if expected_digest not in (None, undo_digest(tx)):
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
@@ -3357,7 +3752,9 @@ def choose_returning(tx: Transaction) -> None:
                 WHEN a."ownerId" <> p.after THEN 'handed_on'
                 WHEN a.status = 'deleted' THEN 'deleting'
                 WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
-                WHEN a.visibility = 'locked' THEN 'locked'
+                WHEN a.visibility = 'locked' AND NOT EXISTS (
+                    SELECT FROM past l WHERE l."table" = 'asset' AND l.before ->> 'visibility' = 'locked'
+                      AND l.key ->> 'id' = a.id::text) THEN 'locked'
                 WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
                 WHEN EXISTS (
                     SELECT FROM v_asset b
@@ -3456,14 +3853,102 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM face_back),
-            (SELECT string_agg(concat(grp, back), ',' ORDER BY grp) FROM group_back)), 'UTF8')), 'hex')
+            (SELECT string_agg(concat(grp, back), ',' ORDER BY grp) FROM group_back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_owner)), 'UTF8')), 'hex')
         """,
     )
 
 
+def choose_albums_back(tx: Transaction) -> None:
+    """changing_owner: albums that go back, unless they were handed on or deleted since. album_copy: copies to take out.
+
+    A copy that somebody has commented on since stays: the comment would go with it.
+    """
+    run(
+        tx,
+        """
+        INSERT INTO changing_owner
+        SELECT o."albumId" FROM v_album_owner o
+        JOIN past p ON p."table" = 'album' AND p.key ->> 'id' = o."albumId"::text
+            AND p.after ->> 'ownerId' = o."userId"::text
+        UNION
+        SELECT o."albumId" FROM v_album_owner o
+        JOIN past p ON p."table" = 'album_user' AND p.before IS NULL AND p.after ->> 'role' = 'owner'
+            AND p.key ->> 'albumId' = o."albumId"::text AND p.key ->> 'userId' = o."userId"::text;
+        INSERT INTO handed_album
+        SELECT id FROM changing_owner
+        UNION SELECT (key ->> 'albumId')::uuid FROM past WHERE "table" = 'album_user'
+        UNION SELECT (key ->> 'id')::uuid FROM past WHERE "table" = 'album';
+        INSERT INTO album_copy
+        SELECT (p.key ->> 'albumId')::uuid, (p.key ->> 'assetId')::uuid FROM past p
+        WHERE p."table" = 'album_asset' AND NOT EXISTS (
+            SELECT FROM v_activity c
+            WHERE c."albumId"::text = p.key ->> 'albumId' AND c."assetId"::text = p.key ->> 'assetId')
+        """,
+    )
+    value(
+        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN handed_album USING (id) ORDER BY id FOR UPDATE) locked"
+    )
+
+
+def put_back_albums(tx: Transaction) -> None:
+    """Albums that were handed over or shared; covers; copies that were put into them."""
+    hand_over_albums(tx)
+    put_back_rows(
+        tx,
+        "album_user",
+        """
+        SELECT p.before FROM past p JOIN changing_owner c ON c.id = (p.key ->> 'albumId')::uuid
+        JOIN v_user u ON u.id = (p.key ->> 'userId')::uuid
+        WHERE p."table" = 'album_user' AND p.after IS NULL AND p.before ->> 'role' <> 'owner'
+        """,
+    )
+    # shared only
+    remove(
+        tx,
+        "album_user",
+        """
+        SELECT u."albumId", u."userId" FROM past p JOIN v_album_user u
+            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
+        WHERE p."table" = 'album_user' AND p.before IS NULL AND u.role::text = p.after ->> 'role' AND u.role <> 'owner'
+          AND NOT EXISTS (SELECT FROM past o WHERE o."table" = 'album_user' AND o.key = p.key AND o.after IS NULL)
+        """,
+    )
+    change(
+        tx,
+        "album_user",
+        ("role",),
+        """
+        SELECT u."albumId", u."userId", (jsonb_populate_record(u, p.before)).role
+        FROM past p JOIN v_album_user u
+            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
+        WHERE p."table" = 'album_user' AND p.before IS NOT NULL AND p.after ->> 'role' = u.role::text
+          AND u.role <> 'owner'
+        """,
+    )
+    change(
+        tx,
+        "album",
+        ("albumThumbnailAssetId",),
+        """
+        SELECT al.id, a.id AS "albumThumbnailAssetId"
+        FROM past p JOIN v_album al ON al.id = (p.key ->> 'id')::uuid
+        JOIN v_asset a ON a.id = (p.before ->> 'albumThumbnailAssetId')::uuid
+        WHERE p."table" = 'album' AND al."albumThumbnailAssetId"::text = p.after ->> 'albumThumbnailAssetId'
+        """,
+    )
+    remove(tx, "album_asset", 'SELECT "albumId", "assetId" FROM album_copy')
+
+
 def take_stock_of_undo(tx: Transaction) -> None:
     """take_stock() for what the journal names besides the photos."""
-    run(tx, "CREATE TEMP TABLE people (grp uuid, target uuid) ON COMMIT DROP")
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE people (grp uuid, target uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE left_behind (id uuid, reason text) ON COMMIT DROP
+        """,
+    )
     if tx.values["kind"] == "repair":  # its photos are those whose faces or featured photos go back
         run(
             tx,
@@ -3790,7 +4275,9 @@ def put_back_links(tx: Transaction) -> None:
         """
         SELECT l.id, (p.before ->> 'userId')::uuid AS "userId"
         FROM past p JOIN v_shared_link l ON l.id = (p.key ->> 'id')::uuid AND l."userId"::text = p.after ->> 'userId'
-        WHERE p."table" = 'shared_link' AND p.before IS NOT NULL AND NOT EXISTS (
+        WHERE p."table" = 'shared_link' AND p.before IS NOT NULL
+          AND (l."albumId" IS NULL OR l."albumId" IN (SELECT id FROM changing_owner))
+          AND NOT EXISTS (
             SELECT FROM v_shared_link_asset la JOIN v_asset a ON a.id = la."assetId"
             WHERE la."sharedLinkId" = l.id AND a."ownerId"::text <> p.before ->> 'userId'
               AND NOT EXISTS (
@@ -3918,7 +4405,8 @@ UNDO_STEPS: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
     ("Memories", put_back_memories),
-    ("Public links", put_back_links),
+    ("Albums", put_back_albums),
+    ("Public links", put_back_links),  # after the albums, which links to them follow
     ("Tags", put_back_tags),
     ("Duplicate groups", put_back_duplicates),
 )
@@ -3970,6 +4458,7 @@ def undo_report(tx: Transaction, digest: str, report: Report) -> UndoReport:
                 WHERE p.kind = 'removed') given
             """,
         ),
+        albums=value(tx, "SELECT count(*) FROM changing_owner"),
         tags_left=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         storage=report.storage,
     )
@@ -4333,25 +4822,29 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
-    albums = list_albums(api, config, source.id)
-    album = albums[
-        choose(f"Albums of {who(source)}", [f"{clean(album.name)} ({count(album.items, 'item')})" for album in albums])
-    ]
+    request, what = ask_selection(api, config, source)
     others = [user for user in users if user.id != source.id]
     destination = others[choose("Destination user (who gets them)", [who(user) for user in others])]
-    say(f"\n  From {who(source)}, album {clean(album.name)}, to {who(destination)}.")
-    request = Request(source.id, destination.id, album.id)
+    say(f"\n  From {who(source)}, {what}, to {who(destination)}.")
+    request = replace(request, destination=destination.id)
+    request = ask_details(config, request, source)
     say("  Looking …")
+    request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
     request = replace(request, merge=ask_merges(merge_pairs(config, request), destination))
     report = working(lambda progress: transfer(config, request, dry_run=True, progress=progress))
-    heading("ALBUM TRANSFER ANALYSIS")
+    heading({"a": "ALBUM", "t": "TAG", "e": "ACCOUNT"}[what[0]] + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
-    if not report.assets:
+    if not (report.assets or report.albums_changed):
         say("\n  There is nothing to transfer.")
         return state
     if not execute:
         return end_dry_run(state, "4")
-    accepted = confirm(api, state, f"Transfer {count(report.assets, 'photo')} to {who(destination)}?")
+    accepted = confirm(
+        api,
+        state,
+        f"Transfer {count(report.assets, 'photo')} to {who(destination)}?",
+        typed=source.email if request.everything else None,
+    )
     done = working(
         lambda progress: transfer(
             config,
@@ -4368,6 +4861,46 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     return state
 
 
+def ask_selection(api: Api, config: Mapping[str, Any], source: User) -> tuple[Request, str]:
+    """What to transfer, and the words for it. The destination is not known yet."""
+    albums = list_albums(api, config, source.id)
+    options = [f"{clean(album.name)} ({count(album.items, 'item')})" for album in albums]
+    options += ["Photos with a tag …", "Everything (to give up the account) …"]
+    chosen = choose(f"Albums of {who(source)}", options)
+    if chosen < len(albums):
+        return Request(source.id, "", album=albums[chosen].id), f"album {clean(albums[chosen].name)}"
+    if chosen == len(albums):
+        tags = list_tags(config, source.id)
+        tag = tags[
+            choose(f"Tags of {who(source)}", [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags])
+        ]
+        return Request(source.id, "", tag=tag.id), f"tag {clean(tag.path)}"
+    return Request(source.id, "", everything=True), "everything"
+
+
+def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Request:
+    """The further questions, each only where it applies."""
+    if request.album:
+        say("\n  The album itself:")
+        say("    1. stays with the source as it is")
+        say("    2. stays with the source, and the destination becomes an editor")
+        say("    3. is handed over, and the former owner stays as an editor")
+        say("    4. is handed over, and the former owner leaves it")
+        choices = {"": ALBUM_STAYS, "1": ALBUM_STAYS, "2": ALBUM_SHARED, "3": ALBUM_HANDED_OVER, "4": ALBUM_GIVEN_UP}
+        while (answer := ask("  Number (1-4, Enter for 1, 0 to go back): ")) not in choices:
+            if answer == "0":
+                raise Back
+            say("  Please give a number from 1 to 4.")
+        return replace(request, album_itself=choices[answer])
+    if request.everything:
+        owned = dict(list_account(config, source.id).rows)
+        for name, words in (("trashed", "in the trash"), ("locked", "in the locked folder")):
+            if owned[words]:
+                photos = count(owned[words], "photo")
+                request = replace(request, **{name: ask_yes(f"  Also the {photos} {words}?")})
+    return request
+
+
 def working(work: Callable[[Progress], Report]) -> Report:
     """Run `work` with its progress shown, and leave a clean line behind."""
     progress = progress_line()
@@ -4378,14 +4911,23 @@ def working(work: Callable[[Progress], Report]) -> Report:
 
 
 def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
-    """Which people may be merged by name: all or none of the pairs listed."""
+    """Which people may be merged by name: all, none, or some of the pairs listed."""
     if not pairs:
         return frozenset()
     say(f"\n  {who(destination)} already has people of these names:")
-    show_list([merge_line(person) for person in pairs])
-    if ask_yes("  Are they the same people? Y merges them, n keeps them apart", default=True):
-        return frozenset(person.id for person in pairs)
-    return frozenset()
+    show_list([f"{number:>3}. {merge_line(person)}" for number, person in enumerate(pairs, 1)])
+    while True:
+        answer = ask(
+            "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (Y/n): "
+        ).casefold()
+        if answer in ("", "y", "yes"):
+            return frozenset(person.id for person in pairs)
+        if answer in ("n", "no"):
+            return frozenset()
+        numbers = re.findall(r"[0-9]+", answer)
+        if re.fullmatch(r"[0-9 ,;]+", answer) and all(1 <= int(number) <= len(pairs) for number in numbers):
+            return frozenset(pairs[int(number) - 1].id for number in numbers)
+        say(f"  Please answer y, n, or numbers from 1 to {len(pairs)}.")
 
 
 def merge_line(person: Person) -> str:
@@ -4434,6 +4976,11 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
         (report.links_moved, "public link goes along", "public links go along"),
         (report.links_left, "public link loses photos, or goes when it is empty", "public links lose photos"),
+        (
+            report.album_copies,
+            f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
+            f"photos that {clean(destination.name)} has already join the albums beside those that stay",
+        ),
         (report.duplicates, "photo leaves its group of duplicates", "photos leave their groups of duplicates"),
     )
     if any(number for number, *_words in details):
@@ -4441,6 +4988,10 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         for number, one, many in details:
             if number:
                 say(f"    {number} {one if number == 1 else many}")
+    if report.albums_changed:
+        say("\n  Albums handed over or shared with the new owner:")
+        show_list([clean(name) for name in report.albums_changed])
+    show_figures(report)
     show_storage(report)
     say()
     if report.albums_unseen:
@@ -4482,7 +5033,19 @@ def person_line(person: Person) -> str:
     """One line of the person analysis."""
     into = f" into {clean(person.merge_name).strip()}" if person.action == MERGE else ""
     note = f"  (not merged: {person.note})" if person.note else ""
+    if person.remembered:
+        note = "  (made from this person by an earlier transfer)"
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
+
+
+def show_figures(report: Report) -> None:
+    """Both accounts, before and after, when everything is handed over."""
+    for before, after in zip(report.figures_before, report.figures_after, strict=True):
+        quota = "no quota" if before.quota is None else f"quota {size(before.quota)}"
+        say(f"\n  Account {clean(before.email)} ({quota}):")
+        for (words, number), (_words, then) in zip(before.rows, after.rows, strict=True):
+            if number or then:
+                say(f"    {words + ':':<24}{number:>8} → {then}")
 
 
 def show_storage(report: Report | UndoReport) -> None:
@@ -4497,8 +5060,11 @@ def show_storage(report: Report | UndoReport) -> None:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
 
 
-def confirm(api: Api, state: State, question: str) -> frozenset[str]:
-    """The last question before a change; the unknown links that were accepted. Raises Back without the word yes."""
+def confirm(api: Api, state: State, question: str, typed: str | None = None) -> frozenset[str]:
+    """The last question before a change; the unknown links that were accepted. Raises Back without the word yes.
+
+    `typed` is a text that has to be typed besides.
+    """
     say()
     links = state.server.unknown_links if state.server else ()
     if links:
@@ -4515,6 +5081,10 @@ def confirm(api: Api, state: State, question: str) -> frozenset[str]:
     say(f"  {connected_to(state)}")
     warn("Have you got a backup of the database, made today? It is the way back if all else fails (README, 'Backup').")
     say(f"\n  {question}")
+    if typed is not None:
+        answer = ask(f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): ")
+        if answer.casefold() != typed.casefold():
+            raise Back
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
     return frozenset(links)
@@ -4551,6 +5121,9 @@ def transfer_done(api: Api, report: Report, source: User, destination: User) -> 
     staying = sum(len(names) for _reason, names in report.stays)
     if staying:
         say(f"    • Assets that stayed:  {staying}")
+    if report.albums_changed:
+        say(f"    • Albums:              {len(report.albums_changed)}")
+    show_remains(report)
     show_wrong_after(report)
     say("\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside config.py.")
     say("\n  Next steps:")
@@ -4566,6 +5139,15 @@ def transfer_done(api: Api, report: Report, source: User, destination: User) -> 
         steps.append(f"{who(destination)} sees an album only as its member: share it with them if they should see it.")
     for step in steps:
         paragraph(step, "      ", "    • ")
+
+
+def show_remains(report: Report) -> None:
+    """What a source that handed over everything still has."""
+    if not report.figures_after:
+        return
+    source = report.figures_after[0]
+    remains = [f"{words}: {number}" for words, number in source.rows if number]
+    say(f"\n  {clean(source.email)} still has: {', '.join(remains) or 'nothing'}.")
 
 
 def show_wrong_after(report: Report | UndoReport) -> None:
@@ -4672,7 +5254,7 @@ def undo_screen(state: State) -> State:
     report = working(lambda progress: undo(config, run_chosen.path, dry_run=True, progress=progress))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
-    if not (report.photos or report.faces or report.people_given or report.people_removed):
+    if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
         say("\n  There is nothing left that could be taken back.")
         return state
     accepted = confirm(api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again.")
@@ -4710,6 +5292,8 @@ def show_undo(report: UndoReport, past: Past) -> None:
     """The analysis of an undo: what goes back, and what stays and why."""
     if past.header["kind"] != "repair":
         say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
+        if report.albums:
+            say(f"  Albums that go back: {report.albums}")
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
