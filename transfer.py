@@ -321,7 +321,7 @@ class Report:
     storage: tuple[Storage, ...] = ()
     featured: int = 0
     already_wrong: int = 0
-    wrong_after: int | None = None  # cross-owner rows seen after the commit; None: not looked
+    wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
 
 
@@ -2811,6 +2811,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_asset a ON a.id = l.id
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
+          AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
           AND (EXISTS (SELECT FROM handed_album h WHERE h.id = aa."albumId")
                OR %(everything)s AND EXISTS (
                    SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId" AND u."userId" = %(destination)s
@@ -2829,7 +2830,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN handed_album h USING (id)
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-        JOIN album_copy c ON c."albumId" = al.id AND c."assetId" = b.id
+        JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
         """,
     )
     return replace(report, album_copies=copies)
@@ -3048,7 +3049,7 @@ def take_stock(tx: Transaction, more: str = "") -> None:
             UNION
             SELECT a.id, a."ownerId" FROM v_asset a
             WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id));
-        CREATE TEMP TABLE trouble_before (kind text, key text) ON COMMIT DROP;
+        CREATE TEMP TABLE trouble_before (kind text, key text);
         CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
         """,
     )
@@ -3097,11 +3098,13 @@ def check(tx: Transaction) -> None:
 
 def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
     """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old owner?"""
+    before = "SELECT key FROM trouble_before WHERE kind = '{}'"
     try:
         with connection.cursor() as cursor:
             again = replace(tx, cursor=cursor)
             total = sum(
-                value(again, f"SELECT count(*) FROM ({query}) AS found (key)") for query in CROSS_OWNER_CHECKS.values()
+                value(again, f"SELECT count(*) FROM (({query}) EXCEPT {before.format(kind)}) AS found (key)")
+                for kind, query in CROSS_OWNER_CHECKS.items()
             )
         connection.rollback()
     except (psycopg2.Error, KeyboardInterrupt):
@@ -4084,7 +4087,8 @@ def remove_made_people(tx: Transaction) -> None:
                          AND o."ownerId" IN (s."sharedById", s."sharedWithId"))
                 AS changed,
             EXISTS (SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                    WHERE f."personGroupId" = o."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = o."ownerId")
+                    WHERE f."personGroupId" = o."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = o."ownerId"
+                      AND NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id))
                 AS in_use
         FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = p.owner
         WHERE p.kind = 'made';
@@ -4107,6 +4111,7 @@ def remove_made_people(tx: Transaction) -> None:
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM made_person m JOIN v_asset_face f USING ("personGroupId") JOIN v_asset a ON a.id = f."assetId"
         WHERE NOT m.changed AND NOT m.in_use AND f."deletedAt" IS NOT NULL AND a."ownerId" = m."ownerId"
+          AND NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id)
         """,
     )
     remove(tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use')
@@ -4140,14 +4145,20 @@ def put_back_portraits(tx: Transaction) -> None:
         ("faceAssetId", "thumbnailPath"),
         'SELECT "ownerId", "personGroupId", "faceAssetId", "thumbnailPath" FROM portrait_back',
     )
-    # Pictures whose face was right but that were to be drawn anew (an unfinished move).
+    # Also those whose featured photo the run left alone: people who are back, and the destination's that it only noted.
     run(
         tx,
         """
         INSERT INTO settled ("table", a, b) SELECT 'person', "ownerId", "personGroupId" FROM portrait_back
-        UNION ALL SELECT 'person', o."ownerId", o."personGroupId"
+        UNION SELECT 'person', o."ownerId", o."personGroupId"
         FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
         WHERE p.kind = 'columns' AND p.before = p.after AND o."faceAssetId" = (p.after ->> 'faceAssetId')::uuid
+        UNION SELECT 'person', o."ownerId", o."personGroupId"
+        FROM group_back b JOIN v_person o ON o."personGroupId" = b.grp
+        WHERE b.back AND (b.was_at = o."ownerId" OR EXISTS (
+                SELECT FROM past_person p WHERE p.kind = 'removed' AND p.grp = b.grp AND p.owner = o."ownerId"))
+          AND NOT EXISTS (
+            SELECT FROM v_asset_face f JOIN left_photo l ON l.id = f."assetId" WHERE f.id = o."faceAssetId")
         """,
     )
 
@@ -5156,8 +5167,8 @@ def show_wrong_after(report: Report | UndoReport) -> None:
         warn("It is committed, but the connection was lost before the last look. Repair faces (5) looks again.")
     elif report.wrong_after:
         warn(
-            f"{count(report.wrong_after, 'link')} to another owner's people or things on these photos: either from "
-            "before, or a job of Immich's wrote them just now. Repair faces (5, then 6) mends people's."
+            f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these photos just "
+            "now: a job of Immich's was under way. Repair faces (5, then 6) mends people's."
         )
 
 

@@ -1,0 +1,59 @@
+"""The whole tool once over, with the sample family: what is worth running on every server and every schema."""
+
+from pathlib import Path
+from typing import Any
+
+import transfer
+from tests import family
+from tests.library import Library
+
+# What an undo need not put back: Immich's own stamps, its record of deletions, and the mark that makes apps sync anew.
+NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
+
+
+def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dict[str, Any], tmp_path: Path) -> None:
+    """Dry run, execution by album with its ownership, then of the whole account, then both undone: as it was."""
+    people = family.build(library)
+    library.settle_usage()
+    before, exact = library.snapshot(ignore=NOT_PUT_BACK), library.snapshot()
+    album = next(album for album, name in albums_of(library, people.alice) if name == "Summer 2024")
+    requests = [
+        transfer.Request(people.alice, people.bob, album, album_itself=transfer.ALBUM_HANDED_OVER),
+        transfer.Request(people.alice, people.bob, everything=True, trashed=True, locked=True),
+    ]
+    for request in requests:
+        pairs = transfer.merge_pairs(params, request)
+        request = transfer.replace(request, merge=frozenset(person.id for person in pairs))
+        now = library.snapshot()
+        shown = transfer.transfer(params, request, dry_run=True)
+        assert library.snapshot() == now
+        done = transfer.transfer(
+            params, request, dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"
+        )
+        assert done.assets == shown.assets > 0
+        assert done.wrong_after == 0
+    assert library.album_owner(album) == people.bob
+    runs = transfer.list_past(params, tmp_path / "transfers")
+    assert [run.state for run in runs] == ["committed", "committed"]
+    for run in runs:
+        report = transfer.undo(params, run.path, dry_run=False)
+        assert not report.left and not report.people_left
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    assert exact["album_asset"] == library.snapshot()["album_asset"]
+
+
+def test_repair_and_back(library: Library, params: dict[str, Any], tmp_path: Path) -> None:
+    """What an older transfer by hand left with the wrong people is mended, and can be had back."""
+    people = family.build(library, older_transfer=True)
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    done = transfer.repair(params, people.bob, dry_run=False, undo_folder=tmp_path)
+    assert done.people
+    assert not transfer.repair(params, people.bob, dry_run=True).people
+    transfer.undo(params, transfer.list_past(params, tmp_path)[0].path, dry_run=False)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def albums_of(library: Library, user: str) -> list[tuple[str, str]]:
+    """(id, name) of the albums that a user owns."""
+    found = library.rows('SELECT id::text, "albumName" FROM album')
+    return [(album, name) for album, name in found if library.album_owner(album) == user]
