@@ -47,12 +47,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-import psycopg2.errors
-import psycopg2.extensions
-import psycopg2.extras
-import requests
-from psycopg2 import sql
+try:
+    import psycopg2
+    import psycopg2.errors
+    import psycopg2.extensions
+    import psycopg2.extras
+    import requests
+    from psycopg2 import sql
+except ImportError as missing:
+    sys.exit(f"A package is missing ({missing.name}). Install what is needed: pip install -r requirements.txt")
 
 __version__ = "1.0.0"
 
@@ -828,7 +831,7 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
             readable = [connection.fileno()] if state == psycopg2.extensions.POLL_READ else []
             writable = [connection.fileno()] if state == psycopg2.extensions.POLL_WRITE else []
             select.select(readable, writable, [], 0.5)
-            if connecting and time.monotonic() - started > CONNECT_DEFAULTS["connect_timeout"]:
+            if connecting and time.monotonic() - started > _connect_timeout(connection):
                 raise psycopg2.OperationalError("timeout expired")
             if interrupted is not None and time.monotonic() - interrupted > patience:
                 raise KeyboardInterrupt
@@ -840,6 +843,11 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
             threading.Thread(target=connection.cancel, daemon=True).start()
     if interrupted is not None:
         raise KeyboardInterrupt  # psycopg2 closes the connection, which rolls back
+
+
+def _connect_timeout(connection: Any) -> float:
+    """libpq's connect_timeout in seconds, which a wait callback has to see to itself; 0 means for ever."""
+    return float(psycopg2.extensions.parse_dsn(connection.dsn).get("connect_timeout") or 0) or float("inf")
 
 
 def connect(database: Mapping[str, Any]) -> Any:
@@ -1168,13 +1176,14 @@ def in_transaction(
     values: Mapping[str, Any],
     accepted_links: frozenset[str] = frozenset(),
     save: Callable[[Transaction, Report], Path] | None = None,
+    committed: list[Report] | None = None,
 ) -> tuple[Report, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
     `accepted_links` are the unknown links that the person has accepted. `save` writes the file that an undo needs; it
     is on disk before COMMIT, or there is no COMMIT. Raises AnotherRun when a second run of this tool is at work,
     SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever is raised else, the
-    transaction is rolled back, Ctrl-C included.
+    transaction is rolled back, Ctrl-C included. `committed` gets the report as soon as it is true.
     """
     saved = None
     try:
@@ -1195,6 +1204,8 @@ def in_transaction(
             saved = save(tx, report) if save else None
         with uninterrupted():
             commit(connection, saved, report)
+            if committed is not None:
+                committed.append(report)
             if saved:
                 settle_file(saved, committed=True)
     except BaseException as error:
@@ -1560,19 +1571,30 @@ def execute(
     save: Callable[[Transaction, Report], Path] | None = None,
 ) -> Report:
     """Run `work` in one transaction, once more if Immich was in the way, and look again after the commit."""
+    committed: list[Report] = []
     try:
         with database(database_config) as connection:
             report, tx = once_more(
                 lambda: in_transaction(
-                    connection, work, dry_run=dry_run, values=values, accepted_links=accepted_links, save=save
+                    connection,
+                    work,
+                    dry_run=dry_run,
+                    values=values,
+                    accepted_links=accepted_links,
+                    save=save,
+                    committed=committed,
                 )
             )
             return report if dry_run else look_again(connection, tx, report)
-    except CommitUnknown as error:
-        if error.saved is None or (committed := ask_commit(database_config, error.saved)) is None:
-            raise
-        settle_file(error.saved, committed=committed)
+    except KeyboardInterrupt:
         if committed:
+            return committed[0]
+        raise
+    except CommitUnknown as error:
+        if error.saved is None or (is_committed := ask_commit(database_config, error.saved)) is None:
+            raise
+        settle_file(error.saved, committed=is_committed)
+        if is_committed:
             return error.report
         raise TransferError(
             "The connection to the database was lost before the change was committed.",
@@ -3468,6 +3490,8 @@ def read_header(path: Path) -> dict[str, Any]:
         if not {"xid", "system", "database"} <= header.keys():
             raise ValueError("no header")
         return header
+    except FileNotFoundError:
+        raise JournalBroken(f"{path.name} is not there any more.", "It was undone meanwhile, or deleted.") from None
     except (OSError, EOFError, ValueError, zlib.error, AttributeError, RecursionError) as error:
         raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
 
@@ -4856,7 +4880,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
         f"Transfer {count(report.assets, 'photo')} to {who(destination)}?",
         typed=source.email if request.everything else None,
     )
-    done = working(
+    carry_out(
         lambda progress: transfer(
             config,
             request,
@@ -4865,10 +4889,10 @@ def transfer_screen(state: State, *, execute: bool) -> State:
             accepted_links=accepted,
             undo_folder=state.undo_folder,
             progress=progress,
-        )
+        ),
+        "TRANSFER COMPLETED",
+        lambda done: transfer_done(api, done, source, destination),
     )
-    heading("TRANSFER COMPLETED")
-    after_commit(lambda: transfer_done(api, done, source, destination))
     return state
 
 
@@ -5108,15 +5132,19 @@ def end_dry_run(state: State, entry: str) -> State:
     return state
 
 
-def after_commit(show: Callable[[], None]) -> None:
-    """Show what follows a commit; whatever goes wrong here, the change is made."""
+def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any], None]) -> None:
+    """Do it, then show what was done; whatever goes wrong in the second half, the change is made."""
+    done = None
     try:
-        show()
-    except TransferError as error:
-        show_error(error)
-        say("\n  The change itself is made and saved; only this last step failed.")
-    except KeyboardInterrupt:
-        say("\n  Stopped here. The change itself is made and saved.")
+        done = working(work)
+        heading(title)
+        show(done)
+    except (TransferError, KeyboardInterrupt) as error:
+        if done is None:
+            raise
+        if isinstance(error, TransferError):
+            show_error(error)
+        say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
 
 
 def transfer_done(api: Api, report: Report, source: User, destination: User) -> None:
@@ -5207,7 +5235,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
     if not execute:
         return end_dry_run(state, "6")
     accepted = confirm(api, state, f"Repair the faces of {who(user)}?")
-    done = working(
+    carry_out(
         lambda progress: repair(
             config,
             user.id,
@@ -5217,10 +5245,10 @@ def repair_screen(state: State, *, execute: bool) -> State:
             accepted_links=accepted,
             undo_folder=state.undo_folder,
             progress=progress,
-        )
+        ),
+        "REPAIR COMPLETED",
+        lambda done: repair_done(api, done),
     )
-    heading("REPAIR COMPLETED")
-    after_commit(lambda: repair_done(api, done))
     return state
 
 
@@ -5269,7 +5297,7 @@ def undo_screen(state: State) -> State:
         say("\n  There is nothing left that could be taken back.")
         return state
     accepted = confirm(api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again.")
-    done = working(
+    carry_out(
         lambda progress: undo(
             config,
             run_chosen.path,
@@ -5277,10 +5305,10 @@ def undo_screen(state: State) -> State:
             expected_digest=report.digest,
             accepted_links=accepted,
             progress=progress,
-        )
+        ),
+        "UNDO COMPLETED",
+        lambda done: undo_done(api, done, run_chosen),
     )
-    heading("UNDO COMPLETED")
-    after_commit(lambda: undo_done(api, done, run_chosen))
     return state
 
 
@@ -5391,8 +5419,8 @@ def first_state(path: Path) -> State:
         return state
 
 
-def menu(path: Path) -> int:
-    """The loop. Returns the exit code; raises EndOfInput."""
+def menu(path: Path, debug: bool = False) -> int:
+    """The loop. Returns the exit code; raises EndOfInput. `debug` shows what lies behind an error."""
     say(BANNER)
     try:
         state = first_state(path)
@@ -5419,6 +5447,8 @@ def menu(path: Path) -> int:
             say("  Back to the menu. Nothing was changed.")
         except TransferError as error:
             show_error(error)
+            if debug:
+                traceback.print_exc()
             if not isinstance(error, CommitUnknown):
                 say("\n  Nothing was changed.")
         except KeyboardInterrupt:
@@ -5433,7 +5463,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
     options = parser.parse_args(argv)
     try:
-        return menu(options.config)
+        return menu(options.config, options.debug)
     except EndOfInput:
         say("\n  End of input. Nothing further was changed. Bye.")
         return 0

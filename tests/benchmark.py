@@ -29,7 +29,7 @@ ASSET = """
 
 
 def build(library: Library, photos: int, faces: int, people: int, others: int) -> tuple[str, str, str]:
-    """A source with `photos` in an album and a tenth of that elsewhere, `faces` faces on each; `others` for the rest."""
+    """A source with `photos` in an album and a tenth of that elsewhere, `faces` on each; `others` on the server."""
     alice, bob = library.user("Alice"), library.user("Bob")
     columns, values = "", ""
     if library.has("asset", "deviceId"):
