@@ -199,8 +199,8 @@ class Config:
     """What config.py holds. `database` goes to psycopg2.connect as it is."""
 
     api_url: str
-    api_key: str
-    database: Mapping[str, Any]
+    api_key: str = field(repr=False)
+    database: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -386,7 +386,7 @@ class Server:
 def load_config(path: Path) -> Config:
     """Read config.py. Raises ConfigMissing, or ConfigBroken naming the line."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigMissing(f"There is no configuration at {path} yet.", todo="Run the set-up.") from None
     except OSError as error:
@@ -429,8 +429,8 @@ def save_config(path: Path, config: Config) -> None:
         f"API_KEY = {config.api_key!a}\n"
         f"DB_CONFIG = {{\n{entries}}}\n"
     )
-    target = path.resolve()  # a link stays a link
     try:
+        target = path.resolve()  # a link stays a link
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # mkstemp makes it 0600
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -442,16 +442,23 @@ def save_config(path: Path, config: Config) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
-    except OSError as error:
-        raise TransferError(f"{path} could not be written.", error.strerror or str(error)) from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TransferError(f"{path} could not be written.", reason) from None
 
 
 def clear_config(path: Path) -> None:
-    """Delete config.py. It is no mistake if it has gone already."""
+    """Delete config.py, and what it is a link to: that holds the secrets. No mistake if it has gone already."""
     try:
+        path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise TransferError(f"{path} could not be deleted.", error.strerror or str(error)) from None
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TransferError(f"{path} could not be deleted.", reason) from None
+
+
+# What Docker Compose makes of a backslash and a letter inside double quotes.
+ENV_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -461,7 +468,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     """
     try:
         lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
         reason = getattr(error, "strerror", None) or str(error)
         raise TransferError(f"{path} cannot be read.", reason, "Give the path of Immich's .env file.") from None
     names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
@@ -472,7 +479,11 @@ def read_env_file(path: Path) -> dict[str, str]:
             continue
         value = match[2]
         if quoted := re.match(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", value):
-            value = quoted[1] if quoted[1] is not None else re.sub(r"\\(.)", r"\1", quoted[2])
+            value = (
+                quoted[1]
+                if quoted[1] is not None
+                else re.sub(r"\\(.)", lambda found: ENV_ESCAPES.get(found[1], found[1]), quoted[2])
+            )
         else:
             value = re.sub(r"(^|\s+)#.*", "", value)
         found[names[match[1]]] = value
@@ -505,7 +516,7 @@ def base_url(text: str) -> str:
         valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:  # a port that is not a number, brackets that do not close
         valid = False
-    if not valid or re.search(r"\s", text):
+    if not valid or "@" in parts.netloc or re.search(r"\s|^https?:/[^/]", text):
         raise TransferError(
             f"{clean(text)!r} is not an address.",
             todo="Give it like http://192.168.1.10:2283 or https://photos.example.org.",
@@ -543,7 +554,7 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
         raise Redirected(f"{api.base} sends us on to {clean(new_base)}.", new_base)
     try:
         parsed = answer.json() if answer.content else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = answer
     if answer.ok and parsed is not answer:
         return parsed
@@ -593,7 +604,7 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
                 todo="Edit the key under Account Settings > API Keys and add that permission (`all` is simplest).",
             )
         return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
-    if status == 404 and message:
+    if status == 404 and isinstance(parsed, dict):
         return NotThere(f"This Immich has no {path}.", message)
     if status >= 500:
         return TransferError(
@@ -626,12 +637,16 @@ def _shaped_list(answer: Any, *names: str) -> list[dict[str, Any]]:
 
 def immich_version(api: Api) -> tuple[int, int, int]:
     """Immich's version. Raises TransferError when what answers is not an Immich."""
-    if _shaped(call(api, "GET", "/server/ping"), "res")["res"] != "pong":
-        raise TransferError(f"What answers at {api.base} is not an Immich.", todo="Check the address.")
-    answer = _shaped(call(api, "GET", "/server/version"), "major", "minor", "patch")
+    other = TransferError(f"What answers at {api.base} is not an Immich.", todo="Check the address.")
+    try:
+        if _shaped(call(api, "GET", "/server/ping"), "res")["res"] != "pong":
+            raise other
+        answer = _shaped(call(api, "GET", "/server/version"), "major", "minor", "patch")
+    except NotThere:
+        raise other from None
     try:
         return int(answer["major"]), int(answer["minor"]), int(answer["patch"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TransferError("Immich's version is not understood.", todo="Is it an Immich server?") from None
 
 
@@ -815,6 +830,14 @@ KNOWN_LINKS = {
 }
 
 
+# The states of a connection that is not still being made.
+ESTABLISHED = (
+    psycopg2.extensions.STATUS_READY,
+    psycopg2.extensions.STATUS_BEGIN,
+    psycopg2.extensions.STATUS_PREPARED,
+)
+
+
 def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
     """psycopg2's wait callback: makes Ctrl-C cancel the running statement at once, and connecting respect its time-out.
 
@@ -824,7 +847,7 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
     started, interrupted = time.monotonic(), None
     while True:
         try:
-            connecting = connection.status == psycopg2.extensions.STATUS_SETUP
+            connecting = connection.status not in ESTABLISHED
             state = connection.poll()
             if state == psycopg2.extensions.POLL_OK:
                 break
@@ -854,7 +877,7 @@ def connect(database: Mapping[str, Any]) -> Any:
     """A connection with the session settings above. psycopg2's errors pass through; see database_errors()."""
     psycopg2.extensions.set_wait_callback(wait_for_server)
     connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database})
-    connection.set_session(isolation_level="READ COMMITTED", readonly=False, autocommit=True)
+    connection.set_session(isolation_level="READ COMMITTED", autocommit=True)
     with connection.cursor() as cursor:
         for name, value in SESSION_DEFAULTS.items():
             if name not in str(database.get("options", "")):
@@ -885,6 +908,7 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     host, port = database.get("host", "the local socket"), database.get("port", 5432)
     name, user = database.get("dbname", database.get("database")), database.get("user")
     what = f"The database at {clean(str(host))}, port {clean(str(port))}, cannot be opened."
+    told = re.sub(r'"[^"]*"', '""', text)  # without names, which could hold any of the words below
     publish = (
         "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an SSH tunnel, "
         "or publish the port for the time being (README, 'Reaching the database')."
@@ -928,10 +952,10 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     )
     if error.pgcode is None:
         lost = ("server closed the connection", "terminating connection", "connection already closed", "SSL connection")
-        if any(word in text for word in (*lost, "could not receive data", "could not send data", "no connection to")):
+        if any(word in told for word in (*lost, "could not receive data", "could not send data", "no connection to")):
             return TransferError("The connection to the database was lost.", text[:200], "Run again when it is back.")
         for pattern, why, todo in patterns:
-            if pattern in text and (pattern != "role" or "does not exist" in text):
+            if pattern in told and (pattern != "role" or "does not exist" in told):
                 return TransferError(what, why, todo)
         return TransferError(what, text[:300], "Check DB_CONFIG.")
     if error.pgcode.startswith(("57P", "08")):
@@ -1485,8 +1509,8 @@ def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None 
         Album(str(album), name, str(user), items, tuple(shared or ())) for album, name, user, items, shared in found
     ]
     return tuple(
-        replace(album, name=str(shown[album.id]["albumName"]), items=int(shown[album.id]["assetCount"]))
-        if album.id in shown
+        replace(album, name=str(shown[album.id]["albumName"]), items=shown[album.id]["assetCount"])
+        if album.id in shown and isinstance(shown[album.id]["assetCount"], int)
         else album
         for album in albums
     )
@@ -4718,6 +4742,8 @@ def set_up(path: Path, old: Config | None) -> State:
 def ask_settings(old: Config | None) -> Config:
     """The settings, one question each, in a fixed order."""
     database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
+    if "database" in database_config:  # psycopg2's other name for dbname; both at once it refuses
+        database_config["dbname"] = database_config.pop("database")
     while True:
         known = old.api_url if old else ""
         answer = (
@@ -4759,6 +4785,14 @@ def ask_settings(old: Config | None) -> Config:
     return Config(url, key, {**database_config, "password": password})
 
 
+def connect_saved(state: State) -> State:
+    """connect_both() with the saved settings; an address that was corrected on the way is saved."""
+    connected = connect_both(state)
+    if connected.config != state.config:
+        save_config(state.path, connected.config)
+    return connected
+
+
 def connect_both(state: State) -> State:
     """The state with both ends tried and compared. A redirection is shown and asked about."""
     say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
@@ -4771,8 +4805,6 @@ def connect_both(state: State) -> State:
             if not ask_yes(f"  {error.what} Use that address, and give it the key?"):
                 raise
             state = replace(state, config=replace(state.config, api_url=error.location))
-            if state.path.exists() and load_config(state.path).database == state.config.database:
-                save_config(state.path, state.config)
     else:
         raise TransferError("The server sends us round in circles.", todo="Check the address.")
     state = replace(state, server=server)
@@ -4801,7 +4833,7 @@ def connected_to(state: State) -> str:
 def need_server(state: State) -> tuple[State, Api, Server]:
     """Both ends, tried now if they were not reachable before."""
     if state.server is None:
-        state = connect_both(state)
+        state = connect_saved(state)
     assert state.server is not None
     return state, open_api(state.config.api_url, state.config.api_key), state.server
 
@@ -5413,7 +5445,7 @@ def first_state(path: Path) -> State:
             raise Back from None
         return set_up(path, None)
     try:
-        return connect_both(state)
+        return connect_saved(state)
     except TransferError as error:
         show_error(error)
         return state
@@ -5452,6 +5484,8 @@ def menu(path: Path, debug: bool = False) -> int:
             if not isinstance(error, CommitUnknown):
                 say("\n  Nothing was changed.")
         except KeyboardInterrupt:
+            if not state.path.exists():  # it was just cleared
+                raise
             say("\n  Stopped. Nothing was changed.")
 
 

@@ -1,0 +1,237 @@
+"""Drives transfer.py as a person would: in a pseudo-terminal, waiting for a prompt, reading the screen, typing.
+
+`installation()` is an Immich to point it at, `Terminal` the person's terminal, `piped()` a shell script's way.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+import transfer
+from tests import postgres
+from tests.immich import Immich
+from tests.library import Library
+
+VERSION = "2.7"
+PROGRAM = Path(transfer.__file__).resolve()
+SESSION = "transfer.py"  # the tool's application_name
+
+# What would make the screens depend on who runs the tests.
+UNWANTED = {"NO_COLOR", "LANG", "LANGUAGE", "PYTHONIOENCODING", "PYTHONUTF8", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+
+
+# The end of every question: nothing follows until somebody answers.
+QUESTION = re.compile(r"(?:\)|\]|option|back|file): \Z")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A running Immich: its database, its REST API, three users, an administrator's key, and a config.py for it."""
+
+    immich: Immich
+    library: Library
+    params: dict[str, Any]
+    root: str
+    alice: str
+    bob: str
+    key: str
+    path: Path
+
+    @property
+    def config(self) -> transfer.Config:
+        """The settings that fit."""
+        return transfer.Config(self.immich.url, self.key, self.params)
+
+    def save(self, **changed: Any) -> transfer.Config:
+        """Write config.py, with these settings changed."""
+        config = replace(self.config, **changed)
+        transfer.save_config(self.path, config)
+        return config
+
+    def sessions(self) -> list[tuple[str, str]]:
+        """The tool's sessions in the database: (state, what it waits for)."""
+        return self.library.rows(
+            """
+            select coalesce(state, ''), coalesce(wait_event_type, '') from pg_stat_activity
+            where application_name = %s and datname = current_database()
+            """,
+            SESSION,
+        )
+
+    def wait_for_no_session(self, seconds: float = 2.0) -> list[tuple[str, str]]:
+        """The tool's sessions once there are none; a server takes a moment to end one that was closed."""
+        return self._wait(lambda found: not found, seconds)
+
+    def wait_for_lock_wait(self, seconds: float = 10.0) -> list[tuple[str, str]]:
+        """The tool's sessions once one of them waits for a lock."""
+        return self._wait(lambda found: any(event == "Lock" for _state, event in found), seconds)
+
+    def _wait(self, enough: Any, seconds: float) -> list[tuple[str, str]]:
+        end = time.monotonic() + seconds
+        while not enough(found := self.sessions()) and time.monotonic() < end:
+            time.sleep(0.01)
+        return found
+
+    @contextmanager
+    def locked(self, table: str = "asset") -> Iterator[None]:
+        """Another program's transaction that holds every row of a table."""
+        other = postgres.server().connect(self.params["dbname"])
+        try:
+            other.autocommit = False
+            with other.cursor() as cursor:
+                cursor.execute(f'select 1 from "{table}" for update')
+            yield
+        finally:
+            other.close()
+
+
+@contextmanager
+def installation(directory: Path, **options: Any) -> Iterator[Installation]:
+    """An Immich with Root (administrator), Alice and Bob; config.py is not written yet. Options go to the stand-in."""
+    server = postgres.server()
+    with server.fresh(VERSION) as name, Immich(server.params(name), VERSION, **options) as immich:
+        connection = server.connect(name)
+        try:
+            library = Library(connection, VERSION)
+            root = library.user("Root", admin=True)
+            alice, bob = library.user("Alice", label="alice"), library.user("Bob")
+            yield Installation(
+                immich, library, server.params(name), root, alice, bob, immich.key(root), directory / "config.py"
+            )
+        finally:
+            connection.close()
+
+
+def environment(changed: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a plain terminal, less what a developer may have set."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in UNWANTED and not name.startswith(("LC_", "PG")) and not name.casefold().endswith("_proxy")
+    }
+    return {**kept, "LANG": "C.UTF-8", "TERM": "xterm-256color", "HOME": "/nonexistent", **changed}
+
+
+def plain(text: str) -> str:
+    """What is left on a terminal: no escape sequences, and only the last of what was written over one line."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
+    return re.sub(r"[^\n]*\r", "", text)
+
+
+def piped(path: Path, typed: str, *arguments: str, **changed: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the tool with its input and output in pipes."""
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), "--config", str(path), *arguments],
+        input=typed.encode(),
+        capture_output=True,
+        env=environment(changed),
+        timeout=60,
+        check=False,
+    )
+
+
+class Terminal:
+    """The tool in a pseudo-terminal. Use it as a context manager; keyword arguments are environment variables."""
+
+    def __init__(self, path: Path, *arguments: str, **changed: str) -> None:
+        self._log = io.StringIO()
+        self.child = pexpect.spawn(
+            sys.executable,
+            [str(PROGRAM), "--config", str(path), *arguments],
+            env=environment(changed),
+            encoding="utf-8",
+            codec_errors="replace",
+            dimensions=(60, 140),
+            timeout=20,
+        )
+        self.child.delaybeforesend = None
+        self.child.logfile_read = self._log
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.close(force=True)
+
+    @property
+    def raw(self) -> str:
+        """Everything that came so far, as it came."""
+        return self._log.getvalue()
+
+    @property
+    def said(self) -> str:
+        """Everything that came so far, as it reads."""
+        return plain(self.raw)
+
+    def until(self, prompt: str, seconds: float = 20) -> str:
+        """Wait for a text; what was on the screen since the last one waited for, as it reads."""
+        self.child.expect_exact(prompt, timeout=seconds)
+        return plain(self.child.before + self.child.after)
+
+    def question(self, seconds: float = 20) -> tuple[str, str]:
+        """Wait for whatever is asked next: the question's line, and the screen up to there."""
+        self.child.expect(QUESTION, timeout=seconds)
+        screen = plain(self.child.before + self.child.after)
+        return screen.rsplit("\n", 1)[-1].strip(), screen
+
+    def type(self, text: str = "") -> None:
+        """Type a line."""
+        self.child.sendline(text)
+
+    def answer(self, prompt: str, text: str = "") -> str:
+        """Type a line at a prompt; the screen up to there."""
+        screen = self.until(prompt)
+        self.child.sendline(text)
+        return screen
+
+    def pick(self, title: str, wanted: str) -> str:
+        """Give the number of the option that has `wanted` in it; the screen up to there."""
+        screen = self.until(title) + self.until("Enter to go back): ")
+        self.child.sendline(number_of(screen.split(title)[1], wanted))
+        return screen
+
+    def menu(self, choice: str) -> str:
+        """Choose from the menu; the screen up to there."""
+        return self.answer("Select option: ", choice)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.child.sendintr()
+
+    def end_input(self) -> None:
+        """Ctrl-D on an empty line."""
+        self.child.sendeof()
+
+    def end(self) -> tuple[int | None, str]:
+        """Wait until the program has ended: its exit code, and what it said since the last prompt."""
+        self.child.expect(pexpect.EOF)
+        rest = plain(self.child.before)
+        with suppress(pexpect.ExceptionPexpect):
+            self.child.wait()
+        self.child.close()
+        return self.child.exitstatus, rest
+
+
+def lines(text: str) -> list[str]:
+    """The lines that say something, less the terminal's own echo of Ctrl-C."""
+    return [line.strip() for line in text.replace("^C", "").replace("^D\b\b", "").splitlines() if line.strip()]
+
+
+def number_of(screen: str, wanted: str) -> str:
+    """The number of the one option that has `wanted` in it."""
+    options = re.findall(r"^ +(\d+)\. (.*)$", screen, re.M)
+    numbers = [number for number, option in options if wanted in option]
+    assert len(numbers) == 1, f"{len(numbers)} options with {wanted!r}:\n{screen}"
+    return numbers[0]

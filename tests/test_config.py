@@ -1,0 +1,432 @@
+"""config.py: what is saved is what is read, nobody else can read it, and nothing in it is ever run."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import transfer
+from transfer import Config, ConfigBroken, ConfigMissing, TransferError
+
+URL = "http://192.168.1.10:2283"
+DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user": "postgres", "password": "postgres"}
+CONFIG = Config(URL, "key", DATABASE)
+
+# Whatever Python's str can hold: quotes, NUL, line ends, lone surrogates.
+ANYTHING = st.text(st.characters(exclude_categories=()))
+NASTY = [
+    "it's",
+    'say "x"',
+    "'''\"\"\"",
+    "back\\slash\\n",
+    "\\",
+    "two\nlines\r\n",
+    "\u2028\x85\x1c",
+    "\0",
+    "\x1b[31m",
+    "pässwörd",
+    "👩‍👩‍👧",
+    "\ud800",
+    "\udfff\ud800",
+    "{x}%s%(y)s$z",
+    "# no comment",
+    '"\nimport os\n"',
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.py"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# Saved and read again
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+def test_odd_characters_survive(path: Path, text: str) -> None:
+    config = Config(URL, text, {**DATABASE, "password": text, "options": text})
+    transfer.save_config(path, config)
+    assert transfer.load_config(path) == config
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    key=ANYTHING.filter(bool),
+    database=st.dictionaries(ANYTHING, st.one_of(ANYTHING, st.integers(), st.booleans(), st.none()), min_size=1),
+)
+def test_every_character_survives(path: Path, key: str, database: dict[str, Any]) -> None:
+    config = Config(URL, key, database)
+    transfer.save_config(path, config)
+    assert transfer.load_config(path) == config
+    assert list(transfer.load_config(path).database) == list(database)
+
+
+def test_types_of_values_survive(path: Path) -> None:
+    database = {**DATABASE, "port": "5432", "keepalives": 0, "sslmode": "verify-full", "connect_timeout": 3}
+    transfer.save_config(path, Config(URL, "key", database))
+    assert transfer.load_config(path).database == database
+
+
+def test_the_example_is_a_configuration() -> None:
+    config = transfer.load_config(Path(transfer.__file__).with_name("config.example.py"))
+    assert config.api_url == URL
+    assert config.database.keys() == DATABASE.keys()
+
+
+# Who may read it, and what is left when writing fails
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+@pytest.mark.parametrize("before", [None, 0o644, 0o666], ids=["new", "0644", "0666"])
+def test_only_its_owner_may_read_it(path: Path, umask: int, before: int | None) -> None:
+    if before is not None:
+        path.write_text("x")
+        path.chmod(before)
+    old = os.umask(umask)
+    try:
+        transfer.save_config(path, CONFIG)
+    finally:
+        os.umask(old)
+    assert mode(path) == 0o600
+
+
+def test_it_was_never_readable_to_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file is 0600 before its first byte, not only at the end."""
+    seen = []
+    original = os.replace
+
+    def replace(new: str, old: Path) -> None:
+        seen.append(mode(Path(new)))
+        original(new, old)
+
+    monkeypatch.setattr(transfer.os, "replace", replace)
+    old = os.umask(0)
+    try:
+        transfer.save_config(path, CONFIG)
+    finally:
+        os.umask(old)
+    assert seen == [0o600]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+def test_a_failing_write_leaves_the_old_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    transfer.save_config(path, CONFIG)
+    before = path.read_bytes()
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(transfer.os, step, fail)
+    with pytest.raises((TransferError, KeyboardInterrupt)) as caught:
+        transfer.save_config(path, Config(URL, "other", DATABASE))
+    if isinstance(error, OSError):
+        assert (caught.value.what, caught.value.why) == (f"{path} could not be written.", "No space left on device")
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["config.py"]
+
+
+def test_nothing_but_the_file_is_left(path: Path) -> None:
+    transfer.save_config(path, CONFIG)
+    transfer.save_config(path, CONFIG)
+    assert os.listdir(path.parent) == ["config.py"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path, path: Path) -> None:
+    target = tmp_path / "elsewhere" / "secrets.py"
+    target.parent.mkdir()
+    target.write_text("x")
+    target.chmod(0o644)
+    path.symlink_to(target)
+    transfer.save_config(path, CONFIG)
+    assert path.is_symlink()
+    assert not target.is_symlink()
+    assert mode(target) == 0o600
+    assert transfer.load_config(target) == CONFIG
+    assert os.listdir(target.parent) == ["secrets.py"]
+
+
+def test_a_link_to_nothing_makes_its_target(tmp_path: Path, path: Path) -> None:
+    path.symlink_to(tmp_path / "target.py")
+    transfer.save_config(path, CONFIG)
+    assert path.is_symlink()
+    assert transfer.load_config(path) == CONFIG
+
+
+@pytest.mark.parametrize("place", ["missing/config.py", "."])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    with pytest.raises(TransferError, match="could not be written"):
+        transfer.save_config(tmp_path / place, CONFIG)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_link_to_itself_is_no_crash(path: Path) -> None:
+    path.symlink_to(path)
+    with pytest.raises(ConfigBroken):
+        transfer.load_config(path)
+    with pytest.raises(TransferError, match="could not be written"):
+        transfer.save_config(path, CONFIG)
+
+
+def test_clearing_deletes_it_and_may_be_repeated(path: Path) -> None:
+    transfer.save_config(path, CONFIG)
+    transfer.clear_config(path)
+    transfer.clear_config(path)
+    assert not path.exists()
+
+
+def test_what_cannot_be_cleared_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match="could not be deleted"):
+        transfer.clear_config(tmp_path)
+
+
+# Data, not code
+
+GOOD = "API_URL = 'http://localhost:2283'\nAPI_KEY = 'key'\nDB_CONFIG = {'host': 'localhost'}\n"
+
+
+def test_a_missing_file_is_not_a_broken_one(path: Path) -> None:
+    with pytest.raises(ConfigMissing, match="no configuration"):
+        transfer.load_config(path)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os",
+        "{run}",
+        "API_KEY = {run}",
+        "API_KEY = 'x' + str({run})",
+        "API_KEY = f'{{{run}}}'",
+        "API_KEY = [{run} for x in (1,)]",
+        "API_KEY = (lambda: {run})()",
+        "DB_CONFIG = {{'host': {run}}}",
+        "DB_CONFIG = {{{run}: 'host'}}",
+        "DB_CONFIG = dict(host={run})",
+        "DB_CONFIG = {{**{run}}}",
+        "if True:\n    {run}",
+        "class A:\n    {run}",
+        "@{run}\ndef f(): pass",
+        "def f(x={run}): pass",
+        "with {run}: pass",
+        "assert {run}",
+        "x: {run} = 1",
+        "x.y = {run}",
+        "(x := {run})",
+        "x = y = 1",
+        "x, y = 1, 2",
+        "x += 1",
+        "del x",
+    ],
+)
+def test_code_is_refused_and_not_run(path: Path, tmp_path: Path, code: str) -> None:
+    marker = tmp_path / "marker"
+    code = code.format(run=f"__import__('pathlib').Path({str(marker)!r}).touch()")
+    path.write_text(GOOD + code + "\n")
+    with pytest.raises(ConfigBroken, match="line [4-6]") as caught:
+        transfer.load_config(path)
+    assert caught.value.todo
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("API_URL = 'http://x'\nAPI_KEY = 'it's'\n", 2),
+        ("API_URL = 'http://x'\nAPI_KEY = 'never closed\n", 2),
+        ("API_URL = 'http://x'\n\n\nDB_CONFIG = {\n", 4),
+        ("API_URL = 'http://x'\n  API_KEY = 'x'\n", 2),
+        ("# comment\nAPI_KEY = secret-of-mine\n", 2),
+        ("API_KEY = 'x'\nDB_CONFIG = {[]: 1}\n", 2),
+        ("API_KEY = 'x'\nDB_CONFIG = " + "(" * 300 + ")" * 300, 2),
+        ("<<<<<<< HEAD\n", 1),
+    ],
+)
+def test_the_broken_line_is_named(path: Path, text: str, line: int) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigBroken, match=f"line {line},") as caught:
+        transfer.load_config(path)
+    assert str(path) in caught.value.what
+    assert "secret-of-mine" not in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "content", [b"API_KEY = '\xff'", b"API_KEY = '\0'", b"\xff\xfeA\0", b"(" * 100_000, b"-" * 100_000 + b"1"], ids=len
+)
+def test_bytes_that_are_no_text_are_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ConfigBroken):
+        transfer.load_config(path)
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigBroken, match="cannot be read"):
+        transfer.load_config(tmp_path)
+
+
+def test_comments_a_docstring_and_other_names_do_no_harm(path: Path) -> None:
+    path.write_text('"""Mine."""\n# comment\nOTHER = [1, (2, None)]\n' + GOOD)
+    assert transfer.load_config(path) == Config("http://localhost:2283", "key", {"host": "localhost"})
+
+
+def test_a_file_from_a_windows_editor_is_read(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert transfer.load_config(path).api_key == "key"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_URL", "8"),
+        ("API_URL", "None"),
+        ("API_URL", "b'http://x'"),
+        ("API_URL", "['http://x']"),
+        ("API_URL", "''"),
+        ("API_KEY", "12"),
+        ("API_KEY", "True"),
+        ("API_KEY", "b'key'"),
+        ("API_KEY", "''"),
+        ("DB_CONFIG", "'host=localhost'"),
+        ("DB_CONFIG", "[('host', 'localhost')]"),
+        ("DB_CONFIG", "{'host', 'localhost'}"),
+        ("DB_CONFIG", "{}"),
+        ("DB_CONFIG", "{1: 'localhost'}"),
+        ("DB_CONFIG", "{None: 'localhost'}"),
+    ],
+)
+def test_a_wrong_type_is_named(path: Path, name: str, value: str) -> None:
+    path.write_text(f"{GOOD}{name} = {value}\n")
+    with pytest.raises(ConfigBroken, match=name):
+        transfer.load_config(path)
+
+
+@pytest.mark.parametrize("name", ["API_URL", "API_KEY", "DB_CONFIG"])
+def test_a_missing_setting_is_named(path: Path, name: str) -> None:
+    path.write_text("".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith(name)))
+    with pytest.raises(ConfigBroken, match=f"{name} is missing"):
+        transfer.load_config(path)
+
+
+def test_an_address_that_is_none_is_refused_by_name_of_the_file(path: Path) -> None:
+    path.write_text(GOOD.replace("http://localhost:2283", "ftp://localhost"))
+    with pytest.raises(TransferError, match="not an address"):
+        transfer.load_config(path)
+
+
+# What goes to the database driver
+
+
+def test_psycopg2_gets_the_settings_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_: dict[str, Any] = {}
+
+    def connect(**settings_: Any) -> None:
+        given_.update(settings_)
+        raise transfer.psycopg2.OperationalError("Connection refused")
+
+    monkeypatch.setattr(transfer.psycopg2, "connect", connect)
+    database = {
+        **{"host": "a,b", "port": "1,2", "database": "x", "password": "p\\'\n\0", "sslmode": "verify-full"},
+        **{"sslrootcert": "/ca.pem", "options": "-c lock_timeout=1s", "application_name": "mine", "connect_timeout": 3},
+    }
+    with pytest.raises(transfer.psycopg2.OperationalError):
+        transfer.connect(database)
+    assert {name: given_[name] for name in database} == database
+    assert given_.keys() - database.keys() <= transfer.CONNECT_DEFAULTS.keys()
+
+
+# Immich's .env
+
+ENV = "DB_PASSWORD={}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [
+        ("postgres", "postgres"),
+        ("'single quoted'", "single quoted"),
+        ('"double quoted"', "double quoted"),
+        (r"'back\slash'", r"back\slash"),
+        (r"back\slash", r"back\slash"),
+        (r'"quote \" and backslash \\"', 'quote " and backslash \\'),
+        ('"it\'s"', "it's"),
+        ("'say \"x\"'", 'say "x"'),
+        ("plain # comment", "plain"),
+        ("'quoted # no comment' # comment", "quoted # no comment"),
+        ("hash#inside", "hash#inside"),
+        ("#only a comment", ""),
+        ("a=b=c", "a=b=c"),
+        ("  spaced  ", "spaced"),
+        ("'  spaced  '", "  spaced  "),
+        ("", ""),
+        ("''", ""),
+        ("pässwörd😀", "pässwörd😀"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_quotes_and_comments_in_an_env_file(tmp_path: Path, written: str, password: str, ending: str) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(f"A=1{ending}DB_PASSWORD={written}{ending}B=2{ending}".encode())
+    assert transfer.read_env_file(path) == {"password": password}
+
+
+def test_a_whole_env_file(tmp_path: Path) -> None:
+    """Immich's own, as its installation page gives it."""
+    path = tmp_path / ".env"
+    path.write_text(
+        "# You can find documentation for all the supported env variables at https://docs.immich.app/\n"
+        "UPLOAD_LOCATION=./library\n"
+        "DB_DATA_LOCATION=./postgres\n\n"
+        "# TZ=Etc/UTC\n"
+        "IMMICH_VERSION=v2\n"
+        "# DB_PASSWORD=old\n"
+        "DB_PASSWORD=postgres\n\n"
+        "# The values below this line do not need to be changed\n"
+        "export DB_USERNAME = postgres\n"
+        "DB_DATABASE_NAME=immich\n"
+    )
+    assert transfer.read_env_file(path) == {"password": "postgres", "user": "postgres", "dbname": "immich"}
+
+
+def test_an_env_file_from_a_windows_editor(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"\xef\xbb\xbfDB_PASSWORD=x\r\nDB_USERNAME=me\r\n")
+    assert transfer.read_env_file(path) == {"password": "x", "user": "me"}
+
+
+def test_the_last_of_two_lines_counts(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("DB_PASSWORD=old\nDB_PASSWORD=new\nXDB_PASSWORD=no\nDB_PASSWORD_FILE=no\n")
+    assert transfer.read_env_file(path) == {"password": "new"}
+
+
+def test_the_home_directory_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".env").write_text("DB_PASSWORD=x\n")
+    assert transfer.read_env_file(Path("~/.env")) == {"password": "x"}
+
+
+@pytest.mark.parametrize("content", [b"", b"A=1\n", b"# DB_PASSWORD=x\n", b"DB_PASSWORD\n", b"\xff\xfe", b"\0" * 10])
+def test_an_env_file_with_nothing_in_it_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(content)
+    with pytest.raises(TransferError, match="has none of|cannot be read") as caught:
+        transfer.read_env_file(path)
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize("name", ["missing/.env", ".", "nul\0.env", "~nobody-of-that-name/.env", "x" * 5000])
+def test_an_env_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TransferError, match="cannot be read") as caught:
+        transfer.read_env_file(Path(name))
+    assert caught.value.todo

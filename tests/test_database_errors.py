@@ -1,0 +1,478 @@
+"""Whatever goes wrong with the database becomes one sentence with a way out; the session looks after Immich's rows."""
+
+import re
+import signal
+import socket
+import struct
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from psycopg2 import sql
+
+import transfer
+from tests import postgres
+from tests.terminal import Installation, Terminal, installation
+from transfer import TransferError
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("database")) as made:
+        made.library.album(made.alice, "Trip", [made.library.asset(made.alice, f"{n}.jpg") for n in range(3)])
+        made.save()
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_wait_callback() -> Iterator[None]:
+    """transfer.connect sets a callback for the whole process: take it away from the tests that follow."""
+    yield
+    psycopg2.extensions.set_wait_callback(None)
+
+
+@pytest.fixture
+def empty() -> Iterator[str]:
+    server = postgres.server()
+    name = server.unique("empty")
+    server.create(name)
+    yield name
+    server.drop(name)
+
+
+def words(error: TransferError) -> str:
+    return " ".join((error.what, error.why, error.todo))
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Fails, instead of hanging, when the block takes longer."""
+
+    def late(*_: object) -> None:
+        raise AssertionError(f"still waiting after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def opening(database: dict[str, Any], secret: str = "the-password", seconds: int = 15) -> TransferError:
+    """The error that opening this database ends with. The password is in nothing that can be printed of it."""
+    with (
+        at_most(seconds),
+        pytest.raises(TransferError) as caught,
+    ):
+        transfer.list_albums(None, {"password": secret, **database}, NOBODY)
+    printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + words(caught.value)
+    assert database.get("password", secret) not in printed
+    assert "\n" not in words(caught.value)
+    assert caught.value.what.endswith(".")
+    return caught.value
+
+
+def request(there: Installation) -> transfer.Request:
+    album = there.library.value("select id from album where \"albumName\" = 'Trip'")
+    return transfer.Request(there.alice, there.bob, album)
+
+
+# Reaching the server
+
+
+def test_a_refused_connection(shared: Installation) -> None:
+    port = postgres.free_port()
+    error = opening({**shared.params, "port": port})
+    assert f"127.0.0.1, port {port}" in error.what or f"{shared.params['host']}, port {port}" in error.what
+    assert "refused" in error.why
+    assert "does not publish port 5432" in error.todo
+
+
+def test_a_name_that_is_not_found(shared: Installation) -> None:
+    error = opening({**shared.params, "host": "no-such-host.invalid"})
+    assert "no-such-host.invalid was not found" in error.why
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_a_server_that_never_answers(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 1)
+    with silent_server() as port:
+        error = opening({**shared.params, "port": port}, seconds=4)
+    assert "Time-out" in error.why
+    assert "does not publish port 5432" in error.todo
+
+
+def test_the_time_out_of_the_settings_counts(shared: Installation) -> None:
+    """libpq knows connect_timeout; whoever puts it into DB_CONFIG means it."""
+    with silent_server() as port:
+        error = opening({**shared.params, "port": port, "connect_timeout": 2}, seconds=6)
+    assert "Time-out" in error.why
+
+
+@contextmanager
+def speaking_server(reply: bytes) -> Iterator[int]:
+    """The port of a server that refuses encryption, and answers the rest with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection, suppress(OSError):
+                    while (packet := connection.recv(4096))[4:8] in (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30"):
+                        connection.sendall(b"N")
+                    if packet:
+                        connection.sendall(reply)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def fatal(message: str, code: str) -> bytes:
+    """An ErrorResponse of PostgreSQL's protocol."""
+    fields = b"".join(
+        name + text.encode() + b"\0" for name, text in ((b"S", "FATAL"), (b"V", "FATAL"), (b"C", code), (b"M", message))
+    )
+    return b"E" + struct.pack(">i", len(fields) + 5) + fields + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "expected"),
+    [
+        ('role "me" does not exist', "28000", "no database user me"),
+        ('database "photos" does not exist', "3D000", "no database photos"),
+        ('password authentication failed for user "me"', "28P01", "Wrong password"),
+        ('no pg_hba.conf entry for host "10.0.0.1", user "me", database "photos"', "28000", "pg_hba.conf"),
+        ("the database system is starting up", "57P03", "still starting"),
+        ("the database system is shutting down", "57P03", "shutting down"),
+        ("sorry, too many clients already", "53300", "no free connection"),
+        ("something that nobody has thought of", "XX000", "something that nobody has thought of"),
+    ],
+)
+def test_what_a_server_says_at_the_door(shared: Installation, message: str, code: str, expected: str) -> None:
+    with speaking_server(fatal(message, code)) as port:
+        error = opening({**shared.params, "port": port, "dbname": "photos", "user": "me"})
+    assert "cannot be opened" in error.what
+    assert expected in error.why
+    assert error.todo
+
+
+@pytest.mark.parametrize("name", ["roles", "certificates"])
+def test_a_database_of_an_odd_name_that_is_not_there(shared: Installation, name: str) -> None:
+    """The sentence is chosen by the server's words, not by the words that the person chose."""
+    error = opening({**shared.params, "dbname": name}, shared.params["password"])
+    assert f"no database {name}" in error.why
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"R\0\0\0\x08\0\0\0\x63", b"\0" * 50],
+)
+def test_a_port_that_speaks_something_else(shared: Installation, reply: bytes) -> None:
+    with speaking_server(reply) as port:
+        error = opening({**shared.params, "port": port})
+    assert len(words(error)) < 600
+
+
+def test_immichs_own_port_instead_of_the_databases(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the rest of a request."""
+    monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 1)
+    error = opening({**shared.params, "port": shared.immich.port}, seconds=4)
+    assert "cannot be opened" in error.what
+
+
+# Logging in
+
+
+def password_is_asked(params: dict[str, Any]) -> bool:
+    try:
+        psycopg2.connect(**{**params, "password": "surely wrong"}).close()
+    except psycopg2.Error:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("changed", [{"password": "wrong-secret"}, {"user": "nobody_of_that_name"}], ids=["pw", "user"])
+def test_a_wrong_password_or_user(shared: Installation, changed: dict[str, str]) -> None:
+    if not password_is_asked(shared.params):
+        pytest.skip("this server asks for no password")
+    error = opening({**shared.params, **changed})
+    assert "Wrong password, or no such user" in error.why
+    assert changed.get("user", shared.params["user"]) in error.why
+    assert ".env" in error.todo
+
+
+def test_no_password(shared: Installation) -> None:
+    if not password_is_asked(shared.params):
+        pytest.skip("this server asks for no password")
+    database = {name: value for name, value in shared.params.items() if name != "password"}
+    with pytest.raises(TransferError, match="cannot be opened") as caught, transfer.database(database):
+        pass
+    assert "password" in caught.value.why
+
+
+def test_an_unknown_database(shared: Installation) -> None:
+    error = opening({**shared.params, "dbname": "no_such_database"})
+    assert "no database no_such_database" in error.why
+    assert "DB_DATABASE_NAME" in error.todo
+
+
+def test_tls_that_the_server_does_not_speak(shared: Installation) -> None:
+    with speaking_server(b"") as port:
+        error = opening({**shared.params, "port": port, "sslmode": "require"})
+    assert "TLS" in error.why
+    assert "sslmode" in error.todo
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"no_such_option": "x"},
+        {"port": "x"},
+        {"port": 99999},
+        {"port": []},
+        {"sslmode": "perhaps"},
+        {"sslmode": "verify-full", "sslrootcert": "/nonexistent/ca.pem"},
+        {"password": "secret\0secret"},
+        {"password": "secret\ud800secret"},
+        {"host": "\0"},
+        {"host": "x" * 300},
+        {"options": "-c no_such_setting=1"},
+        {"options": "-c lock_timeout=soon"},
+        {"client_encoding": "no-such"},
+        {"database": "twice"},
+        {1: 2},
+    ],
+    ids=str,
+)
+def test_settings_that_psycopg2_does_not_take(shared: Installation, odd: dict[Any, Any]) -> None:
+    opening({**shared.params, **odd})
+
+
+# Not Immich's database
+
+
+def test_an_empty_database(empty: str) -> None:
+    error = opening(postgres.server().params(empty), postgres.server().password)
+    assert "not Immich's database" in error.what
+
+
+def test_an_old_one(empty: str) -> None:
+    server = postgres.server()
+    connection = server.connect(empty)
+    with connection.cursor() as cursor:
+        cursor.execute("create table assets (id uuid); create table users (id uuid)")
+    connection.close()
+    error = opening(server.params(empty), server.password)
+    assert "too old" in error.what
+    assert "assets" in error.why
+    assert "Upgrade" in error.todo
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("asset", "livePhotoVideoId"), ("session", "isPendingSyncReset"), ("tag_closure", None)]
+)
+def test_what_is_missing_is_named(shared: Installation, table: str, column: str | None) -> None:
+    before = (
+        f'alter table {table} rename column "{column}" to gone' if column else f"alter table {table} rename to gone"
+    )
+    after = f'alter table {table} rename column gone to "{column}"' if column else f"alter table gone rename to {table}"
+    shared.library.rows(before)
+    try:
+        error = opening(shared.params, shared.params["password"])
+    finally:
+        shared.library.rows(after)
+    assert f"{table}.{column}" if column else f"{table}." in error.why
+    assert column is None or f"{table}.{column}" in error.why
+    assert "newer version" in error.todo
+
+
+# What the server lets us do
+
+
+@contextmanager
+def role(there: Installation, rights: str = "") -> Iterator[dict[str, Any]]:
+    """The settings of a user who is no superuser, made for the length of a with block."""
+    name = postgres.server().unique("role")
+    who = sql.Identifier(name)
+    run = there.library.rows
+    run(sql.SQL("create role {} login password 'role-secret'").format(who))
+    try:
+        if rights:
+            run(sql.SQL("grant " + rights + " on all tables in schema public to {}").format(who))
+        yield {**there.params, "user": name, "password": "role-secret"}
+    finally:
+        run(sql.SQL("drop owned by {}; drop role {}").format(who, who))
+
+
+@pytest.mark.parametrize("rights", ["", "select"])
+def test_a_role_without_rights(shared: Installation, rights: str) -> None:
+    before = shared.library.snapshot()
+    with role(shared, rights) as params, pytest.raises(TransferError) as caught:
+        transfer.transfer(params, request(shared), dry_run=True)
+    assert "database user" in caught.value.why
+    assert "Immich's own database user" in caught.value.todo
+    assert "role-secret" not in words(caught.value)
+    assert shared.library.snapshot() == before
+
+
+@pytest.mark.parametrize("place", ["database", "options"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_database_that_only_allows_reading(shared: Installation, place: str, dry_run: bool) -> None:
+    """Somebody has set it on purpose, or it is a replica: it must not be overridden."""
+    params = shared.params
+    name = sql.Identifier(params["dbname"])
+    if place == "options":
+        params = {**params, "options": "-c default_transaction_read_only=on"}
+    else:
+        shared.library.rows(sql.SQL("alter database {} set default_transaction_read_only = on").format(name))
+    before = shared.library.snapshot()
+    try:
+        with pytest.raises(TransferError) as caught:
+            transfer.transfer(params, request(shared), dry_run=dry_run)
+        assert "only allows reading" in caught.value.why
+        assert shared.library.snapshot() == before
+    finally:
+        shared.library.rows("set default_transaction_read_only = off")
+        shared.library.rows(sql.SQL("alter database {} reset default_transaction_read_only").format(name))
+        for asset in shared.library.rows('select id from asset where "ownerId" = %s', shared.bob):
+            shared.library.rows('update asset set "ownerId" = %s where id = %s', shared.alice, asset[0])
+
+
+# The session
+
+
+def settings_of(database: dict[str, Any], *names: str) -> dict[str, str]:
+    """The session's settings, as SHOW gives them."""
+    connection = transfer.connect(database)
+    try:
+        found = {}
+        with connection.cursor() as cursor:
+            for name in names:
+                cursor.execute(f"show {name}")
+                found[name] = cursor.fetchone()[0]
+        return found
+    finally:
+        connection.close()
+
+
+SESSION = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "1min", "application_name": "transfer.py"}
+
+
+def test_the_session_looks_after_immichs_rows(shared: Installation) -> None:
+    assert settings_of(shared.params, *SESSION) == SESSION
+
+
+def test_a_client_that_has_gone_is_noticed(shared: Installation) -> None:
+    version = shared.library.connection.server_version
+    if version < 140000:
+        pytest.skip("PostgreSQL 14 brought the setting")
+    assert settings_of(shared.params, "client_connection_check_interval") == {"client_connection_check_interval": "10s"}
+
+
+def test_the_settings_of_the_person_win(shared: Installation) -> None:
+    options = "-c lock_timeout=3s -c idle_in_transaction_session_timeout=7s -c client_connection_check_interval=0"
+    found = settings_of({**shared.params, "options": options, "application_name": "mine"}, *SESSION)
+    assert found == {
+        "lock_timeout": "3s",
+        "idle_in_transaction_session_timeout": "7s",
+        "application_name": "mine",
+    }
+    found = settings_of({**shared.params, "options": "-c lock_timeout=3s"}, *SESSION)
+    assert found == SESSION | {"lock_timeout": "3s"}
+
+
+def test_the_isolation_and_the_time_zone_are_ours(shared: Installation) -> None:
+    options = "-c default_transaction_isolation=serializable -c timezone=Asia/Tokyo"
+    found = settings_of({**shared.params, "options": options}, "transaction_isolation", "timezone")
+    assert found == {"transaction_isolation": "read committed", "timezone": "UTC"}
+
+
+def test_the_names_of_others_do_not_get_in_between(shared: Installation) -> None:
+    """A table of the same name in a schema of the user's own must not be taken for Immich's."""
+    assert settings_of(shared.params, "search_path") == {"search_path": "pg_temp, public"}
+
+
+# During work
+
+
+def test_rows_that_somebody_holds(shared: Installation) -> None:
+    before = shared.library.snapshot()
+    params = {**shared.params, "options": "-c lock_timeout=200ms"}
+    with shared.locked(), pytest.raises(TransferError) as caught:
+        transfer.transfer(params, request(shared), dry_run=True)
+    assert "working on the same rows" in caught.value.why
+    assert "Job Queues" in caught.value.todo
+    assert shared.library.snapshot() == before
+
+
+def test_another_run_of_the_tool(shared: Installation) -> None:
+    other = postgres.server().connect(shared.params["dbname"])
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(%s)", (transfer.ADVISORY_LOCK,))
+        with pytest.raises(transfer.AnotherRun, match="Another run"):
+            transfer.transfer(shared.params, request(shared), dry_run=True)
+    finally:
+        other.close()
+    assert shared.wait_for_no_session() == []
+
+
+def test_a_server_that_dies_half_way(shared: Installation) -> None:
+    """The tool says so, changes nothing, and goes on when the server is back."""
+    before = shared.library.snapshot()
+    with Terminal(shared.path) as terminal:
+        terminal.menu("3")
+        terminal.pick("Source user", "alice@example.com")
+        terminal.pick("Albums of", "Trip")
+        with shared.locked():
+            terminal.pick("Destination user", "bob@example.com")
+            terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")  # what becomes of the album itself
+            assert shared.wait_for_lock_wait()
+            shared.library.rows(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'transfer.py' and datname = current_database()"
+            )
+            screen = terminal.menu("1")
+        assert "The connection to the database was lost." in screen
+        assert "Nothing was changed." in screen
+        assert "Traceback" not in screen
+        assert "Alice <alice@example.com>" in terminal.menu("0")
+        assert terminal.end()[0] == 0
+    assert shared.library.snapshot() == before
+
+
+def test_an_error_nobody_expected_is_still_a_sentence(shared: Installation) -> None:
+    with (
+        pytest.raises(TransferError) as caught,
+        transfer.database(shared.params) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select 1 / 0")
+    assert "division by zero" in caught.value.why
+    assert re.search("report", caught.value.todo)
+
+
+def test_no_session_is_left(shared: Installation) -> None:
+    transfer.transfer(shared.params, request(shared), dry_run=True)
+    with suppress(TransferError):
+        transfer.transfer(shared.params, transfer.Request(shared.alice, shared.alice, NOBODY), dry_run=True)
+    assert shared.wait_for_no_session() == []

@@ -1,0 +1,643 @@
+"""Immich's address and REST API: whatever answers, or doesn't, becomes one sentence that holds no secret."""
+
+import gzip
+import re
+import socket
+import struct
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import transfer
+from tests import postgres
+from tests.immich import Immich
+from tests.terminal import Installation, installation
+from transfer import Api, NotAllowed, NotThere, Redirected, TransferError
+
+NOT_AN_IMMICH = r"not an Immich|Is it an Immich|not understood"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("rest")) as made:
+        yield made
+
+
+@pytest.fixture
+def there(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """The shared Immich, with nothing planted before or after, and no settings of the developer's."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    shared.immich.calls.clear()
+    yield shared
+    shared.immich.forget()
+    shared.immich.idle()
+
+
+@pytest.fixture
+def api(there: Installation) -> Api:
+    return transfer.open_api(there.immich.url, there.key)
+
+
+def words(error: TransferError) -> str:
+    """All that a person gets to read."""
+    return " ".join((error.what, error.why, error.todo))
+
+
+def refused(
+    secret: str, call: Callable[..., Any], *arguments: Any, kind: type[TransferError] = TransferError
+) -> TransferError:
+    """The error that a call must end with. The secret is in nothing that can be printed of it."""
+    with pytest.raises(kind) as caught:
+        call(*arguments)
+    printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + words(caught.value)
+    assert secret not in printed
+    assert caught.value.what.endswith((".", ")")), caught.value.what
+    assert "\n" not in words(caught.value)
+    return caught.value
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("host", "http://host"),
+        ("host:2283", "http://host:2283"),
+        ("192.168.1.10:2283", "http://192.168.1.10:2283"),
+        ("http://host:2283", "http://host:2283"),
+        ("http://host:2283/", "http://host:2283"),
+        ("http://host:2283///", "http://host:2283"),
+        ("http://host:2283/api", "http://host:2283"),
+        ("https://photos.example.org/api/", "https://photos.example.org"),
+        ("https://photos.example.org", "https://photos.example.org"),
+        ("photos.example.org/api", "http://photos.example.org"),
+        ("https://example.org/immich/api/", "https://example.org/immich"),
+        ("https://example.org/immich", "https://example.org/immich"),
+        ("https://example.org/apis", "https://example.org/apis"),
+        ("HTTPS://photos.example.org/", "https://photos.example.org"),
+        ("HTTP://host:2283", "http://host:2283"),
+        ("  http://host:2283  ", "http://host:2283"),
+        ("http://host:2283/?x=1#y", "http://host:2283"),
+        ("http://[::1]:2283/", "http://[::1]:2283"),
+        ("[::1]:2283", "http://[::1]:2283"),
+        ("[fe80::1]", "http://[fe80::1]"),
+        ("http://host:1", "http://host:1"),
+        ("http://host:65535", "http://host:65535"),
+        ("https://bücher.example", "https://bücher.example"),
+    ],
+)
+def test_an_address_is_understood(text: str, base: str) -> None:
+    assert transfer.base_url(text) == base
+    assert transfer.base_url(base) == base
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "/",
+        "http://",
+        "https:///api",
+        "http://:2283",
+        ":2283",
+        "::1",
+        "ftp://host",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://host:port",
+        "http://host:0",
+        "http://host:65536",
+        "http://host:99999",
+        "http://host:-1",
+        "http://host:2 283",
+        "http://host: 2283",
+        "http://ho st",
+        "http://host\n:2283",
+        "http://[::1",
+        "http://::1]:2283",
+        "http://host:２２８３",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    error = refused("the-key", transfer.base_url, text)
+    assert "is not an address" in error.what
+    assert "http://192.168.1.10:2283" in error.todo
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_text_crashes_the_reading_of_addresses(text: str) -> None:
+    try:
+        base = transfer.base_url(text)
+    except TransferError:
+        return
+    assert transfer.base_url(base) == base
+    assert base.startswith(("http://", "https://"))
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    "key", ["k e y", "key\n", "key\r\nX-Evil: 1", "kéy", "ключ", "\ud800", "k\0ey", "\x1bkey", "😀"]
+)
+def test_a_key_that_no_header_can_carry_is_refused(there: Installation, key: str) -> None:
+    error = refused(key, transfer.open_api, there.immich.url, key)
+    assert "API key" in error.what
+    assert there.immich.calls == []
+
+
+def test_a_key_of_all_that_a_header_can_carry_is_sent(there: Installation) -> None:
+    key = "".join(map(chr, range(0x21, 0x7F)))
+    api = transfer.open_api(there.immich.url, key)
+    error = refused(key, transfer.own_user, api, kind=NotAllowed)
+    assert error.what == "Immich does not accept the API key."
+
+
+@pytest.mark.parametrize("key", ["wrong", "x" * 5000])
+def test_a_wrong_key(there: Installation, key: str) -> None:
+    api = transfer.open_api(there.immich.url, key)
+    assert transfer.immich_version(api) == (2, 7, 5)
+    error = refused(key, transfer.own_key, api, kind=NotAllowed)
+    assert error.what == "Immich does not accept the API key."
+    assert "API Keys" in error.todo
+
+
+@pytest.mark.parametrize("claimed", ["2.3", "2.7", "3.1"])
+@pytest.mark.parametrize(
+    ("permissions", "call", "missing"),
+    [
+        (["album.read"], transfer.own_user, "user.read"),
+        (["user.read"], transfer.api_albums, "album.read"),
+        (["user.read"], lambda api: transfer.api_users(api, True), "adminUser.read"),
+        (["user.read"], lambda api: transfer.call(api, "GET", "/jobs"), "job.read"),
+        (["job.read"], lambda api: transfer.call(api, "PUT", "/jobs/search", {"command": "start"}), "job.create"),
+    ],
+    ids=["user.read", "album.read", "adminUser.read", "job.read", "job.create"],
+)
+def test_a_missing_permission_is_named(
+    there: Installation,
+    monkeypatch: pytest.MonkeyPatch,
+    claimed: str,
+    permissions: list[str],
+    call: Callable[[Api], Any],
+    missing: str,
+) -> None:
+    monkeypatch.setattr(there.immich, "version", claimed)
+    key = there.immich.key(there.root, permissions)
+    error = refused(key, call, transfer.open_api(there.immich.url, key), kind=NotAllowed)
+    assert missing in error.what
+    assert "API Keys" in error.todo
+
+
+def test_a_call_for_administrators_only(there: Installation) -> None:
+    key = there.immich.key(there.alice)
+    api = transfer.open_api(there.immich.url, key)
+    error = refused(key, transfer.api_users, api, True, kind=NotAllowed)
+    assert "administrator" in error.todo
+    assert transfer.busy_queues(api) is None
+
+
+# No answer
+
+
+def test_a_refused_connection() -> None:
+    api = transfer.open_api(f"http://127.0.0.1:{postgres.free_port()}", "the-key")
+    error = refused("the-key", transfer.immich_version, api)
+    assert "refused" in error.why
+    assert "2283" in error.todo
+
+
+def test_a_name_that_is_not_found() -> None:
+    api = transfer.open_api("http://no-such-host.invalid:2283", "the-key")
+    error = refused("the-key", transfer.immich_version, api)
+    assert "no-such-host.invalid was not found" in error.why
+
+
+def test_an_answer_that_does_not_come(there: Installation, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "TIMEOUT", (0.2, 0.2))
+    there.immich.delay(3)
+    started = time.monotonic()
+    error = refused(there.key, transfer.immich_version, api)
+    assert time.monotonic() - started < 2
+    assert "Time-out" in error.why
+
+
+@pytest.mark.parametrize("path", ["/api/server/ping", "/api/server/version"])
+def test_a_connection_closed_without_an_answer(there: Installation, api: Api, path: str) -> None:
+    there.immich.hang_up(path)
+    error = refused(there.key, transfer.immich_version, api)
+    assert "closed the connection" in error.why
+
+
+def test_an_answer_cut_short(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/server/ping", 200, '{"res":', headers={"Content-Length": "500"})
+    error = refused(there.key, transfer.immich_version, api)
+    assert "did not answer" in error.what
+
+
+@contextmanager
+def raw_server(reply: bytes, *, reset: bool = False, stall: float = 0) -> Iterator[str]:
+    """The address of a server that reads a request, sends these bytes, and closes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(reply)
+                    time.sleep(stall)
+                    if reset:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 999 Odd\r\n\r\n",
+        HEAD,
+        HEAD + b"Content-Length: x\r\n\r\n{}",
+        HEAD + b"Content-Length: 100\r\n\r\n{}",
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n4\r\n{"re',
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzzz\r\n",
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8bxx",
+        HEAD + b"X: " + b"x" * 100_000 + b"\r\n\r\n",
+        HEAD + b"X: y\r\n" * 200 + b"\r\n",
+        HEAD.replace(b"json", b"json; charset=no-such") + b"Content-Length: 5\r\n\r\n\xff\xfe\xfd\xfc\xfb",
+    ],
+    ids=range(14),
+)
+def test_bytes_that_are_no_answer(there: Installation, reply: bytes) -> None:
+    with raw_server(reply) as url:
+        refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+
+
+def test_a_connection_reset(there: Installation) -> None:
+    with raw_server(b"", reset=True) as url:
+        error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+    assert "closed the connection" in error.why
+
+
+def test_an_answer_that_stops_half_way(there: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "TIMEOUT", (0.2, 0.2))
+    with raw_server(HEAD + b"Content-Length: 100\r\n\r\n{}", stall=1) as url:
+        error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+    assert "timed out" in words(error).lower() or "time-out" in words(error).lower()
+
+
+def test_a_proxy_that_refuses(there: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://user:proxy-secret@127.0.0.1:{postgres.free_port()}")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    error = refused("proxy-secret", transfer.immich_version, transfer.open_api("http://immich.invalid", "the-key"))
+    assert "proxy" in error.why
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def secure(shared: Installation) -> Iterator[Immich]:
+    with Immich(shared.params, "2.7", tls=True) as immich:
+        yield immich
+
+
+def test_a_certificate_of_ones_own(there: Installation, secure: Immich) -> None:
+    error = refused(there.key, transfer.immich_version, transfer.open_api(secure.url, there.key))
+    assert "certificate" in error.what
+    assert "REQUESTS_CA_BUNDLE" in error.todo
+
+
+def test_a_certificate_of_ones_own_that_is_trusted(
+    there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure.ca_file))
+    api = transfer.open_api(secure.url, there.key)
+    assert transfer.immich_version(api) == (2, 7, 5)
+    assert transfer.own_user(api)["id"] == there.root
+
+
+def test_a_certificate_for_another_name(there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure.ca_file))
+    address = socket.getaddrinfo("127.0.0.1", secure.port, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: address)
+    url = secure.url.replace("127.0.0.1", "photos.invalid")
+    error = refused(there.key, transfer.immich_version, transfer.open_api(url, there.key))
+    assert "certificate of https://photos.invalid" in error.what
+    assert "another name" in error.why
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate\n"], ids=["missing", "empty", "nonsense"])
+def test_a_bundle_that_is_none(
+    there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    refused(there.key, transfer.immich_version, transfer.open_api(secure.url, there.key))
+
+
+def test_plain_http_to_a_port_that_speaks_tls(there: Installation, secure: Immich) -> None:
+    url = secure.url.replace("https", "http")
+    error = refused(there.key, transfer.immich_version, transfer.open_api(url, there.key))
+    assert "https://" in error.todo
+
+
+def test_tls_to_a_port_that_speaks_plain_http(there: Installation) -> None:
+    url = there.immich.url.replace("http", "https")
+    error = refused(there.key, transfer.immich_version, transfer.open_api(url, there.key))
+    assert "TLS" in error.what
+    assert "http://" in error.todo
+
+
+# Not an Immich, or one in trouble
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, "<!doctype html><title>Router</title>"),
+        (404, "<html><h1>404 Not Found</h1></html>"),
+        (404, b""),
+        (404, {"detail": "Not Found"}),  # Immich's own machine learning, one port further
+        (404, {"message": "no such page"}),
+        (400, "<html>The plain HTTP request was sent to HTTPS port</html>"),
+        (200, b""),
+        (204, b""),
+        (200, '{"res": "po'),
+        (200, {"res": "pang"}),
+        (200, {"res": None}),
+        (200, {"hello": "world"}),
+        (200, []),
+        (200, None),
+        (200, "pong"),
+        (200, '"pong"'),
+        (200, 7),
+        (200, b"\xff\xfe\xfd\xfc"),
+        (200, "null"),
+        (200, "NaN"),
+        (200, "[" * 100_000),
+        (200, "1" * 10_000),
+        (418, {"message": {"odd": ["teapot"]}}),
+        (304, b""),
+        (101, b""),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_what_is_not_an_immich_is_said_to_be_none(there: Installation, api: Api, status: int, body: Any) -> None:
+    there.immich.answer("/api/server/ping", status, body, headers={"Content-Length": str(0)} if status == 101 else None)
+    error = refused(there.key, transfer.immich_version, api)
+    assert len(words(error)) < 500
+    if status in (200, 204, 404):
+        assert re.search(NOT_AN_IMMICH, words(error)), words(error)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "body", ["<html>Bad Gateway</html>", b"", {"message": "Internal server error"}], ids=["html", "empty", "json"]
+)
+def test_a_server_in_trouble(there: Installation, api: Api, status: int, body: Any) -> None:
+    there.immich.answer("/api/server/version", status, body)
+    error = refused(there.key, transfer.immich_version, api)
+    assert f"({status})" in error.what
+    assert "starting" in error.todo
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"major": "x", "minor": 0, "patch": 0},
+        {"major": None, "minor": 0, "patch": 0},
+        {"major": [], "minor": {}, "patch": 0},
+        {"major": 2},
+        {"major": float("nan"), "minor": 0, "patch": 0},
+        {"major": float("inf"), "minor": 0, "patch": 0},
+        '{"major": 1e999, "minor": 0, "patch": 0}',
+        {},
+        [],
+        [2, 7, 5],
+        "2.7.5",
+    ],
+    ids=str,
+)
+def test_a_version_that_is_none(there: Installation, api: Api, odd: Any) -> None:
+    there.immich.answer("/api/server/version", 200, odd)
+    error = refused(there.key, transfer.immich_version, api)
+    assert re.search(NOT_AN_IMMICH, words(error)), words(error)
+
+
+ODD = [
+    None,
+    [],
+    {},
+    "x",
+    7,
+    [None],
+    [[]],
+    ["x"],
+    [{}],
+    {"id": None},
+    [{"id": None, "name": None, "email": None, "albumName": None, "assetCount": None}],
+    [{"id": [], "name": {}, "email": 1, "albumName": [], "assetCount": "many", "deletedAt": 1}],
+    {"id": [], "permissions": "all", "name": 1, "email": [], "isAdmin": "yes"},
+    {"id": {}, "permissions": [None, {}, []], "name": None, "email": None, "isAdmin": None},
+    {"id": 1, "permissions": None, "name": 1, "email": 1, "isAdmin": 1},
+    {"search": None, "x": {"jobCounts": []}, "y": {"jobCounts": {"active": "x", "waiting": None}}},
+]
+
+
+@pytest.mark.parametrize("path", ["/api/api-keys/me", "/api/users/me", "/api/users", "/api/admin/users"])
+@pytest.mark.parametrize("body", ODD, ids=str)
+def test_odd_types_at_the_start(there: Installation, api: Api, path: str, body: Any) -> None:
+    """Another program, or an Immich of the future: an error or an answer, never a crash."""
+    there.immich.answer(path, 200, body, exact=True)
+    try:
+        transfer.check_server(api, there.params)
+    except TransferError as error:
+        assert there.key not in words(error)
+
+
+@pytest.mark.parametrize("path", ["/api/users", "/api/admin/users", "/api/albums", "/api/jobs"])
+@pytest.mark.parametrize("body", ODD, ids=str)
+def test_odd_types_later(there: Installation, api: Api, server: transfer.Server, path: str, body: Any) -> None:
+    there.immich.answer(path, 200, body, exact=True)
+    server = replace(server, is_admin=path.startswith("/api/admin"))
+    for call in (
+        lambda: transfer.list_users(api, server, there.params),
+        lambda: transfer.list_albums(api, there.params),
+        lambda: transfer.busy_queues(api),
+    ):
+        try:
+            call()
+        except TransferError as error:
+            assert there.key not in words(error)
+
+
+@pytest.fixture(scope="module")
+def server(shared: Installation) -> transfer.Server:
+    """What the start-up check found, before anything is planted."""
+    return transfer.check_server(transfer.open_api(shared.immich.url, shared.key), shared.params)
+
+
+def test_an_album_with_odd_figures(there: Installation, api: Api) -> None:
+    """REST is asked for what the key's owner sees; what it says cannot break the list."""
+    album = there.library.album(there.root, "Mine")
+    there.immich.answer("/api/albums", 200, [{"id": album, "albumName": "Mine", "assetCount": "many"}])
+    try:
+        shown = transfer.list_albums(api, there.params)
+    except TransferError:
+        return
+    assert [each.name for each in shown if each.id == album] == ["Mine"]
+
+
+def test_a_call_that_this_immich_does_not_know(there: Installation, api: Api) -> None:
+    error = refused(there.key, transfer.call, api, "GET", "/nonsense", kind=NotThere)
+    assert "/nonsense" in error.what
+
+
+def test_a_message_with_control_characters(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/users/me", 400, {"message": "a\x1b[31m\n\u202eb\x07"})
+    error = refused(there.key, transfer.own_user, api)
+    assert not any(character in words(error) for character in "\x1b\n\u202e\x07")
+
+
+def test_a_compressed_answer_is_read(there: Installation, api: Api) -> None:
+    body = gzip.compress(b'{"res": "pong"}')
+    there.immich.answer("/api/server/ping", 200, body, headers={"Content-Encoding": "gzip"})
+    assert transfer.immich_version(api) == (2, 7, 5)
+
+
+# Redirections
+
+
+@pytest.fixture(scope="module")
+def other(shared: Installation) -> Iterator[Immich]:
+    with Immich(shared.params, "2.7") as immich:
+        yield immich
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirection_is_not_followed(there: Installation, api: Api, other: Immich, status: int) -> None:
+    there.immich.redirect(other.url, status)
+    error = refused(there.key, transfer.immich_version, api, kind=Redirected)
+    assert error.location == other.url
+    assert other.url in error.what
+    assert other.calls == []
+    assert len(there.immich.calls) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_later_redirection_is_not_followed_either(there: Installation, api: Api, other: Immich, method: str) -> None:
+    there.immich.redirect(other.url)
+    refused(there.key, transfer.call, api, method, "/jobs", kind=Redirected)
+    assert transfer.start_job(api, "thumbnailGeneration").startswith(there.immich.url)
+    assert other.calls == []
+
+
+@pytest.mark.parametrize(
+    ("location", "base"),
+    [
+        ("https://photos.example.org/api/server/ping", "https://photos.example.org"),
+        ("https://photos.example.org/immich/api/server/ping", "https://photos.example.org/immich"),
+        ("//photos.example.org/api/server/ping", "http://photos.example.org"),
+        ("HTTPS://photos.example.org:8443/api/server/ping?x=y", "https://photos.example.org:8443"),
+    ],
+)
+def test_where_a_redirection_leads(there: Installation, api: Api, location: str, base: str) -> None:
+    there.immich.answer("/api/server/ping", 301, b"", headers={"Location": location})
+    error = refused(there.key, transfer.immich_version, api, kind=Redirected)
+    assert error.location == base
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/auth/login",
+        "login?next=/api/server/ping",
+        "ftp://elsewhere/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://[",
+        "http://[::1",
+        "http://host:port/",
+        "http://host:99999/api/",
+        "//",
+        "http://",
+        " ",
+        "?",
+        "http://a b/",
+        "http://x\x1b[31m/api/",
+        "http://" + "x" * 5000,
+    ],
+)
+def test_a_redirection_to_nowhere(there: Installation, api: Api, location: str) -> None:
+    there.immich.answer("/api/server/ping", 302, b"", headers={"Location": location})
+    error = refused(there.key, transfer.immich_version, api)
+    assert "\x1b" not in words(error)
+
+
+def test_a_status_of_redirection_that_names_no_place(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/server/ping", 302, b"")
+    refused(there.key, transfer.immich_version, api)
+
+
+# Queues and jobs
+
+
+def test_queues_with_work_are_named(there: Installation, api: Api) -> None:
+    assert transfer.busy_queues(api) == {}
+    there.immich.busy("thumbnailGeneration", waiting=5, active=2)
+    there.immich.busy("search", waiting=1, active=0)
+    assert transfer.busy_queues(api) == {"thumbnailGeneration": 7, "search": 1}
+
+
+def test_a_job_is_started_and_never_forced(there: Installation, api: Api) -> None:
+    assert transfer.start_job(api, "thumbnailGeneration") == "started"
+    body = {"command": "start", "force": False}
+    assert there.immich.calls == [("PUT", "/api/jobs/thumbnailGeneration", body)]
+
+
+def test_a_job_that_runs_already(there: Installation, api: Api) -> None:
+    there.immich.busy("thumbnailGeneration")
+    assert transfer.start_job(api, "thumbnailGeneration") == "running"
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_job_that_cannot_be_started(there: Installation, api: Api, status: int) -> None:
+    there.immich.answer("PUT /api/jobs", status, {"message": "no"})
+    outcome = transfer.start_job(api, "thumbnailGeneration")
+    assert outcome not in ("started", "running")
+    assert there.key not in outcome
+
+
+def test_the_key_is_not_in_the_repr_of_what_is_passed_around(there: Installation, api: Api) -> None:
+    """A repr ends up in debuggers and logs."""
+    assert there.key not in repr(api)

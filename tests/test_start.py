@@ -1,0 +1,237 @@
+"""The check at the start: the address and the database are one and the same Immich, of a known kind, with a fit key."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+import transfer
+from tests.library import new_id
+from tests.terminal import Installation, Terminal, installation
+from transfer import NotAllowed, Server, TransferError
+
+TWO_SERVERS = "two different Immich servers"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("start")) as made:
+        made.library.user("Deleted", deleted=True)
+        made.save()
+        yield made
+
+
+@pytest.fixture
+def there(shared: Installation) -> Iterator[Installation]:
+    version = shared.immich.version
+    yield shared
+    shared.immich.forget()
+    shared.immich.version = version
+
+
+def check(there: Installation, key: str | None = None) -> Server:
+    return transfer.check_server(transfer.open_api(there.immich.url, key or there.key), there.params)
+
+
+def shown(there: Installation, path: str, key: str | None = None) -> Any:
+    """What REST really answers."""
+    return requests.get(there.immich.url + path, headers={"x-api-key": key or there.key}, timeout=10).json()
+
+
+@pytest.fixture
+def newcomer(there: Installation) -> Iterator[str]:
+    """A user in the database whom a planted answer doesn't know."""
+    user = there.library.user("Newcomer")
+    yield user
+    there.library.rows('delete from "user" where id = %s', user)
+
+
+# The same server
+
+
+def test_an_administrators_key(there: Installation) -> None:
+    found = check(there)
+    assert (found.version, found.user_email, found.is_admin) == ("2.7.5", "root@example.com", True)
+    assert found.user_id == there.root
+    assert not found.is_newer
+    assert found.unknown_links == ()
+
+
+def test_the_check_changes_nothing(there: Installation) -> None:
+    before = there.library.snapshot()
+    check(there)
+    assert there.library.snapshot() == before
+    assert there.wait_for_no_session() == []
+
+
+def test_another_users_key(there: Installation) -> None:
+    found = check(there, there.immich.key(there.alice))
+    assert (found.user_id, found.is_admin) == (there.alice, False)
+
+
+def test_another_users_key_may_see_one_user_only(there: Installation) -> None:
+    key = there.immich.key(there.alice)
+    itself = [user for user in shown(there, "/api/users", key) if user["id"] == there.alice]
+    there.immich.answer("/api/users", 200, itself, exact=True)
+    assert check(there, key).user_id == there.alice
+
+
+def test_another_users_key_may_see_nobody(there: Installation) -> None:
+    """Immich's setting `publicUsers` off."""
+    there.immich.answer("/api/users", 200, [], exact=True)
+    assert check(there, there.immich.key(there.alice)).user_id == there.alice
+
+
+def test_deleted_users_do_not_count(there: Installation) -> None:
+    deleted = shown(there, "/api/admin/users?withDeleted=true")
+    assert any(user["deletedAt"] for user in deleted)
+    there.immich.answer("/api/admin/users", 200, deleted)
+    assert check(there).is_admin
+
+
+def test_a_user_deleted_elsewhere_is_a_difference(there: Installation) -> None:
+    users = shown(there, "/api/admin/users")
+    marked = [user | ({"deletedAt": "2026-01-01"} if user["id"] == there.bob else {}) for user in users]
+    there.immich.answer("/api/admin/users", 200, marked)
+    with pytest.raises(TransferError, match=TWO_SERVERS):
+        check(there)
+
+
+# Two servers
+
+
+@pytest.mark.parametrize("path", ["/api/admin/users", "/api/users"], ids=["administrator", "other"])
+def test_a_user_whom_the_database_does_not_know(there: Installation, path: str) -> None:
+    key = there.key if "admin" in path else there.immich.key(there.alice)
+    users = shown(there, path, key)
+    there.immich.answer(path, 200, [*users, users[0] | {"id": new_id()}], exact=True)
+    with pytest.raises(TransferError, match=TWO_SERVERS) as caught:
+        check(there, key)
+    assert "users" in caught.value.why
+    assert there.immich.url in caught.value.why
+
+
+def test_a_user_whom_the_api_does_not_show(there: Installation, newcomer: str) -> None:
+    users = [user for user in shown(there, "/api/admin/users") if user["id"] != newcomer]
+    there.immich.answer("/api/admin/users", 200, users)
+    with pytest.raises(TransferError, match=TWO_SERVERS):
+        check(there)
+
+
+def test_a_user_whom_the_api_does_not_show_to_others(there: Installation, newcomer: str) -> None:
+    key = there.immich.key(there.alice)
+    users = [user for user in shown(there, "/api/users", key) if user["id"] != newcomer]
+    there.immich.answer("/api/users", 200, users, exact=True)
+    assert check(there, key).user_id == there.alice
+
+
+def test_the_keys_owner_must_be_in_the_database(there: Installation) -> None:
+    key = there.immich.key(there.alice)
+    there.immich.answer("/api/users", 200, [], exact=True)
+    there.immich.answer("/api/users/me", 200, shown(there, "/api/users/me", key) | {"id": new_id()})
+    with pytest.raises(TransferError, match=TWO_SERVERS):
+        check(there, key)
+
+
+@pytest.mark.parametrize("admin", [True, False], ids=["administrator", "other"])
+def test_a_key_that_the_database_does_not_know(there: Installation, admin: bool) -> None:
+    """A restored copy of the database has the same users; a key made since then tells the two apart."""
+    key = there.key if admin else there.immich.key(there.alice)
+    there.immich.answer("/api/api-keys/me", 200, shown(there, "/api/api-keys/me", key) | {"id": new_id()})
+    with pytest.raises(TransferError, match=TWO_SERVERS) as caught:
+        check(there, key)
+    assert "API key" in caught.value.why
+    assert key not in str(vars(caught.value))
+
+
+def test_two_servers_are_refused_on_screen(there: Installation, newcomer: str) -> None:
+    """And the menu stays: entry 7 corrects it."""
+    users = [user for user in shown(there, "/api/admin/users") if user["id"] != newcomer]
+    there.immich.answer("/api/admin/users", 200, users)
+    with Terminal(there.path) as terminal:
+        screen = terminal.menu("1")
+        assert TWO_SERVERS in screen
+        assert "Not connected." in screen
+        assert TWO_SERVERS in terminal.menu("0")
+
+
+# Versions
+
+
+@pytest.mark.parametrize("claimed", ["1.144.1", "1.99"])
+def test_a_version_that_is_too_old(there: Installation, claimed: str) -> None:
+    there.immich.version = claimed
+    with pytest.raises(TransferError, match=rf"Immich {claimed}.* is too old") as caught:
+        check(there)
+    assert "Upgrade" in caught.value.todo
+
+
+@pytest.mark.parametrize("claimed", ["3.4", "10.0"])
+def test_a_version_that_is_newer_than_what_was_tested(there: Installation, claimed: str) -> None:
+    """Recognition goes by tables and columns; the number is mentioned only."""
+    there.immich.version = claimed
+    assert check(there).is_newer
+
+
+# Permissions
+
+
+@pytest.mark.parametrize(
+    ("permissions", "missing"),
+    [
+        ([], ["user.read", "album.read"]),
+        (["user.read", "adminUser.read"], ["album.read"]),
+        (["album.read", "adminUser.read"], ["user.read"]),
+        (["user.read", "album.read"], ["adminUser.read"]),
+        (["user.readAll", "album.read.all", "adminUser.read"], ["user.read", "album.read"]),
+    ],
+)
+def test_what_an_administrators_key_lacks_is_named(
+    there: Installation, permissions: list[str], missing: list[str]
+) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        check(there, there.immich.key(there.root, permissions))
+    for name in ("user.read", "album.read", "adminUser.read"):
+        assert (name in caught.value.what.split(" and ")[-1] or name in caught.value.what.split()) == (name in missing)
+    assert "API Keys" in caught.value.todo
+
+
+def test_the_fewest_permissions_suffice(there: Installation) -> None:
+    assert check(there, there.immich.key(there.root, ["user.read", "album.read", "adminUser.read"])).is_admin
+    assert not check(there, there.immich.key(there.alice, ["user.read", "album.read"])).is_admin
+
+
+def test_a_demoted_administrator_is_no_administrator(there: Installation) -> None:
+    answer = shown(there, "/api/users/me") | {"isAdmin": "true"}
+    there.immich.answer("/api/users/me", 200, answer)
+    assert not check(there).is_admin
+
+
+# The configuration that the check is made with
+
+
+def test_another_database_of_the_same_server(there: Installation) -> None:
+    with pytest.raises(TransferError, match="not Immich's database"):
+        transfer.check_server(transfer.open_api(there.immich.url, there.key), {**there.params, "dbname": "postgres"})
+
+
+def test_the_first_screen_says_what_it_is_connected_to(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        screen = terminal.menu("0")
+        assert f"Immich 2.7.5 at {there.immich.url} as root@example.com (administrator)" in screen
+        assert f"database {there.params['dbname']} at {there.params['host']}" in screen
+        assert terminal.end()[0] == 0
+
+
+def test_a_server_that_comes_back_is_found_without_a_restart(there: Installation) -> None:
+    there.immich.answer("/api/server/ping", 502, "<html>Bad Gateway</html>", times=1)
+    with Terminal(there.path) as terminal:
+        assert "Not connected." in terminal.menu("1")
+        assert "Alice <alice@example.com>" in terminal.menu("0")
+
+
+def test_the_check_does_not_care_about_the_order_of_users(there: Installation) -> None:
+    there.immich.answer("/api/admin/users", 200, list(reversed(shown(there, "/api/admin/users"))))
+    assert replace(check(there), version="") == replace(check(there), version="")

@@ -1,0 +1,851 @@
+"""The tool as a person meets it: set-up, transfer and repair from the menu; Ctrl-C and end of input everywhere."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import transfer
+from tests.immich import Immich
+from tests.terminal import Installation, Terminal, installation, lines, number_of, piped
+
+PASSWORD_NOT_ECHOED = "Database password (not shown): "
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Whatever is asked is asked here; nothing is changed by a test, which `unchanged` sees to."""
+    with installation(tmp_path_factory.mktemp("terminal")) as made:
+        fill(made)
+        made.library.rows("create table extra (asset uuid references asset (id))")
+        yield made
+
+
+def fill(there: Installation) -> None:
+    """Alice's "Trip" for Bob, who has a namesake of one of 22 people; Carol's photo with Dave's people, to repair."""
+    library = there.library
+    photos = [library.asset(there.alice, f"IMG_{number}.jpg") for number in range(3)]
+    for number in range(21):
+        library.face(photos[0], library.person(there.alice, f"Person {number:02}"))
+    library.face(photos[1], library.person(there.alice, "Oma"))
+    library.face(library.asset(there.bob), library.person(there.bob, "oma"))
+    library.album(there.alice, "Trip", photos)
+    carol, dave = library.user("Carol"), library.user("Dave")
+    wrong = library.asset(carol, "wrong.jpg")
+    for number in range(21):
+        library.face(wrong, library.person(dave, f"Person {number:02}"))
+    library.face(wrong, library.person(dave, "Opa"))
+    library.face(library.asset(carol), library.person(carol, "Opa"))
+    library.settle_usage()
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("terminal")) as made:
+        fill(made)
+        made.save()
+        yield made
+
+
+@pytest.fixture
+def unchanged(shared: Installation) -> Iterator[Installation]:
+    """The shared Immich; neither its database nor config.py may have changed afterwards."""
+    shared.save()
+    before, config = shared.library.snapshot(), shared.path.read_bytes()
+    yield shared
+    shared.immich.forget()
+    shared.immich.idle()
+    assert shared.library.snapshot() == before
+    assert shared.path.read_bytes() == config
+    assert shared.wait_for_no_session() == []
+
+
+WANTED = {
+    "Source user": "alice@example.com",
+    "Albums of": "Trip",
+    "Destination user": "bob@example.com",
+    "User whose faces": "carol@example.com",
+}
+
+
+def reply(question: str, screen: str) -> str:
+    """What a person who goes through with it would type, all but the word yes."""
+    for title, wanted in WANTED.items():
+        if title in screen and "Enter to go back" in question:
+            return number_of(screen.split(title)[1], wanted)
+    if question.startswith("Number (1-4"):
+        return "1"
+    if question.startswith("Type accept"):
+        return "accept"
+    if question.endswith(("(y/N):", "(Y/n):", "(y/n):")):
+        return "y"
+    raise AssertionError(f"nobody knows an answer to {question!r}:\n{screen}")
+
+
+def go_on(terminal: Terminal, until: str) -> str:
+    """Answer everything up to that question; all that was shown on the way."""
+    shown = ""
+    while True:
+        question, screen = terminal.question()
+        shown += screen
+        if until in question:
+            return shown
+        terminal.type(reply(question, screen))
+
+
+def settings(there: Installation, **changed: Any) -> list[tuple[str, str]]:
+    """The questions of the set-up with the answers that fit."""
+    database = {**there.params, **changed}
+    return [
+        ("Immich address", changed.get("url", there.immich.url)),
+        ("API key (not shown): ", changed.get("key", there.key)),
+        ("Database host [", database["host"]),
+        ("Database port [", str(database["port"])),
+        ("Database name [", database["dbname"]),
+        ("Database user [", database["user"]),
+        (PASSWORD_NOT_ECHOED, database["password"]),
+    ]
+
+
+def give(terminal: Terminal, answers: list[tuple[str, str]]) -> str:
+    """Type these answers at these questions; all that was shown on the way."""
+    shown = ""
+    for start, answer in answers:
+        question, screen = terminal.question()
+        assert question.startswith(start.strip()), screen
+        shown += screen
+        terminal.type(answer)
+    return shown
+
+
+# Set-up
+
+
+@pytest.fixture
+def blank(unchanged: Installation, tmp_path: Path) -> Iterator[Path]:
+    """Where there is no configuration yet."""
+    yield tmp_path / "config.py"
+    assert [name for name in os.listdir(tmp_path) if name.startswith(".config")] == []
+
+
+def test_set_up_from_nothing(unchanged: Installation, blank: Path) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        shown = give(terminal, settings(unchanged))
+        screen = terminal.menu("1")
+        assert "Alice <alice@example.com>" in terminal.menu("0")
+        assert terminal.end()[0] == 0
+        assert unchanged.key not in terminal.raw
+        assert unchanged.params["password"] not in terminal.raw
+    for default in ("Database host [localhost]", "Database port [5432]", "name [immich]", "user [postgres]"):
+        assert default in shown
+    assert f"Saved to {blank}" in " ".join(screen.split())
+    assert "Immich 2.7.5 at" in screen
+    assert transfer.load_config(blank) == unchanged.config
+    assert stat.S_IMODE(blank.stat().st_mode) == 0o600
+
+
+def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> None:
+    env = blank.with_name("immich.env")
+    env.write_text(
+        f"DB_USERNAME={unchanged.params['user']}\nDB_DATABASE_NAME={unchanged.params['dbname']}\n"
+        f"DB_PASSWORD='{unchanged.params['password']}'\n"
+    )
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged)[:4])
+        for missing in ("/nonexistent/.env", str(blank.parent), "~nobody-of-that-name/.env"):
+            terminal.answer(".env file: ", missing)
+            assert "cannot be read" in terminal.question()[1]
+            terminal.type("other.env")
+        terminal.answer(".env file: ", str(env))
+        screen = terminal.menu("0")
+        assert "Read from it: dbname, password, user." in screen
+        assert terminal.end()[0] == 0
+        assert unchanged.params["password"] not in terminal.raw
+    assert transfer.load_config(blank).database == unchanged.params
+
+
+def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Installation, blank: Path) -> None:
+    env = blank.with_name(".env")
+    env.write_text(f"DB_DATABASE_NAME={unchanged.params['dbname']}\n")
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged)[:4])
+        terminal.answer(".env file: ", str(env))
+        give(terminal, settings(unchanged)[5:])
+        terminal.menu("0")
+    assert transfer.load_config(blank).database == unchanged.params
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"key": "wrong-key-of-mine"}, "does not accept the API key"),
+        ({"key": "wrong key"}, "API key has characters"),
+        ({"password": "wrong-secret"}, "Wrong password"),
+        ({"dbname": "no_such_database"}, "no database no_such_database"),
+        ({"dbname": "postgres"}, "not Immich's database"),
+        ({"url": "http://127.0.0.1:1"}, "was refused"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_nothing_is_saved_when_a_try_fails(
+    unchanged: Installation, blank: Path, changed: dict[str, Any], sentence: str
+) -> None:
+    """The second round offers the answers of the first one."""
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged, **changed))
+        question, screen = terminal.question()
+        assert sentence in " ".join(screen.split())
+        assert question == "Nothing was saved. Try again with other answers? (Y/n):"
+        assert not blank.exists()
+        terminal.type()
+        question, screen = terminal.question()
+        assert f"[{changed.get('url', unchanged.immich.url)}]" in question
+        terminal.interrupt()
+        assert terminal.end()[0] == 130
+        for secret in (unchanged.key, unchanged.params["password"], changed.get("key"), changed.get("password")):
+            assert not secret or secret not in terminal.raw
+    assert not blank.exists()
+
+
+def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Path) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged, dbname="postgres"))
+        terminal.answer("(Y/n): ")
+        give(terminal, [(start, "") for start, _ in settings(unchanged)[:4]])
+        terminal.answer(".env file: ", unchanged.params["dbname"])
+        give(terminal, [(start, "") for start, _ in settings(unchanged)[5:]])
+        terminal.menu("0")
+    assert transfer.load_config(blank) == unchanged.config
+
+
+def test_giving_up_after_a_try_that_failed(unchanged: Installation, blank: Path) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged, dbname="postgres"))
+        terminal.answer("(Y/n): ", "n")
+        code, rest = terminal.end()
+    assert code == 0
+    assert "Nothing was set up" in rest
+    assert not blank.exists()
+
+
+def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, blank: Path) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        for wrong in ("", "ftp://host", "http://host:port", "http://ho st"):
+            give(terminal, [("Immich address", wrong)])
+        give(terminal, settings(unchanged)[:1])
+        give(terminal, [("API key", ""), ("API key", " "), *settings(unchanged)[1:3]])
+        for wrong in ("x", "0", "65536", "-1", "5432.0", "5 432", "²", "٣"):
+            give(terminal, [("Database port [5432]", wrong)])
+        give(terminal, settings(unchanged)[3:])
+        assert "Immich 2.7.5" in terminal.menu("0")
+        assert terminal.said.count("A port is a number from 1 to 65535.") == 8
+    assert transfer.load_config(blank) == unchanged.config
+
+
+@pytest.mark.parametrize("text", ["it's", 'a"b\\n', "{x}%s", "pässwörd😀", " blanks "])
+def test_odd_characters_of_a_password_are_saved_as_typed(unchanged: Installation, blank: Path, text: str) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, [*settings(unchanged)[:6], (PASSWORD_NOT_ECHOED, text)])
+        question, screen = terminal.question()
+        if "Wrong password" in screen:  # typed as it is, asked for anew as it is
+            assert text.strip() not in screen
+            terminal.interrupt()
+            assert terminal.end()[0] == 130
+            assert not blank.exists()
+        else:  # a server that asks for no password
+            assert transfer.load_config(blank).database["password"] == text
+
+
+# Reconfigure and clear
+
+
+def test_reconfigure_keeps_on_enter(there: Installation) -> None:
+    """All of DB_CONFIG, also what is never asked for."""
+    config = there.save(database={**there.params, "sslmode": "prefer", "options": "-c lock_timeout=3s"})
+    with Terminal(there.path) as terminal:
+        terminal.menu("7")
+        shown = give(terminal, [(start, "") for start, _ in settings(there)])
+        assert "Saved to" in terminal.menu("0")
+        assert there.key not in terminal.raw
+        assert there.params["password"] not in terminal.raw
+    assert f"[{there.immich.url}]" in shown
+    assert transfer.load_config(there.path) == config
+
+
+def test_reconfigure_keeps_the_other_name_of_the_database(there: Installation) -> None:
+    """psycopg2 takes `database` for `dbname`, but not both."""
+    params = {("database" if name == "dbname" else name): value for name, value in there.params.items()}
+    there.save(database=params)
+    with Terminal(there.path) as terminal:
+        assert f"database {there.params['dbname']} at" in terminal.menu("7")
+        give(terminal, [(start, "") for start, _ in settings(there)])
+        question, screen = terminal.question()
+        assert "Select option" in question, screen
+        terminal.type("0")
+    assert transfer.connect(transfer.load_config(there.path).database).info.dbname == there.params["dbname"]
+
+
+def test_reconfigure_takes_effect_at_once(there: Installation, shared: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        assert there.immich.url in terminal.menu("7")
+        give(terminal, settings(shared))
+        there.immich.calls.clear()
+        screen = terminal.menu("1")
+        assert shared.immich.url in screen
+        assert shared.params["dbname"] in screen
+        terminal.menu("0")
+    assert there.immich.calls == []
+    assert transfer.load_config(there.path) == shared.config
+
+
+def test_a_reconfiguration_that_fails_changes_nothing(unchanged: Installation) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu("7")
+        give(terminal, settings(unchanged, dbname="postgres"))
+        terminal.answer("(Y/n): ", "n")
+        screen = terminal.menu("1")
+        assert "Nothing was changed." in screen
+        assert unchanged.params["dbname"] in screen
+        assert "Alice" in terminal.menu("0")
+
+
+def test_clear_config_takes_effect_at_once(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("8")
+        terminal.answer("(y/N): ")  # Enter is no
+        assert there.path.exists()
+        terminal.menu("8")
+        terminal.answer("(y/N): ", "y")
+        screen = terminal.answer("Run setup now? (y/n): ", "n")
+        assert "Configuration not found or incomplete." in screen
+        assert not there.path.exists()
+        code, rest = terminal.end()
+    assert code == 0
+    assert "Immich 2.7.5" not in rest
+
+
+def test_ctrl_c_after_the_configuration_was_cleared(there: Installation) -> None:
+    """It is gone: neither may it be said that nothing was changed, nor may the tool go on with its key."""
+    with Terminal(there.path) as terminal:
+        terminal.menu("8")
+        terminal.answer("(y/N): ", "y")
+        terminal.until("Run setup now? (y/n): ")
+        terminal.interrupt()
+        index = terminal.child.expect(["Select option: ", "Bye", "There is no configuration"])
+        screen = terminal.said.split("Run setup now?")[-1]
+    assert not there.path.exists()
+    assert "Nothing was changed" not in screen
+    assert index != 0 or there.immich.url not in screen
+
+
+def test_set_up_again_after_clearing(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("8")
+        terminal.answer("(y/N): ", "y")
+        terminal.answer("Run setup now? (y/n): ", "y")
+        shown = give(terminal, settings(there))
+        assert "Immich 2.7.5" in terminal.menu("0")
+    assert "Database host [localhost]" in shown
+    assert transfer.load_config(there.path) == there.config
+
+
+# Redirections
+
+
+@pytest.fixture
+def other(unchanged: Installation) -> Iterator[Immich]:
+    """The same Immich at another address."""
+    with Immich(unchanged.params, "2.7") as immich:
+        yield immich
+
+
+@pytest.fixture
+def moved(unchanged: Installation, other: Immich, tmp_path: Path) -> Path:
+    """A configuration whose address sends us on to the other one."""
+    unchanged.immich.redirect(other.url)
+    path = tmp_path / "config.py"
+    transfer.save_config(path, unchanged.config)
+    return path
+
+
+@pytest.mark.parametrize("answer", ["", "n"])
+def test_a_redirection_that_is_refused(unchanged: Installation, other: Immich, moved: Path, answer: str) -> None:
+    with Terminal(moved) as terminal:
+        screen = terminal.answer("(y/N): ", answer)
+        assert f"sends us on to {other.url}." in screen
+        assert "Not connected." in terminal.menu("0")
+    assert other.calls == []
+    assert transfer.load_config(moved) == unchanged.config
+
+
+def test_a_redirection_that_is_accepted(unchanged: Installation, other: Immich, moved: Path) -> None:
+    with Terminal(moved) as terminal:
+        terminal.answer("(y/N): ", "y")
+        assert f"Immich 2.7.5 at {other.url}" in terminal.menu("1")
+        assert "Alice" in terminal.menu("0")
+    assert other.calls
+    assert transfer.load_config(moved) == replace(unchanged.config, api_url=other.url)
+    assert stat.S_IMODE(moved.stat().st_mode) == 0o600
+
+
+def test_a_redirection_without_end(unchanged: Installation) -> None:
+    unchanged.immich.redirect(unchanged.immich.url)
+    with Terminal(unchanged.path) as terminal:
+        while "(y/N)" in terminal.question()[0]:
+            terminal.type("y")
+        assert "Not connected." in terminal.said
+        assert terminal.said.count("(y/N)") <= 5
+
+
+def test_a_redirection_in_a_set_up_from_nothing(unchanged: Installation, other: Immich, blank: Path) -> None:
+    unchanged.immich.redirect(other.url)
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged))
+        terminal.answer("(y/N): ", "n")
+        terminal.until("Nothing was saved.")
+        assert not blank.exists()
+        assert other.calls == []
+        terminal.answer("(Y/n): ", "y")
+        give(terminal, [(start, "") for start, _ in settings(unchanged)])
+        terminal.answer("(y/N): ", "y")
+        terminal.menu("0")
+    assert transfer.load_config(blank).api_url == other.url
+
+
+def test_a_redirection_to_a_server_that_then_refuses(unchanged: Installation, other: Immich) -> None:
+    """Reconfiguring: nothing is saved before both ends have been tried, an accepted redirection included."""
+    other.answer("/api/api-keys/me", 401, {"message": "Invalid API key"})
+    with Immich(unchanged.params, "2.7") as third:
+        third.redirect(other.url)
+        with Terminal(unchanged.path) as terminal:
+            terminal.menu("7")
+            give(terminal, settings(unchanged, url=third.url, key="another-key"))
+            terminal.answer("(y/N): ", "y")
+            assert "does not accept the API key" in terminal.until("Nothing was saved.")
+            assert transfer.load_config(unchanged.path) == unchanged.config
+
+
+def test_a_redirection_while_a_broken_configuration_is_replaced(
+    unchanged: Installation, other: Immich, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.py"
+    path.write_text("API_KEY = 'never closed\n")
+    unchanged.immich.redirect(other.url)
+    with Terminal(path) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged))
+        terminal.answer("(y/N): ", "y")
+        question, screen = terminal.question()
+        assert "Select option" in question, screen
+    assert transfer.load_config(path).api_url == other.url
+
+
+# Transfer and repair, from the menu
+
+
+def snapshot(there: Installation) -> dict[str, list[str]]:
+    return there.library.snapshot()
+
+
+def test_a_dry_run_changes_nothing(there: Installation) -> None:
+    before = snapshot(there)
+    with Terminal(there.path) as terminal:
+        terminal.menu("3")
+        shown = go_on(terminal, "Select option")
+    assert "No changes were made. Menu entry 4 does it for real." in shown
+    assert "oma (1 face)" in shown.casefold()
+    assert "[MERGE]" in shown
+    assert snapshot(there) == before
+    assert [path for method, path, _ in there.immich.calls if method != "GET"] == []
+    assert sorted(os.listdir(there.path.parent)) == ["config.py"]
+
+
+@pytest.mark.parametrize(("merge", "merged", "transferred"), [("", 1, 21), ("y", 1, 21), ("n", 0, 22)])
+def test_an_execution(there: Installation, merge: str, merged: int, transferred: int) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("4")
+        shown = go_on(terminal, "Are they the same people?")
+        assert "Oma (1 face)  =  oma (1 face)" in shown
+        terminal.type(merge)
+        shown = go_on(terminal, "Type yes")
+        assert "ALBUM TRANSFER ANALYSIS" in shown
+        assert ("[MERGE] into oma" in shown) == bool(merged)
+        assert "backup" in shown
+        assert there.library.rows('select 1 from asset where "ownerId" = %s', there.alice)
+        terminal.type("yes")
+        done = terminal.menu("0")
+        assert terminal.end()[0] == 0
+    assert f"    • Assets transferred:  3\n    • Persons transferred: {transferred}\n" in done
+    assert f"    • Persons merged:      {merged}\n" in done
+    owners = dict(there.library.rows('select "originalFileName", "ownerId" from asset'))
+    assert {owners[f"IMG_{number}.jpg"] for number in range(3)} == {there.bob}
+    steps = " ".join(done.split("Next steps:")[1].split())
+    for words in (
+        "Do not delete the account of Alice",
+        "phone of Alice",
+        "fetch everything anew",
+        "only as its member",
+    ):
+        assert words in steps
+    assert "“Generate Thumbnails” was started" in steps
+    puts = {path: body for method, path, body in there.immich.calls if method == "PUT"}
+    assert puts["/api/jobs/thumbnailGeneration"] == {"command": "start", "force": False}
+    assert all(body == {"command": "start", "force": False} for body in puts.values())
+
+
+@pytest.mark.parametrize("answer", ["", "y", "Y", "no", "ja", "yess", "yes please", "0", "'yes'"])
+def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
+    with Terminal(unchanged.path) as terminal:
+        for entry in ("4", "6"):
+            terminal.menu(entry)
+            go_on(terminal, "Type yes")
+            terminal.type(answer)
+            assert "Back to the menu. Nothing was changed." in terminal.until("Select option: ")
+            terminal.type()
+    assert not any(method == "PUT" for method, _, _ in unchanged.immich.calls)
+
+
+@pytest.mark.parametrize("answer", ["yes", "YES", " yes "])
+def test_the_word_yes(there: Installation, answer: str) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        go_on(terminal, "Type yes")
+        terminal.type(answer)
+        assert "REPAIR COMPLETED" in terminal.until("Select option: ")
+
+
+def test_a_repair(there: Installation) -> None:
+    before = snapshot(there)
+    with Terminal(there.path) as terminal:
+        terminal.menu("5")
+        shown = go_on(terminal, "Select option")
+        assert "FACE REPAIR ANALYSIS" in shown
+        assert "No changes were made. Menu entry 6 does it for real." in shown
+        assert snapshot(there) == before
+        terminal.type("6")
+        go_on(terminal, "Type yes")
+        terminal.type("yes")
+        done = terminal.menu("6")
+        assert re.search(r"Persons transferred: 21\n +• Persons duplicated:  0\n +• Persons merged:      1\n", done)
+        assert "“Generate Thumbnails” was started" in " ".join(done.split())
+        assert "There is nothing to repair." in go_on(terminal, "Select option")
+
+
+def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> None:
+    unchanged.immich.busy("facialRecognition", waiting=12, active=1)
+    unchanged.immich.busy("search", waiting=1, active=0)
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu("4")
+        shown = " ".join(go_on(terminal, "Type yes").split())
+        assert "Immich is busy: facialRecognition (13), search (1)." in shown
+        assert shown.index("Immich is busy") < shown.index("Transfer 3 photos to Bob <bob@example.com>?")
+        terminal.type()
+        terminal.until("Select option: ")
+
+
+@pytest.mark.parametrize("owner", ["root", "alice"])
+def test_a_key_that_may_not_start_jobs(there: Installation, owner: str) -> None:
+    """It says what to click, and the transfer is none the worse."""
+    permissions = ["user.read", "album.read", "adminUser.read"]
+    there.save(api_key=there.immich.key(getattr(there, owner), permissions))
+    with Terminal(there.path) as terminal:
+        terminal.menu("4")
+        shown = " ".join(go_on(terminal, "Type yes").split())
+        assert "may not see Immich's job queues" in shown
+        terminal.type("yes")
+        done = " ".join(terminal.menu("0").split())
+    assert "Assets transferred: 3" in done
+    assert "Administration > Job Queues > Generate Thumbnails > Missing" in done
+    assert there.immich.started == []
+
+
+def test_jobs_that_run_already(there: Installation) -> None:
+    there.immich.busy("thumbnailGeneration")
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        go_on(terminal, "Type yes")
+        terminal.type("yes")
+        assert "is running already" in " ".join(terminal.menu("0").split())
+
+
+def test_immich_goes_away_after_the_commit(there: Installation) -> None:
+    there.immich.hang_up("PUT /api/jobs")
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        go_on(terminal, "Type yes")
+        terminal.type("yes")
+        done = " ".join(terminal.menu("0").split())
+    assert "REPAIR COMPLETED" in done
+    assert "could not be started from here" in done
+    assert "Nothing was changed" not in done
+
+
+def test_what_changed_meanwhile_is_not_transferred(there: Installation) -> None:
+    """The execution is tied to the analysis that was shown."""
+    with Terminal(there.path) as terminal:
+        terminal.menu("4")
+        go_on(terminal, "Type yes")
+        album = there.library.value("""select id from album where "albumName" = 'Trip'""")
+        there.library.add_to_album(album, there.library.asset(there.alice, "late.jpg"))
+        before = snapshot(there)
+        terminal.type("yes")
+        screen = " ".join(terminal.menu("0").split())
+    assert re.search("what was shown|since it was shown", screen)
+    assert "Nothing was changed." in screen
+    assert snapshot(there) == before
+
+
+def test_wrong_numbers_are_asked_again(unchanged: Installation) -> None:
+    with Terminal(unchanged.path) as terminal:
+        for wrong in ("x", "99", "-1", "1.5", "²", "٣", "1 2", "10", ""):
+            terminal.menu(wrong)
+        terminal.menu("3")
+        for wrong in ("x", "99", "-1", "²", "٣", "1e0"):
+            terminal.answer("go back): ", wrong)
+        terminal.answer("go back): ", "0")
+        assert "Nothing was changed." in terminal.menu("0")
+        assert terminal.said.count("Please give a number from 1 to") == 6
+        assert terminal.end()[0] == 0
+
+
+# Ctrl-C and end of input at every question
+
+
+def at_set_up(there: Installation) -> Callable[[str, str], str]:
+    answers = dict(settings(there))
+
+    def answer(question: str, screen: str) -> str:
+        for start, text in answers.items():
+            if question.startswith(start.strip()):
+                return text
+        return reply(question, screen)
+
+    return answer
+
+
+def leave(terminal: Terminal, how: str) -> None:
+    if how == "Ctrl-C":
+        terminal.interrupt()
+    else:
+        terminal.end_input()
+
+
+def one_line(text: str, wanted: str) -> None:
+    """One line and no more, less the line on which the person typed."""
+    assert len(lines(text.partition("\n")[2])) == 1, text
+    assert wanted in text
+    assert "Traceback" not in text
+
+
+LAST = ("Type yes", "Delete ", PASSWORD_NOT_ECHOED.strip())
+FEWEST = {"3": 5, "4": 7, "5": 3, "6": 5, "7": 7, "8": 1}  # questions at least
+
+
+@pytest.mark.parametrize("entry", FEWEST)
+def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation, entry: str) -> None:
+    """And while a question waits, the tool has no session in the database: nothing is held."""
+    answer = at_set_up(unchanged)
+    seen = 0
+    with Terminal(unchanged.path) as terminal:
+        terminal.until("Select option: ")
+        at_last = False
+        while not at_last:
+            terminal.type(entry)
+            for _ in range(seen):
+                question, screen = terminal.question()
+                terminal.type(answer(question, screen))
+            question, _ = terminal.question()
+            if "Select option" in question:
+                break
+            assert unchanged.wait_for_no_session() == [], question
+            at_last = question.startswith(LAST)
+            terminal.interrupt()
+            back = terminal.until("Select option: ")
+            one_line(back.split("\n  Immich 2.7.5")[0], "Nothing was changed.")
+            seen += 1
+        terminal.type("0")
+        assert terminal.end()[0] == 0
+    assert seen >= FEWEST[entry]
+
+
+@pytest.mark.parametrize("entry", ["4", "6", "7", "8"])
+def test_end_of_input_at_every_question_ends_it(unchanged: Installation, entry: str) -> None:
+    """The questions of 3 and 5 are among those of 4 and 6."""
+    answer = at_set_up(unchanged)
+    seen, at_last = 0, False
+    while not at_last:
+        with Terminal(unchanged.path) as terminal:
+            terminal.menu(entry)
+            for _ in range(seen):
+                question, screen = terminal.question()
+                terminal.type(answer(question, screen))
+            question, _ = terminal.question()
+            if "Select option" in question:
+                break
+            at_last = question.startswith(LAST)
+            terminal.end_input()
+            code, rest = terminal.end()
+        assert code == 0, question
+        one_line(rest, "End of input.")
+        seen += 1
+    assert seen >= FEWEST[entry]
+
+
+@pytest.mark.parametrize(("how", "code", "words"), [("Ctrl-C", 130, "Stopped."), ("Ctrl-D", 0, "End of input.")])
+def test_leaving_at_the_menu(unchanged: Installation, how: str, code: int, words: str) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.until("Select option: ")
+        leave(terminal, how)
+        found, rest = terminal.end()
+    assert found == code
+    one_line(rest, words)
+
+
+@pytest.mark.parametrize(("how", "code", "words"), [("Ctrl-C", 130, "Stopped."), ("Ctrl-D", 0, "End of input.")])
+def test_leaving_at_every_question_of_the_first_set_up(
+    unchanged: Installation, blank: Path, how: str, code: int, words: str
+) -> None:
+    """The last one is asked after a try that failed."""
+    answers = [("Run setup now?", "y"), *settings(unchanged, dbname="postgres"), ("Nothing was saved.", "")]
+    for number in range(len(answers)):
+        with Terminal(blank) as terminal:
+            give(terminal, answers[:number])
+            question, _ = terminal.question()
+            assert question.startswith(answers[number][0].strip())
+            assert unchanged.wait_for_no_session() == []
+            leave(terminal, how)
+            found, rest = terminal.end()
+            assert unchanged.params["password"] not in terminal.raw
+        assert found == code
+        one_line(rest, words)
+        assert not blank.exists()
+
+
+@pytest.mark.parametrize(("how", "code", "words"), [("Ctrl-C", 130, "Stopped."), ("Ctrl-D", 0, "End of input.")])
+def test_leaving_at_the_question_of_a_redirection(
+    unchanged: Installation, other: Immich, moved: Path, how: str, code: int, words: str
+) -> None:
+    with Terminal(moved) as terminal:
+        terminal.until("(y/N): ")
+        leave(terminal, how)
+        found, rest = terminal.end()
+    assert found == code
+    one_line(rest, words)
+    assert other.calls == []
+    assert transfer.load_config(moved) == unchanged.config
+
+
+@pytest.mark.parametrize("typed", ["", "1\n", "3\n", "7\n", "8\n", "nonsense\n", "\n\n\n"])
+def test_the_end_of_a_pipe(unchanged: Installation, typed: str) -> None:
+    result = piped(unchanged.path, typed)
+    assert result.returncode == 0
+    assert result.stderr == b""
+    assert "End of input." in lines(result.stdout.decode())[-1]
+
+
+# Ctrl-C during work
+
+
+def soon(terminal: Terminal, words: str) -> str:
+    """The screen up to these words, which must come within two seconds."""
+    started = time.monotonic()
+    screen = terminal.until(words, seconds=5)
+    assert time.monotonic() - started < 2
+    return screen
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGINT"])
+def test_ctrl_c_while_a_dry_run_waits_for_a_row(unchanged: Installation, how: str) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu("3")
+        go_on(terminal, "Are they the same people?")
+        with unchanged.locked():
+            terminal.type("y")
+            assert unchanged.wait_for_lock_wait()
+            terminal.interrupt() if how == "Ctrl-C" else os.kill(terminal.child.pid, signal.SIGINT)
+            one_line(soon(terminal, "Nothing was changed."), "Stopped.")
+            assert unchanged.wait_for_no_session() == []
+        terminal.menu("1")
+        assert "Alice" in terminal.menu("0")
+
+
+@pytest.mark.parametrize("entry", ["4", "6"])
+def test_ctrl_c_while_an_execution_waits_for_a_row(unchanged: Installation, entry: str) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu(entry)
+        go_on(terminal, "Type yes")
+        with unchanged.locked():
+            terminal.type("yes")
+            assert unchanged.wait_for_lock_wait()
+            terminal.interrupt()
+            soon(terminal, "Nothing was changed.")
+            assert unchanged.wait_for_no_session() == []
+        assert terminal.menu("0")
+        assert terminal.end()[0] == 0
+
+
+def test_ctrl_c_again_and_again(unchanged: Installation) -> None:
+    """An impatient person gets no traceback either."""
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu("3")
+        go_on(terminal, "Are they the same people?")
+        with unchanged.locked():
+            terminal.type("y")
+            assert unchanged.wait_for_lock_wait()
+            for _ in range(3):
+                terminal.interrupt()
+            deadline = time.monotonic() + 5
+            while terminal.child.isalive() and "Stopped" not in terminal.said and time.monotonic() < deadline:
+                terminal.child.expect([r"\n", r".", "Z\\Z"], timeout=1)
+        assert "Stopped" in terminal.said
+        assert "Traceback" not in terminal.said
+        assert unchanged.wait_for_no_session() == []
+
+
+def test_ctrl_c_while_immich_does_not_answer(unchanged: Installation) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.until("Select option: ")
+        unchanged.immich.delay(30)
+        unchanged.immich.calls.clear()
+        terminal.type("1")
+        deadline = time.monotonic() + 5
+        while not unchanged.immich.calls and time.monotonic() < deadline:
+            time.sleep(0.01)
+        terminal.interrupt()
+        one_line(soon(terminal, "Nothing was changed."), "Stopped.")
+        unchanged.immich.forget()
+        terminal.menu("0")
+
+
+def test_ctrl_c_while_the_database_does_not_answer(unchanged: Installation, tmp_path: Path) -> None:
+    """A port that accepts and is silent, such as a firewall's."""
+    path = tmp_path / "config.py"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        transfer.save_config(path, replace(unchanged.config, database={**unchanged.params, "port": port}))
+        with Terminal(path) as terminal:
+            silent.settimeout(10)
+            connection, _ = silent.accept()
+            with connection:
+                terminal.interrupt()
+                screen = soon(terminal, "Bye.")
+                one_line(screen[screen.index("the database …") :], "Stopped.")
+                assert terminal.end()[0] == 130
+                assert "Traceback" not in terminal.said
