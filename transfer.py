@@ -717,6 +717,10 @@ SESSION_DEFAULTS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
     "client_connection_check_interval": "10s",
+    # statements that run once are compiled in vain, and temporary tables make them look dear
+    "jit": "off",
+    # sets of a hundred thousand ids are joined by hashing
+    "work_mem": "64MB",
 }
 
 SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT = "40001", "40P01", "55P03"
@@ -2998,11 +3002,17 @@ CROSS_OWNER_CHECKS = {
         JOIN v_asset a ON a.id = la."assetId"
         WHERE la."assetId" IN (SELECT id FROM moving) AND l."userId" <> a."ownerId"
     """,
+    "album owner": """
+        SELECT c.id::text FROM concerned_album c
+        WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
+    """,
 }
 
 # Rows that must be the same in number for each moved photo, and album rows that must all still be there.
 STOCK = {
-    "asset": "SELECT id::text AS key FROM v_asset WHERE id IN (SELECT id FROM moving)",
+    "asset": """
+        SELECT id::text FROM v_asset WHERE id IN (SELECT id FROM moving UNION SELECT id FROM neighbour)
+    """,
     "face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN (SELECT id FROM moving)""",
     "face_search": """
         SELECT s."faceId"::text FROM v_face_search s JOIN v_asset_face f ON f.id = s."faceId"
@@ -3060,18 +3070,19 @@ UNTOUCHED_CHECKS = {
         END
     """,
     "album photo": """
-        SELECT concat_ws(' ', aa."albumId", aa."assetId") FROM v_album_asset aa
-        WHERE aa."albumId" IN (SELECT id FROM concerned_album) AND aa."writtenBy" = pg_current_xact_id()::xid
+        WITH concerned AS (
+            SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN concerned_album c ON c.id = aa."albumId"
+            UNION SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
+        )
+        SELECT concat_ws(' ', aa."albumId", aa."assetId")
+        FROM concerned JOIN v_album_asset aa USING ("albumId", "assetId")
+        WHERE aa."writtenBy" = pg_current_xact_id()::xid
           AND NOT EXISTS (
             SELECT FROM album_copy c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
     """,
     "comment or like": """
         SELECT id::text FROM v_activity
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-    """,
-    "album owner": """
-        SELECT c.id::text FROM concerned_album c
-        WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
     """,
 }
 

@@ -1,0 +1,542 @@
+"""What all tests of the transfer share: a database per test, two or three users, and runs that are looked at closely.
+
+IMMICH_TRANSFER_TEST_VERSIONS="2.7,3.3" runs the suite on those schema versions only. `@pytest.mark.since("3.1")` and
+`@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one test.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import transfer
+from tests import postgres, schemas
+from tests.library import Library
+
+# The schema versions that transfer.py knows.
+VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
+VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
+
+STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
+
+# All that a transfer may write, apart from the stamps. None: rows may come and go.
+MAY_CHANGE: dict[str, set[str] | None] = {
+    "asset": {"ownerId", "stackId", "duplicateId"},
+    "asset_face": {"personId", "personGroupId"},
+    "asset_job_status": {"duplicatesDetectedAt"},
+    "session": {"isPendingSyncReset"},
+    "user": {"quotaUsageInBytes"},
+} | dict.fromkeys(
+    (
+        *("person", "person_audit", "person_group", "person_group_audit", "person_user"),
+        *("stack", "stack_audit", "tag", "tag_asset", "tag_closure"),
+        *("memory", "memory_asset", "memory_audit", "memory_asset_audit", "shared_link", "shared_link_asset"),
+    )
+)
+
+Snapshot = dict[str, list[str]]
+
+
+# ---- versions -------------------------------------------------------------------------------------------------------
+
+
+def chosen_versions() -> tuple[str, ...]:
+    """The versions of this run."""
+    text = os.environ.get(VERSIONS_VARIABLE, "")
+    wanted = tuple(word.strip() for word in text.split(",") if word.strip()) or VERSIONS
+    if unknown := set(wanted) - set(schemas.VERSIONS):
+        raise pytest.UsageError(f"{VERSIONS_VARIABLE}: no schema for {', '.join(sorted(unknown))}")
+    return wanted
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
+    config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "version" not in metafunc.fixturenames:
+        return
+    bounds = [metafunc.definition.get_closest_marker(name) for name in ("since", "until")]
+    first, last = (mark.args[0] if mark else default for mark, default in zip(bounds, ("0", "9"), strict=True))
+    metafunc.parametrize("version", [v for v in chosen_versions() if first <= v <= last], scope="function")
+
+
+# ---- a database and who is in it ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Pool:
+    """Databases made from the templates, emptied and used again: making one takes longer than most tests.
+
+    One whose tables, functions, triggers or constraints a test has changed is dropped, and so is one used many times,
+    since temporary tables leave their traces in the catalogue.
+    """
+
+    uses = 40
+    spare: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+
+    @contextmanager
+    def library(self, version: str) -> Iterator[Library]:
+        """An empty library of that version, for the length of a with block."""
+        server = postgres.server()
+        if self.spare.get(version):
+            name, used = self.spare[version].pop()
+        else:
+            name, used = server.unique(version.replace(".", "_")), 0
+            server.create(name, server.template(version))
+        connection = server.connect(name)
+        try:
+            library = Library(connection, version)
+            shape = self.shape(library)
+            yield library
+            library.rows(
+                """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                   where datname = current_database() and pid <> pg_backend_pid()"""
+            )
+            if used < self.uses and self.shape(library) == shape:
+                found = library.rows("select tablename from pg_tables where schemaname = 'public'")
+                tables = [f'public."{row[0]}"' for row in found]
+                deletes = "; ".join(f"delete from {table}" for table in tables)
+                library.rows(f"set session_replication_role = replica; {deletes}; reset session_replication_role")
+                self.spare.setdefault(version, []).append((name, used + 1))
+                name = ""
+        finally:
+            connection.close()
+            if name:
+                server.drop(name)
+
+    def shape(self, library: Library) -> list[tuple]:
+        """What schema public consists of; it differs when anything was added, removed or replaced."""
+        return library.rows(
+            """
+            select 'table', oid::text, '' from pg_class where relnamespace = 'public'::regnamespace
+            union all select 'function', oid::text, xmin::text from pg_proc where pronamespace = 'public'::regnamespace
+            union all select 'constraint', oid::text, xmin::text from pg_constraint
+                where connamespace = 'public'::regnamespace
+            union all select 'trigger', t.oid::text, t.xmin::text from pg_trigger t join pg_class c on c.oid = tgrelid
+                where relnamespace = 'public'::regnamespace
+            order by 1, 2
+            """
+        )
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """The databases of this process."""
+    pool = Pool()
+    yield pool
+    for name, _ in (entry for entries in pool.spare.values() for entry in entries):
+        postgres.server().drop(name)
+
+
+@pytest.fixture
+def library(version: str, pool: Pool) -> Iterator[Library]:
+    """An empty Immich database of the version."""
+    with pool.library(version) as library:
+        yield library
+
+
+@pytest.fixture
+def params(library: Library) -> dict[str, Any]:
+    """What psycopg2.connect takes to reach the library."""
+    return postgres.server().params(library.connection.info.dbname)
+
+
+@pytest.fixture
+def anna(library: Library) -> str:
+    """The source: her photos are handed over."""
+    return library.user("Anna")
+
+
+@pytest.fixture
+def ben(library: Library) -> str:
+    """The destination: the photos become his."""
+    return library.user("Ben")
+
+
+@pytest.fixture
+def carla(library: Library) -> str:
+    """A user who has no part in it."""
+    return library.user("Carla")
+
+
+# ---- runs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs the tool on the library, from Anna to Ben unless told otherwise."""
+
+    library: Library
+    params: dict[str, Any]
+    anna: str
+    ben: str
+
+    def request(
+        self, album: str, *, merge: Iterable[str] = (), source: str | None = None, destination: str | None = None
+    ) -> transfer.Request:
+        """A transfer as asked for."""
+        return transfer.Request(source or self.anna, destination or self.ben, album, frozenset(merge))
+
+    def dry(self, album: str, **wanted: Any) -> transfer.Report:
+        """A dry run, which must leave every row of every table as it is."""
+        before = self.library.snapshot()
+        report = transfer.transfer(self.params, self.request(album, **wanted), dry_run=True)
+        assert self.library.snapshot() == before
+        assert report.wrong_after is None
+        return report
+
+    def move(self, album: str, **wanted: Any) -> transfer.Report:
+        """A dry run, then the run. What holds for every transfer is looked at here, so that each test shows it."""
+        shown = self.dry(album, **wanted)
+        request = self.request(album, **wanted)
+        before, wrong_before = self.library.snapshot(), problems(self.library)
+        done = transfer.transfer(self.params, request, dry_run=False, expected_digest=shown.digest)
+        after = self.library.snapshot()
+        assert told(done) == told(shown), "the dry run said something else"
+        assert done.wrong_after is not None
+        assert problems(self.library) - wrong_before == set()
+        pair = {request.source, request.destination}
+        assert_only_this_changed(before, after, pair)
+        assert_moved(before, after, request, done)
+        for user in pair:
+            assert usage(self.library, user) == usage_by_immich(self.library, user)
+        return done
+
+    def refused(
+        self, album: str, error: type[transfer.TransferError] = transfer.TransferError, **wanted: Any
+    ) -> transfer.TransferError:
+        """Both runs must be refused, and nothing changed."""
+        before = self.library.snapshot()
+        for dry_run in (True, False):
+            with pytest.raises(error) as caught:
+                transfer.transfer(self.params, self.request(album, **wanted), dry_run=dry_run)
+            assert self.library.snapshot() == before
+        assert caught.value.what
+        return caught.value
+
+    def mend(self, user: str | None = None, *, merge: Iterable[str] = ()) -> transfer.Report:
+        """A repair for Ben or another user: dry run, run, and what holds for every repair."""
+        user, before, wrong_before = user or self.ben, self.library.snapshot(), problems(self.library)
+        shown = transfer.repair(self.params, user, dry_run=True, merge=frozenset(merge))
+        assert self.library.snapshot() == before
+        done = transfer.repair(self.params, user, dry_run=False, merge=frozenset(merge), expected_digest=shown.digest)
+        after = self.library.snapshot()
+        assert told(done) == told(shown), "the dry run said something else"
+        assert problems(self.library) - wrong_before == set()
+        assert_only_this_changed(before, after, set())
+        for table in ("asset", "user", "stack", "tag", "tag_asset", "memory", "memory_asset", "shared_link"):
+            assert after[table] == before[table]
+        return done
+
+
+@pytest.fixture
+def runner(library: Library, params: dict[str, Any], anna: str, ben: str) -> Runner:
+    """The tool, with Anna and Ben."""
+    return Runner(library, params, anna, ben)
+
+
+@pytest.fixture
+def move(runner: Runner) -> Callable[..., transfer.Report]:
+    """move(album, merge=..., source=..., destination=...): dry run and run."""
+    return runner.move
+
+
+@pytest.fixture
+def dry(runner: Runner) -> Callable[..., transfer.Report]:
+    """dry(album, ...): a dry run only."""
+    return runner.dry
+
+
+@pytest.fixture
+def refused(runner: Runner) -> Callable[..., transfer.TransferError]:
+    """refused(album, error=..., ...): the run must be refused."""
+    return runner.refused
+
+
+@pytest.fixture
+def mend(runner: Runner) -> Callable[..., transfer.Report]:
+    """mend(user, merge=...): repair."""
+    return runner.mend
+
+
+# ---- what holds for every run ---------------------------------------------------------------------------------------
+
+
+def fixed_part(snapshot: Snapshot) -> dict[str, list[str]]:
+    """What no run may change: every row less the columns of MAY_CHANGE."""
+    fixed = {}
+    for table, texts in snapshot.items():
+        columns = MAY_CHANGE.get(table, set())
+        if columns is None:
+            continue
+        hidden = columns | STAMPS if columns else set()
+        fixed[table] = sorted(
+            json.dumps({k: v for k, v in json.loads(text).items() if k not in hidden}, sort_keys=True) for text in texts
+        )
+    return fixed
+
+
+def decoded(snapshot: Snapshot, table: str, *key: str) -> dict[Any, dict[str, Any]]:
+    """The rows of a table by their key."""
+    found = [json.loads(text) for text in snapshot.get(table, ())]
+    return {tuple(row[column] for column in key): row for row in found}
+
+
+def without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
+    """A row less some columns."""
+    return {name: value for name, value in row.items() if name not in columns}
+
+
+def assert_only_this_changed(before: Snapshot, after: Snapshot, pair: set[str]) -> None:
+    """Nothing changed but what a transfer between these two is there for."""
+    assert fixed_part(after) == fixed_part(before)
+    # A row that says the same was not written: phones would fetch it anew.
+    for table in ("asset", "asset_face"):
+        old, new = decoded(before, table, "id"), decoded(after, table, "id")
+        for key in old:
+            if without(old[key], *STAMPS) == without(new[key], *STAMPS):
+                assert new[key] == old[key], f"{table} row written without need"
+    old, new = decoded(before, "user", "id"), decoded(after, "user", "id")
+    assert [new[key] for key in new if key[0] not in pair] == [old[key] for key in old if key[0] not in pair]
+    # Tags are never taken from anybody, nor changed. New ones belong to the destination.
+    assert set(before["tag"]) <= set(after["tag"])
+    assert set(before["tag_closure"]) <= set(after["tag_closure"])
+    # People of third parties stay as they are but for their picture.
+    if pair:
+        key = ("id",) if "id" in json.loads((before["person"] or ['{"id": 0}'])[0]) else ("ownerId", "personGroupId")
+        old, new = decoded(before, "person", *key), decoded(after, "person", *key)
+        for person, row in old.items():
+            if row["ownerId"] not in pair:
+                portrait = ("faceAssetId", "thumbnailPath", *STAMPS)
+                assert without(new[person], *portrait) == without(row, *portrait)
+
+
+def assert_moved(before: Snapshot, after: Snapshot, request: transfer.Request, report: transfer.Report) -> None:
+    """Photos changed hands from the source to the destination only, as many as the report says."""
+    old, new = decoded(before, "asset", "id"), decoded(after, "asset", "id")
+    moved = [key for key in old if old[key]["ownerId"] != new[key]["ownerId"]]
+    assert len(moved) == report.assets
+    assert {old[key]["ownerId"] for key in moved} <= {request.source}
+    assert {new[key]["ownerId"] for key in moved} <= {request.destination}
+    assert report.chosen == report.assets - len(report.along) + sum(len(names) for _, names in report.stays)
+
+
+def told(report: transfer.Report) -> transfer.Report:
+    """A report less what only a run can know: the ids of people that it made, and whether anything was wrong after."""
+    people = (replace(p, target=None) if p.action == transfer.DUPLICATE else p for p in report.people)
+    return replace(report, people=tuple(people), wrong_after=None)
+
+
+def usage(library: Library, user: str) -> int:
+    """The storage figure that Immich shows."""
+    return library.value('select "quotaUsageInBytes" from "user" where id = %s', user)
+
+
+def usage_by_immich(library: Library, user: str) -> int:
+    """What Immich's nightly job would make of it (user.repository: syncUsage)."""
+    return library.value(
+        """
+        select coalesce(sum(e."fileSizeInByte"), 0)::bigint from asset a left join asset_exif e on e."assetId" = a.id
+        where a."ownerId" = %s and a."libraryId" is null
+        """,
+        user,
+    )
+
+
+def problems(library: Library) -> set[str]:
+    """Everything in the whole database that ties a photo to what another user has, or that Immich cannot show."""
+    name = library.name
+    person_id, face_person = name("person", "personGroupId"), name("asset_face", "personGroupId")
+    if library.has_people_groups:
+        right = f"""exists (
+            select from person p join person_group g on g.id = p."{person_id}"
+            join "user" u on u.id = a."ownerId" and u."clusterGroupId" = g."clusterGroupId"
+            where p."{person_id}" = f."{face_person}" and p."ownerId" = a."ownerId")"""
+    else:
+        right = f"""exists (
+            select from person p where p."{person_id}" = f."{face_person}" and p."ownerId" = a."ownerId")"""
+    if library.has_album_owner_rows:
+        owners = """(select count(*) from album_user o where o."albumId" = al.id and o.role = 'owner')"""
+    else:
+        owners = """(select count(*) from "user" o where o.id = al."ownerId")"""
+    queries = {
+        "face of another's person": f"""
+            select f.id from asset_face f join asset a on a.id = f."assetId"
+            where f."{face_person}" is not null and not {right}""",
+        "featured photo of another's": f"""
+            select p."{person_id}" from person p join asset_face f on f.id = p."faceAssetId"
+            join asset a on a.id = f."assetId" where a."ownerId" <> p."ownerId" """,
+        "featured face of another person": f"""
+            select p."{person_id}" from person p join asset_face f on f.id = p."faceAssetId"
+            where f."{face_person}" is distinct from p."{person_id}" """,
+        "featured face deleted": f"""
+            select p."{person_id}" from person p join asset_face f on f.id = p."faceAssetId"
+            where f."deletedAt" is not null""",
+        "picture of nothing": f"""
+            select p."{person_id}" from person p where p."faceAssetId" is null and p."thumbnailPath" <> '' """,
+        "live photo torn": """
+            select s.id from asset s join asset v on v.id = s."livePhotoVideoId" where s."ownerId" <> v."ownerId" """,
+        "stack member of another's": """
+            select a.id from stack s join asset a on a."stackId" = s.id where a."ownerId" <> s."ownerId" """,
+        "stack without its primary": """
+            select s.id from stack s join asset a on a.id = s."primaryAssetId"
+            where a."stackId" is distinct from s.id or a."ownerId" <> s."ownerId" """,
+        "stack of one": """
+            select s.id from stack s where (select count(*) from asset a where a."stackId" = s.id) < 2""",
+        "tag of another's": f"""
+            select ta."{name("tag_asset", "assetId")}" from tag_asset ta
+            join tag t on t.id = ta."{name("tag_asset", "tagId")}"
+            join asset a on a.id = ta."{name("tag_asset", "assetId")}" where t."userId" <> a."ownerId" """,
+        "tag away from its parent": """
+            select t.id from tag t left join tag p on p.id = t."parentId"
+            where coalesce(p."userId" <> t."userId", false)
+               or t.value <> coalesce(p.value || '/', '') || regexp_replace(t.value, '^.*/', '')""",
+        "tag not found by search": """
+            select t.id from tag t where not exists (
+                select from tag_closure c where c.id_ancestor = t.id and c.id_descendant = t.id)""",
+        "memory of another's": f"""
+            select ma."{name("memory_asset", "assetId")}" from memory_asset ma
+            join memory m on m.id = ma."memoriesId"
+            join asset a on a.id = ma."{name("memory_asset", "assetId")}" where m."ownerId" <> a."ownerId" """,
+        "link of another's": f"""
+            select la."{name("shared_link_asset", "assetId")}" from shared_link_asset la
+            join shared_link l on l.id = la."{name("shared_link_asset", "sharedLinkId")}"
+            join asset a on a.id = la."{name("shared_link_asset", "assetId")}" where l."userId" <> a."ownerId" """,
+        "lone duplicate": """
+            select a.id from asset a where a."duplicateId" is not null and a."deletedAt" is null and not exists (
+                select from asset o where o."duplicateId" = a."duplicateId" and o."ownerId" = a."ownerId"
+                and o."deletedAt" is null and o.id <> a.id)""",
+        "album with other than one owner": f"select al.id from album al where {owners} <> 1",
+    }
+    found = set()
+    for kind, query in queries.items():
+        found |= {f"{kind}: {row[0]}" for row in library.rows(query)}
+    return found
+
+
+def cross_owner(library: Library) -> set[str]:
+    """The problems but for pictures: people in small tests have one without having a featured face."""
+    return {problem for problem in problems(library) if not problem.startswith("picture")}
+
+
+# ---- a library with some of everything ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Anna's album "Trip", and around it some of everything that a transfer has to do with."""
+
+    anna: str
+    ben: str
+    carla: str
+    album: str
+    lake: str  # moves: faces, tags, memory, link, comment
+    hill: str  # moves: a face of a person who also stays
+    stacked: tuple[str, str]  # move, the second from outside the album
+    live: tuple[str, str]  # moves
+    torn: tuple[str, str]  # the first moves, the second is locked
+    home: str  # Anna's, stays: not in the album
+    stays: tuple[str, str]  # Anna's, stay, a stack of their own
+    others: tuple[str, str]  # Carla's and Ben's contributions to the album
+    lea: str  # Anna's person, on lake only: TRANSFER
+    max: str  # Anna's person, on hill and home: DUPLICATE
+    oma: str  # Anna's person with a namesake of Ben's: MERGE
+    bens_oma: str
+    faces: dict[str, str]  # lea, max, max_home, oma
+    stack: str
+    other_stack: str
+    other_album: str
+    tag: str
+    memory: str
+    link: str
+    comment: str
+    sessions: dict[str, str]
+    moving: int = 8  # photos and videos that move
+
+
+@pytest.fixture
+def scene(library: Library, anna: str, ben: str, carla: str) -> Scene:
+    """Some of everything, with names that need quoting."""
+    sessions = {user: library.session(user) for user in (anna, ben, carla)}
+    lake, hill, home = (
+        library.asset(anna, f"{name}.jpg", size=size)
+        for name, size in zip(("lake", "hill", "home"), (1000, 2000, 4000), strict=True)
+    )
+    stacked = (library.asset(anna, "front.jpg"), library.asset(anna, "back.jpg"))
+    stack = library.stack(anna, stacked)
+    live = library.live(anna, "jump.HEIC")
+    torn = (library.asset(anna, "open.jpg"), library.asset(anna, "shut.jpg", visibility="locked"))
+    library.stack(anna, torn, primary=torn[1])
+    stays = (library.asset(anna, "one.jpg"), library.asset(anna, "two.jpg"))
+    other_stack = library.stack(anna, stays)
+    others = (library.asset(carla, "guest.jpg"), library.asset(ben, "mine.jpg"))
+    same = b"\x07" * 20
+    twin = library.asset(anna, "twin.jpg", checksum=same)
+    library.asset(ben, "twin.jpg", checksum=same)
+    group = str(UUID(int=7))
+    double = [library.asset(anna, f"double{number}.jpg", duplicate=group) for number in (1, 2)]
+    album = library.album(
+        anna,
+        'Trip \'26 "%s"',
+        [lake, hill, stacked[0], live[0], torn[0], twin, double[0], *others],
+        members={carla: "editor"},
+        cover=lake,
+    )
+    other_album = library.album(anna, "Other", [home, lake])
+    comment = library.comment(album, carla, "Nice; isn't it?", asset=lake)
+    library.like(album, carla, asset=hill)
+    library.comment(album, anna, "Our trip")
+    library.link(anna, album=album)
+    tag = library.tag(anna, "Trips/Rome", color="#ff0000")
+    library.tag_assets(tag, lake, home)
+    memory = library.memory(anna, [lake, home])
+    library.memory(anna, [hill])
+    link = library.link(anna, assets=[lake, home])
+    library.link(anna, assets=[hill])
+    library.link(anna, assets=[stacked[0], stacked[1]])
+    lea, max_, oma, bens_oma = (
+        *(library.person(anna, name) for name in ("Lea O'Neil", "Max", "Oma")),
+        library.person(ben, "oma "),
+    )
+    faces = {
+        "lea": library.face(lake, lea, featured=True),
+        "max": library.face(hill, max_, featured=True),
+        "max_home": library.face(home, max_),
+        "oma": library.face(hill, oma, featured=True),
+        "bens_oma": library.face(others[1], bens_oma, featured=True),
+    }
+    library.settle_usage()
+    return Scene(
+        anna,
+        ben,
+        carla,
+        album,
+        lake,
+        hill,
+        stacked,
+        live,
+        torn,
+        home,
+        stays,
+        others,
+        lea,
+        max_,
+        oma,
+        bens_oma,
+        faces,
+        stack,
+        other_stack,
+        other_album,
+        tag,
+        memory,
+        link,
+        comment,
+        sessions,
+    )

@@ -1,0 +1,463 @@
+"""From 3.2 a person is a row per user in a group of faces, and groups belong to a cluster group of users."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+import transfer
+from tests.conftest import assert_moved, assert_only_this_changed, cross_owner, problems
+from tests.library import Library, new_id
+
+pytestmark = pytest.mark.since("3.2")
+
+Move = Callable[..., transfer.Report]
+
+NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
+
+
+def cluster_of(library: Library, group: str) -> str | None:
+    """The cluster group in which a group of faces lies; None if there is no such group."""
+    found = library.rows('select "clusterGroupId" from person_group where id = %s', group)
+    return found[0][0] if found else None
+
+
+def holders(library: Library, group: str) -> set[str]:
+    """Who has a person row in the group."""
+    return {row[0] for row in library.rows('select "ownerId" from person where "personGroupId" = %s', group)}
+
+
+def label(library: Library, viewer: str, face: str) -> str | None:
+    """The name that a viewer reads at a face: by the viewer's own person row; None: a box without a name."""
+    return library.value(
+        """
+        select p.name from asset_face f
+        left join person p on p."personGroupId" = f."personGroupId" and p."ownerId" = %s where f.id = %s
+        """,
+        viewer,
+        face,
+    )
+
+
+def kinds(report: transfer.Report) -> dict[str, str]:
+    return {person.name: person.action for person in report.people}
+
+
+def untouched(library: Library) -> dict[str, list[str]]:
+    """The rows of faces and groups, to the last stamp."""
+    snapshot = library.snapshot()
+    return {table: snapshot[table] for table in ("asset_face", "person_group", "face_search")}
+
+
+@pytest.fixture
+def move(library, params, anna, ben) -> Move:
+    """move(album, merge=...): dry run and run. A person who gets a new group gets another one in each."""
+
+    def run(album: str, merge: Sequence[str] = ()) -> transfer.Report:
+        request = transfer.Request(anna, ben, album=album, merge=frozenset(merge))
+        before, wrong = library.snapshot(), problems(library)
+        shown = transfer.transfer(params, request, dry_run=True)
+        assert library.snapshot() == before
+        done = transfer.transfer(params, request, dry_run=False, expected_digest=shown.digest)
+        after = library.snapshot()
+        assert problems(library) - wrong == set()
+        assert kinds(done) == kinds(shown)
+        assert_only_this_changed(before, after, {anna, ben})
+        assert_moved(before, after, request, done)
+        return done
+
+    return run
+
+
+# ---- both users in one cluster group --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def together(library, anna, ben) -> None:
+    """Anna and Ben have their faces recognised together."""
+    library.cluster(anna, ben)
+
+
+@pytest.mark.usefixtures("together")
+def test_together_a_person_who_goes_changes_hands_by_rows_alone(library, anna, ben, carla, move) -> None:
+    photo = library.asset(anna)
+    lea = library.person(anna, "Lea", birth="2015-04-01", favorite=True)
+    face = library.face(photo, lea, featured=True)
+    library.face(photo, lea, box=(0, 0, 900, 700))  # larger, but not the one that was chosen
+    album, before = library.album(anna, "Trip", [photo], members={carla: "viewer"}), untouched(library)
+    assert kinds(move(album)) == {"Lea": "TRANSFER"}
+    assert untouched(library) == before
+    assert holders(library, lea) == {ben}
+    row = library.person_row(ben, lea)
+    assert (row["name"], str(row["birthDate"]), row["isFavorite"]) == ("Lea", "2015-04-01", True)
+    assert (row["faceAssetId"], row["thumbnailPath"]) == (face, "")
+    assert [label(library, viewer, face) for viewer in (ben, anna, carla)] == ["Lea", None, None]
+
+
+@pytest.mark.usefixtures("together")
+def test_together_a_person_who_also_stays_gets_a_row_for_each(library, anna, ben, carla, move) -> None:
+    """Others' rows and photos say nothing about Anna's: Dora, who has the person too, is left alone."""
+    dora = library.user("Dora")
+    library.cluster(anna, dora)
+    photo, home = library.asset(anna), library.asset(anna)
+    max_ = library.person(anna, "Max")
+    library.person(dora, "Maxi", group=max_)
+    there, here = library.face(photo, max_, featured=True), library.face(home, max_)
+    elsewhere = library.face(library.asset(dora), max_, featured=True)
+    doras, before = library.person_row(dora, max_), untouched(library)
+    assert kinds(move(library.album(anna, "Trip", [photo]))) == {"Max": "DUPLICATE"}
+    assert untouched(library) == before
+    assert holders(library, max_) == {anna, ben, dora}
+    assert library.person_row(dora, max_) == doras
+    assert (library.person_row(ben, max_)["faceAssetId"], library.person_row(anna, max_)["faceAssetId"]) == (
+        there,
+        here,
+    )
+    for face in (there, here, elsewhere):
+        assert [label(library, viewer, face) for viewer in (anna, ben, dora)] == ["Max", "Max", "Maxi"]
+
+
+@pytest.mark.usefixtures("together")
+def test_together_only_anothers_photo_of_the_person_stays(library, anna, ben, carla, move) -> None:
+    """Then Anna has nobody of that group on her photos any more, and her row ends."""
+    library.cluster(anna, carla)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.person(carla, "Lea", group=lea)
+    library.face(photo, lea)
+    hers = library.face(library.asset(carla), lea, featured=True)
+    assert kinds(move(library.album(anna, "Trip", [photo]))) == {"Lea": "TRANSFER"}
+    assert holders(library, lea) == {ben, carla}
+    assert [label(library, viewer, hers) for viewer in (carla, ben, anna)] == ["Lea", "Lea", None]
+
+
+@pytest.mark.usefixtures("together")
+@pytest.mark.parametrize("stays", [True, False])
+def test_together_whom_the_destination_has_under_any_name_counts_as_merged(library, anna, ben, stays, move) -> None:
+    photo, max_ = library.asset(anna), library.person(anna, "Max")
+    library.person(ben, "Opa", group=max_)
+    face, own = library.face(photo, max_), library.face(library.asset(ben), max_, featured=True)
+    if stays:
+        library.face(library.asset(anna), max_)
+    his, before = library.person_row(ben, max_), untouched(library)
+    report = move(library.album(anna, "Trip", [photo]))
+    assert (report.people, report.kept_people, report.faces) == ((), 1, 0)
+    assert untouched(library) == before
+    assert library.person_row(ben, max_) == his
+    assert holders(library, max_) == ({anna, ben} if stays else {ben})
+    assert [label(library, ben, each) for each in (face, own)] == ["Opa", "Opa"]
+
+
+@pytest.mark.usefixtures("together")
+@pytest.mark.parametrize("stays", [True, False])
+def test_together_an_agreed_merge_repoints_the_moved_faces_only(library, anna, ben, stays, move) -> None:
+    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "oma")
+    face, deleted = library.face(photo, hers), library.face(photo, hers, deleted=True)
+    library.face(library.asset(ben), his, featured=True)
+    home = library.face(library.asset(anna), hers, featured=True) if stays else None
+    assert kinds(move(library.album(anna, "Trip", [photo]), merge=[hers])) == {"Oma": "MERGE"}
+    assert library.person_of(face) == library.person_of(deleted) == his
+    assert holders(library, hers) == ({anna} if stays else set())
+    assert (cluster_of(library, hers) is None) == (not stays)  # an empty group goes
+    assert label(library, ben, face) == "oma"
+    if home:
+        assert (library.person_of(home), label(library, anna, home)) == (hers, "Oma")
+
+
+@pytest.mark.usefixtures("together")
+def test_together_a_merged_persons_group_stays_while_somebody_else_has_it(library, anna, ben, carla, move) -> None:
+    library.cluster(anna, carla)
+    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
+    library.person(carla, "Oma", group=hers)
+    library.face(photo, hers)
+    library.face(library.asset(ben), his, featured=True)
+    kept = library.face(library.asset(carla), hers, featured=True)
+    move(library.album(anna, "Trip", [photo]), merge=[hers])
+    assert holders(library, hers) == {carla}
+    assert label(library, carla, kept) == "Oma"
+
+
+def leave_as_immich_does(library: Library, user: str) -> str:
+    """A new cluster group for the user: groups nobody else has a row in go along, shared ones are split."""
+    cluster = new_id()
+    library.rows("insert into cluster_group (id) values (%s)", cluster)
+    library.rows('update "user" set "clusterGroupId" = %s where id = %s', cluster, user)
+    for (group,) in library.rows('select "personGroupId" from person where "ownerId" = %s', user):
+        if holders(library, group) == {user}:
+            library.rows('update person_group set "clusterGroupId" = %s where id = %s', cluster, group)
+            continue
+        own = new_id()
+        library.rows('insert into person_group (id, "clusterGroupId") values (%s, %s)', own, cluster)
+        library.rows(
+            'update person set "personGroupId" = %s where "ownerId" = %s and "personGroupId" = %s', own, user, group
+        )
+        library.rows(
+            """update asset_face f set "personGroupId" = %s from asset a
+               where a.id = f."assetId" and a."ownerId" = %s and f."personGroupId" = %s""",
+            own,
+            user,
+            group,
+        )
+    return cluster
+
+
+@pytest.mark.usefixtures("together")
+def test_together_the_source_may_leave_the_cluster_group_later(library, anna, ben, move, mend) -> None:
+    photo, home = library.asset(anna), library.asset(anna)
+    lea, max_, oma, opa = (library.person(anna, name) for name in ("Lea", "Max", "Oma", "Opa"))
+    library.person(ben, "Grandpa", group=opa)
+    faces = {person: library.face(photo, person, featured_of=anna) for person in (lea, max_, opa)}
+    kept = {person: library.face(home, person) for person in (max_, oma, opa)}
+    move(library.album(anna, "Trip", [photo]))
+    for leaver in (anna, ben):  # the second has nobody else in the cluster group any more
+        leave_as_immich_does(library, leaver)
+        assert cross_owner(library) == set()
+        assert [label(library, ben, face) for face in faces.values()] == ["Lea", "Max", "Grandpa"]
+        assert [label(library, anna, face) for face in kept.values()] == ["Max", "Oma", "Opa"]
+        for user in (anna, ben):
+            assert mend(user).assets == 0
+
+
+# ---- each in a cluster group of their own, the default --------------------------------------------------------------
+
+
+def test_a_group_that_nobody_else_knows_moves_whole(library, anna, ben, carla, move) -> None:
+    """Its id, and so the person's address in the browser, stays."""
+    photo = library.asset(anna)
+    lea = library.person(anna, "Lea", color="#00ff00")
+    face, deleted = library.face(photo, lea, featured=True), library.face(photo, lea, deleted=True)
+    library.face(photo, lea, box=(0, 0, 900, 700))
+    album = library.album(anna, "Trip", [photo], members={carla: "viewer"})
+    before = untouched(library)["asset_face"]
+    assert kinds(move(album)) == {"Lea": "TRANSFER"}
+    assert untouched(library)["asset_face"] == before
+    assert (cluster_of(library, lea), holders(library, lea)) == (library.cluster_of(ben), {ben})
+    assert library.person_of(deleted) == lea
+    row = library.person_row(ben, lea)
+    assert (row["name"], row["color"], row["faceAssetId"], row["thumbnailPath"]) == ("Lea", "#00ff00", face, "")
+    assert [label(library, viewer, face) for viewer in (ben, anna, carla)] == ["Lea", None, None]
+    audit = library.rows('select "personGroupId", "ownerId" from person_audit')
+    assert audit == [(lea, anna)]
+
+
+def somebody_has_a_row(library, anna, carla, person) -> None:
+    library.person(carla, "Lee", group=person)
+
+
+def somebody_has_a_face(library, anna, carla, person) -> None:
+    library.face(library.asset(carla), person)
+
+
+def the_source_has_a_face(library, anna, carla, person) -> None:
+    library.face(library.asset(anna), person)
+
+
+@pytest.mark.parametrize("somebody", [somebody_has_a_row, somebody_has_a_face, the_source_has_a_face])
+def test_a_group_that_others_know_stays_and_the_destination_gets_its_own(
+    library, anna, ben, carla, somebody, move
+) -> None:
+    library.cluster(anna, carla)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    faces = [library.face(photo, lea, featured=True), library.face(photo, lea, deleted=True)]
+    somebody(library, anna, carla, lea)
+    others = set(library.rows('select id, "personGroupId" from asset_face where "assetId" <> %s', photo))
+    carlas = library.person_row(carla, lea)
+    move(library.album(anna, "Trip", [photo]))
+    new = library.person_of(faces[0])
+    assert new != lea
+    assert library.person_of(faces[1]) == new
+    assert (cluster_of(library, new), holders(library, new)) == (library.cluster_of(ben), {ben})
+    assert cluster_of(library, lea) == library.cluster_of(anna)
+    assert set(library.rows('select id, "personGroupId" from asset_face where "assetId" <> %s', photo)) == others
+    assert library.person_row(carla, lea) == carlas
+    assert label(library, ben, faces[0]) == "Lea"
+    assert label(library, anna, faces[0]) is None
+
+
+def test_the_destinations_row_in_the_sources_cluster_group_is_not_enough(library, anna, ben, move) -> None:
+    """That group goes with Anna's cluster group when her account does: Ben gets one of his own."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.person(ben, "Lea", group=lea)
+    face = library.face(photo, lea, featured=True)
+    report = move(library.album(anna, "Trip", [photo]))
+    new = library.person_of(face)
+    assert (cluster_of(library, new), label(library, ben, face)) == (library.cluster_of(ben), "Lea")
+    assert report.kept_people == 0
+    assert anna not in holders(library, new)
+
+
+@pytest.mark.parametrize("anna_has_a_row", [True, False])
+def test_the_destinations_names_at_its_other_photos_are_not_lost(library, anna, ben, anna_has_a_row, move) -> None:
+    """Ben's row of that foreign group is what labels his own photo, until a repair."""
+    photo, lea = library.asset(anna), new_id()
+    library.rows('insert into person_group (id, "clusterGroupId") values (%s, %s)', lea, library.cluster_of(anna))
+    library.person(ben, "Lea", group=lea)
+    if anna_has_a_row:
+        library.person(anna, "Lea", group=lea)
+    own, face = library.face(library.asset(ben), lea, featured=True), library.face(photo, lea)
+    assert label(library, ben, own) == "Lea"
+    move(library.album(anna, "Trip", [photo]))
+    assert [label(library, ben, each) for each in (own, face)] == ["Lea", "Lea"]
+
+
+def test_an_agreed_merge_removes_the_empty_group(library, anna, ben, move) -> None:
+    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
+    face = library.face(photo, hers)
+    library.face(library.asset(ben), his, featured=True)
+    move(library.album(anna, "Trip", [photo]), merge=[hers])
+    assert library.person_of(face) == his
+    assert (cluster_of(library, hers), holders(library, hers)) == (None, set())
+
+
+def test_a_merged_persons_group_stays_with_those_who_stay(library, anna, ben, move) -> None:
+    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
+    library.face(photo, hers)
+    home = library.face(library.asset(anna), hers, featured=True)
+    library.face(library.asset(ben), his, featured=True)
+    move(library.album(anna, "Trip", [photo]), merge=[hers])
+    assert (cluster_of(library, hers), holders(library, hers)) == (library.cluster_of(anna), {anna})
+    assert label(library, anna, home) == "Oma"
+
+
+# ---- people shared with single users --------------------------------------------------------------------------------
+
+
+def shares(library: Library) -> set[tuple[str, str, str]]:
+    return set(library.rows('select "personGroupId", "sharedById", "sharedWithId" from person_user'))
+
+
+@pytest.mark.since("3.3")
+def test_what_the_source_shared_ends_with_its_row_and_the_recipients_row_stays(library, anna, ben, carla, move) -> None:
+    """A group with a share is not moved whole."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face = library.face(photo, lea, featured=True)
+    library.share_person(lea, by=anna, to=carla)
+    assert library.person_row(carla, lea)["name"] == "Lea"
+    move(library.album(anna, "Trip", [photo]))
+    assert library.person_of(face) != lea
+    assert shares(library) == set()
+    assert holders(library, lea) == {carla}
+    assert cluster_of(library, lea) == library.cluster_of(anna)
+
+
+@pytest.mark.since("3.3")
+def test_what_was_shared_with_the_source_ends_with_its_row(library, anna, ben, carla, move) -> None:
+    library.cluster(anna, carla)
+    photo, pia = library.asset(anna), library.person(carla, "Pia")
+    own = library.face(library.asset(carla), pia, featured=True)
+    library.share_person(pia, by=carla, to=anna)
+    face = library.face(photo, pia)
+    move(library.album(anna, "Trip", [photo]))
+    assert label(library, ben, face) == "Pia"
+    # Carla's photo still shows her: Anna's row stays as long as the person is to be seen anywhere in the group
+    assert label(library, carla, own) == "Pia"
+    assert (pia, carla, anna) in shares(library) or anna not in holders(library, pia)
+    assert not {share for share in shares(library) if ben in share}
+
+
+@pytest.mark.since("3.3")
+def test_the_shares_of_people_who_stay_stay(library, anna, ben, carla, move) -> None:
+    photo, max_, other = library.asset(anna), library.person(anna, "Max"), library.person(anna, "Other")
+    library.face(photo, max_)
+    library.face(library.asset(anna), max_, featured=True)
+    for person in (max_, other):
+        library.share_person(person, by=anna, to=carla)
+    before = library.snapshot()["person_user"]
+    move(library.album(anna, "Trip", [photo]))
+    assert library.snapshot()["person_user"] == before
+
+
+@pytest.mark.since("3.3")
+@pytest.mark.parametrize("cluster", ["one", "two"])
+def test_a_person_who_was_shared_with_the_destination_is_there_once(library, anna, ben, cluster, move) -> None:
+    """The row that the share had made must not be left behind as a second person without a face."""
+    if cluster == "one":
+        library.cluster(anna, ben)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face = library.face(photo, lea, featured=True)
+    library.share_person(lea, by=anna, to=ben)
+    move(library.album(anna, "Trip", [photo]))
+    assert label(library, ben, face) == "Lea"
+    assert shares(library) == set()
+    assert library.rows('select name from person where "ownerId" = %s', ben) == [("Lea",)]
+
+
+# ---- what must never happen -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", ["one", "two"])
+def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, params, cluster, tmp_path) -> None:
+    """Neither on the way nor back: the row may be there already, and shares would follow."""
+    if cluster == "one":
+        library.cluster(anna, ben)
+    photo = library.asset(anna)
+    people = {name: library.person(anna, name) for name in ("Lea", "Max", "Oma", "Kim")}
+    for person in people.values():
+        library.face(photo, person, featured=True)
+    library.face(library.asset(anna), people["Max"])
+    library.face(library.asset(ben), library.person(ben, "Oma"), featured=True)
+    library.person(carla, "Kim", group=people["Kim"])
+    if library.has_person_sharing:
+        library.share_person(people["Lea"], by=anna, to=carla)
+    library.settle_usage()
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    library.rows(
+        """
+        create function refuse() returns trigger language plpgsql as
+        $body$ begin raise exception 'person.ownerId was updated'; end $body$;
+        create trigger refuse before update of "ownerId", "personGroupId" on person
+        for each row execute function refuse()
+        """
+    )
+    album = library.album(anna, "Trip", [photo])
+    request = transfer.Request(anna, ben, album=album, merge=frozenset([people["Oma"]]))
+    report = transfer.transfer(params, request, dry_run=False, undo_folder=tmp_path / "transfers")
+    assert {person.action for person in report.people} >= {"TRANSFER", "DUPLICATE", "MERGE"}
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    transfer.undo(params, past.path, dry_run=False)
+    library.rows("delete from album where id = %s", album)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+# ---- repair ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("together")
+def test_repair_leaves_a_face_whose_owner_has_a_row_in_the_own_cluster_group(library, anna, ben, mend) -> None:
+    """Whoever else has a row of the same group, or made it."""
+    lea = library.person(anna, "Lea")
+    library.person(ben, "Lea", group=lea)
+    library.face(library.asset(ben), lea, featured=True)
+    library.face(library.asset(anna), lea, featured=True)
+    before = untouched(library), library.snapshot()["person"]
+    report = mend(ben)
+    assert (report.assets, report.people) == (0, ())
+    assert (untouched(library), library.snapshot()["person"]) == before
+
+
+@pytest.mark.usefixtures("together")
+def test_repair_gives_the_owner_the_missing_row_and_takes_nobody_elses(library, anna, ben, mend) -> None:
+    """Inside one cluster group the face and the group are right; only Ben's row is missing."""
+    lea = library.person(anna, "Lea")
+    face = library.face(library.asset(ben), lea)
+    hers, before = library.person_row(anna, lea), untouched(library)
+    report = mend(ben)
+    assert (report.assets, report.faces) == (1, 0)
+    assert untouched(library) == before
+    assert library.person_row(anna, lea)["name"] == hers["name"]
+    assert label(library, ben, face) == "Lea"
+    assert mend(ben).assets == 0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_repair_gives_the_owner_a_group_in_the_own_cluster_group(library, anna, ben, named, mend) -> None:
+    """Ben has a row, but the group would go with Anna's account."""
+    lea = library.person(anna, "Lea")
+    if named:
+        library.person(ben, "Lee", group=lea)
+    face, home = library.face(library.asset(ben), lea), library.face(library.asset(anna), lea, featured=True)
+    report = mend(ben)
+    new = library.person_of(face)
+    assert (report.assets, report.faces) == (1, 1)
+    assert (cluster_of(library, new), holders(library, new)) == (library.cluster_of(ben), {ben})
+    assert (library.person_of(home), label(library, anna, home)) == (lea, "Lea")
+    assert label(library, ben, face) in ("Lea", "Lee")
+    assert cross_owner(library) == set()

@@ -1,0 +1,410 @@
+"""Everything that an account owns: what goes, what stays and why, and that the account can be deleted afterwards."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import transfer
+from tests.conftest import problems, told
+from tests.library import Library
+from tests.terminal import Installation, Terminal, installation
+
+NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
+
+Go = Callable[..., transfer.Report]
+
+
+@pytest.fixture
+def go(library, params, anna, ben, tmp_path) -> Go:
+    """go(trashed=..., locked=...): dry run and run of everything of Anna's to Ben."""
+
+    def run(**options: Any) -> transfer.Report:
+        request = transfer.Request(anna, ben, everything=True, **options)
+        before, wrong = library.snapshot(), problems(library)
+        shown = transfer.transfer(params, request, dry_run=True)
+        assert library.snapshot() == before
+        done = transfer.transfer(
+            params, request, dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"
+        )
+        assert told(done) == told(shown)
+        assert problems(library) - wrong == set()
+        return done
+
+    return run
+
+
+def figures(report: transfer.Report) -> list[dict[str, int]]:
+    """Of Anna before and after, then of Ben before and after: what there is any of."""
+    (anna, ben), (anna_then, ben_then) = report.figures_before, report.figures_after
+    return [{word: number for word, number in each.rows if number} for each in (anna, anna_then, ben, ben_then)]
+
+
+def photos_in(library: Library, album: str) -> set[str]:
+    asset, key = library.name("album_asset", "assetId"), library.name("album_asset", "albumId")
+    return {row[0] for row in library.rows(f'select "{asset}" from album_asset where "{key}" = %s', album)}
+
+
+# ---- what goes, and what stays --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def account(library, anna, ben, carla) -> dict[str, str]:
+    """Some of everything that Anna may own."""
+    nas = library.library(anna, "NAS")
+    photos = {
+        "plain": library.asset(anna, "plain.jpg", size=1),
+        "archived": library.asset(anna, "archived.jpg", size=20, visibility="archive"),
+        "trashed": library.asset(anna, "trashed.jpg", size=300, trashed=True),
+        "locked": library.asset(anna, "locked.jpg", size=4000, visibility="locked"),
+        "external": library.asset(anna, "external.jpg", size=50000, library=nas),
+        "guest": library.asset(carla, "guest.jpg"),
+        "bens": library.asset(ben, "bens.jpg", size=7),
+    }
+    photos["still"], photos["video"] = library.live(anna, "live.HEIC", size=5)
+    stacked = [library.asset(anna, f"stack{number}.jpg", size=None) for number in (1, 2)]
+    library.stack(anna, stacked)
+    album = library.album(
+        anna, "Trip", [photos[name] for name in ("plain", "external", "guest")], members={carla: "viewer"}
+    )
+    empty = library.album(anna, "Empty")
+    carlas = library.album(carla, "Hers", [photos["archived"]], members={anna: "editor"})
+    library.link(anna, album=album)
+    library.link(anna, assets=[photos["plain"]])
+    library.memory(anna, [photos["plain"], photos["external"]])
+    library.tag_assets(library.tag(anna, "Trip/Rome"), photos["plain"])
+    lea, max_, ina = library.person(anna, "Lea"), library.person(anna, "Max"), library.person(ben, "Ina")
+    library.face(photos["plain"], lea, featured=True)
+    for name in ("plain", "external"):
+        library.face(photos[name], max_)
+    library.face(photos["bens"], ina, featured=True)
+    library.settle_usage()
+    return photos | {"album": album, "empty": empty, "carlas": carlas, "stacked": stacked[0]}
+
+
+def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, account, go, tmp_path, params) -> None:
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    report = go()
+    owner = {name: library.owner_of(account[name]) for name in ("plain", "archived", "still", "video", "stacked")}
+    assert set(owner.values()) == {ben}
+    staying = {name: library.owner_of(account[name]) for name in ("trashed", "locked", "external", "guest")}
+    assert staying == {"trashed": anna, "locked": anna, "external": anna, "guest": carla}
+    assert report.stays == (
+        ("external", ("external.jpg",)),
+        ("trashed", ("trashed.jpg",)),
+        ("locked", ("locked.jpg",)),
+    )
+    assert library.value("select visibility::text from asset where id = %s", account["archived"]) == "archive"
+    assert report.albums_changed == ("Empty", "Trip")
+    assert [library.album_owner(account[name]) for name in ("album", "empty", "carlas")] == [ben, ben, carla]
+    assert (report.assets, report.chosen) == (6, 9)
+
+    hers, hers_then, his, his_then = figures(report)
+    stayed = {"in the trash": 1, "in the locked folder": 1, "in external libraries": 1, "tags": 2}
+    assert hers == stayed | {
+        **{"photos and videos": 5, "videos of live photos": 1},
+        **{"people": 2, "albums": 2, "memories": 1, "public links": 2, "stacks": 1},
+    }
+    assert hers_then == stayed | {"people": 1, "memories": 1}
+    assert his == {"photos and videos": 1, "people": 1}
+    assert his_then == {
+        **{"photos and videos": 6, "videos of live photos": 1},
+        **{"people": 3, "albums": 2, "tags": 2, "public links": 2, "stacks": 1},
+    }
+    video = library.value('select "fileSizeInByte" from asset_exif where "assetId" = %s', account["video"])
+    assert [each.usage for each in report.figures_before] == [1 + 20 + 300 + 4000 + 5 + video, 7]
+    assert [each.usage for each in report.figures_after] == [300 + 4000, 7 + 1 + 20 + 5 + video]
+    assert [each.email for each in report.figures_after] == ["anna@example.com", "ben@example.com"]
+
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    assert past.header["selection"] == {"kind": "everything", "name": "everything"}
+    assert transfer.undo(params, past.path, dry_run=False).albums == 2
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, account, go, tmp_path, params) -> None:
+    """And stay what they are. What is left are the external library's photos."""
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    report = go(trashed=True, locked=True)
+    assert report.stays == (("external", ("external.jpg",)),)
+    assert [library.owner_of(account[name]) for name in ("trashed", "locked", "external")] == [ben, ben, anna]
+    query = 'select status::text, "deletedAt" is not null, visibility::text from asset where id = %s'
+    assert library.row(query, account["trashed"]) == ("trashed", True, "timeline")
+    assert library.row(query, account["locked"]) == ("active", False, "locked")
+    _, hers_then, _, his_then = figures(report)
+    assert hers_then == {"in external libraries": 1, "people": 1, "tags": 2, "memories": 1}
+    assert (his_then["in the trash"], his_then["in the locked folder"]) == (1, 1)
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    transfer.undo(params, past.path, dry_run=False)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+@pytest.mark.parametrize("option", ["trashed", "locked"])
+def test_each_of_the_two_is_asked_for_on_its_own(library, anna, ben, account, go, option) -> None:
+    go(**{option: True})
+    other = {"trashed": "locked", "locked": "trashed"}[option]
+    assert [library.owner_of(account[name]) for name in (option, other)] == [ben, anna]
+
+
+# ---- photos that the destination has already ------------------------------------------------------------------------
+
+
+def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, carla, go, tmp_path, params) -> None:
+    """Anna's photos will go from there with her account. Not where Ben is no member, and nothing out of his sight."""
+    hers, his = (
+        {
+            name: library.asset(user, f"{name}.jpg", checksum=bytes([number]) * 20, **(how if user == ben else {}))
+            for number, (name, how) in enumerate(
+                {"plain": {}, "trashed": {"trashed": True}, "locked": {"visibility": "locked"}}.items(), 1
+            )
+        }
+        for user in (anna, ben)
+    )
+    rows = {
+        "Hers": library.album(anna, "Hers", hers.values(), cover=hers["plain"]),
+        "His": library.album(ben, "His", hers.values(), members={anna: "editor"}),
+        "Shared": library.album(carla, "Shared", hers.values(), members={anna: "editor", ben: "viewer"}),
+        "Unseen": library.album(carla, "Unseen", hers.values(), members={anna: "editor"}),
+    }
+    library.settle_usage()
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    report = go(trashed=True, locked=True)
+    assert report.assets == 0
+    joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
+    assert joined == {"Hers": {his["plain"]}, "His": {his["plain"]}, "Shared": {his["plain"]}, "Unseen": set()}
+    assert report.album_copies == 3
+    assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows["Hers"]) == his["plain"]
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    transfer.undo(params, past.path, dry_run=False)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def test_a_copy_does_not_bring_back_what_the_source_had_thrown_away(library, anna, ben, go) -> None:
+    """Anna's photo is in her trash, so the album does not show it. Ben's copy must not appear there instead."""
+    same = b"\x07" * 20
+    thrown = library.asset(anna, "thrown.jpg", checksum=same, trashed=True)
+    library.asset(ben, "kept.jpg", checksum=same)
+    album = library.album(anna, "Trip", [thrown, library.asset(anna)])
+    report = go(trashed=True)
+    assert report.album_copies == 0
+    assert len(photos_in(library, album)) == 2
+
+
+# ---- the account is deleted -----------------------------------------------------------------------------------------
+
+
+def delete_as_immich_does(library: Library, user: str) -> None:
+    """user.service (handleUserDelete): the user's albums, then the user. Then PersonCleanup, in its strictest form."""
+    if library.has_album_owner_rows:
+        library.rows(
+            """delete from album
+               where id in (select "albumId" from album_user where "userId" = %s and role = 'owner')""",
+            user,
+        )
+    else:
+        library.rows('delete from album where "ownerId" = %s', user)
+    library.rows('delete from "user" where id = %s', user)
+    person, face = library.name("person", "personGroupId"), library.name("asset_face", "personGroupId")
+    library.rows(f'delete from person where not exists (select from asset_face f where f."{face}" = person."{person}")')
+    if library.has_people_groups:
+        library.rows(
+            """delete from person_group g where not exists (select from person p where p."personGroupId" = g.id)"""
+        )
+        library.rows(
+            """delete from cluster_group c where not exists (select from "user" u where u."clusterGroupId" = c.id)"""
+        )
+
+
+def belongings(library: Library, user: str, leaving: str) -> dict[str, list[str]]:
+    """Every row that is the user's, as text; in the user's albums less what the one who leaves had put there."""
+    name = library.name
+    mine = 'select id from asset where "ownerId" = %(user)s'
+    albums = (
+        """select "albumId" from album_user where "userId" = %(user)s and role = 'owner'"""
+        if library.has_album_owner_rows
+        else 'select id from album where "ownerId" = %(user)s'
+    )
+    person = name("person", "personGroupId")
+    in_album = f'"{name("album_asset", "albumId")}" in ({albums})'
+    of_photo = f'"assetId" in ({mine})'
+    tags = 'select id from tag where "userId" = %(user)s'
+    wanted = {
+        "user": "id = %(user)s",
+        "asset": '"ownerId" = %(user)s',
+        **dict.fromkeys(
+            (
+                *("asset_exif", "asset_face", "asset_file", "asset_job_status", "asset_metadata", "asset_ocr"),
+                *("asset_edit", "smart_search", "ocr_search"),
+            ),
+            of_photo,
+        ),
+        "face_search": f'"faceId" in (select id from asset_face where {of_photo})',
+        "person": '"ownerId" = %(user)s',
+        "person_group": f'id in (select "{person}" from person where "ownerId" = %(user)s)',
+        "cluster_group": 'id = (select "clusterGroupId" from "user" where id = %(user)s)',
+        **dict.fromkeys(("tag", "session", "shared_link", "api_key"), '"userId" = %(user)s'),
+        "tag_closure": f"id_ancestor in ({tags})",
+        "tag_asset": f'"{name("tag_asset", "tagId")}" in ({tags})',
+        **dict.fromkeys(("memory", "stack", "library"), '"ownerId" = %(user)s'),
+        "memory_asset": '"memoriesId" in (select id from memory where "ownerId" = %(user)s)',
+        "shared_link_asset": f'"{name("shared_link_asset", "sharedLinkId")}"'
+        ' in (select id from shared_link where "userId" = %(user)s)',
+        "album": f"id in ({albums})",
+        "album_asset": f'{in_album} and "{name("album_asset", "assetId")}"'
+        ' not in (select id from asset where "ownerId" = %(leaving)s)',
+        "album_user": f'"{name("album_user", "albumId")}" in ({albums})'
+        f' and "{name("album_user", "userId")}" <> %(leaving)s',
+        "activity": f'"albumId" in ({albums}) and "userId" <> %(leaving)s and ("assetId" is null or "assetId"'
+        ' not in (select id from asset where "ownerId" = %(leaving)s))',
+    }
+    found = {}
+    with library.connection.cursor() as cursor:
+        for table, condition in wanted.items():
+            if library.has(table):
+                query = f'select to_jsonb(t)::text from "{table}" t where {condition} order by 1'
+                cursor.execute(query, {"user": user, "leaving": leaving})
+                found[table] = [row[0] for row in cursor.fetchall()]
+    return found
+
+
+def test_the_account_can_be_deleted_and_no_row_of_the_destination_is_touched(
+    library, anna, ben, carla, account, go
+) -> None:
+    assert_deletable(library, anna, ben, carla, go)
+
+
+@pytest.mark.since("3.2")
+def test_the_account_can_be_deleted_where_people_are_recognised_together(
+    library, anna, ben, carla, account, go
+) -> None:
+    library.cluster(anna, ben)
+    assert_deletable(library, anna, ben, carla, go)
+
+
+def assert_deletable(library: Library, anna: str, ben: str, carla: str, go: Go) -> None:
+    """With photos that stay because Ben has them: in an album that becomes his, on its cover, and with people."""
+    for user in (anna, ben, carla):
+        library.session(user)
+    same = b"\x07" * 20
+    twin, copy = library.asset(anna, "twin.jpg", checksum=same), library.asset(ben, "twin.jpg", checksum=same)
+    goes = library.asset(anna, "goes.jpg")
+    library.stack(anna, [twin, goes, library.asset(anna)])
+    album = library.album(anna, "Twins", [twin, goes], members={ben: "viewer", carla: "editor"}, cover=twin)
+    his = library.album(ben, "His", [twin, goes], members={anna: "editor"}, cover=goes)
+    for where in (album, his):
+        for user in (anna, carla):
+            library.comment(where, user, "Nice", asset=goes)
+    pia, oma, bens_oma = library.person(anna, "Pia"), library.person(anna, "Oma"), library.person(ben, "Oma")
+    for photo in (twin, goes):
+        library.face(photo, pia, featured=photo == twin)
+        library.tag_assets(library.tag(anna, "Twins/Two"), photo)
+    library.face(goes, oma)
+    library.face(copy, bens_oma, featured=True)
+    library.memory(ben, [copy])
+    library.link(anna, album=album)
+    library.link(anna, assets=[twin, goes])
+    library.settle_usage()
+
+    report = go(trashed=True, locked=True, merge=frozenset([oma]))
+    assert dict(report.stays)["duplicate"] == ("twin.jpg",)
+    before = belongings(library, ben, anna)
+    assert all(before[table] for table in ("album", "album_asset", "album_user", "activity", "shared_link", "session"))
+    carlas = belongings(library, carla, anna)
+    delete_as_immich_does(library, anna)
+    assert belongings(library, ben, anna) == before
+    assert belongings(library, carla, anna) == carlas
+    assert not library.rows('select 1 from "user" where id = %s', anna)
+    assert photos_in(library, album) == photos_in(library, his) == {copy, goes}
+    assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == copy
+    assert library.album_owner(album) == ben
+    assert problems(library) == set()
+
+
+def test_the_cover_of_the_destinations_own_album_survives_the_account(library, anna, ben, go) -> None:
+    """Anna had contributed the cover of Ben's album, a photo that he has as well."""
+    same = b"\x07" * 20
+    twin, copy = library.asset(anna, "twin.jpg", checksum=same), library.asset(ben, "twin.jpg", checksum=same)
+    his = library.album(ben, "His", [twin], members={anna: "editor"}, cover=twin)
+    go()
+    before = belongings(library, ben, anna)
+    delete_as_immich_does(library, anna)
+    assert belongings(library, ben, anna) == before
+    assert library.value('select "albumThumbnailAssetId" from album where id = %s', his) == copy
+
+
+# ---- on screen ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_source_still_has_is_said(library, anna, ben, go, params, capsys) -> None:
+    library.asset(anna)
+    report = go()
+    transfer.show_remains(report)
+    assert "anna@example.com still has: nothing." in capsys.readouterr().out
+    transfer.show_remains(replace(report, figures_before=(), figures_after=()))
+    assert capsys.readouterr().out == ""
+    library.asset(anna, trashed=True)
+    library.album(anna, "Again")
+    library.tag(anna, "Trip/Rome")
+    library.asset(anna, visibility="locked")
+    request = transfer.Request(anna, ben, everything=True)
+    transfer.show_remains(transfer.transfer(params, request, dry_run=True))
+    assert "still has: in the trash: 1, in the locked folder: 1, tags: 2." in capsys.readouterr().out
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("everything")) as made:
+        library, alice = made.library, made.alice
+        for number in range(3):
+            library.asset(alice, f"{number}.jpg")
+        library.asset(alice, "bin.jpg", trashed=True)
+        library.asset(alice, "shut.jpg", visibility="locked")
+        library.album(alice, "Trip")
+        library.settle_usage()
+        made.save()
+        yield made
+
+
+def ask_for_everything(terminal: Terminal, entry: str, trashed: str, locked: str) -> None:
+    terminal.menu(entry)
+    terminal.pick("Source user", "alice@")
+    terminal.pick("Albums of", "Everything")
+    terminal.pick("Destination user", "bob@")
+    terminal.answer("Also the 1 photo in the trash? (y/N): ", trashed)
+    terminal.answer("Also the 1 photo in the locked folder? (y/N): ", locked)
+
+
+def test_the_address_of_the_account_must_be_typed(there: Installation) -> None:
+    before = there.library.snapshot()
+    prompt = "Type the e-mail address of the account that is given up (alice@example.com): "
+    with Terminal(there.path) as terminal:
+        for wrong in ("", "yes", "bob@example.com", "alice"):
+            ask_for_everything(terminal, "4", "", "")
+            terminal.answer(prompt, wrong)
+            assert "Nothing was changed." in terminal.until("MAIN MENU")
+            assert there.library.snapshot() == before
+        ask_for_everything(terminal, "4", "n", "y")
+        screen = terminal.answer(prompt, "Alice@Example.com")
+        assert "ACCOUNT TRANSFER ANALYSIS" in screen
+        assert "Account alice@example.com (no quota):" in screen
+        account = screen.split("Account alice@")[1].split("Account bob@")[0]
+        for words, number, then in (
+            ("photos and videos", 3, 0),
+            ("in the trash", 1, 1),
+            ("in the locked folder", 1, 0),
+            ("albums", 1, 0),
+        ):
+            assert f"{words + ':':<24}{number:>8} → {then}" in account
+        assert there.library.snapshot() == before
+        terminal.answer("Type yes to go ahead", "no")
+        assert "Nothing was changed." in terminal.until("MAIN MENU")
+        assert there.library.snapshot() == before
+        ask_for_everything(terminal, "4", "n", "y")
+        terminal.answer(prompt, "alice@example.com")
+        terminal.answer("Type yes to go ahead", "yes")
+        screen = terminal.until("Select option: ")
+        assert "TRANSFER COMPLETED" in screen
+        assert "Assets transferred:  4" in screen
+        assert "Albums:              1" in screen
+        assert "alice@example.com still has: in the trash: 1." in screen

@@ -1,0 +1,181 @@
+"""Whatever breaks in the middle, nothing is changed: the connection, a statement, the COMMIT, Ctrl-C."""
+
+import psycopg2
+import pytest
+
+import transfer
+from tests import postgres
+from tests.conftest import MAY_CHANGE
+
+FAIL = """
+create function planted() returns trigger language plpgsql as $body$
+begin raise exception 'planted'; end $body$;
+"""
+
+TABLES = (
+    *("asset", "asset_face", "asset_job_status", "memory", "memory_asset", "person", "session", "shared_link"),
+    *("shared_link_asset", "stack", "tag", "tag_asset", "tag_closure", "user"),
+)
+
+
+def run(runner, scene, progress=transfer.quiet) -> transfer.Report:
+    request = runner.request(scene.album, merge=[scene.oma])
+    return transfer.transfer(runner.params, request, dry_run=False, progress=progress)
+
+
+def steps_of(runner, scene) -> list[str]:
+    """What progress is told in a whole run."""
+    steps: list[str] = []
+    request = runner.request(scene.album, merge=[scene.oma])
+    transfer.transfer(runner.params, request, dry_run=True, progress=steps.append)
+    return steps
+
+
+def kill_transfer(params) -> None:
+    """End the tool's connection from another one."""
+    connection = psycopg2.connect(**params)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                   where datname = current_database() and application_name = 'transfer.py'"""
+            )
+            assert cursor.fetchall() == [(True,)]
+    finally:
+        connection.close()
+
+
+def test_the_connection_lost_at_any_step_changes_nothing(library, scene, runner, params) -> None:
+    before = library.snapshot()
+    for fatal in steps_of(runner, scene):
+
+        def progress(step: str, fatal: str = fatal) -> None:
+            if step == fatal:
+                kill_transfer(params)
+
+        with pytest.raises(transfer.TransferError) as caught:
+            run(runner, scene, progress)
+        assert "lost" in caught.value.what, fatal
+        assert library.snapshot() == before, fatal
+    assert run(runner, scene).wrong_after == 0  # and nothing is left that would stop the next run
+
+
+def test_ctrl_c_at_any_step_changes_nothing(library, scene, runner) -> None:
+    before = library.snapshot()
+    for fatal in steps_of(runner, scene):
+
+        def progress(step: str, fatal: str = fatal) -> None:
+            if step == fatal:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(runner, scene, progress)
+        assert library.snapshot() == before, fatal
+    assert run(runner, scene).wrong_after == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_statement_refused_on_any_table_changes_nothing(library, scene, runner, table) -> None:
+    library.rows(
+        FAIL + f'create trigger planted before insert or update or delete on "{table}"'
+        " for each statement execute function planted()"
+    )
+    before = library.snapshot()
+    for dry_run in (True, False):
+        with pytest.raises(transfer.TransferError) as caught:
+            request = runner.request(scene.album, merge=[scene.oma])
+            transfer.transfer(runner.params, request, dry_run=dry_run)
+        assert "planted" in caught.value.why
+        assert library.snapshot() == before
+
+
+@pytest.mark.since("3.2")
+def test_a_statement_refused_on_groups_of_people_changes_nothing(library, scene, runner) -> None:
+    library.rows(
+        FAIL + "create trigger planted before insert or update or delete on person_group"
+        " for each statement execute function planted()"
+    )
+    before = library.snapshot()
+    with pytest.raises(transfer.TransferError):
+        run(runner, scene)
+    assert library.snapshot() == before
+
+
+def test_those_are_all_the_tables_that_a_transfer_writes(library, scene, runner) -> None:
+    before = library.snapshot()
+    run(runner, scene)
+    after = library.snapshot()
+    written = {table for table in before if before[table] != after[table] and not table.endswith("_audit")}
+    assert written - {"person_group"} == set(TABLES)
+    assert written <= set(MAY_CHANGE)
+
+
+def test_a_refusal_at_commit_changes_nothing(library, scene, runner) -> None:
+    library.rows(
+        FAIL + "create constraint trigger planted after update on asset deferrable initially deferred"
+        " for each row execute function planted()"
+    )
+    before = library.snapshot()
+    with pytest.raises(transfer.TransferError) as caught:
+        run(runner, scene)
+    assert "planted" in caught.value.why
+    assert library.snapshot() == before
+
+
+def test_a_connection_lost_during_commit_is_said_to_be_unknown(library, scene, runner, params, monkeypatch) -> None:
+    """Nobody can know whether the server had heard it."""
+    commit = transfer.commit
+
+    def lost(*args):
+        kill_transfer(params)
+        return commit(*args)
+
+    monkeypatch.setattr(transfer, "commit", lost)
+    before = library.snapshot()
+    with pytest.raises(transfer.CommitUnknown) as caught:
+        run(runner, scene)
+    assert caught.value.todo
+    assert library.snapshot() == before
+
+
+def test_a_connection_lost_after_commit_is_no_failure(library, scene, runner, params, monkeypatch) -> None:
+    """All is done; only nobody has looked again."""
+    look = transfer.look_again
+
+    def lost(*args):
+        kill_transfer(params)
+        return look(*args)
+
+    monkeypatch.setattr(transfer, "look_again", lost)
+    report = run(runner, scene)
+    assert report.wrong_after is None
+    assert library.owner_of(scene.lake) == scene.ben
+
+
+def test_a_database_user_without_rights_changes_nothing(library, scene, runner, params) -> None:
+    name = f"reader_{library.connection.info.backend_pid}"
+    library.rows(f"create role {name} login password 'x'; grant select on all tables in schema public to {name}")
+    try:
+        before = library.snapshot()
+        with pytest.raises(transfer.TransferError) as caught:
+            transfer.transfer({**params, "user": name, "password": "x"}, runner.request(scene.album), dry_run=True)
+        assert "may not" in caught.value.why
+        assert library.snapshot() == before
+    finally:
+        library.rows(f"drop owned by {name}; drop role {name}")
+
+
+def test_a_server_that_only_reads_is_told(library, scene, runner, params) -> None:
+    before = library.snapshot()
+    options = "-c default_transaction_read_only=on"
+    try:
+        transfer.transfer({**params, "options": options}, runner.request(scene.album), dry_run=True)
+    except transfer.TransferError as error:
+        assert "only allows reading" in error.why
+    assert library.snapshot() == before
+
+
+def test_a_database_that_is_not_there_is_one_sentence(runner, params) -> None:
+    with pytest.raises(transfer.TransferError) as caught:
+        transfer.transfer({**params, "dbname": postgres.server().unique("none")}, runner.request("x"), dry_run=True)
+    assert "no database" in caught.value.why

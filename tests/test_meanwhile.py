@@ -1,0 +1,416 @@
+"""Immich, its users and a second run of the tool go on working meanwhile."""
+
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+import transfer
+from tests.conftest import problems
+from tests.library import Library
+
+
+@pytest.fixture
+def second(library, params):
+    """Another connection, outside any transaction."""
+    with closing(psycopg2.connect(**params)) as connection:
+        connection.autocommit = True
+        yield Library(connection, library.version)
+
+
+@contextmanager
+def background(task):
+    """Run something in a thread; what it raised is in the list."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            task()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield errors, thread
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def wait_until(library, query: str, *values) -> None:
+    """Wait until a query has a row."""
+    end = time.monotonic() + 20
+    while not library.rows(query, *values):
+        assert time.monotonic() < end, query
+        time.sleep(0.01)
+
+
+WAITING = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+# ---- a second run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first_dry", [True, False])
+def test_a_second_run_is_refused_and_the_first_goes_on(library, scene, runner, params, first_dry) -> None:
+    """At every step of the first one, whatever the second wants."""
+    other = library.album(scene.carla, "Elsewhere", [library.asset(scene.carla)])
+    request, elsewhere = runner.request(scene.album), runner.request(other, source=scene.carla)
+    refused = 0
+
+    def progress(_step: str) -> None:
+        nonlocal refused
+        for attempt in (
+            lambda: transfer.transfer(params, request, dry_run=True),
+            lambda: transfer.transfer(params, elsewhere, dry_run=False),
+            lambda: transfer.merge_pairs(params, elsewhere),
+            lambda: transfer.repair(params, scene.carla, dry_run=False),
+        ):
+            with pytest.raises(transfer.AnotherRun):
+                attempt()
+            refused += 1
+
+    report = transfer.transfer(params, request, dry_run=first_dry, progress=progress)
+    assert refused >= 4 * len(transfer.TRANSFER_STEPS)
+    assert library.owner_of(scene.lake) == (scene.anna if first_dry else scene.ben)
+    assert transfer.transfer(params, elsewhere, dry_run=False).assets == 1
+    assert report.assets == scene.moving
+
+
+def test_a_run_that_failed_locks_nobody_out(scene, runner, params) -> None:
+    def progress(_step: str) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        transfer.transfer(params, runner.request(scene.album), dry_run=False, progress=progress)
+    assert transfer.transfer(params, runner.request(scene.album), dry_run=True).assets == scene.moving
+
+
+# ---- between the dry run and the run --------------------------------------------------------------------------------
+
+
+def changed(library, runner, album: str, shown: transfer.Report, **wanted) -> bool:
+    """Whether the run is refused since it is not what was shown; then nothing was changed."""
+    before = library.snapshot()
+    try:
+        transfer.transfer(runner.params, runner.request(album, **wanted), dry_run=False, expected_digest=shown.digest)
+    except transfer.Changed as error:
+        assert error.todo
+        assert library.snapshot() == before
+        return True
+    return False
+
+
+def add_photo(library, scene) -> None:
+    library.add_to_album(scene.album, library.asset(scene.anna, "late.jpg"))
+
+
+def remove_photo(library, scene) -> None:
+    column = library.name("album_asset", "assetId")
+    library.rows(f'delete from album_asset where "{column}" = %s', scene.hill)
+
+
+def trash_photo(library, scene) -> None:
+    library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", scene.lake)
+
+
+def lock_photo(library, scene) -> None:
+    """In the locked folder it stays; before, it stayed as well, for another reason."""
+    library.rows(
+        "update asset set visibility = 'locked' where \"originalFileName\" = 'twin.jpg' and \"ownerId\" = %s",
+        scene.anna,
+    )
+
+
+def upload_the_same(library, scene) -> None:
+    checksum = library.value("select checksum from asset where id = %s", scene.lake)
+    library.asset(scene.ben, "lake.jpg", checksum=bytes(checksum))
+
+
+def grow_stack(library, scene) -> None:
+    late = library.asset(scene.anna, "late.jpg")
+    library.rows('update asset set "stackId" = %s where id = %s', scene.stack, late)
+
+
+def recognise_another(library, scene) -> None:
+    library.face(scene.lake, library.person(scene.anna, "Newcomer"))
+
+
+def recognise_elsewhere(library, scene) -> None:
+    """Lea was on the moved photos only."""
+    library.face(scene.home, scene.lea)
+
+
+def forget_elsewhere(library, scene) -> None:
+    """Max was at home too."""
+    library.rows('update asset_face set "deletedAt" = now() where id = %s', scene.faces["max_home"])
+
+
+def namesake_of_ben(library, scene) -> None:
+    library.person(scene.ben, "OMA")
+
+
+def another_namesake(library, scene) -> None:
+    """Ben's Oma was agreed upon; now another person of his has that name."""
+    key = library.name("person", "personGroupId")
+    library.rows(f"update person set name = 'Anni' where \"{key}\" = %s", scene.bens_oma)
+    library.person(scene.ben, "Oma")
+
+
+def hide_bens(library, scene) -> None:
+    library.rows(
+        f'update person set "isHidden" = true where "{library.name("person", "personGroupId")}" = %s', scene.bens_oma
+    )
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(add_photo, remove_photo, trash_photo, lock_photo, upload_the_same, grow_stack),
+        *(recognise_another, recognise_elsewhere, forget_elsewhere, namesake_of_ben, another_namesake, hide_bens),
+    ],
+)
+def test_what_was_shown_is_what_is_done_or_nothing_is(library, scene, runner, event) -> None:
+    shown = runner.dry(scene.album, merge=[scene.oma])
+    event(library, scene)
+    assert changed(library, runner, scene.album, shown, merge=[scene.oma])
+
+
+def upload_elsewhere(library, scene) -> None:
+    library.asset(scene.anna, "new.jpg")
+    library.asset(scene.ben, "new.jpg")
+    library.settle_usage()
+
+
+def comment(library, scene) -> None:
+    library.comment(scene.album, scene.carla, "And another", asset=scene.lake)
+
+
+def guest_uploads(library, scene) -> None:
+    library.add_to_album(scene.album, library.asset(scene.carla, "late.jpg"))
+
+
+def log_in(library, scene) -> None:
+    library.session(scene.anna)
+
+
+@pytest.mark.parametrize("event", [upload_elsewhere, comment, guest_uploads, log_in])
+def test_what_does_not_concern_the_photos_does_not_stop_the_run(library, scene, runner, event) -> None:
+    shown = runner.dry(scene.album, merge=[scene.oma])
+    event(library, scene)
+    assert not changed(library, runner, scene.album, shown, merge=[scene.oma])
+    assert library.owner_of(scene.lake) == scene.ben
+
+
+# ---- during the run -------------------------------------------------------------------------------------------------
+
+
+def late_writer(library, scene, runner, params, monkeypatch, task) -> transfer.Report:
+    """Run a transfer in which `task` begins to write when the photos are locked and ends just after COMMIT."""
+    look = transfer.look_again
+
+    started = threading.Event()
+    with background(lambda: (started.wait(30), task())) as (errors, thread):
+
+        def progress(step: str) -> None:
+            if step == "Checking":
+                started.set()
+                wait_until(library, WAITING)
+
+        def after_commit(*args):
+            thread.join(30)
+            return look(*args)
+
+        monkeypatch.setattr(transfer, "look_again", after_commit)
+        report = transfer.transfer(params, runner.request(scene.album), dry_run=False, progress=progress)
+    assert errors == []
+    return report
+
+
+def test_a_face_that_recognition_writes_meanwhile_is_reported_and_repaired(
+    library, scene, second, runner, params, monkeypatch, mend
+) -> None:
+    """The job had read the old owner's person; its row waits for our COMMIT."""
+    faces: list[str] = []
+    report = late_writer(
+        library, scene, runner, params, monkeypatch, lambda: faces.append(second.face(scene.lake, scene.max))
+    )
+    assert library.person_of(faces[0]) == scene.max
+    assert report.wrong_after == 1
+    assert problems(library) == {f"face of another's person: {faces[0]}"}
+    mended = mend(scene.ben)
+    assert [(person.id, person.action) for person in mended.people] == [(scene.max, "DUPLICATE")]
+    assert problems(library) == set()
+    assert library.person_row(scene.ben, library.person_of(faces[0]))["name"] == "Max"
+
+
+def test_a_face_that_is_linked_anew_meanwhile_is_reported_and_repaired(
+    library, scene, second, runner, params, monkeypatch, mend
+) -> None:
+    face = library.face(scene.lake)
+    report = late_writer(
+        library,
+        scene,
+        runner,
+        params,
+        monkeypatch,
+        lambda: second.rows(
+            f'update asset_face set "{library.name("asset_face", "personGroupId")}" = %s where id = %s', scene.max, face
+        ),
+    )
+    assert report.wrong_after == 1
+    assert mend(scene.ben).faces == 1
+    assert problems(library) == set()
+
+
+def test_nothing_is_reported_when_nothing_was_written_meanwhile(scene, move) -> None:
+    assert move(scene.album).wrong_after == 0
+
+
+# ---- locks ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def held(params, statement: str, *values):
+    """Another connection in a transaction that has run a statement."""
+    with closing(psycopg2.connect(**params)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+        yield connection
+
+
+LOCKED = {
+    "photo": ("select 1 from asset where id = %s for update", "lake"),
+    "face": ("select 1 from asset_face where id = %s for update", "face"),
+    "person": ("select 1 from person where name = %s for update", "name"),
+    "user": ('select 1 from "user" where id = %s for update', "ben"),
+}
+
+
+@pytest.mark.parametrize("what", ["photo", "face", "person"])
+def test_what_was_looked_at_cannot_change_before_commit(library, scene, second, runner, params, what) -> None:
+    """Immich must wait: the decisions are about the rows as they were read."""
+    statement, which = LOCKED[what]
+    value = {"face": scene.faces["max"], "name": "Max"}.get(which) or getattr(scene, which)
+    steps: list[str] = []
+
+    def progress(step: str) -> None:
+        steps.append(step)
+        if len(steps) > 1:  # after the choice of photos
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                second.rows(statement.replace("for update", "for no key update nowait"), value)
+
+    transfer.transfer(params, runner.request(scene.album), dry_run=True, progress=progress)
+    assert len(steps) > len(transfer.TRANSFER_STEPS)
+
+
+@pytest.mark.parametrize("what", LOCKED)
+def test_a_row_that_stays_locked_ends_in_one_sentence_after_one_more_try(library, scene, runner, params, what) -> None:
+    statement, which = LOCKED[what]
+    value = {"face": scene.faces["max"], "name": "Max"}.get(which) or getattr(scene, which)
+    steps: list[str] = []
+    before = library.snapshot()
+    with held(params, statement, value), pytest.raises(transfer.TransferError) as caught:
+        transfer.transfer(
+            {**params, "options": "-c lock_timeout=200ms"},
+            runner.request(scene.album),
+            dry_run=False,
+            progress=steps.append,
+        )
+    assert "working on the same rows" in caught.value.why
+    assert steps.count(steps[0]) == 2
+    assert library.snapshot() == before
+
+
+def test_a_row_that_is_let_go_in_time_is_waited_for(library, scene, runner, params) -> None:
+    """By the second try it is free."""
+    steps: list[str] = []
+    with held(params, "select 1 from asset where id = %s for update", scene.lake) as connection:
+
+        def progress(step: str) -> None:
+            steps.append(step)
+            if steps.count(steps[0]) == 2:
+                connection.rollback()
+
+        report = transfer.transfer(
+            {**params, "options": "-c lock_timeout=200ms"},
+            runner.request(scene.album),
+            dry_run=False,
+            progress=progress,
+        )
+    assert report.assets == scene.moving
+    assert library.owner_of(scene.lake) == scene.ben
+    assert problems(library) == set()
+
+
+def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params) -> None:
+    """Else a test of locks would take twenty seconds, and a person could not change it."""
+    begun = time.monotonic()
+    with (
+        held(params, "select 1 from asset where id = %s for update", scene.lake),
+        pytest.raises(transfer.TransferError),
+    ):
+        transfer.transfer({**params, "options": "-c lock_timeout=100ms"}, runner.request(scene.album), dry_run=True)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_deadlock_is_tried_again(library, scene, runner, params, second) -> None:
+    """Immich locks two photos in the other order; the server picks us to give way, and then we come after it."""
+    low, high = sorted([scene.lake, scene.hill])
+    with held(params, "set deadlock_timeout = '30s'; select 1 from asset where id = %s for update", high) as connection:
+
+        def other() -> None:
+            wait_until(second, WAITING)
+            with connection.cursor() as cursor:
+                cursor.execute('update asset set "isFavorite" = true where id = %s', (low,))
+            connection.commit()
+
+        steps: list[str] = []
+        with background(other) as (errors, _):
+            report = transfer.transfer(
+                {**params, "options": "-c deadlock_timeout=500ms"},
+                runner.request(scene.album),
+                dry_run=False,
+                progress=steps.append,
+            )
+    assert errors == []
+    assert steps.count(steps[0]) == 2
+    assert report.assets == scene.moving
+    assert library.row('select "ownerId", "isFavorite" from asset where id = %s', low) == (scene.ben, True)
+
+
+def planted_error(library, code: str, times: int) -> None:
+    """The first writes of a photo fail with that error."""
+    library.rows(
+        f"""
+        create sequence planted;
+        create function planted() returns trigger language plpgsql as $body$
+        begin if nextval('planted') <= {times} then raise exception using errcode = '{code}'; end if; return null; end
+        $body$;
+        create trigger planted before update of "ownerId" on asset for each statement execute function planted()
+        """
+    )
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
+def test_a_passing_conflict_is_tried_again_once(library, scene, runner, code) -> None:
+    planted_error(library, code, 1)
+    report = transfer.transfer(runner.params, runner.request(scene.album), dry_run=False)
+    assert report.assets == scene.moving
+    assert problems(library) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "attempts"), [("40001", 2), ("40P01", 2), ("55P03", 2), ("23505", 1), ("22000", 1), ("57014", 1)]
+)
+def test_a_lasting_conflict_is_one_sentence(library, scene, runner, code, attempts) -> None:
+    planted_error(library, code, 99)
+    before = library.snapshot()
+    with pytest.raises(transfer.TransferError) as caught:
+        transfer.transfer(runner.params, runner.request(scene.album), dry_run=False)
+    assert caught.value.why
+    assert caught.value.todo
+    assert library.value("select last_value from planted") == attempts
+    assert library.snapshot() == before

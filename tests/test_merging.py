@@ -1,0 +1,244 @@
+"""People of one name on both sides: merged when agreed and when it is sure who is meant."""
+
+from datetime import date
+
+import pytest
+
+import transfer
+
+
+@pytest.fixture
+def photo(library, anna) -> str:
+    return library.asset(anna)
+
+
+@pytest.fixture
+def album(library, anna, photo) -> str:
+    return library.album(anna, "Trip", [photo])
+
+
+def bens(library, ben: str, name: str, **facts) -> str:
+    """A person of Ben's on a photo of his own."""
+    person = library.person(ben, name, **facts)
+    library.face(library.asset(ben), person, featured=True)
+    return person
+
+
+def pairs(runner, album: str) -> dict[str, str]:
+    """What could be merged: Anna's person, Ben's. Asking changes nothing."""
+    before = runner.library.snapshot()
+    found = transfer.merge_pairs(runner.params, runner.request(album))
+    assert runner.library.snapshot() == before
+    return {person.id: person.merge_id for person in found}
+
+
+def test_the_question_names_both_and_how_many_faces_they_have(library, photo, album, anna, ben, runner, params) -> None:
+    hers, his = library.person(anna, "Oma"), bens(library, ben, "oma")
+    library.face(photo, hers)
+    library.face(library.asset(anna), hers)
+    library.face(library.asset(ben), his, deleted=True)
+    (person,) = transfer.merge_pairs(params, runner.request(album))
+    assert (person.id, person.name, person.inside, person.outside) == (hers, "Oma", 1, 1)
+    assert (person.merge_id, person.merge_name, person.merge_faces) == (his, "oma", 1)
+
+
+def test_when_agreed_the_faces_go_to_the_namesake_and_the_emptied_person_goes(
+    library, photo, album, anna, ben, move
+) -> None:
+    hers, his = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    face = library.face(photo, hers, featured=True)
+    deleted = library.face(photo, hers, deleted=True)
+    before = library.person_row(ben, his)
+    report = move(album, merge=[hers])
+    assert library.person_of(face) == library.person_of(deleted) == his
+    assert library.person_row(anna, hers) is None
+    assert library.person_row(ben, his) == before
+    key = library.name("person_audit", "personGroupId") if library.has("person_audit", "personGroupId") else "personId"
+    assert library.rows(f'select "{key}", "ownerId" from person_audit') == [(hers, anna)]
+    (person,) = report.people
+    assert (person.action, person.merge_id, report.faces) == ("MERGE", his, 2)
+
+
+@pytest.mark.since("3.2")
+def test_a_group_that_nobody_knows_any_more_goes(library, photo, album, anna, ben, move) -> None:
+    hers, his = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    library.face(photo, hers)
+    move(album, merge=[hers])
+    assert library.rows("select id from person_group") == [(his,)]
+
+
+def test_when_not_agreed_they_stay_two(library, photo, album, anna, ben, move) -> None:
+    hers, his = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    face = library.face(photo, hers)
+    report = move(album)
+    assert library.person_of(face) != his
+    assert library.person_row(ben, library.person_of(face))["name"] == "Oma"
+    assert [person.action for person in report.people] == ["TRANSFER"]
+
+
+def test_a_person_who_also_stays_is_merged_and_kept(library, photo, album, anna, ben, move) -> None:
+    hers, his = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    face, home = library.face(photo, hers, featured=True), library.face(library.asset(anna), hers)
+    move(album, merge=[hers])
+    assert (library.person_of(face), library.person_of(home)) == (his, hers)
+    assert library.person_row(anna, hers)["faceAssetId"] == home
+
+
+def test_a_deleted_face_at_home_loses_its_link_when_the_person_was_merged_away(
+    library, photo, album, anna, ben, move
+) -> None:
+    hers = library.person(anna, "Oma")
+    bens(library, ben, "Oma")
+    library.face(photo, hers)
+    deleted = library.face(library.asset(anna), hers, deleted=True)
+    move(album, merge=[hers])
+    assert library.person_of(deleted) is None
+    assert library.person_row(anna, hers) is None
+
+
+@pytest.mark.parametrize(
+    ("hers", "his"),
+    [
+        ("Oma", "Oma"),
+        ("Oma", "oMA"),
+        ("  Oma ", "Oma"),
+        ("Oma", "\tOma\n"),
+        ("ÉMILIE ÇELİK"[:6], "émilie"),
+        ("Ömer", "öMER"),
+        ("ΣΟΦΙΑ", "σοφια"),
+        ("Жанна", "жАННА"),
+        ("100%", "100%"),
+        ("a_b\\c", "A_B\\C"),
+    ],
+)
+def test_names_are_compared_as_people_compare_names(library, photo, album, anna, ben, hers, his, runner, move) -> None:
+    source, target = library.person(anna, hers), bens(library, ben, his)
+    face = library.face(photo, source)
+    assert pairs(runner, album) == {source: target}
+    move(album, merge=[source])
+    assert library.person_of(face) == target
+    assert library.person_row(ben, target)["name"] == his
+
+
+@pytest.mark.parametrize(
+    ("hers", "his"),
+    [("Oma", "Opa"), ("Oma", "Oma Lisa"), ("", ""), ("  ", ""), (" ", " "), ("a_b", "aXb"), ("100%", "1000")],
+)
+def test_other_names_and_empty_ones_are_no_pair(library, photo, album, anna, ben, hers, his, runner, move) -> None:
+    source, target = library.person(anna, hers), bens(library, ben, his)
+    face = library.face(photo, source)
+    assert pairs(runner, album) == {}
+    report = move(album, merge=[source])
+    assert library.person_of(face) != target
+    assert [(person.action, person.note) for person in report.people] == [("TRANSFER", "")]
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["TRANSFER", "DUPLICATE"])
+@pytest.mark.parametrize(
+    "why", ["two in the selection", "two at the destination", "birth dates", "hers hidden", "his hidden"]
+)
+def test_in_doubt_they_stay_two_even_if_agreed_and_the_report_says_why(
+    library, photo, album, anna, ben, why, stays, runner, move
+) -> None:
+    source = library.person(
+        anna, "Oma", birth="1950-01-01" if why == "birth dates" else None, hidden=why == "hers hidden"
+    )
+    target = bens(library, ben, "Oma", birth="1950-01-02" if why == "birth dates" else None, hidden=why == "his hidden")
+    face = library.face(photo, source)
+    if stays:
+        library.face(library.asset(anna), source)
+    merge = [source]
+    if why == "two in the selection":
+        merge.append(library.person(anna, " OMA"))
+        library.face(photo, merge[1])
+    if why == "two at the destination":
+        bens(library, ben, "oma ")
+    assert pairs(runner, album) == {}
+    report = move(album, merge=merge)
+    assert library.person_of(face) != target
+    assert report.people[0].note
+    assert all(person.note for person in report.people)
+    assert {person.action for person in report.people if person.id == source} == {"DUPLICATE" if stays else "TRANSFER"}
+
+
+def test_a_namesake_of_whom_only_a_deleted_face_moves_is_no_second_one(
+    library, photo, album, anna, ben, runner
+) -> None:
+    source, target = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    library.face(photo, source)
+    library.face(photo, library.person(anna, "Oma"), deleted=True)
+    assert pairs(runner, album) == {source: target}
+
+
+def test_a_namesake_of_the_sources_who_is_not_on_the_photos_does_not_matter(
+    library, photo, album, anna, ben, runner
+) -> None:
+    source, target = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    library.face(photo, source)
+    library.face(library.asset(anna), library.person(anna, "Oma"))
+    assert pairs(runner, album) == {source: target}
+
+
+def test_two_hidden_ones_may_be_merged(library, photo, album, anna, ben, runner) -> None:
+    source, target = library.person(anna, "Oma", hidden=True), bens(library, ben, "Oma", hidden=True)
+    library.face(photo, source)
+    assert pairs(runner, album) == {source: target}
+
+
+@pytest.mark.parametrize(
+    ("hers", "his", "then"),
+    [
+        ("1950-01-01", None, date(1950, 1, 1)),
+        (None, "1950-01-02", date(1950, 1, 2)),
+        ("1950-01-03", "1950-01-03", date(1950, 1, 3)),
+        (None, None, None),
+    ],
+)
+def test_a_birth_date_that_is_missing_is_taken_over(
+    library, photo, album, anna, ben, hers, his, then, runner, move
+) -> None:
+    source, target = library.person(anna, "Oma", birth=hers), bens(library, ben, "Oma", birth=his)
+    library.face(photo, source)
+    assert pairs(runner, album) == {source: target}
+    move(album, merge=[source])
+    assert library.person_row(ben, target)["birthDate"] == then
+
+
+def test_the_namesakes_own_flags_stay(library, photo, album, anna, ben, move) -> None:
+    source = library.person(anna, "Oma", favorite=True, color="#ff0000")
+    target = bens(library, ben, "Oma", color="#0000ff")
+    library.face(photo, source)
+    move(album, merge=[source])
+    row = library.person_row(ben, target)
+    assert (row["isFavorite"], row["color"]) == (False, "#0000ff")
+
+
+def test_a_third_users_person_may_be_merged_and_stays_hers(library, photo, album, carla, ben, move) -> None:
+    source, target = library.person(carla, "Oma", thumbnail=""), bens(library, ben, "Oma")
+    face = library.face(photo, source)
+    before = library.person_row(carla, source)
+    move(album, merge=[source])
+    assert library.person_of(face) == target
+    assert library.person_row(carla, source) == before
+
+
+def test_agreeing_to_a_person_who_is_not_concerned_does_nothing(library, photo, album, anna, ben, move) -> None:
+    other, his = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    home = library.face(library.asset(anna), other)
+    report = move(album, merge=[other, his])
+    assert report.people == ()
+    assert library.person_of(home) == other
+
+
+def test_an_agreed_merge_whose_namesake_has_gone_stops_the_run(library, photo, album, anna, ben, runner) -> None:
+    """Ben renamed his Oma between the question and the run."""
+    source, target = library.person(anna, "Oma"), bens(library, ben, "Oma")
+    library.face(photo, source)
+    shown = runner.dry(album, merge=[source])
+    library.rows(f"""update person set name = 'Anni' where "{library.name("person", "personGroupId")}" = %s""", target)
+    before = library.snapshot()
+    with pytest.raises(transfer.Changed):
+        transfer.transfer(
+            runner.params, runner.request(album, merge=[source]), dry_run=False, expected_digest=shown.digest
+        )
+    assert library.snapshot() == before

@@ -1,0 +1,122 @@
+"""The question which namesakes are the same people: all, none, or some of the pairs listed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+import transfer
+from tests.terminal import Installation, Terminal, installation
+
+BEN = transfer.User("b", "ben@example.com", "Ben")
+PAIRS = tuple(
+    transfer.Person(f"id{number}", name, transfer.DUPLICATE, 2, 1, merge_id=f"his{number}", merge_name=name.lower())
+    for number, name in enumerate(("Oma", "Lea", "Max"), 1)
+)
+
+
+@pytest.fixture
+def asked(monkeypatch, capsys):
+    """asked(answers...): what ask_merges gives for these lines typed, and what was on the screen."""
+
+    def run(*answers: str, pairs: tuple[transfer.Person, ...] = PAIRS) -> tuple[set[str], str]:
+        typed = iter(answers)
+        monkeypatch.setattr("builtins.input", lambda *_: next(typed))
+        chosen = transfer.ask_merges(pairs, BEN)
+        assert list(typed) == []
+        return set(chosen), capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        *((yes, {1, 2, 3}) for yes in ("", "y", "Y", "yes", "YES", "  ")),
+        *((no, set()) for no in ("n", "N", "no", "No")),
+        ("1", {1}),
+        ("3", {3}),
+        ("1,3", {1, 3}),
+        ("3, 1", {1, 3}),
+        ("2 3", {2, 3}),
+        ("1;2", {1, 2}),
+        ("1,1,1", {1}),
+        ("01", {1}),
+        (" 2 ,", {2}),
+        ("1,2,3", {1, 2, 3}),
+    ],
+)
+def test_all_none_or_some(asked, answer, chosen) -> None:
+    assert asked(answer)[0] == {f"id{number}" for number in chosen}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["0", "4", "1,4", "1,0", "13", "-1", "1-3", "1.5", "x", "1 x", "y,1", "all", "1,y", "²", "١", "yn", ",", ";,"],
+)
+def test_what_is_no_answer_is_asked_again(asked, wrong) -> None:
+    chosen, screen = asked(wrong, "2")
+    assert chosen == {"id2"}
+    assert "Please answer y, n, or numbers from 1 to 3." in screen
+
+
+def test_it_is_asked_until_there_is_an_answer(asked) -> None:
+    chosen, screen = asked("9", "1,9", "", pairs=PAIRS[:1])
+    assert chosen == {"id1"}
+    assert screen.count("numbers from 1 to 1") == 2
+
+
+def test_the_pairs_are_numbered(asked) -> None:
+    _, screen = asked("n")
+    assert "Ben <ben@example.com> already has people of these names:" in screen
+    for number, name in enumerate(("Oma", "Lea", "Max"), 1):
+        assert f"{number}. {name} (2 in album, 1 outside)  =  {name.lower()} (0 faces)" in screen
+
+
+def test_without_a_pair_nothing_is_asked(asked) -> None:
+    assert asked(pairs=()) == (set(), "")
+
+
+def test_people_whom_an_earlier_run_made_are_not_asked_about() -> None:
+    remembered = replace(PAIRS[0], remembered=True)
+    unpaired = replace(PAIRS[2], merge_id=None)
+    assert transfer.mergeable(transfer.Report(people=(remembered, PAIRS[1], unpaired))) == (PAIRS[1],)
+
+
+# ---- in the menu ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("merges")) as made:
+        made.save()
+        yield made
+
+
+def test_some_are_picked_in_the_menu(there: Installation) -> None:
+    """Of three pairs the first and the third are merged; the second stays two."""
+    library, photo, home = there.library, there.library.asset(there.alice), there.library.asset(there.bob)
+    faces, theirs = {}, {}
+    for name, number in (("Oma", 3), ("Lea", 2), ("Max", 1)):
+        person = library.person(there.alice, name)
+        faces[name] = [library.face(photo, person) for _ in range(number)][0]
+        theirs[name] = library.person(there.bob, name)
+        library.face(home, theirs[name], featured=True)
+    library.album(there.alice, "Trip", [photo])
+    library.settle_usage()
+    with Terminal(there.path) as terminal:
+        terminal.menu("4")
+        terminal.pick("Source user", "alice@")
+        terminal.pick("Albums of", "Trip")
+        terminal.pick("Destination user", "bob@")
+        terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")
+        screen = terminal.answer("(Y/n): ", "1,4")
+        assert [f"{number}. {name}" in screen for number, name in enumerate(faces, 1)] == [True] * 3
+        assert "numbers from 1 to 3" in terminal.answer("(Y/n): ", "1,3")
+        screen = terminal.answer("Type yes to go ahead", "yes")
+        assert "→ Oma (3 faces) [MERGE] into Oma" in screen
+        assert "→ Lea (2 faces) [TRANSFER]" in screen
+        assert "→ Max (1 face) [MERGE] into Max" in screen
+        terminal.until("Select option: ")
+    merged = {name: library.person_of(faces[name]) == theirs[name] for name in faces}
+    assert merged == {"Oma": True, "Lea": False, "Max": True}
