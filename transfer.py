@@ -1074,20 +1074,21 @@ def _unknown_links(cursor: Any) -> tuple[str, ...]:
     """Foreign keys that point at what is handed over and that KNOWN_LINKS lacks: a newer Immich's, or an addition's."""
     cursor.execute(
         """
-        SELECT target.relname, c.conrelid::regclass::text, source.relname, array_agg(a.attname::text)
+        SELECT target.relname, c.conrelid::regclass::text, source.relname, source.relnamespace = target.relnamespace,
+            array_agg(a.attname::text)
         FROM pg_constraint c
         JOIN pg_class target ON target.oid = c.confrelid
         JOIN pg_class source ON source.oid = c.conrelid
         JOIN pg_namespace n ON n.oid = target.relnamespace AND n.nspname = 'public'
         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
         WHERE c.contype = 'f'
-        GROUP BY c.oid, target.relname, source.relname
+        GROUP BY c.oid, target.oid, target.relname, target.relnamespace, source.relname, source.relnamespace
         """
     )
     unknown = []
-    for target, shown, table, columns in cursor.fetchall():
+    for target, shown, table, is_immichs, columns in cursor.fetchall():
         names = " ".join(sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns))
-        if target in KNOWN_LINKS and f"{table} {names}" not in KNOWN_LINKS[target]:
+        if target in KNOWN_LINKS and not (is_immichs and f"{table} {names}" in KNOWN_LINKS[target]):
             unknown.append(f"{shown} ({', '.join(sorted(columns))}) -> {target}")
     return tuple(sorted(unknown))
 
@@ -1956,8 +1957,8 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
     A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
     flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
     anybody's. Only people of the source are transferred or removed when emptied; a repair has no source, there it is
-    the holder whoever that is. `leaver` is whose person row ends. `merge` holds the groups that may be merged by name;
-    None: any.
+    the holder whoever that is. `leaver` is whose person row ends, besides the destination's own with `both_leave`.
+    `merge` holds the groups that may be merged by name; None: any.
     """
     run(
         tx,
@@ -1968,7 +1969,9 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
             kept boolean,           -- the destination has this very person already
             same_cluster boolean,   -- 3.2: both users recognise faces together, the group need not move
             sole boolean,           -- nobody else has a person row in the group, nor a share of it
+            own bigint,             -- undeleted faces on the destination's photos that do not move
             merge_into uuid, note text, action text, target uuid, leaver uuid,
+            both_leave boolean,     -- the destination's own row ends too: its person is in another group then
             remembered boolean DEFAULT false)
         """,
     )
@@ -1976,7 +1979,7 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
         tx,
         f"""
         INSERT INTO people (
-            grp, holder, name, folded, "birthDate", "isHidden", faces, staying, kept, same_cluster, sole)
+            grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
         WITH here AS (
             SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
             FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
@@ -1991,7 +1994,8 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
                 p.name = '', p."ownerId"
         ), elsewhere AS (
             SELECT f."personGroupId" AS grp, count(*) AS faces,
-                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder
+                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder,
+                count(*) FILTER (WHERE a."ownerId" = %(destination)s) AS of_destination
             FROM v_asset_face f
             JOIN here ON here.grp = f."personGroupId"
             JOIN v_asset a ON a.id = f."assetId"
@@ -2008,7 +2012,7 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
             held."isHidden", placed.faces,
             -- inside one cluster group a person is shared: what others' photos show says nothing about the source's
             coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
-            placed.kept, placed.same_cluster,
+            coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
             NOT EXISTS (
                 SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
             AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
@@ -2041,11 +2045,23 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
                 ELSE gen_random_uuid()
             END,
             leaver = CASE
-                -- the destination's own row in a foreign cluster group, once its faces have left that
-                WHEN holder = %(destination)s AND (action IN ('MERGE', 'DUPLICATE') OR action = 'TRANSFER' AND NOT sole)
-                    THEN holder
                 WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {_eligible(repair)} THEN holder
             END
+        """,
+    )
+    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It ends when
+    # the destination has its person in another group now, unless that row still labels something.
+    run(
+        tx,
+        """
+        UPDATE people p SET both_leave = target IS DISTINCT FROM grp AND own = 0
+            AND action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
+            AND EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p.grp AND o."ownerId" = %(destination)s)
+            AND NOT EXISTS (
+                SELECT FROM v_person_user s
+                WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(destination)s
+                  AND s."sharedById" IS DISTINCT FROM p.leaver)
         """,
     )
     run(tx, "ANALYZE people")
@@ -2442,9 +2458,9 @@ def step_people(tx: Transaction, report: Report) -> Report:
         """
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
-        WHERE p.leaver IS NOT NULL AND f."deletedAt" IS NOT NULL
-          AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
-          AND (a."ownerId" = p.leaver OR (p.sole AND NOT p.same_cluster))
+        WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
+          AND (a."ownerId" = p.leaver OR p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster
+               OR p.both_leave AND a."ownerId" = %(destination)s)
         """,
     )
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
@@ -2552,13 +2568,18 @@ def drop_people_by_group(tx: Transaction) -> None:
         "person_user",
         """
         SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
-        JOIN people p ON p.grp = s."personGroupId" AND p.leaver IN (s."sharedById", s."sharedWithId")
+        JOIN people p ON p.grp = s."personGroupId" AND (
+            p.leaver IN (s."sharedById", s."sharedWithId")
+            OR p.both_leave AND %(destination)s IN (s."sharedById", s."sharedWithId"))
         """,
     )
     remove(
         tx,
         "person",
-        """SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL""",
+        """
+        SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL
+        UNION SELECT %(destination)s::uuid, grp FROM people WHERE both_leave
+        """,
     )
     remove(
         tx,
@@ -2858,7 +2879,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         SELECT DISTINCT aa."albumId", b.id
         FROM left_behind l
         JOIN v_album_asset aa ON aa."assetId" = l.id
-        JOIN v_asset a ON a.id = l.id
+        JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
           AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
@@ -2877,7 +2898,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         """
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al
-        JOIN handed_album h USING (id)
+        JOIN (SELECT id FROM handed_album UNION SELECT "albumId" FROM album_copy) changed USING (id)
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
@@ -3046,7 +3067,8 @@ UNTOUCHED_CHECKS = {
     """,
     "album": """
         SELECT id::text FROM v_album
-        WHERE id IN (SELECT id FROM concerned_album) AND id NOT IN (SELECT id FROM handed_album)
+        WHERE id IN (SELECT id FROM concerned_album)
+          AND id NOT IN (SELECT id FROM handed_album UNION SELECT "albumId" FROM album_copy)
           AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
@@ -3471,7 +3493,7 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     if tx.values["tag"]:
-        return {"kind": "tag", "name": value(tx, "SELECT value FROM v_tag WHERE id = %(tag)s")}
+        return {"kind": "tag", "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s")}
     return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
 
 
@@ -3973,7 +3995,11 @@ def put_back_albums(tx: Transaction) -> None:
         SELECT u."albumId", u."userId" FROM past p JOIN v_album_user u
             ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
         WHERE p."table" = 'album_user' AND p.before IS NULL AND u.role::text = p.after ->> 'role' AND u.role <> 'owner'
-          AND NOT EXISTS (SELECT FROM past o WHERE o."table" = 'album_user' AND o.key = p.key AND o.after IS NULL)
+          AND NOT EXISTS (
+            SELECT FROM past o
+            WHERE o."table" = 'album_user' AND o.key ->> 'albumId' = p.key ->> 'albumId'
+              AND o.after ->> 'role' = 'owner'
+               OR o."table" = 'album' AND o.key ->> 'id' = p.key ->> 'albumId' AND o.after ? 'ownerId')
         """,
     )
     change(
@@ -4603,11 +4629,13 @@ def coloured(text: str, code: str) -> str:
     return text if os.environ.get("NO_COLOR") or not sys.stdout.isatty() else f"\x1b[{code}m{text}\x1b[0m"
 
 
-def paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
-    """A text wrapped to the terminal; `first` begins its first line."""
+def paragraph(text: str, indent: str = "  ", first: str | None = None, code: str = "") -> None:
+    """A text wrapped to the terminal; `first` begins its first line, in the colour `code`."""
     width = max(40, min(shutil.get_terminal_size().columns, 100) - 1)
-    lines = textwrap.wrap(text, width, initial_indent=first or indent, subsequent_indent=indent, break_on_hyphens=False)
-    say("\n".join(lines))
+    first = indent if first is None else first
+    lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+    shown = "\n".join(lines)
+    say(coloured(first, code) + shown.removeprefix(first) if code else shown)
 
 
 def heading(title: str) -> None:
@@ -4618,7 +4646,7 @@ def heading(title: str) -> None:
 def show_error(error: TransferError) -> None:
     """One sentence what happened, then why and what to do."""
     say()
-    paragraph(error.what, "    ", coloured("  ✗ ", RED))
+    paragraph(error.what, "    ", "  ✗ ", RED)
     for text in (error.why, error.todo):
         if text:
             paragraph(text, "    ")
@@ -4626,7 +4654,7 @@ def show_error(error: TransferError) -> None:
 
 def warn(text: str) -> None:
     """One warning."""
-    paragraph(text, "    ", coloured("  ⚠ ", YELLOW))
+    paragraph(text, "    ", "  ⚠ ", YELLOW)
 
 
 def size(amount: int) -> str:
@@ -5003,7 +5031,7 @@ def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
         if answer in ("n", "no"):
             return frozenset()
         numbers = re.findall(r"[0-9]+", answer)
-        if re.fullmatch(r"[0-9 ,;]+", answer) and all(1 <= int(number) <= len(pairs) for number in numbers):
+        if numbers and re.fullmatch(r"[0-9 ,;]+", answer) and all(1 <= int(number) <= len(pairs) for number in numbers):
             return frozenset(pairs[int(number) - 1].id for number in numbers)
         say(f"  Please answer y, n, or numbers from 1 to {len(pairs)}.")
 

@@ -432,7 +432,8 @@ def _piles(world: World, plan: Plan) -> None:
         owner = world.users[pile.owner]
         photos = some(world, owner, pile.photos, "links" in plan.wrong)
         if pile.flag:  # up to 2.6 a link to an album may have photos of its own, which mean nothing
-            library.link(owner, album=world.album, assets=photos if "links" in plan.wrong else ())
+            stray = "links" in plan.wrong and library.version < "2.7"
+            library.link(owner, album=world.album, assets=photos if stray else ())
         else:
             library.link(owner, assets=photos, slug=f"link-{number}")
 

@@ -1,0 +1,366 @@
+"""A run and its undo: everything is as it was, whatever kind of run and on every version; or nothing is changed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+import transfer
+from tests import family
+from tests.conftest import problems, usage, usage_by_immich
+from tests.library import Library
+from tests.random_library import World, ids
+from tests.test_undo_random import KINDS, NOT_PUT_BACK, difference
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Where the files go."""
+    return tmp_path / "transfers"
+
+
+def there_and_back(world: World, folder: Path, do: Callable[..., transfer.Report]) -> transfer.UndoReport:
+    """Do it, undo it, and compare the whole database."""
+    library = world.library
+    library.settle_usage()
+    before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
+    done = do(world, dry_run=False, undo_folder=folder)
+    assert done.wrong_after is not None
+    path = transfer.list_past(world.params, folder)[0].path
+    full = library.snapshot()
+    planned = transfer.undo(world.params, path, dry_run=True)
+    assert library.snapshot() == full
+    undone = transfer.undo(world.params, path, dry_run=False, expected_digest=planned.digest)
+    assert replace(undone, wrong_after=None) == planned
+    left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
+    assert not left, "\n".join(left)
+    assert problems(library) == wrong
+    return undone
+
+
+# ---- every kind, every version --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_on_the_sample_family(library, folder, kind) -> None:
+    """With what a transfer by hand has left; to somebody with namesakes, who are merged, and in a cluster group."""
+    people = family.build(library, older_transfer=True)
+    tag = library.value("""select id from tag where "userId" = %s and value = 'Travel'""", people.alice)
+    everybody = frozenset(
+        row[0] for row in library.rows(f'select "{library.name("person", "personGroupId")}" from person')
+    )
+    for destination, merge in ((people.bob, everybody), (people.bob, frozenset()), (people.carol, everybody)):
+        other = people.carol if destination == people.bob else people.bob
+        world = World(library, [people.alice, destination, other], album=people.summer, tag=tag, merge=merge)
+        undone = there_and_back(world, folder, KINDS[kind].do)
+        assert (undone.left, undone.people_left, undone.tags_left, undone.faces_changed) == ((), (), 0, 0)
+        assert bool(undone.photos) == KINDS[kind].transfers
+
+
+@pytest.mark.parametrize("album", ["favourites", "christmas", "hiking", "garden"])
+def test_the_other_albums_of_the_sample_family(library, folder, album) -> None:
+    """One of somebody else's, one with photos of others, and one with none of the source's."""
+    people = family.build(library)
+    world = World(library, [people.alice, people.bob, people.carol], album=getattr(people, album))
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+# ---- what was wrong before ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(library, anna, ben, carla) -> World:
+    """Three users, and nothing else yet."""
+    return World(library, [anna, ben, carla])
+
+
+def test_a_repair_undone_restores_what_was_wrong(world, folder) -> None:
+    library, photo = world.library, world.library.asset(world.destination)
+    library.face(photo, library.person(world.source, "Max"), featured_of=world.source)
+    library.face(photo, library.person(world.carla, "Pia"), featured_of=world.carla)
+    assert problems(library)
+    there_and_back(world, folder, KINDS["repair"].do)
+
+
+def test_faces_with_a_third_users_person(world, folder) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    library.face(photo, library.person(world.carla, "Pia"), featured_of=world.carla)
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+def test_faces_with_the_destinations_person(world, folder) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    library.face(photo, library.person(world.destination, "Ina"), featured_of=world.destination)
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+@pytest.mark.parametrize("user", [1, 2])
+def test_another_users_tag_memory_and_link_on_a_photo(world, folder, user) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    library.tag_assets(library.tag(world.users[user], "Trips/Rome"), photo)
+    library.memory(world.users[user], [photo])
+    library.link(world.users[user], assets=[photo])
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+@pytest.mark.parametrize("user", [1, 2])
+@pytest.mark.parametrize("owner", [0, 1, 2])
+@pytest.mark.parametrize("primary", [0, 1])
+def test_a_stack_with_another_users_photo(world, folder, user, owner, primary) -> None:
+    library = world.library
+    members = [library.asset(world.source), library.asset(world.users[user])]
+    library.stack(world.users[owner], members, primary=members[primary])
+    world.album = library.album(world.source, "Trip", members)
+    assert there_and_back(world, folder, KINDS["album"].do).photos == 1
+
+
+@pytest.mark.parametrize("user", [1, 2])
+@pytest.mark.parametrize("owner", [0, 1, 2])
+def test_a_larger_stack_with_another_users_photo(world, folder, user, owner) -> None:
+    library = world.library
+    members = [*(library.asset(world.source, f"{n}.jpg") for n in range(3)), library.asset(world.users[user])]
+    library.stack(world.users[owner], members)
+    world.album = library.album(world.source, "Trip", members[:1])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+def test_a_stack_whose_primary_is_no_member(world, folder) -> None:
+    library = world.library
+    one, two, three = (library.asset(world.source, f"{n}.jpg") for n in range(3))
+    library.stack(world.source, [one, two], primary=three)
+    world.album = library.album(world.source, "Trip", [one, two])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+def test_a_stack_of_one(world, folder) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    library.stack(world.source, [photo])
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+@pytest.mark.parametrize("half", ["video", "still"])
+@pytest.mark.parametrize("user", [1, 2])
+def test_a_live_photo_torn_between_two_users(world, folder, half, user) -> None:
+    library = world.library
+    owners = (world.source, world.users[user]) if half == "video" else (world.users[user], world.source)
+    video = library.asset(owners[0], "1.MOV", kind="VIDEO", visibility="hidden")
+    still = library.asset(owners[1], "1.HEIC", live_video=video)
+    world.album = library.album(world.source, "Trip", [video, still])
+    assert there_and_back(world, folder, KINDS["album"].do).photos == 1
+
+
+@pytest.mark.parametrize("user", [1, 2])
+def test_duplicates_of_two_users(world, folder, user) -> None:
+    library, group = world.library, "00000000-0000-0000-0000-000000000009"
+    photos = [library.asset(owner, duplicate=group) for owner in (world.source, world.users[user], world.source)]
+    world.album = library.album(world.source, "Trip", photos[:1])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+def test_a_link_with_other_users_photos(world, folder) -> None:
+    library = world.library
+    photos = [library.asset(user) for user in world.users]
+    library.link(world.source, assets=photos)
+    library.link(world.source, assets=photos[:2])
+    world.album = library.album(world.source, "Trip", photos)
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+@pytest.mark.since("3.2")
+def test_faces_of_a_person_that_nobody_has(world, folder) -> None:
+    """Its group is there, and no row of a user."""
+    library, photo = world.library, world.library.asset(world.source)
+    person = library.person(world.source, "Max")
+    library.face(photo, person)
+    library.rows("delete from person")
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
+# ---- what is told ---------------------------------------------------------------------------------------------------
+
+
+def transferred(runner, scene, folder) -> transfer.Past:
+    """The scene's transfer, done."""
+    request = runner.request(scene.album, merge=[scene.oma])
+    transfer.transfer(runner.params, request, dry_run=False, undo_folder=folder)
+    return transfer.list_past(runner.params, folder)[0]
+
+
+def test_the_numbers_are_right(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    undone = transfer.undo(runner.params, past.path, dry_run=False)
+    assert undone.photos == scene.moving
+    assert undone.faces == 2  # Max's, Oma's; Lea's stays with Lea
+    assert undone.people_given == 2  # Lea, who was transferred, and Oma, who was merged
+    assert undone.people_removed == (2 if library.has_people_groups else 1)  # Max; from 3.2 also Ben's row of Lea
+    assert {entry.email: entry.after for entry in undone.storage} == {
+        "anna@example.com": usage_by_immich(library, scene.anna),
+        "ben@example.com": usage_by_immich(library, scene.ben),
+    }
+    assert undone.wrong_after is not None
+
+
+def test_the_storage_figures_are_set(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    library.asset(scene.anna, "later.jpg", size=777)
+    transfer.undo(runner.params, past.path, dry_run=False)
+    for user in (scene.anna, scene.ben):
+        assert usage(library, user) == usage_by_immich(library, user)
+
+
+def test_apps_fetch_everything_anew(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    library.rows('update session set "isPendingSyncReset" = false')
+    transfer.undo(runner.params, past.path, dry_run=False)
+    told = dict(library.rows('select "userId", "isPendingSyncReset" from session'))
+    assert told == {scene.anna: True, scene.ben: True, scene.carla: True}  # Carla is a member of the album
+
+
+def test_the_same_transfer_can_be_done_again(library, scene, runner, folder) -> None:
+    request = runner.request(scene.album, merge=[scene.oma])
+    shown = transfer.transfer(runner.params, request, dry_run=True)
+    past = transferred(runner, scene, folder)
+    transfer.undo(runner.params, past.path, dry_run=False)
+    again = transfer.transfer(runner.params, request, dry_run=True)
+    assert again.digest == shown.digest
+
+
+# ---- refused, or failed: nothing is changed -------------------------------------------------------------------------
+
+
+def refused(library: Library, past: transfer.Past, params: dict[str, Any], **how: Any) -> BaseException:
+    """The undo must fail, and leave the database and the files as they are."""
+    before, files = library.snapshot(), sorted(past.path.parent.iterdir())
+    with pytest.raises((transfer.TransferError, KeyboardInterrupt, RuntimeError)) as caught:
+        transfer.undo(params, past.path, dry_run=False, **how)
+    assert library.snapshot() == before
+    assert sorted(past.path.parent.iterdir()) == files
+    (found,) = [entry for entry in transfer.list_past(params, past.path.parent) if entry.path == past.path]
+    assert found.state == "committed"
+    return caught.value
+
+
+def test_what_is_no_longer_what_was_shown_is_refused(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    shown = transfer.undo(runner.params, past.path, dry_run=True)
+    library.rows("update asset set visibility = 'locked' where id = %s", scene.hill)
+    assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
+
+
+def test_while_another_run_is_at_work_it_is_refused(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    library.rows("select pg_advisory_lock(%s)", transfer.ADVISORY_LOCK)
+    assert isinstance(refused(library, past, runner.params), transfer.AnotherRun)
+    library.rows("select pg_advisory_unlock(%s)", transfer.ADVISORY_LOCK)
+
+
+def test_after_an_upgrade_to_another_way_of_keeping_people_it_is_refused(
+    library, scene, runner, folder, monkeypatch
+) -> None:
+    past = transferred(runner, scene, folder)
+    read = transfer.read_header
+    monkeypatch.setattr(transfer, "read_header", lambda path: read(path) | {"models": [None, None]})
+    assert "upgraded" in refused(library, past, runner.params).what
+
+
+def test_unknown_links_must_be_accepted(library, scene, runner, folder) -> None:
+    past = transferred(runner, scene, folder)
+    library.rows("create table extra (id uuid references asset)")
+    error = refused(library, past, runner.params)
+    assert isinstance(error, transfer.UnknownLinks)
+    transfer.undo(runner.params, past.path, dry_run=False, accepted_links=frozenset(["extra (id) -> asset"]))
+
+
+def steps_of(past: transfer.Past, params: dict[str, Any]) -> list[str]:
+    """What progress is told in a whole undo."""
+    told: list[str] = []
+    transfer.undo(params, past.path, dry_run=True, progress=told.append)
+    assert len(told) > 8
+    return told
+
+
+def lose_connection(params: dict[str, Any]) -> None:
+    """End the tool's connection from another one."""
+    connection = psycopg2.connect(**params)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+               where datname = current_database() and application_name = 'transfer.py'"""
+        )
+    connection.close()
+
+
+@pytest.mark.parametrize("failure", ["Ctrl-C", "a fault", "the connection is lost"])
+def test_a_failure_at_any_step_changes_nothing(library, scene, runner, folder, failure) -> None:
+    past = transferred(runner, scene, folder)
+    for fatal in steps_of(past, runner.params):
+
+        def progress(step: str, fatal: str = fatal) -> None:
+            if step == fatal and failure == "Ctrl-C":
+                raise KeyboardInterrupt
+            if step == fatal and failure == "a fault":
+                raise RuntimeError
+            if step == fatal:
+                lose_connection(runner.params)
+
+        refused(library, past, runner.params, progress=progress)
+    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+
+
+PLANTED = {
+    "a photo changes owner": """update asset set "ownerId" = '{carla}' where id = '{home}'""",
+    "a photo that goes back does not": """update asset set "ownerId" = '{ben}' where id = '{lake}'""",
+    "a face goes": """delete from asset_face where id = '{lea}'""",
+    "an album is renamed": """update album set "albumName" = 'x' where id = '{album}'""",
+    "a comment goes": """delete from activity where id = '{comment}'""",
+    "a stack is torn": """update stack set "ownerId" = '{ben}' where id = '{stack}'""",
+}
+
+
+PLANT = """
+create function plant() returns trigger language plpgsql as $body$ begin {}; return null; end $body$;
+create trigger plant after delete on tag for each statement execute function plant();
+"""
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_violation_rolls_everything_back(library, scene, runner, folder, planted) -> None:
+    """Planted by a trigger when the tags that the run made are removed, which comes late."""
+    past = transferred(runner, scene, folder)
+    names = {name: getattr(scene, name) for name in ("carla", "ben", "home", "lake", "album", "comment", "stack")}
+    library.rows(PLANT.format(PLANTED[planted].format(**names, lea=scene.faces["lea"])))
+    assert isinstance(refused(library, past, runner.params), transfer.InvariantBroken)
+
+
+def test_the_same_library_passes_without_a_violation(library, scene, runner, folder) -> None:
+    """So that the tests above fail for what they planted."""
+    past = transferred(runner, scene, folder)
+    library.rows("create table fired (at timestamptz)")
+    library.rows(PLANT.format("insert into fired values (now())"))
+    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert library.rows("select 1 from fired")
+
+
+def test_an_undo_writes_only_its_mark(scene, runner, folder, monkeypatch) -> None:
+    """Which is there, and tells the transaction, when COMMIT is sent."""
+    past = transferred(runner, scene, folder)
+    commit, seen = transfer.commit, []
+
+    def look(*args: Any) -> None:
+        (mark,) = [path for path in folder.iterdir() if path != past.path]
+        seen.append((mark.name, json.loads(mark.read_text()).keys(), mark.stat().st_mode & 0o777))
+        commit(*args)
+
+    monkeypatch.setattr(transfer, "commit", look)
+    transfer.undo(runner.params, past.path, dry_run=False)
+    name = past.path.name.removesuffix(".jsonl.gz") + ".undoing.json"
+    assert seen == [(name, {"xid", "system", "database"}, 0o600)]
