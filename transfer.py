@@ -341,6 +341,7 @@ class UndoReport:
     people_removed: int = 0
     people_left: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_left: int = 0
+    tags_taken: int = 0  # tags of photos that were taken from them since
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
     digest: str = ""
@@ -711,6 +712,7 @@ CONNECT_DEFAULTS = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds that sent data may stay unanswered: a COMMIT, say
     "client_encoding": "UTF8",
 }
 SESSION_DEFAULTS = {
@@ -848,7 +850,7 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
     Without it libpq waits in C and Ctrl-C is only seen when the statement has ended. `patience` is how many seconds
     the server gets to answer a cancel before the connection is dropped, which rolls back too.
     """
-    started, interrupted = time.monotonic(), None
+    started, interrupted, connecting = time.monotonic(), None, True
     while True:
         try:
             connecting = connection.status not in ESTABLISHED
@@ -867,9 +869,14 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
                 raise
             interrupted = time.monotonic()
             # in a thread of its own: it opens a second connection, which may hang like the first
-            threading.Thread(target=connection.cancel, daemon=True).start()
+            threading.Thread(target=_cancel, args=(connection,), daemon=True).start()
     if interrupted is not None:
         raise KeyboardInterrupt  # psycopg2 closes the connection, which rolls back
+
+
+def _cancel(connection: Any) -> None:
+    with contextlib.suppress(psycopg2.Error):  # the server has gone: the connection is dropped all the same
+        connection.cancel()
 
 
 def _connect_timeout(connection: Any) -> float:
@@ -1250,10 +1257,11 @@ def commit(connection: Any, saved: Path | None, report: Report) -> None:
     """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
     try:
         connection.commit()
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        if error.pgcode is None or error.pgcode.startswith(("57P", "08")):
-            raise CommitUnknown(saved, report) from error
-        raise
+    except BaseException as error:
+        code = error.pgcode if isinstance(error, psycopg2.Error) else None
+        if code is not None and not code.startswith(("57P", "08")):
+            raise  # the server said no, so it is rolled back
+        raise CommitUnknown(saved, report) from error
 
 
 @contextlib.contextmanager
@@ -1457,7 +1465,7 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
         rows(
             tx,
             r"""
-            WITH root AS (
+            WITH root AS MATERIALIZED (
                 SELECT DISTINCT substring(path FROM '^(.*)/thumbs/[0-9a-f-]{36}/') AS root
                 FROM (SELECT path FROM v_asset_file LIMIT 1000) sample
             ), file AS (
@@ -1951,14 +1959,14 @@ def lock_faces_and_people(tx: Transaction) -> None:
 FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
 
 
-def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool = False) -> None:
+def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = False) -> None:
     """people: one row per person with a face on a moving photo, with the action and the target.
 
     A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
     flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
     anybody's. Only people of the source are transferred or removed when emptied; a repair has no source, there it is
     the holder whoever that is. `leaver` is whose person row ends, besides the destination's own with `both_leave`.
-    `merge` holds the groups that may be merged by name; None: any.
+    `merge` holds the groups that may be merged by name.
     """
     run(
         tx,
@@ -2027,12 +2035,12 @@ def decide_people(tx: Transaction, merge: frozenset[str] | None, *, repair: bool
             WHEN kept THEN 'KEEP'
             WHEN faces = 0 THEN 'UNLINK'
             WHEN merge_into IS NOT NULL
-                AND (remembered OR %(merge)s IS NULL OR grp::text = ANY (%(merge)s)) THEN 'MERGE'
+                AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'
             WHEN staying = 0 AND {_eligible(repair)} THEN 'TRANSFER'
             ELSE 'DUPLICATE'
         END
         """,
-        merge=None if merge is None else sorted(merge),
+        merge=sorted(merge),
     )
     run(
         tx,
@@ -2071,8 +2079,9 @@ def _eligible(repair: bool) -> str:
     """Whose person may become the destination's, or go when it is emptied.
 
     A repair leaves people alone who are shared inside one cluster group: there the other user's row is right as it is.
+    An undo leaves alone who was given a name.
     """
-    return "NOT same_cluster" if repair else "holder = %(source)s"
+    return "NOT same_cluster" if repair else "holder = %(source)s AND (%(giver)s IS NULL OR name = '')"
 
 
 def _find_merges(tx: Transaction) -> None:
@@ -2374,19 +2383,23 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         tx,
         """
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
-        SELECT a."stackId", a.id, m.id IS NOT NULL AS moves, m.id IS NULL AND a."ownerId" <> %(destination)s AS stays,
-            row_number() OVER (
-                PARTITION BY a."stackId", m.id IS NOT NULL
+        SELECT a."stackId", a.id, stays, row_number() OVER (
+                PARTITION BY a."stackId", stays
                 ORDER BY a.id = s."primaryAssetId" DESC, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
         JOIN v_stack s ON s.id = a."stackId"
         LEFT JOIN moving m ON m.id = a.id
+        -- what is the destination's already, in a stack that an older transfer tore, goes with the photos that move
+        CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(destination)s AS stays) fate
         WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id));
+        CREATE INDEX ON stack_member ("stackId");
+        ANALYZE stack_member;
         CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
         SELECT "stackId" AS id, NOT bool_or(stays) AS whole,
-            count(*) FILTER (WHERE moves) AS moving, count(*) FILTER (WHERE NOT moves) AS remaining,
+            count(*) FILTER (WHERE NOT stays) AS leaving, count(*) FILTER (WHERE stays) AS remaining,
             gen_random_uuid() AS new_id
-        FROM stack_member GROUP BY "stackId"
+        FROM stack_member GROUP BY "stackId";
+        ANALYZE stack_fate
         """,
     )
     moved = change(
@@ -2396,7 +2409,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         """
         SELECT f.id, %(destination)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
-            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.moves AND m.place = 1)) AS "primaryAssetId"
+            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1)) AS "primaryAssetId"
         FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
         """,
     )
@@ -2406,7 +2419,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         ("primaryAssetId",),
         """
         SELECT f.id, m.id AS "primaryAssetId"
-        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND NOT m.moves AND m.place = 1
+        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1
         JOIN v_stack s ON s.id = f.id
         WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
         """,
@@ -2417,7 +2430,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         ("stackId",),
         """
         SELECT m.id, NULL::uuid AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
-        WHERE NOT f.whole AND (m.moves OR f.remaining < 2)
+        WHERE NOT f.whole AND (NOT m.stays OR f.remaining < 2)
         """,
     )
     remove(tx, "stack", "SELECT id FROM stack_fate WHERE NOT whole AND remaining < 2")
@@ -2427,8 +2440,8 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         ("id", "primaryAssetId", "ownerId"),
         """
         SELECT f.new_id, m.id, %(destination)s::uuid
-        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.moves AND m.place = 1
-        WHERE NOT f.whole AND f.moving > 1
+        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND NOT m.stays AND m.place = 1
+        WHERE NOT f.whole AND f.leaving > 1
         """,
     )
     change(
@@ -2437,7 +2450,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         ("stackId",),
         """
         SELECT m.id, f.new_id AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
-        WHERE NOT f.whole AND m.moves AND f.moving > 1
+        WHERE NOT f.whole AND NOT m.stays AND f.leaving > 1
         """,
     )
     split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
@@ -2476,16 +2489,18 @@ def step_people(tx: Transaction, report: Report) -> Report:
         """,
     )
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
-    # Like Immich's own merge: the kept person takes over a birth date that it lacks.
+    # Like Immich's own merge: the person that is kept takes over a name and a birth date that it lacks.
     change(
         tx,
         "person",
-        ("birthDate",),
+        ("name", "birthDate"),
         """
-        SELECT t."ownerId", t."personGroupId", min(p."birthDate") AS "birthDate"
+        SELECT t."ownerId", t."personGroupId", coalesce(nullif(t.name, ''), max(p.name)) AS name,
+            coalesce(t."birthDate", min(p."birthDate")) AS "birthDate"
         FROM people p JOIN v_person t ON t."personGroupId" = p.target AND t."ownerId" = %(destination)s
-        WHERE p.action = 'MERGE' AND t."birthDate" IS NULL AND p."birthDate" IS NOT NULL
-        GROUP BY t."ownerId", t."personGroupId"
+        WHERE p.action IN ('MERGE', 'KEEP')
+        GROUP BY t."ownerId", t."personGroupId", t.name, t."birthDate"
+        HAVING t.name = '' AND max(p.name) <> '' OR t."birthDate" IS NULL AND min(p."birthDate") IS NOT NULL
         """,
     )
     featured = mend_featured(tx)
@@ -2672,7 +2687,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         tx,
         """
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
-        SELECT ta."assetId", ta."tagId", t.value
+        SELECT ta."assetId", ta."tagId", t.value, t."userId"
         FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
         WHERE t."userId" <> %(destination)s AND (%(giver)s IS NULL OR t."userId"::text = %(giver)s)
           AND NOT EXISTS (
@@ -2689,7 +2704,8 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         )
         SELECT named.value, named.parent, coalesce(mine.id, gen_random_uuid()) AS id, mine.id IS NULL AS is_new,
             (SELECT t.color FROM v_tag t
-             WHERE t.value = named.value AND t."userId" = %(source)s) AS color
+             WHERE t.value = named.value AND t."userId" IN (SELECT "userId" FROM tag_leaving)
+             ORDER BY t."userId" = %(source)s DESC, t."userId" LIMIT 1) AS color
         FROM named LEFT JOIN v_tag mine ON mine."userId" = %(destination)s AND mine.value = named.value
         """,
     )
@@ -2917,6 +2933,10 @@ def note_kept(tx: Transaction) -> None:
             SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
             JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
         """),
+        ("asset_face", ("id",), """
+            SELECT f.id, f."deletedAt" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            WHERE f."deletedAt" IS NOT NULL
+        """),
         ("person", tx.schema.tables["person"].key, """
             SELECT p."ownerId", p."personGroupId", p."faceAssetId" FROM v_person p
             JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
@@ -3134,6 +3154,14 @@ def take_stock(tx: Transaction, more: str = "") -> None:
     )
     if more:
         run(tx, more)
+    # Whoever takes back a like, leaves an album, or deletes a photo of a torn stack meanwhile waits until the end.
+    for table, query in (
+        ("v_album_asset", """"albumId" IN (SELECT id FROM concerned_album)"""),
+        ("v_album_user", """"albumId" IN (SELECT id FROM concerned_album)"""),
+        ("v_activity", """"albumId" IN (SELECT id FROM concerned_album)"""),
+        ("v_asset", "id IN (SELECT id FROM neighbour)"),
+    ):
+        value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {query} FOR KEY SHARE) locked")
     for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
         for kind, query in queries.items():
             run(tx, f"INSERT INTO {table} (kind, key) SELECT '{kind}', found.key FROM ({query}) AS found (key)")
@@ -3385,6 +3413,7 @@ def choose_broken_photos(tx: Transaction) -> None:
 # =====================================================================================================================
 
 JOURNAL_FORMAT = 1
+HEADER = {"format", "kind", "when", "source", "destination", "selection", "immich", "models", "report"}
 PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
 
 
@@ -3412,8 +3441,12 @@ def write_journal(tx: Transaction, report: Report, folder: Path, kind: str) -> P
     words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
     name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = _new_file(folder, re.sub(r"[^\w.@+-]+", "-", name)[:120], PENDING)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(folder.parent)
+        # names have 255 bytes at most, and this one gets endings
+        short = re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
+        path = _new_file(folder, short, PENDING)
         with path.open("wb") as raw:
             with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
                 digest = hashlib.sha256()
@@ -3544,7 +3577,8 @@ def read_header(path: Path) -> dict[str, Any]:
         else:
             with gzip.open(path) as file:
                 header = json.loads(file.readline(100_000_000))
-        if not {"xid", "system", "database"} <= header.keys():
+        needed = {"xid", "system", "database"} | (set() if path.name.endswith(UNDOING) else HEADER)
+        if not needed <= header.keys():
             raise ValueError("no header")
         return header
     except FileNotFoundError:
@@ -3593,7 +3627,15 @@ def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None
     """committed, aborted, in progress; None when it is too long ago or another database."""
     if not same_database(tx, header):
         return None
-    return value(tx, "SELECT pg_xact_status(%(xid)s::text::xid8)", xid=header["xid"])
+    # a number that is still to come: the server was set back, to a snapshot of its disk, say
+    return value(
+        tx,
+        """
+        SELECT CASE WHEN %(xid)s::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+            THEN pg_xact_status(%(xid)s::text::xid8) END
+        """,
+        xid=header["xid"],
+    )
 
 
 def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
@@ -3624,7 +3666,8 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                 elif path.with_name(path.name.removesuffix(COMMITTED) + UNDOING).exists():
                     state = "not known whether undone"
             except JournalBroken:
-                header, state = {}, "damaged"
+                # a file is whole on disk before its COMMIT
+                header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
             found.append(Past(path, header, state))
     return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
 
@@ -3706,8 +3749,10 @@ def write_marker(tx: Transaction, path: Path) -> Path:
             os.fsync(file.fileno())
         _sync_folder(marker.parent)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            marker.unlink()
         raise TransferError(
-            f"{marker} could not be written.", error.strerror or str(error), "Then run again."
+            f"{marker} could not be written, so nothing was committed.", error.strerror or str(error), "Then run again."
         ) from None
     return marker
 
@@ -3734,7 +3779,7 @@ def _undo(
     progress("What was done since")
     exempt_settled(tx)
     report = Report()
-    decide_people(tx, None)
+    decide_people(tx, frozenset())
     run(tx, "INSERT INTO touched_group SELECT grp FROM people UNION SELECT target FROM people")
     if header["kind"] != "repair":
         for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
@@ -3742,6 +3787,7 @@ def _undo(
         put_back_primaries(tx)
     else:
         mend_featured(tx)
+    remove_made_people(tx)
     progress("Checking")
     check(tx)
     if header["kind"] == "repair":
@@ -3781,7 +3827,7 @@ def load_past(tx: Transaction, path: Path) -> None:
     """past: the journal's rows. For columns that a run writes twice, the first `before` and the last `after` count."""
     run(tx, 'CREATE TEMP TABLE past (step bigint, "table" text, key jsonb, before jsonb, after jsonb) ON COMMIT DROP')
     lines = enumerate(read_journal(path))
-    while batch := list(itertools.islice(lines, 2000)):
+    while batch := list(itertools.islice(lines, 500)):
         psycopg2.extras.execute_values(
             tx.cursor,
             """
@@ -3796,6 +3842,7 @@ def load_past(tx: Transaction, path: Path) -> None:
     run(
         tx,
         """
+        CREATE INDEX ON past ("table");
         ANALYZE past;
         CREATE TEMP TABLE past_photo ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id, (before ->> 'ownerId')::uuid AS before,
@@ -3804,7 +3851,9 @@ def load_past(tx: Transaction, path: Path) -> None:
         CREATE TEMP TABLE past_face ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS before,
                 (after ->> 'personGroupId')::uuid AS after
-            FROM past WHERE "table" = 'asset_face';
+            FROM past WHERE "table" = 'asset_face' AND before ? 'personGroupId';
+        CREATE TEMP TABLE past_deleted_face ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset_face' AND before ? 'deletedAt';
         -- people: rows made, rows removed, owners changed, columns of rows that stayed
         CREATE TEMP TABLE past_person ON COMMIT DROP AS
             SELECT coalesce(key ->> 'ownerId', before ->> 'ownerId', after ->> 'ownerId')::uuid AS owner,
@@ -3816,7 +3865,13 @@ def load_past(tx: Transaction, path: Path) -> None:
             SELECT owner, grp, (array_agg(before ORDER BY step))[1] AS before,
                 (array_agg(after ORDER BY step DESC))[1] AS after
             FROM past_person WHERE kind = 'columns' AND after ? 'faceAssetId' GROUP BY owner, grp;
-        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person
+        CREATE TEMP TABLE past_locked ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id FROM past
+            WHERE "table" = 'asset' AND before ->> 'visibility' = 'locked';
+        CREATE INDEX ON past_photo (id);
+        CREATE INDEX ON past_face (id);
+        CREATE INDEX ON past_locked (id);
+        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person; ANALYZE past_locked
         """,
     )
 
@@ -3836,9 +3891,7 @@ def choose_returning(tx: Transaction) -> None:
                 WHEN a."ownerId" <> p.after THEN 'handed_on'
                 WHEN a.status = 'deleted' THEN 'deleting'
                 WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
-                WHEN a.visibility = 'locked' AND NOT EXISTS (
-                    SELECT FROM past l WHERE l."table" = 'asset' AND l.before ->> 'visibility' = 'locked'
-                      AND l.key ->> 'id' = a.id::text) THEN 'locked'
+                WHEN a.visibility = 'locked' AND NOT EXISTS (SELECT FROM past_locked l WHERE l.id = a.id) THEN 'locked'
                 WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
                 WHEN EXISTS (
                     SELECT FROM v_asset b
@@ -3859,6 +3912,7 @@ def choose_returning(tx: Transaction) -> None:
         ALTER TABLE moving ADD PRIMARY KEY (id);
         CREATE TEMP TABLE left_photo ON COMMIT DROP AS
             SELECT id, reason, name FROM returning_photo WHERE reason IS NOT NULL;
+        CREATE INDEX ON left_photo (id);
         ANALYZE moving; ANALYZE left_photo
         """,
     )
@@ -4130,8 +4184,33 @@ def put_back_people(tx: Transaction) -> None:
         ("personGroupId",),
         'SELECT id, before AS "personGroupId" FROM face_back WHERE before IS DISTINCT FROM after',
     )
+    # faces that were given since to a person that the run had made: to the person it was made from
+    change(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        """
+        SELECT f.id, made.before AS "personGroupId"
+        FROM (
+            SELECT DISTINCT ON (p.after) p.after, p.before FROM past_face p
+            JOIN past_person q ON q.kind = 'made' AND q.grp = p.after JOIN group_back b ON b.grp = p.before AND b.back
+            WHERE p.after <> p.before ORDER BY p.after, p.before) made
+        JOIN v_asset_face f ON f."personGroupId" = made.after
+        JOIN moving m ON m.id = f."assetId"
+        WHERE NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id)
+        """,
+    )
     run(tx, """INSERT INTO settled ("table", a) SELECT 'asset_face', id FROM face_back""")
-    remove_made_people(tx)
+    # person_user_after_insert fills an empty name or birth date of the recipient's, which was so when it ended
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE recipient ON COMMIT DROP AS
+        SELECT o."ownerId", o."personGroupId", o.name, o."birthDate" FROM v_person o
+        JOIN past p ON p."table" = 'person_user' AND p.after IS NULL
+            AND o."ownerId"::text = p.before ->> 'sharedWithId' AND o."personGroupId"::text = p.before ->> 'personGroupId'
+        """,
+    )
     put_back_rows(
         tx,
         "person_user",
@@ -4146,11 +4225,24 @@ def put_back_people(tx: Transaction) -> None:
     change(
         tx,
         "person",
-        ("birthDate",),
+        ("name", "birthDate"),
         """
-        SELECT o."ownerId", o."personGroupId", (p.before ->> 'birthDate')::date AS "birthDate"
+        SELECT r."ownerId", r."personGroupId", r.name, r."birthDate"
+        FROM recipient r JOIN v_person o USING ("ownerId", "personGroupId")
+        WHERE (o.name, o."birthDate") IS DISTINCT FROM (r.name, r."birthDate")
+        """,
+    )
+    change(
+        tx,
+        "person",
+        ("name", "birthDate"),
+        """
+        SELECT o."ownerId", o."personGroupId",
+            CASE WHEN o.name = p.after ->> 'name' THEN p.before ->> 'name' ELSE o.name END AS name,
+            CASE WHEN o."birthDate" IS DISTINCT FROM (p.after ->> 'birthDate')::date THEN o."birthDate"
+                ELSE (p.before ->> 'birthDate')::date END AS "birthDate"
         FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
-        WHERE p.kind = 'columns' AND p.after ? 'birthDate' AND o."birthDate" = (p.after ->> 'birthDate')::date
+        WHERE p.kind = 'columns' AND p.after ? 'birthDate'
         """,
     )
     put_back_portraits(tx)
@@ -4220,6 +4312,10 @@ def put_back_portraits(tx: Transaction) -> None:
         LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
         WHERE coalesce(b.back, true) AND (f.id IS NOT NULL OR p.before ->> 'faceAssetId' IS NULL)
           AND NOT EXISTS (SELECT FROM left_photo l WHERE l.id = f."assetId")
+          -- nobody took the face from the person, or deleted it, since
+          AND (f.id IS NULL OR NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId") OR (
+            (f."personGroupId" = p.grp OR EXISTS (SELECT FROM face_back w WHERE w.id = f.id))
+            AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id))))
           AND NOT EXISTS (SELECT FROM past_person made WHERE made.kind = 'made' AND made.grp = p.grp
                           AND made.owner = o."ownerId")
         """,
@@ -4242,8 +4338,11 @@ def put_back_portraits(tx: Transaction) -> None:
         FROM group_back b JOIN v_person o ON o."personGroupId" = b.grp
         WHERE b.back AND (b.was_at = o."ownerId" OR EXISTS (
                 SELECT FROM past_person p WHERE p.kind = 'removed' AND p.grp = b.grp AND p.owner = o."ownerId"))
-          AND NOT EXISTS (
-            SELECT FROM v_asset_face f JOIN left_photo l ON l.id = f."assetId" WHERE f.id = o."faceAssetId")
+          -- whose featured face is still what it was
+          AND (o."faceAssetId" IS NULL OR EXISTS (
+            SELECT FROM face_back back JOIN v_asset_face f USING (id)
+            WHERE f.id = o."faceAssetId"
+              AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id))))
         """,
     )
 
@@ -4262,6 +4361,9 @@ def put_back_stacks(tx: Transaction) -> None:
         SELECT was.id, was.before AS stack, was.after AS now_in
         FROM was JOIN v_asset a ON a.id = was.id AND a."stackId" IS NOT DISTINCT FROM was.after
         WHERE a."ownerId" = %(destination)s AND was.before IS NOT NULL;
+        CREATE INDEX ON stack_back (stack);
+        CREATE INDEX ON stack_back (id);
+        ANALYZE stack_back;
         -- a stack that went needs two members to come back, one that stayed must still be its owner's
         DELETE FROM stack_back b WHERE NOT CASE
             WHEN EXISTS (SELECT FROM v_stack s WHERE s.id = b.stack)
@@ -4311,8 +4413,8 @@ def put_back_stacks(tx: Transaction) -> None:
         """
         SELECT p.before || jsonb_build_object('primaryAssetId', coalesce(
             (SELECT b.id FROM stack_back b
-             WHERE b.id::text = p.before ->> 'primaryAssetId' AND b.stack::text = p.key ->> 'id'),
-            (SELECT b.id FROM stack_back b WHERE b.stack::text = p.key ->> 'id' ORDER BY b.id LIMIT 1))) AS before
+             WHERE b.id = (p.before ->> 'primaryAssetId')::uuid AND b.stack = (p.key ->> 'id')::uuid),
+            (SELECT b.id FROM stack_back b WHERE b.stack = (p.key ->> 'id')::uuid ORDER BY b.id LIMIT 1))) AS before
         FROM past p
         WHERE p."table" = 'stack' AND p.after IS NULL
           AND (p.key ->> 'id')::uuid IN (SELECT stack FROM stack_back)
@@ -4334,7 +4436,7 @@ def put_back_primaries(tx: Transaction) -> None:
           AND p.before ->> 'primaryAssetId' <> p.after ->> 'primaryAssetId'
           AND s."primaryAssetId"::text = p.after ->> 'primaryAssetId'
           AND EXISTS (
-            SELECT FROM v_asset a WHERE a.id::text = p.before ->> 'primaryAssetId' AND a."stackId" = s.id)
+            SELECT FROM v_asset a WHERE a.id = (p.before ->> 'primaryAssetId')::uuid AND a."stackId" = s.id)
         """,
     )
 
@@ -4404,7 +4506,21 @@ def put_back_links(tx: Transaction) -> None:
 
 
 def put_back_tags(tx: Transaction) -> None:
-    """The tags of the photos, and away with tags that the run made and that nobody uses or changed."""
+    """The tags of the photos, and away with tags that the run made and that nobody uses or changed.
+
+    A tag that was taken from the photo since, which now was the giver's of the same path, does not come back.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE tag_back ON COMMIT DROP AS
+        SELECT p.before, m.id AS asset, t.id AS tag, EXISTS (
+                SELECT FROM v_tag_asset ta JOIN v_tag mine ON mine.id = ta."tagId" AND mine."userId" = %(source)s
+                WHERE ta."assetId" = m.id AND mine.value = t.value) AS still
+        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
+        WHERE p."table" = 'tag_asset' AND p.after IS NULL
+        """,
+    )
     remove(
         tx,
         "tag_asset",
@@ -4417,11 +4533,7 @@ def put_back_tags(tx: Transaction) -> None:
     put_back_rows(
         tx,
         "tag_asset",
-        """
-        SELECT p.before FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
-        JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
-        WHERE p."table" = 'tag_asset' AND p.after IS NULL
-        """,
+        "SELECT before FROM tag_back WHERE still",
     )
     run(
         tx,
@@ -4479,6 +4591,14 @@ def put_back_duplicates(tx: Transaction) -> None:
         UNION ALL
         SELECT a.id, NULL FROM v_asset a JOIN moving USING (id)
         WHERE a."duplicateId" IS NOT NULL
+        UNION ALL
+        -- what the job had put beside them, and is alone now
+        SELECT a.id, NULL FROM v_asset a
+        WHERE a."ownerId" = %(source)s AND a."duplicateId" IN (
+                SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id))
+          AND 1 >= (
+            SELECT count(*) FROM v_asset o
+            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL)
         """,
     )
     change(
@@ -4555,6 +4675,7 @@ def undo_report(tx: Transaction, digest: str, report: Report) -> UndoReport:
             """,
         ),
         albums=value(tx, "SELECT count(*) FROM changing_owner"),
+        tags_taken=value(tx, "SELECT count(*) FROM tag_back WHERE NOT still"),
         tags_left=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         storage=report.storage,
     )
@@ -4740,18 +4861,13 @@ def show_list(lines: Sequence[str], indent: str = "    ") -> None:
 
 
 def progress_line() -> Progress:
-    """Shows steps on one line of a terminal, at most ten times a second; elsewhere each on a line of its own."""
-    shown = [0.0]
+    """Shows steps on one line of a terminal; elsewhere each on a line of its own. '' ends it."""
 
     def show(step: str) -> None:
-        if not sys.stdout.isatty():
-            if step:
-                say(f"  {step} …")
-        elif not step:
-            say("\r\x1b[K", end="")
-        elif time.monotonic() - shown[0] > 0.1:
-            shown[0] = time.monotonic()
-            say(f"\r\x1b[K  {step} …", end="")
+        if sys.stdout.isatty():
+            say(f"\r\x1b[K  {step} …" if step else "\r\x1b[K", end="")
+        elif step:
+            say(f"  {step} …")
 
     return show
 
@@ -5407,7 +5523,7 @@ def show_undo(report: UndoReport, past: Past) -> None:
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
-    if report.left or report.people_left or report.faces_changed or report.tags_left:
+    if report.left or report.people_left or report.faces_changed or report.tags_left or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
     for reason, names in report.left:
         say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
@@ -5417,6 +5533,8 @@ def show_undo(report: UndoReport, past: Past) -> None:
         show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_left], "      ")
     if report.faces_changed:
         say(f"    {count(report.faces_changed, 'face')}: given to another person, or to none, since")
+    if report.tags_taken:
+        say(f"    {count(report.tags_taken, 'tag')} of photos: taken from them since")
     if report.tags_left:
         say(f"    {count(report.tags_left, 'tag')} made by the run: in use or changed by now")
     show_storage(report)

@@ -156,13 +156,20 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
         {
             name: library.asset(user, f"{name}.jpg", checksum=bytes([number]) * 20, **(how if user == ben else {}))
             for number, (name, how) in enumerate(
-                {"plain": {}, "trashed": {"trashed": True}, "locked": {"visibility": "locked"}}.items(), 1
+                {
+                    "plain": {},
+                    "archived": {"visibility": "archive"},
+                    "trashed": {"trashed": True},
+                    "locked": {"visibility": "locked"},
+                }.items(),
+                1,
             )
         }
         for user in (anna, ben)
     )
     rows = {
         "Hers": library.album(anna, "Hers", hers.values(), cover=hers["plain"]),
+        "Late": library.album(anna, "Late", hers.values(), cover=hers["archived"]),
         "His": library.album(ben, "His", hers.values(), members={anna: "editor"}),
         "Shared": library.album(carla, "Shared", hers.values(), members={anna: "editor", ben: "viewer"}),
         "Unseen": library.album(carla, "Unseen", hers.values(), members={anna: "editor"}),
@@ -171,10 +178,12 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
     before = library.snapshot(ignore=NOT_PUT_BACK)
     report = go(trashed=True, locked=True)
     assert report.assets == 0
+    seen = {his["plain"], his["archived"]}
     joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
-    assert joined == {"Hers": {his["plain"]}, "His": {his["plain"]}, "Shared": {his["plain"]}, "Unseen": set()}
-    assert report.album_copies == 3
-    assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows["Hers"]) == his["plain"]
+    assert joined == {"Hers": seen, "Late": seen, "His": seen, "Shared": seen, "Unseen": set()}
+    assert report.album_copies == 8
+    for name, kind in (("Hers", "plain"), ("Late", "archived")):
+        assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows[name]) == his[kind]
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     transfer.undo(params, past.path, dry_run=False)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
@@ -321,11 +330,21 @@ def assert_deletable(library: Library, anna: str, ben: str, carla: str, go: Go) 
     assert problems(library) == set()
 
 
-def test_the_cover_of_the_destinations_own_album_survives_the_account(library, anna, ben, go) -> None:
+@pytest.mark.parametrize("there_already", [False, True], ids=["copy joins", "copy was there"])
+def test_the_cover_of_the_destinations_own_album_survives_the_account(
+    library, anna, ben, params, go, tmp_path, there_already
+) -> None:
     """Anna had contributed the cover of Ben's album, a photo that he has as well."""
     same = b"\x07" * 20
     twin, copy = library.asset(anna, "twin.jpg", checksum=same), library.asset(ben, "twin.jpg", checksum=same)
-    his = library.album(ben, "His", [twin], members={anna: "editor"}, cover=twin)
+    photos = [twin, copy] if there_already else [twin]
+    his = library.album(ben, "His", photos, members={anna: "editor"}, cover=twin)
+    library.settle_usage()
+    original = library.snapshot(ignore=NOT_PUT_BACK)
+    go()
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    transfer.undo(params, past.path, dry_run=False)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == original
     go()
     before = belongings(library, ben, anna)
     delete_as_immich_does(library, anna)

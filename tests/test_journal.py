@@ -427,8 +427,11 @@ def test_a_second_undo_is_refused(library, params, journal) -> None:
     refused(library, params, past.path)
 
 
-def test_the_same_photos_again_and_again(library, scene, run, folder, params) -> None:
+def test_the_same_photos_again_and_again(library, scene, run, folder, params, monkeypatch) -> None:
     """Each run has a file of its own, also within one second."""
+    header = transfer.journal_header
+    when = {"when": "2026-11-22T20:00:00+01:00"}
+    monkeypatch.setattr(transfer, "journal_header", lambda *args: header(*args) | when)
     before = library.snapshot(ignore=NOT_PUT_BACK)
     for number in range(1, 4):
         run()

@@ -286,10 +286,13 @@ class Proxy:
     heard     whether the server gets to hear that COMMIT
     lingers   seconds until the server's end is closed too: so long the transaction stays open there
     closes    whether nobody can connect afterwards
+    waits     whether the connection is only cut when the server has answered
     """
 
-    def __init__(self, params: dict[str, Any], *, heard: bool, lingers: float = 0, closes: bool = False) -> None:
-        self.heard, self.lingers, self.closes, self.cut = heard, lingers, closes, False
+    def __init__(
+        self, params: dict[str, Any], *, heard: bool, lingers: float = 0, closes: bool = False, waits: bool = True
+    ) -> None:
+        self.heard, self.lingers, self.closes, self.waits, self.cut = heard, lingers, closes, waits, False
         self.target = (params["host"], params["port"])
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.params = params | {"host": "127.0.0.1", "port": self.listener.getsockname()[1], "sslmode": "disable"}
@@ -344,7 +347,8 @@ class Proxy:
             self._stop_listening()
         if self.heard:
             server.sendall(data)
-            server.recv(65536)  # it has been carried out
+            if self.waits:
+                server.recv(65536)  # it has been carried out
         client.shutdown(socket.SHUT_RDWR)
         client.close()
         time.sleep(self.lingers)
@@ -378,6 +382,22 @@ def test_a_commit_whose_answer_was_lost_is_a_success(library, scene, runner, fol
         assert proxy.cut
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert states(runner.params, folder) == ["undone"]
+
+
+def test_a_commit_that_takes_long_is_waited_for(library, scene, runner, folder) -> None:
+    """While it is under way PostgreSQL does not know either."""
+    library.rows(
+        """create function slow() returns trigger language plpgsql as $body$
+           begin perform pg_sleep(0.7); return null; end $body$;
+           create constraint trigger slow after update on stack deferrable initially deferred
+           for each row execute function slow()"""
+    )
+    with Proxy(runner.params, heard=True, waits=False, lingers=3) as proxy:
+        report = transfer.transfer(proxy.params, runner.request(scene.album), dry_run=False, undo_folder=folder)
+        assert proxy.cut
+    assert report.assets == scene.moving
+    assert library.owner_of(scene.lake) == scene.ben
+    assert states(runner.params, folder) == ["committed"]
 
 
 def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runner, folder) -> None:

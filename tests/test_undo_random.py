@@ -68,7 +68,7 @@ def repair(world: World, **how: Any) -> transfer.Report:
 
 
 ALBUM, TAG = (lambda world: world.album), (lambda world: world.tag)
-ALBUM_TABLES = frozenset({"album", "album_user", "album_asset", "album_audit", "album_user_audit"})
+ALBUM_TABLES = frozenset({"album", "album_user", "album_asset", "album_audit", "album_user_audit", "album_asset_audit"})
 
 # Further kinds join by a line here.
 KINDS: dict[str, Kind] = {
