@@ -1752,8 +1752,21 @@ def choose_selection(tx: Transaction) -> None:
     else:
         choose_album(tx)
     # Whoever joins or leaves an album that changes hands waits until it has an owner again.
+    lock_albums(tx)
+
+
+def lock_albums(tx: Transaction) -> None:
+    """Lock the albums that change hands or members, and their members' rows, in order."""
     value(
         tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN handed_album USING (id) ORDER BY id FOR UPDATE) locked"
+    )
+    value(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT u."userId" FROM v_album_user u JOIN handed_album h ON h.id = u."albumId"
+            ORDER BY u."albumId", u."userId" FOR UPDATE OF u) locked
+        """,
     )
 
 
@@ -2914,7 +2927,11 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         """
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al
-        JOIN (SELECT id FROM handed_album UNION SELECT "albumId" FROM album_copy) changed USING (id)
+        JOIN (
+            SELECT id FROM handed_album
+            UNION SELECT "albumId" FROM album_copy
+            UNION SELECT "albumId" FROM v_album_owner
+            WHERE %(everything)s AND "userId" = %(destination)s) changed USING (id)
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
@@ -3089,6 +3106,7 @@ UNTOUCHED_CHECKS = {
         SELECT id::text FROM v_album
         WHERE id IN (SELECT id FROM concerned_album)
           AND id NOT IN (SELECT id FROM handed_album UNION SELECT "albumId" FROM album_copy)
+          AND NOT EXISTS (SELECT FROM journal j WHERE j."table" = 'album' AND j.key ->> 'id' = v_album.id::text)
           AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
@@ -4024,9 +4042,7 @@ def choose_albums_back(tx: Transaction) -> None:
             WHERE c."albumId"::text = p.key ->> 'albumId' AND c."assetId"::text = p.key ->> 'assetId')
         """,
     )
-    value(
-        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN handed_album USING (id) ORDER BY id FOR UPDATE) locked"
-    )
+    lock_albums(tx)
 
 
 def put_back_albums(tx: Transaction) -> None:
@@ -4208,7 +4224,8 @@ def put_back_people(tx: Transaction) -> None:
         CREATE TEMP TABLE recipient ON COMMIT DROP AS
         SELECT o."ownerId", o."personGroupId", o.name, o."birthDate" FROM v_person o
         JOIN past p ON p."table" = 'person_user' AND p.after IS NULL
-            AND o."ownerId"::text = p.before ->> 'sharedWithId' AND o."personGroupId"::text = p.before ->> 'personGroupId'
+            AND o."ownerId" = (p.before ->> 'sharedWithId')::uuid
+            AND o."personGroupId" = (p.before ->> 'personGroupId')::uuid
         """,
     )
     put_back_rows(

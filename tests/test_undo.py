@@ -98,6 +98,14 @@ def test_a_repair_undone_restores_what_was_wrong(world, folder) -> None:
     there_and_back(world, folder, KINDS["repair"].do)
 
 
+def test_a_repair_undone_leaves_duplicates_alone(world, folder) -> None:
+    """A repair has nothing to do with them."""
+    library, group = world.library, "00000000-0000-0000-0000-000000000009"
+    photo, _other = (library.asset(world.destination, duplicate=group) for _ in range(2))
+    library.face(photo, library.person(world.source, "Max"))
+    there_and_back(world, folder, KINDS["repair"].do)
+
+
 def test_faces_with_a_third_users_person(world, folder) -> None:
     library, photo = world.library, world.library.asset(world.source)
     library.face(photo, library.person(world.carla, "Pia"), featured_of=world.carla)
