@@ -3632,12 +3632,12 @@ def read_journal(path: Path) -> Iterator[str]:
 def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
     """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell (yet)."""
     header = read_header(path)
-    for pause in (0.2, 1, 3):
+    for pause in (0, 0.2, 1, 3, 5):
+        time.sleep(pause)
         with contextlib.suppress(TransferError), looking(database_config) as tx:
             status = transaction_status(tx, header)
             if status != "in progress":
                 return None if status is None else status == "committed"
-        time.sleep(pause)
     return None
 
 
@@ -3829,6 +3829,12 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
             "Immich was upgraded since, to a version that keeps people or albums in another way.",
             f"The run was made on {header['immich']}, this is {tx.schema.release}.",
             "Transfer the photos back instead.",
+        )
+    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
+    if marker.exists() and transaction_status(tx, read_header(marker)) != "aborted":
+        raise TransferError(
+            "That run was undone already, or its undo is under way.",
+            todo="Look at the list again (9): it asks PostgreSQL.",
         )
     if transaction_status(tx, header) == "aborted":
         raise TransferError("That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo.")

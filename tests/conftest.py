@@ -1,6 +1,8 @@
 """What all tests of the transfer share: a database per test, two or three users, and runs that are looked at closely.
 
-IMMICH_TRANSFER_TEST_VERSIONS="2.7,3.3" runs the suite on those schema versions only. `@pytest.mark.since("3.1")` and
+IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions, "all" on all seven; without it the
+tests of single behaviours run on 2.7 and 3.3, one of each person model and of each album-owner model, and those marked
+`@pytest.mark.every_version` on all. `@pytest.mark.since("3.1")` and
 `@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one test.
 """
 
@@ -20,6 +22,7 @@ from tests.library import Library
 
 # The schema versions that transfer.py knows.
 VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
+USUAL_VERSIONS = ("2.7", "3.3")
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
@@ -45,10 +48,12 @@ Snapshot = dict[str, list[str]]
 # ---- versions -------------------------------------------------------------------------------------------------------
 
 
-def chosen_versions() -> tuple[str, ...]:
-    """The versions of this run."""
+def chosen_versions(usual: tuple[str, ...] = USUAL_VERSIONS) -> tuple[str, ...]:
+    """The versions of this run; `usual` where the environment names none."""
     text = os.environ.get(VERSIONS_VARIABLE, "")
-    wanted = tuple(word.strip() for word in text.split(",") if word.strip()) or VERSIONS
+    if text == "all":
+        return VERSIONS
+    wanted = tuple(word.strip() for word in text.split(",") if word.strip()) or usual
     if unknown := set(wanted) - set(schemas.VERSIONS):
         raise pytest.UsageError(f"{VERSIONS_VARIABLE}: no schema for {', '.join(sorted(unknown))}")
     return wanted
@@ -56,15 +61,19 @@ def chosen_versions() -> tuple[str, ...]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
+    config.addinivalue_line("markers", "every_version: worth running on every schema version, always")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "version" not in metafunc.fixturenames:
+    own = any("version" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    if own or "version" not in metafunc.fixturenames:
         return
     bounds = [metafunc.definition.get_closest_marker(name) for name in ("since", "until")]
     first, last = (mark.args[0] if mark else default for mark, default in zip(bounds, ("0", "9"), strict=True))
-    metafunc.parametrize("version", [v for v in chosen_versions() if first <= v <= last], scope="function")
+    usual = VERSIONS if bounds != [None, None] or metafunc.definition.get_closest_marker("every_version") else None
+    versions = chosen_versions(usual) if usual else chosen_versions()
+    metafunc.parametrize("version", [v for v in versions if first <= v <= last], scope="function")
 
 
 # ---- a database and who is in it ------------------------------------------------------------------------------------

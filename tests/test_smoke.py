@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import transfer
 from tests import family
 from tests.library import Library
+
+pytestmark = pytest.mark.every_version
 
 # What an undo need not put back: Immich's own stamps, its record of deletions, and the mark that makes apps sync anew.
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
