@@ -3649,7 +3649,7 @@ def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None
     return value(
         tx,
         """
-        SELECT CASE WHEN %(xid)s::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+        SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
             THEN pg_xact_status(%(xid)s::text::xid8) END
         """,
         xid=header["xid"],
@@ -4612,13 +4612,13 @@ def put_back_duplicates(tx: Transaction) -> None:
             SELECT FROM past p WHERE p."table" = 'asset' AND p.before ->> 'duplicateId' = b.before::text
               AND NOT EXISTS (SELECT FROM duplicate_back o WHERE o.id::text = p.key ->> 'id' AND o.same))
         UNION ALL
-        SELECT a.id, NULL FROM v_asset a JOIN moving USING (id)
+        SELECT a.id, NULL FROM v_asset a JOIN moving USING (id) JOIN past_photo USING (id)  -- a repair moves none
         WHERE a."duplicateId" IS NOT NULL
         UNION ALL
         -- what the job had put beside them, and is alone now
         SELECT a.id, NULL FROM v_asset a
         WHERE a."ownerId" = %(source)s AND a."duplicateId" IN (
-                SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id))
+                SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id) JOIN past_photo USING (id))
           AND 1 >= (
             SELECT count(*) FROM v_asset o
             WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL)
