@@ -98,6 +98,36 @@ def test_a_repair_undone_restores_what_was_wrong(world, folder) -> None:
     there_and_back(world, folder, KINDS["repair"].do)
 
 
+@pytest.mark.parametrize("kind", ["album", "repair"])
+def test_a_featured_photo_of_another_users(world, folder, kind) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    person = library.person(world.source, "Max")
+    library.face(photo, person)
+    library.face(library.asset(world.destination), person, featured_of=world.source)
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS[kind].do)
+
+
+@pytest.mark.parametrize("kind", ["album", "repair"])
+def test_a_featured_photo_of_another_users_and_of_nobody(world, folder, kind) -> None:
+    library, photo = world.library, world.library.asset(world.source)
+    person = library.person(world.source, "Max")
+    library.face(photo, person)
+    library.feature(person, library.face(library.asset(world.destination)), owner=world.source)
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS[kind].do)
+
+
+def test_a_picture_whose_move_is_unfinished(world, folder) -> None:
+    """The transfer has it drawn anew; the undo knows the path again."""
+    library, photo = world.library, world.library.asset(world.source)
+    person = library.person(world.source, "Max")
+    library.face(photo, person, featured=True)
+    library.move_history(person, "face")
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
 def test_a_repair_undone_leaves_duplicates_alone(world, folder) -> None:
     """A repair has nothing to do with them."""
     library, group = world.library, "00000000-0000-0000-0000-000000000009"
