@@ -1110,6 +1110,7 @@ def create_views(cursor: Any, schema: Schema) -> None:
         "asset_face": {"isVisible": "true"},  # hiding a face came with 2.5
         "asset": {"sidecarPath": "NULL::text", "encodedVideoPath": "NULL::text"},  # in asset_file since 2.4 and 2.6
     }
+    views = []
     for table in (*NEEDED_COLUMNS, *NEEDED_IN_NEWER):
         if table not in schema.tables:
             continue
@@ -1120,13 +1121,14 @@ def create_views(cursor: Any, schema: Schema) -> None:
             if name not in newest:
                 selected.append(sql.SQL("{} AS {}").format(sql.SQL(expression), sql.Identifier(name)))
         selected.append(sql.SQL('xmin AS "writtenBy"'))
-        cursor.execute(
+        views.append(
             sql.SQL("CREATE TEMP VIEW {} AS SELECT {} FROM public.{}").format(
                 sql.Identifier(f"v_{table}"), sql.SQL(", ").join(selected), sql.Identifier(table)
             )
         )
     for name, statement in _model_views(schema):
-        cursor.execute(sql.SQL("CREATE TEMP VIEW {} AS ").format(sql.Identifier(name)) + sql.SQL(statement))
+        views.append(sql.SQL("CREATE TEMP VIEW {} AS ").format(sql.Identifier(name)) + sql.SQL(statement))
+    cursor.execute(sql.SQL("; ").join(views))
 
 
 def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
@@ -1314,9 +1316,11 @@ def create_journal(tx: Transaction) -> None:
     )
 
 
-def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> None:
-    run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
-    run(tx, "ANALYZE target")
+def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> bool:
+    """Make `target`, the rows to be written; whether there are any, for most steps have nothing to do."""
+    found = run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
+    run(tx, "ANALYZE target" if found else "DROP TABLE target")
+    return found > 0
 
 
 def _object(alias: str, columns: Sequence[str]) -> str:
@@ -1331,7 +1335,8 @@ def _same(key: Sequence[str]) -> str:
 def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
     """UPDATE `columns` of the rows that `query` names. It yields the table's key and the new values by name."""
     key = tx.schema.tables[table].key
-    _target(tx, query, values)
+    if not _target(tx, query, values):
+        return 0
     count = run(
         tx,
         f"""
@@ -1354,7 +1359,8 @@ def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     key = tx.schema.tables[table].key
-    _target(tx, query, values)
+    if not _target(tx, query, values):
+        return 0
     count = run(
         tx,
         f"""
@@ -2398,13 +2404,15 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
         SELECT a."stackId", a.id, stays, row_number() OVER (
                 PARTITION BY a."stackId", stays
-                ORDER BY a.id = s."primaryAssetId" DESC, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
+                ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC, a."ownerId" = %(source)s DESC,
+                    a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
         JOIN v_stack s ON s.id = a."stackId"
         LEFT JOIN moving m ON m.id = a.id
         -- what is the destination's already, in a stack that an older transfer tore, goes with the photos that move
         CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(destination)s AS stays) fate
-        WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id));
+        WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id))
+          AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'stack' AND d.a = a."stackId");
         CREATE INDEX ON stack_member ("stackId");
         ANALYZE stack_member;
         CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
@@ -2429,11 +2437,12 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     change(
         tx,
         "stack",
-        ("primaryAssetId",),
+        ("ownerId", "primaryAssetId"),
         """
-        SELECT f.id, m.id AS "primaryAssetId"
+        -- the owner differs only where a stack was torn already
+        SELECT f.id, a."ownerId", m.id AS "primaryAssetId"
         FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1
-        JOIN v_stack s ON s.id = f.id
+        JOIN v_stack s ON s.id = f.id JOIN v_asset a ON a.id = m.id
         WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
         """,
     )
@@ -2678,9 +2687,9 @@ def mend_featured(tx: Transaction) -> int:
     change(
         tx,
         "person",
-        ("thumbnailPath",),
+        ("faceAssetId", "thumbnailPath"),
         """
-        SELECT p."ownerId", p."personGroupId", '' AS "thumbnailPath"
+        SELECT p."ownerId", p."personGroupId", p."faceAssetId", '' AS "thumbnailPath"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
         WHERE p."ownerId" = %(destination)s AND p."thumbnailPath" <> ''
           AND p."personGroupId" IN (SELECT grp FROM people WHERE action = 'TRANSFER')
@@ -2946,6 +2955,16 @@ def note_kept(tx: Transaction) -> None:
         ("asset", ("id",), """
             SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'
         """),
+        ("asset", ("id",), """
+            SELECT a.id, a."stackId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
+            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
+        """),
+        ("asset", ("id",), """
+            SELECT a.id, a."livePhotoVideoId" FROM v_asset a
+            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id) AND (
+                EXISTS (SELECT FROM moving m WHERE m.id = a."livePhotoVideoId")
+                OR a.id IN (SELECT o."livePhotoVideoId" FROM v_asset o JOIN moving USING (id)))
+        """),
         ("asset_face", ("id",), """
             SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
             JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
@@ -2970,6 +2989,12 @@ def note_kept(tx: Transaction) -> None:
         ("shared_link_asset", ("assetId", "sharedLinkId"), """
             SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
             JOIN v_shared_link l ON l.id = la."sharedLinkId" WHERE l."userId" = %(destination)s
+        """),
+        ("shared_link_asset", ("assetId", "sharedLinkId"), """
+            SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
+            JOIN v_shared_link l ON l.id = la."sharedLinkId"
+            WHERE l."userId" = %(source)s AND NOT EXISTS (SELECT FROM moving m WHERE m.id = la."assetId")
+              AND l.id IN (SELECT o."sharedLinkId" FROM v_shared_link_asset o JOIN moving m ON m.id = o."assetId")
         """),
     ):  # fmt: skip
         run(
@@ -3786,6 +3811,7 @@ def _undo(
     choose_returning(tx)
     lock_faces_and_people(tx)
     choose_albums_back(tx)
+    judge_stacks(tx)
     judge_people(tx, header)
     if expected_digest not in (None, undo_digest(tx)):
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
@@ -3892,6 +3918,17 @@ def load_past(tx: Transaction, path: Path) -> None:
         CREATE TEMP TABLE past_locked ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id FROM past
             WHERE "table" = 'asset' AND before ->> 'visibility' = 'locked';
+        -- in which stack a photo was, and in which the run left it; also of members that it only noted
+        CREATE TEMP TABLE past_member ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ->> 'stackId' ORDER BY step))[1]::uuid AS before,
+                (array_agg(after ->> 'stackId' ORDER BY step DESC))[1]::uuid AS after
+            FROM past WHERE "table" = 'asset' AND after ? 'stackId' GROUP BY key;
+        CREATE INDEX ON past_member (id);
+        CREATE INDEX ON past_member (before);
+        ANALYZE past_member;
+        -- the other half of a live photo, where it was another user's before the run
+        CREATE TEMP TABLE past_half ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND before ? 'livePhotoVideoId';
         CREATE INDEX ON past_photo (id);
         CREATE INDEX ON past_face (id);
         CREATE INDEX ON past_locked (id);
@@ -3923,7 +3960,10 @@ def choose_returning(tx: Transaction) -> None:
                 WHEN EXISTS (
                     SELECT FROM v_asset o
                     WHERE o."stackId" = a."stackId" AND o."ownerId" <> p.before
-                      AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = o.id)) THEN 'stacked'
+                      AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = o.id)
+                      -- it was torn before the run
+                      AND NOT EXISTS (SELECT FROM past_member k WHERE k.id = o.id AND k.after = o."stackId"))
+                    THEN 'stacked'
             END AS reason
         FROM past_photo p LEFT JOIN v_asset a ON a.id = p.id;
         -- a still and its video go back together or not at all
@@ -3931,13 +3971,74 @@ def choose_returning(tx: Transaction) -> None:
         WHERE reason IS NULL AND r.unit IN (
             SELECT unit FROM returning_photo WHERE reason IS NOT NULL
             UNION SELECT coalesce(a."livePhotoVideoId", a.id) FROM v_asset a
-            WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id));
+            WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id)
+              AND NOT EXISTS (SELECT FROM past_half h WHERE h.id = a.id));
         CREATE TEMP TABLE moving AS SELECT id, 'chosen' AS origin FROM returning_photo WHERE reason IS NULL;
         ALTER TABLE moving ADD PRIMARY KEY (id);
         CREATE TEMP TABLE left_photo ON COMMIT DROP AS
             SELECT id, reason, name FROM returning_photo WHERE reason IS NOT NULL;
         CREATE INDEX ON left_photo (id);
         ANALYZE moving; ANALYZE left_photo
+        """,
+    )
+
+
+def judge_stacks(tx: Transaction) -> None:
+    """exact_stack: stacks that nobody touched since. They go back to the letter, torn between owners if they were.
+
+    split_stack says which stacks the run made of which. Any other stack that the run touched is put_back_stacks()'s.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE split_stack ON COMMIT DROP AS
+            SELECT DISTINCT before AS id, after AS made FROM past_member WHERE after <> before;
+        CREATE TEMP TABLE past_stack ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ORDER BY step))[1] AS before,
+                bool_or(before IS NULL) AS made, bool_or(after IS NULL) AS removed,
+                (array_agg(after ->> 'ownerId' ORDER BY step DESC) FILTER (WHERE after ? 'ownerId'))[1] AS "ownerId",
+                (array_agg(after ->> 'primaryAssetId' ORDER BY step DESC) FILTER (WHERE after ? 'primaryAssetId'))[1]
+                    AS "primaryAssetId"
+            FROM past WHERE "table" = 'stack' GROUP BY key;
+        CREATE INDEX ON past_stack (id);
+        ANALYZE split_stack; ANALYZE past_stack;
+        CREATE TEMP TABLE exact_stack ON COMMIT DROP AS
+        WITH concerned AS (
+            SELECT id FROM past_stack WHERE NOT made UNION SELECT before FROM past_member WHERE before IS NOT NULL
+        ), part AS (
+            SELECT id, id AS part FROM concerned UNION SELECT id, made FROM split_stack
+        ), member AS (
+            -- who was in it before the run or is now in a part of it
+            SELECT before AS stack, id FROM past_member WHERE before IS NOT NULL
+            UNION SELECT p.id, a.id FROM part p JOIN v_asset a ON a."stackId" = p.part
+        ), changed AS (
+            SELECT m.stack FROM member m
+            LEFT JOIN v_asset a ON a.id = m.id
+            LEFT JOIN past_member k ON k.id = m.id
+            LEFT JOIN past_photo q ON q.id = m.id
+            LEFT JOIN moving g ON g.id = m.id
+            WHERE a.id IS NULL
+               OR q.id IS NULL AND k.id IS NULL
+               OR q.id IS NOT NULL AND g.id IS NULL
+               OR k.id IS NOT NULL AND (k.before IS DISTINCT FROM m.stack OR a."stackId" IS DISTINCT FROM k.after)
+            UNION
+            SELECT p.id FROM part p JOIN past_stack t ON t.id = p.part LEFT JOIN v_stack s ON s.id = p.part
+            WHERE t.removed <> (s.id IS NULL) OR s."ownerId"::text <> t."ownerId"
+               OR s."primaryAssetId"::text <> t."primaryAssetId"
+            UNION
+            -- its primary must be there, and be no other stack's
+            SELECT t.id FROM past_stack t LEFT JOIN v_asset a ON a.id = (t.before ->> 'primaryAssetId')::uuid
+            LEFT JOIN v_stack s ON s."primaryAssetId" = a.id
+            WHERE t.before ? 'primaryAssetId'
+              AND (a.id IS NULL OR s.id <> t.id AND s.id NOT IN (SELECT made FROM split_stack WHERE id = t.id))
+            UNION
+            -- the user to whom it belonged may have gone
+            SELECT t.id FROM past_stack t
+            WHERE t.before ? 'ownerId' AND NOT EXISTS (SELECT FROM v_user u WHERE u.id::text = t.before ->> 'ownerId')
+        )
+        SELECT id FROM concerned EXCEPT SELECT stack FROM changed;
+        ALTER TABLE exact_stack ADD PRIMARY KEY (id);
+        ANALYZE exact_stack
         """,
     )
 
@@ -4016,6 +4117,7 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM face_back),
             (SELECT string_agg(concat(grp, back), ',' ORDER BY grp) FROM group_back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM exact_stack),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_owner)), 'UTF8')), 'hex')
         """,
     )
@@ -4128,8 +4230,7 @@ def take_stock_of_undo(tx: Transaction) -> None:
             SELECT grp FROM group_back UNION SELECT after FROM past_face
             UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
         INSERT INTO stack_concerned
-            SELECT (before ->> 'stackId')::uuid FROM past WHERE "table" = 'asset' AND before ? 'stackId'
-            UNION SELECT (after ->> 'stackId')::uuid FROM past WHERE "table" = 'asset' AND after ? 'stackId';
+            SELECT before FROM past_member UNION SELECT after FROM past_member;
         INSERT INTO neighbour
             SELECT a.id, a."ownerId" FROM past p JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
             WHERE p."table" = 'asset'
@@ -4192,8 +4293,8 @@ def put_back_people(tx: Transaction) -> None:
         tx,
         "person",
         """
-        SELECT p.before || CASE WHEN f.id IS NULL THEN '{"faceAssetId": null, "thumbnailPath": ""}' ELSE '{}' END::jsonb
-            AS before
+        SELECT p.before || CASE WHEN f.id IS NULL AND p.before ->> 'faceAssetId' IS NOT NULL
+            THEN '{"faceAssetId": null, "thumbnailPath": ""}' ELSE '{}' END::jsonb AS before
         FROM past_person p JOIN group_back b ON b.grp = p.grp AND b.back
         JOIN v_user u ON u.id = (p.before ->> 'ownerId')::uuid
         LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
@@ -4365,25 +4466,55 @@ def put_back_portraits(tx: Transaction) -> None:
           AND (o."faceAssetId" IS NULL OR EXISTS (
             SELECT FROM face_back back JOIN v_asset_face f USING (id)
             WHERE f.id = o."faceAssetId"
-              AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id))))
+              AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id)))
+            -- or was nothing of the run's
+            OR EXISTS (
+              SELECT FROM v_asset_face f WHERE f.id = o."faceAssetId"
+                AND NOT EXISTS (SELECT FROM past_face q WHERE q.id = f.id)
+                AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = f."assetId")
+                AND NOT EXISTS (SELECT FROM past_portrait q WHERE q.grp = o."personGroupId"
+                                AND coalesce(q.owner, o."ownerId") = o."ownerId")))
         """,
     )
 
 
+def put_back_exact_stacks(tx: Transaction) -> None:
+    """Stacks that nobody touched since, whoever's photos are in them."""
+    remove(tx, "stack", "SELECT s.made AS id FROM split_stack s JOIN exact_stack USING (id)")
+    put_back_rows(tx, "stack", "SELECT t.before FROM past_stack t JOIN exact_stack USING (id) WHERE t.removed")
+    change(
+        tx,
+        "stack",
+        ("ownerId", "primaryAssetId"),
+        """
+        SELECT s.id, coalesce((t.before ->> 'ownerId')::uuid, s."ownerId") AS "ownerId",
+            coalesce((t.before ->> 'primaryAssetId')::uuid, s."primaryAssetId") AS "primaryAssetId"
+        FROM past_stack t JOIN exact_stack USING (id) JOIN v_stack s USING (id) WHERE NOT t.removed
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        """
+        SELECT k.id, k.before AS "stackId" FROM past_member k JOIN exact_stack e ON e.id = k.before
+        WHERE k.after IS DISTINCT FROM k.before
+        """,
+    )
+    run(tx, """INSERT INTO settled ("table", a) SELECT 'stack', id FROM exact_stack""")
+
+
 def put_back_stacks(tx: Transaction) -> None:
     """Stacks that the run split: the members find together again, if nobody stacked them otherwise since."""
+    put_back_exact_stacks(tx)
     run(
         tx,
         """
         CREATE TEMP TABLE stack_back ON COMMIT DROP AS
-        WITH was AS (
-            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ->> 'stackId' ORDER BY step))[1]::uuid AS before,
-                (array_agg(after ->> 'stackId' ORDER BY step DESC))[1]::uuid AS after
-            FROM past WHERE "table" = 'asset' AND after ? 'stackId' GROUP BY key
-        )
-        SELECT was.id, was.before AS stack, was.after AS now_in
-        FROM was JOIN v_asset a ON a.id = was.id AND a."stackId" IS NOT DISTINCT FROM was.after
-        WHERE a."ownerId" = %(destination)s AND was.before IS NOT NULL;
+        SELECT k.id, k.before AS stack, k.after AS now_in
+        FROM past_member k JOIN v_asset a ON a.id = k.id AND a."stackId" IS NOT DISTINCT FROM k.after
+        WHERE a."ownerId" = %(destination)s AND k.before IS NOT NULL AND k.after IS DISTINCT FROM k.before
+          AND NOT EXISTS (SELECT FROM exact_stack e WHERE e.id = k.before);
         CREATE INDEX ON stack_back (stack);
         CREATE INDEX ON stack_back (id);
         ANALYZE stack_back;
@@ -4664,7 +4795,13 @@ def exempt_settled(tx: Transaction) -> None:
         UNION ALL SELECT 'tag', concat_ws(' ', a, b) FROM settled WHERE "table" = 'tag_asset'
         UNION ALL SELECT 'link', concat_ws(' ', a, b) FROM settled WHERE "table" = 'shared_link_asset'
         UNION ALL SELECT 'memory', concat_ws(' ', b, a) FROM settled WHERE "table" = 'memory_asset'
+        UNION ALL SELECT 'live', concat_ws(' ', s.id, s."livePhotoVideoId")
+        FROM v_asset s WHERE s.id IN (SELECT id FROM past_half) OR s."livePhotoVideoId" IN (SELECT id FROM past_half)
         UNION ALL SELECT 'stack', concat_ws(' ', stack, id) FROM stack_back
+        UNION ALL SELECT 'stack', concat_ws(' ', a."stackId", a.id)
+        FROM settled d JOIN v_asset a ON a."stackId" = d.a WHERE d."table" = 'stack'
+        UNION ALL SELECT 'stack', concat_ws(' ', s.id, 'primary', s."primaryAssetId")
+        FROM settled d JOIN v_stack s ON s.id = d.a WHERE d."table" = 'stack'
         """,
     )
 

@@ -87,7 +87,7 @@ class Pool:
     since temporary tables leave their traces in the catalogue.
     """
 
-    uses = 40
+    uses = 10
     spare: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
     @contextmanager
