@@ -5813,12 +5813,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--debug", action="store_true", help="show what lies behind an error")
     parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
     options = parser.parse_args(argv)
+    # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
+    sys.unraisablehook = lambda told: told.exc_type is KeyboardInterrupt or sys.__unraisablehook__(told)
     try:
         return menu(options.config, options.debug)
     except EndOfInput:
         say("\n  End of input. Nothing further was changed. Bye.")
         return 0
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this was heard
         say("\n  Stopped. Bye.")
         return 130
     except TransferError as error:

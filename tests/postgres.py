@@ -39,6 +39,9 @@ max_connections = 100
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+autovacuum = off
 log_min_messages = fatal
 """
 
