@@ -2,8 +2,9 @@
 
 IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions, "all" on all seven, "2.7/3.3" each test
 on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 and on one
-of the other versions, in turn, and those marked `@pytest.mark.every_version` on all. `@pytest.mark.since("3.1")` and
-`@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one test, which runs on all of them.
+of the other versions, in turn (those of undo on 2.7 or 3.3), and those marked `@pytest.mark.every_version` on all.
+`@pytest.mark.since("3.1")` and `@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one
+test, which runs on all of them.
 """
 
 import json
@@ -60,10 +61,15 @@ def chosen_versions() -> tuple[str, ...]:
     return wanted
 
 
-def taking_turns(names: list[str], test: str, *, everywhere: bool) -> set[str]:
-    """Which of the versions that a test can run on it does run on; always the same ones."""
+def taking_turns(names: list[str], test: str, *, everywhere: bool, by_model: bool) -> set[str]:
+    """Which of the versions that a test can run on it does run on; always the same ones.
+
+    `everywhere`: it is marked for all versions. `by_model`: it has its own two, one of each person model.
+    """
     text, turn = os.environ.get(VERSIONS_VARIABLE, ""), zlib.crc32(test.encode())
     if "/" in text:
+        return {names[turn % len(names)]}
+    if by_model and not text:
         return {names[turn % len(names)]}
     if text or everywhere or len(names) < 3:
         return set(names)
@@ -76,8 +82,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the versions that it is not a test's turn for."""
     found: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
-        values = getattr(item, "callspec", None) and item.callspec.params
-        version = values and (values.get("version") or values.get("library"))
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        version = values.get("version") or values.get("library")
         if isinstance(version, str):
             found.setdefault(item.nodeid.replace(version, "", 1), {}).setdefault(version, []).append(item)
     left_out = set()
@@ -85,7 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         names = sorted(versions, key=lambda name: chosen_versions().index(name) if name in chosen_versions() else -1)
         first = versions[names[0]][0]
         everywhere = any(first.get_closest_marker(mark) for mark in ("since", "until", "every_version"))
-        turns = taking_turns(names, test, everywhere=everywhere)
+        by_model = "library" in first.callspec.params
+        turns = taking_turns(names, test, everywhere=everywhere, by_model=by_model)
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
@@ -94,6 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
     config.addinivalue_line("markers", "every_version: worth running on every schema version, always")
+    config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import transfer
 from transfer import Config, ConfigBroken, ConfigMissing, TransferError
 
+pytestmark = pytest.mark.screens
+
 URL = "http://192.168.1.10:2283"
 DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user": "postgres", "password": "postgres"}
 CONFIG = Config(URL, "key", DATABASE)

@@ -13,6 +13,8 @@ from tests import postgres, schemas
 from tests.immich import Immich
 from tests.library import Library
 
+pytestmark = pytest.mark.screens
+
 SHORT_USER = ["id", "email", "name", "profileImagePath", "avatarColor", "profileChangedAt"]
 FULL_USER = SHORT_USER + [
     "storageLabel",

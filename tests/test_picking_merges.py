@@ -8,6 +8,8 @@ import pytest
 import transfer
 from tests.terminal import Installation, Terminal, installation
 
+pytestmark = pytest.mark.screens
+
 BEN = transfer.User("b", "ben@example.com", "Ben")
 PAIRS = tuple(
     transfer.Person(f"id{number}", name, transfer.DUPLICATE, 2, 1, merge_id=f"his{number}", merge_name=name.lower())

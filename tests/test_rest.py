@@ -23,6 +23,8 @@ from tests.immich import Immich
 from tests.terminal import Installation, installation
 from transfer import Api, NotAllowed, NotThere, Redirected, TransferError
 
+pytestmark = pytest.mark.screens
+
 NOT_AN_IMMICH = r"not an Immich|Is it an Immich|not understood"
 
 

@@ -21,6 +21,8 @@ from tests.conftest import problems
 from tests.family import Family, build
 from tests.library import Library
 
+pytestmark = pytest.mark.screens
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # ---- the family -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import transfer
 from tests.library import Library
 from tests.terminal import PROGRAM, Installation, Terminal, environment, installation, lines, piped
 
+pytestmark = pytest.mark.screens
+
 BANNER = """\
 ╔══════════════════════════════════════════════════════════╗
 ║                   IMMICH TRANSFER TOOL                   ║

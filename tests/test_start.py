@@ -12,6 +12,8 @@ from tests.library import new_id
 from tests.terminal import Installation, Terminal, installation
 from transfer import NotAllowed, Server, TransferError
 
+pytestmark = pytest.mark.screens
+
 TWO_SERVERS = "two different Immich servers"
 
 

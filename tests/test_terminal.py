@@ -17,6 +17,8 @@ import transfer
 from tests.immich import Immich
 from tests.terminal import Installation, Terminal, installation, lines, number_of, piped
 
+pytestmark = pytest.mark.screens
+
 PASSWORD_NOT_ECHOED = "Database password (not shown): "
 
 
