@@ -4251,7 +4251,9 @@ def put_back_rows(tx: Transaction, table: str, query: str) -> int:
     """INSERT rows that the run removed, which `query` yields as `before`; a newer Immich's columns get defaults."""
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
-    run(tx, f"CREATE TEMP TABLE gone ON COMMIT DROP AS {query}")
+    if not run(tx, f"CREATE TEMP TABLE gone ON COMMIT DROP AS {query}"):
+        run(tx, "DROP TABLE gone")
+        return 0
     known = {name for (name,) in rows(tx, "SELECT DISTINCT jsonb_object_keys(before) FROM gone")}
     columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
     added = 0

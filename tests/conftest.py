@@ -1,8 +1,8 @@
 """What all tests of the transfer share: a database per test, two or three users, and runs that are looked at closely.
 
 IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions, "all" on all seven, "2.7/3.3" each test
-on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 and on one
-of the other versions, in turn (those of undo on 2.7 or 3.3), and those marked `@pytest.mark.every_version` on all.
+on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 (those of
+undo on 2.7 or 3.3, in turn), and those marked `@pytest.mark.every_version` on all.
 `@pytest.mark.since("3.1")` and `@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one
 test, which runs on all of them.
 """
@@ -61,6 +61,11 @@ def chosen_versions() -> tuple[str, ...]:
     return wanted
 
 
+def names_versions(test: pytest.Item) -> bool:
+    """Whether a test itself says on which versions it runs."""
+    return any("version" in str(mark.args[0]) for mark in test.iter_markers("parametrize"))
+
+
 def taking_turns(names: list[str], test: str, *, everywhere: bool, by_model: bool) -> set[str]:
     """Which of the versions that a test can run on it does run on; always the same ones.
 
@@ -71,10 +76,9 @@ def taking_turns(names: list[str], test: str, *, everywhere: bool, by_model: boo
         return {names[turn % len(names)]}
     if by_model and not text:
         return {names[turn % len(names)]}
-    if text or everywhere or len(names) < 3:
+    if text or everywhere:
         return set(names)
-    others = [name for name in names if name != NEWEST]
-    return {NEWEST, others[turn % len(others)]}
+    return {NEWEST}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,7 +88,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         values = item.callspec.params if hasattr(item, "callspec") else {}
         version = values.get("version") or values.get("library")
-        if isinstance(version, str):
+        if isinstance(version, str) and not names_versions(item):
             found.setdefault(item.nodeid.replace(version, "", 1), {}).setdefault(version, []).append(item)
     left_out = set()
     for test, versions in found.items():
@@ -106,8 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = any("version" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
-    if own or "version" not in metafunc.fixturenames:
+    if names_versions(metafunc.definition) or "version" not in metafunc.fixturenames:
         return
     bounds = [metafunc.definition.get_closest_marker(name) for name in ("since", "until")]
     first, last = (mark.args[0] if mark else default for mark, default in zip(bounds, ("0", "9"), strict=True))
