@@ -3456,6 +3456,7 @@ def choose_broken_photos(tx: Transaction) -> None:
 # =====================================================================================================================
 
 JOURNAL_FORMAT = 1
+# what the first line of a journal holds, besides the identity of the transaction
 HEADER = {"format", "kind", "when", "source", "destination", "selection", "immich", "models", "report"}
 PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
 
@@ -3873,6 +3874,9 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
             )
 
 
+# ---- what the run wrote, and what of it goes back -------------------------------------------------------------------
+
+
 def load_past(tx: Transaction, path: Path) -> None:
     """past: the journal's rows. For columns that a run writes twice, the first `before` and the last `after` count."""
     run(tx, 'CREATE TEMP TABLE past (step bigint, "table" text, key jsonb, before jsonb, after jsonb) ON COMMIT DROP')
@@ -3925,14 +3929,14 @@ def load_past(tx: Transaction, path: Path) -> None:
             FROM past WHERE "table" = 'asset' AND after ? 'stackId' GROUP BY key;
         CREATE INDEX ON past_member (id);
         CREATE INDEX ON past_member (before);
-        ANALYZE past_member;
         -- the other half of a live photo, where it was another user's before the run
         CREATE TEMP TABLE past_half ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND before ? 'livePhotoVideoId';
         CREATE INDEX ON past_photo (id);
         CREATE INDEX ON past_face (id);
         CREATE INDEX ON past_locked (id);
-        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person; ANALYZE past_locked
+        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person; ANALYZE past_locked;
+        ANALYZE past_member
         """,
     )
 
@@ -4153,59 +4157,6 @@ def choose_albums_back(tx: Transaction) -> None:
     lock_albums(tx)
 
 
-def put_back_albums(tx: Transaction) -> None:
-    """Albums that were handed over or shared; covers; copies that were put into them."""
-    hand_over_albums(tx)
-    put_back_rows(
-        tx,
-        "album_user",
-        """
-        SELECT p.before FROM past p JOIN changing_owner c ON c.id = (p.key ->> 'albumId')::uuid
-        JOIN v_user u ON u.id = (p.key ->> 'userId')::uuid
-        WHERE p."table" = 'album_user' AND p.after IS NULL AND p.before ->> 'role' <> 'owner'
-        """,
-    )
-    # shared only
-    remove(
-        tx,
-        "album_user",
-        """
-        SELECT u."albumId", u."userId" FROM past p JOIN v_album_user u
-            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
-        WHERE p."table" = 'album_user' AND p.before IS NULL AND u.role::text = p.after ->> 'role' AND u.role <> 'owner'
-          AND NOT EXISTS (
-            SELECT FROM past o
-            WHERE o."table" = 'album_user' AND o.key ->> 'albumId' = p.key ->> 'albumId'
-              AND o.after ->> 'role' = 'owner'
-               OR o."table" = 'album' AND o.key ->> 'id' = p.key ->> 'albumId' AND o.after ? 'ownerId')
-        """,
-    )
-    change(
-        tx,
-        "album_user",
-        ("role",),
-        """
-        SELECT u."albumId", u."userId", (jsonb_populate_record(u, p.before)).role
-        FROM past p JOIN v_album_user u
-            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
-        WHERE p."table" = 'album_user' AND p.before IS NOT NULL AND p.after ->> 'role' = u.role::text
-          AND u.role <> 'owner'
-        """,
-    )
-    change(
-        tx,
-        "album",
-        ("albumThumbnailAssetId",),
-        """
-        SELECT al.id, a.id AS "albumThumbnailAssetId"
-        FROM past p JOIN v_album al ON al.id = (p.key ->> 'id')::uuid
-        JOIN v_asset a ON a.id = (p.before ->> 'albumThumbnailAssetId')::uuid
-        WHERE p."table" = 'album' AND al."albumThumbnailAssetId"::text = p.after ->> 'albumThumbnailAssetId'
-        """,
-    )
-    remove(tx, "album_asset", 'SELECT "albumId", "assetId" FROM album_copy')
-
-
 def take_stock_of_undo(tx: Transaction) -> None:
     """take_stock() for what the journal names besides the photos."""
     run(
@@ -4239,7 +4190,7 @@ def take_stock_of_undo(tx: Transaction) -> None:
     run(tx, "DROP TABLE people")
 
 
-# Each of these puts back what the run did to one kind of thing.
+# ---- putting back: one function for each kind of thing --------------------------------------------------------------
 
 
 def put_back_owner(tx: Transaction) -> None:
@@ -4620,6 +4571,59 @@ def put_back_memories(tx: Transaction) -> None:
     run(tx, """INSERT INTO settled ("table", a, b) SELECT 'memory_asset', memory, asset FROM memory_back""")
 
 
+def put_back_albums(tx: Transaction) -> None:
+    """Albums that were handed over or shared; covers; copies that were put into them."""
+    hand_over_albums(tx)
+    put_back_rows(
+        tx,
+        "album_user",
+        """
+        SELECT p.before FROM past p JOIN changing_owner c ON c.id = (p.key ->> 'albumId')::uuid
+        JOIN v_user u ON u.id = (p.key ->> 'userId')::uuid
+        WHERE p."table" = 'album_user' AND p.after IS NULL AND p.before ->> 'role' <> 'owner'
+        """,
+    )
+    # shared only
+    remove(
+        tx,
+        "album_user",
+        """
+        SELECT u."albumId", u."userId" FROM past p JOIN v_album_user u
+            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
+        WHERE p."table" = 'album_user' AND p.before IS NULL AND u.role::text = p.after ->> 'role' AND u.role <> 'owner'
+          AND NOT EXISTS (
+            SELECT FROM past o
+            WHERE o."table" = 'album_user' AND o.key ->> 'albumId' = p.key ->> 'albumId'
+              AND o.after ->> 'role' = 'owner'
+               OR o."table" = 'album' AND o.key ->> 'id' = p.key ->> 'albumId' AND o.after ? 'ownerId')
+        """,
+    )
+    change(
+        tx,
+        "album_user",
+        ("role",),
+        """
+        SELECT u."albumId", u."userId", (jsonb_populate_record(u, p.before)).role
+        FROM past p JOIN v_album_user u
+            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
+        WHERE p."table" = 'album_user' AND p.before IS NOT NULL AND p.after ->> 'role' = u.role::text
+          AND u.role <> 'owner'
+        """,
+    )
+    change(
+        tx,
+        "album",
+        ("albumThumbnailAssetId",),
+        """
+        SELECT al.id, a.id AS "albumThumbnailAssetId"
+        FROM past p JOIN v_album al ON al.id = (p.key ->> 'id')::uuid
+        JOIN v_asset a ON a.id = (p.before ->> 'albumThumbnailAssetId')::uuid
+        WHERE p."table" = 'album' AND al."albumThumbnailAssetId"::text = p.after ->> 'albumThumbnailAssetId'
+        """,
+    )
+    remove(tx, "album_asset", 'SELECT "albumId", "assetId" FROM album_copy')
+
+
 def put_back_links(tx: Transaction) -> None:
     """Public links that went along, lost photos, or were removed when they were empty."""
     change(
@@ -4782,6 +4786,9 @@ UNDO_STEPS: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("Tags", put_back_tags),
     ("Duplicate groups", put_back_duplicates),
 )
+
+
+# ---- what an undo may leave wrong, and its report -------------------------------------------------------------------
 
 
 def exempt_settled(tx: Transaction) -> None:
@@ -5815,16 +5822,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--debug", action="store_true", help="show what lies behind an error")
     parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
     options = parser.parse_args(argv)
-    # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
-    sys.unraisablehook = lambda told: told.exc_type is KeyboardInterrupt or sys.__unraisablehook__(told)
     try:
         return menu(options.config, options.debug)
     except EndOfInput:
         say("\n  End of input. Nothing further was changed. Bye.")
         return 0
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this was heard
-        say("\n  Stopped. Bye.")
+        with uninterrupted():
+            say("\n  Stopped. Bye.")
         return 130
     except TransferError as error:
         if options.debug:
@@ -5837,4 +5842,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
+    sys.unraisablehook = lambda told: told.exc_type is KeyboardInterrupt or sys.__unraisablehook__(told)
+    exit_code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped
+    sys.exit(exit_code)

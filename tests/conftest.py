@@ -61,6 +61,11 @@ def chosen_versions() -> tuple[str, ...]:
     return wanted
 
 
+def model_versions() -> list[str]:
+    """One version of each way to keep people, as far as this run takes it: for tests that take long."""
+    return [version for version in ("2.7", "3.3") if version in chosen_versions()]
+
+
 def names_versions(test: pytest.Item) -> bool:
     """Whether a test itself says on which versions it runs."""
     return any("version" in str(mark.args[0]) for mark in test.iter_markers("parametrize"))

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 import transfer
-from tests.conftest import chosen_versions
+from tests.conftest import model_versions
 from tests.library import Library
 
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
-VERSIONS = [version for version in ("2.7", "3.3") if version in chosen_versions()]
+VERSIONS = model_versions()
 
 # Reads a job a line, forks, and says how the child ended.
 STARTER = r"""

@@ -11,13 +11,13 @@ import pytest
 
 import transfer
 from tests import family
-from tests.conftest import chosen_versions, problems, usage, usage_by_immich, with_dry_run
+from tests.conftest import model_versions, problems, usage, usage_by_immich, with_dry_run
 from tests.library import Library
 from tests.random_library import World
 from tests.test_undo_random import KINDS, NOT_PUT_BACK, Kind, difference
 
 
-@pytest.fixture(params=[version for version in ("2.7", "3.3") if version in chosen_versions()])
+@pytest.fixture(params=model_versions())
 def library(request, pool) -> Iterator[Library]:
     """One version of each way to keep people; what is for all of them asks for `version` itself."""
     with pool.library(request.param) as library:

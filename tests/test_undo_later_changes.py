@@ -18,8 +18,8 @@ from tests.conftest import (
     Runner,
     Scene,
     Snapshot,
-    chosen_versions,
     fixed_part,
+    model_versions,
     problems,
     usage,
     usage_by_immich,
@@ -49,7 +49,7 @@ from tests.random_library import (
 KEPT_BY_JOBS = ("person.thumbnailPath", "asset_file.path", "asset.originalPath", "asset.encodedVideoPath")
 
 
-@pytest.fixture(params=[version for version in ("2.7", "3.3") if version in chosen_versions()])
+@pytest.fixture(params=model_versions())
 def library(request, pool) -> Iterator[Library]:
     """An empty database of one of the versions."""
     with pool.library(request.param) as library:
