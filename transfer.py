@@ -9,12 +9,13 @@ The file reads from top to bottom, a banner over each part:
     1  constants, errors, data     what passes between the parts
     2  configuration               config.py: load, save, check
     3  Immich REST                 plain functions on a requests.Session
-    4  database                    connect, recognise the schema, one transaction
-    5  transfer                    choose photos, decide people, the steps, the checks, the report
-    6  repair                      the same shape, for faces that an older transfer left behind
-    7  undo                        the journal on disk, and its replay
-    8  screens                     everything printed and asked
-    9  menu and main(argv)
+    4  database                    connect, recognise the schema, one transaction, its journal and its COMMIT
+    5  both ends                   are they the same Immich; lists of users, albums, tags
+    6  transfer                    choose photos, decide people, the steps, the checks, the report
+    7  repair                      the same shape, for faces that an older transfer left behind
+    8  undo                        what of a past run goes back; the same steps the other way round
+    9  screens                     everything printed and asked
+   10  menu and main(argv)
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class TransferError(Exception):
     """Something a person must know: what happened, why, and what to do about it. Nothing was changed by us."""
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
-        super().__init__(what)
+        super().__init__(" ".join(filter(None, (what, why))))
         self.what, self.why, self.todo = what, why, todo
 
 
@@ -342,6 +343,8 @@ class UndoReport:
     people_left: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_left: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
+    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (what, names): could not be given back with the photos
+    files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
     digest: str = ""
@@ -377,6 +380,13 @@ class Server:
     release: str  # what the schema looks like
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
+
+
+Progress = Callable[[str], None]
+
+
+def quiet(_step: str) -> None:
+    """Progress that nobody wants to see."""
 
 
 # =====================================================================================================================
@@ -1245,12 +1255,12 @@ def in_transaction(
             if committed is not None:
                 committed.append(report)
             if saved:
-                settle_file(saved, committed=True)
+                name_file(saved, committed=True)
     except BaseException as error:
         with contextlib.suppress(psycopg2.Error):
             connection.rollback()
         if saved and not isinstance(error, CommitUnknown):
-            settle_file(saved, committed=False)
+            name_file(saved, committed=False)
         raise
     return report, tx
 
@@ -1291,29 +1301,35 @@ def once_more(attempt: Callable[[], Any]) -> Any:
 
 # ---- writing --------------------------------------------------------------------------------------------------------
 #
-# Everything that is written to Immich's tables goes through change(), add() and remove(). Each takes a query that says
-# which rows, and leaves in the temporary table `journal` what the rows were before and are after.
+# Everything that is written to Immich's tables goes through change(), add() and remove(), in statements of many rows.
+# Each leaves in the temporary table `journal` what a row was before and is after; note() and note_wrong() put there
+# what an undo must know besides. A record is of one of these kinds:
+
+MADE = "made"  # a row that was not there; `after` is the row
+REMOVED = "removed"  # a row that is there no more; `before` is the row
+CHANGED = "changed"  # `before` and `after` hold the columns that were written
+SEEN = "seen"  # a row that was not written; `before` holds the columns that were looked at
+WRONG = "wrong"  # "table" is the kind of a check that failed already, key is its [key, owner] (see KEYS)
+
+# A person is known by its owner and its group in both person models: up to 3.1 the owner of a row can change.
+RECORD_KEYS = {"person": ("ownerId", "personGroupId")}
 
 
 def create_journal(tx: Transaction) -> None:
-    """The journal of this transaction: one row for each row written, in newest names.
-
-    settled names rows that an undo has put back as they were, as (table, first uuid of the key, second): the steps
-    leave them alone. A transfer settles nothing. handed_album names albums that change hands or members, changing_owner
-    the former; album_copy names photos that are put into albums, or taken out again.
-    """
+    """The journal of this transaction, in newest names."""
     run(
         tx,
         """
         CREATE TEMP TABLE journal (
-            step bigint GENERATED ALWAYS AS IDENTITY, "table" text, key jsonb, before jsonb, after jsonb
-        ) ON COMMIT DROP;
-        CREATE TEMP TABLE settled ("table" text, a uuid, b uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE handed_album (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE changing_owner (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP
+            step bigint GENERATED ALWAYS AS IDENTITY, kind text, "table" text, key jsonb, before jsonb, after jsonb
+        ) ON COMMIT DROP
         """,
     )
+
+
+def record_key(tx: Transaction, table: str) -> tuple[str, ...]:
+    """The columns by which the journal knows a row of `table`."""
+    return RECORD_KEYS.get(table, tx.schema.tables[table].key)
 
 
 def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> bool:
@@ -1328,28 +1344,55 @@ def _object(alias: str, columns: Sequence[str]) -> str:
     return f"jsonb_build_object({pairs})"
 
 
+def _list(alias: str, columns: Sequence[str]) -> str:
+    return ", ".join(f'{alias}."{column}"' for column in columns)
+
+
 def _same(key: Sequence[str]) -> str:
     return " AND ".join(f"""t."{column}" = target."{column}\"""" for column in key)
 
 
+def _written(meant: int, written: int, table: str) -> int:
+    """How many rows were written. Raises InvariantBroken when they are not those that were meant."""
+    if meant != written:
+        raise InvariantBroken(
+            "A safety check failed, so everything was rolled back.",
+            f"{table}: {meant} rows were to be written, and {written} were",
+            "Run again when Immich's jobs are idle. If it fails again, please report it with this text.",
+        )
+    return written
+
+
 def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
-    """UPDATE `columns` of the rows that `query` names. It yields the table's key and the new values by name."""
+    """UPDATE `columns` of the rows that `query` names, but for those that are so already; how many were written.
+
+    The query yields the table's key and the new values by name.
+    """
     key = tx.schema.tables[table].key
     if not _target(tx, query, values):
         return 0
     count = run(
         tx,
         f"""
-        INSERT INTO journal ("table", key, before, after)
-        SELECT '{table}', {_object("t", key)}, {_object("t", columns)}, {_object("target", columns)}
+        INSERT INTO journal (kind, "table", key, before, after)
+        SELECT '{CHANGED}', '{table}', {_object("t", record_key(tx, table))},
+            {_object("t", columns)}, {_object("target", columns)}
         FROM v_{table} t JOIN target ON {_same(key)}
-        ORDER BY {", ".join(f't."{column}"' for column in key)}
+        WHERE ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
+        ORDER BY {_list("t", key)}
         FOR NO KEY UPDATE OF t
         """,
     )
-    settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
     if count:
-        run(tx, f"UPDATE v_{table} t SET {settings} FROM target WHERE {_same(key)}")
+        settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
+        written = run(
+            tx,
+            f"""
+            UPDATE v_{table} t SET {settings} FROM target
+            WHERE {_same(key)} AND ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
+            """,
+        )
+        _written(count, written, table)
     run(tx, "DROP TABLE target")
     return count
 
@@ -1364,35 +1407,446 @@ def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
     count = run(
         tx,
         f"""
-        INSERT INTO journal ("table", key, before)
-        SELECT '{table}', {_object("t", key)}, to_jsonb(t) - 'writtenBy'
+        INSERT INTO journal (kind, "table", key, before)
+        SELECT '{REMOVED}', '{table}', {_object("t", record_key(tx, table))}, to_jsonb(t) - 'writtenBy'
         FROM v_{table} t JOIN target ON {_same(key)}
-        ORDER BY {", ".join(f't."{column}"' for column in key)}
+        ORDER BY {_list("t", key)}
         FOR UPDATE OF t
         """,
     )
     if count:
-        run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}")
+        _written(count, run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}"), table)
     run(tx, "DROP TABLE target")
     return count
 
 
 def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
     """INSERT the rows of `query`, whose columns are `columns` in that order; rows that are there already stay."""
-    key = tx.schema.tables[table].key
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
     names = ", ".join(f'"{column}"' for column in columns)
     return run(
         tx,
         f"""
         WITH new AS (INSERT INTO v_{table} ({names}) {query} ON CONFLICT DO NOTHING RETURNING *)
-        INSERT INTO journal ("table", key, after)
-        SELECT '{table}', {_object("new", key)}, to_jsonb(new) - 'writtenBy' FROM new
+        INSERT INTO journal (kind, "table", key, after)
+        SELECT '{MADE}', '{table}', {_object("new", record_key(tx, table))}, to_jsonb(new) - 'writtenBy' FROM new
         """,
         **values,
     )
 
 
-# ---- what is there: both ends compared, users, albums ---------------------------------------------------------------
+def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> None:
+    """Record rows that are not written, with `columns` as they are. The query yields the key and the columns."""
+    run(
+        tx,
+        f"""
+        INSERT INTO journal (kind, "table", key, before)
+        SELECT '{SEEN}', '{table}', {_object("seen", record_key(tx, table))}, {_object("seen", columns)}
+        FROM ({query}) seen
+        """,
+    )
+
+
+def note_wrong(tx: Transaction, query: str) -> None:
+    """Record what was wrong already: `query` yields kinds of checks, with the key and owner that each has found."""
+    run(
+        tx,
+        f"""
+        INSERT INTO journal (kind, "table", key)
+        SELECT '{WRONG}', wrong.kind, jsonb_build_array(wrong.key, wrong.owner)
+        FROM ({query}) AS wrong (kind, key, owner)
+        """,
+    )
+
+
+# ---- the journal on disk --------------------------------------------------------------------------------------------
+#
+# What an undo needs is on disk before COMMIT, or there is no COMMIT. A journal is gzip JSON lines: a header, a line for
+# each record ([kind, table, key, before, after], in newest names), and a checksum. What became of the run is in the
+# file's name:
+#
+#     <name>.pending.jsonl.gz    written, COMMIT not yet known of
+#     <name>.jsonl.gz            committed
+#     <name>.undoing.json        beside it: its undo was written, COMMIT not yet known of
+#     <name>.undone.jsonl.gz     undone
+#
+# What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
+
+JOURNAL_FORMAT = 2
+PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
+
+
+class JournalBroken(TransferError):
+    """A journal that cannot be trusted: damaged, cut off, or of another kind."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is wrong."""
+
+    path: Path
+    header: Mapping[str, Any]
+    state: str
+
+
+def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Any], Path] | None:
+    """What in_transaction() calls before COMMIT; None when no undo is wanted."""
+    return None if folder is None else lambda tx, report: write_journal(tx, report, folder, kind)
+
+
+def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path:
+    """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no COMMIT."""
+    header = journal_header(tx, report, kind)
+    words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
+    name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(folder.parent)
+        # names have 255 bytes at most, and this one gets endings
+        short = re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
+        path = _new_file(folder, short, PENDING)
+        with path.open("wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
+                digest = hashlib.sha256()
+                for line in _journal_lines(tx, header):
+                    data = line.encode() + b"\n"
+                    digest.update(data)
+                    packed.write(data)
+                packed.write(json.dumps({"sha256": digest.hexdigest()}).encode() + b"\n")
+            raw.flush()
+            os.fsync(raw.fileno())
+        _sync_folder(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            path.unlink()
+        raise TransferError(
+            f"The undo file in {folder} could not be written, so nothing was committed.",
+            error.strerror or str(error),
+            "Make room, or make the folder writable, then run again.",
+        ) from None
+    except BaseException:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            path.unlink()
+        raise
+    return path
+
+
+def _new_file(folder: Path, name: str, suffix: str) -> Path:
+    """A file that was not there, readable by its owner alone."""
+    for number in itertools.count(1):
+        path = folder / f"{name}{'' if number == 1 else f'_{number}'}{suffix}"
+        taken = [path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)]
+        if not any(other.exists() for other in taken):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            return path
+    raise AssertionError("unreachable")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder survive a crash."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
+    """Everything about a run that is not a row. No secrets."""
+    users = {
+        str(user): {"id": str(user), "email": email, "name": name, "cluster": str(cluster)}
+        for user, email, name, cluster in rows(
+            tx,
+            """
+            SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(source)s, %(destination)s)
+            """,
+        )
+    }
+    return {
+        "transfer.py": __version__,
+        "format": JOURNAL_FORMAT,
+        "kind": kind,
+        "when": datetime.datetime.now().astimezone().isoformat(),
+        "source": users.get(tx.values["source"], {}),
+        "destination": users[tx.values["destination"]],
+        "selection": selection_words(tx, kind),
+        "immich": tx.schema.release,
+        "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
+        **transaction_identity(tx),
+        "report": asdict(report),
+    }
+
+
+def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
+    """What was transferred, in words that name a file and a line of a list."""
+    if kind == "repair":
+        return {"kind": "repair", "name": "repair of faces"}
+    if tx.values["everything"]:
+        return {"kind": "everything", "name": "everything"}
+    if tx.values["tag"]:
+        return {"kind": "tag", "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s")}
+    return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
+
+
+def transaction_identity(tx: Transaction) -> dict[str, str]:
+    """This transaction, as PostgreSQL can be asked about it later: cluster, database and transaction id."""
+    system, place, xid = rows(
+        tx,
+        """
+        SELECT (SELECT system_identifier FROM pg_control_system())::text,
+            (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
+        """,
+    )[0]
+    return {"system": system, "database": place, "xid": xid}
+
+
+def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
+    yield json.dumps(header)
+    # a cursor on the server's side: a million rows need no memory here
+    with tx.cursor.connection.cursor(name="journal_lines") as cursor:
+        cursor.itersize = 5000
+        cursor.execute('SELECT json_build_array(kind, "table", key, before, after)::text FROM journal ORDER BY step')
+        for (line,) in cursor:
+            yield line.replace("\n", " ")
+
+
+def name_file(path: Path, *, committed: bool) -> None:
+    """Give a file that was written before COMMIT the name that tells what became of it.
+
+    A name that cannot be changed is no reason to fail: the list asks PostgreSQL again.
+    """
+    with contextlib.suppress(OSError):
+        if path.name.endswith(PENDING) and committed:
+            path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
+        elif path.name.endswith(UNDOING) and committed:
+            name = path.name.removesuffix(UNDOING)
+            path.with_name(name + COMMITTED).rename(path.with_name(name + UNDONE))
+            path.unlink()
+        else:
+            path.unlink()
+        _sync_folder(path.parent)
+
+
+def write_marker(tx: Transaction, path: Path) -> Path:
+    """The file that says, should this program die now, which transaction is the undo of `path`."""
+    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
+    try:
+        with os.fdopen(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(transaction_identity(tx), file)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(marker.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            marker.unlink()
+        raise TransferError(
+            f"{marker} could not be written, so nothing was committed.", error.strerror or str(error), "Then run again."
+        ) from None
+    return marker
+
+
+# What the first line of a journal must hold: every value that is used unasked later, with its type.
+HEADER_SHAPE: Mapping[str, Any] = {
+    "xid": str,
+    "system": str,
+    "database": str,
+    "format": int,
+    "kind": str,
+    "when": str,
+    "immich": str,
+    "models": list,
+    "source": dict,
+    "destination": {"id": str, "email": str, "cluster": str},
+    "selection": {"name": str},
+    "report": {"people": list, "assets": int, "faces": int},
+}
+IDENTITY = ("xid", "system", "database")
+
+
+def _fits(found: Any, shape: Any) -> bool:
+    """Whether a piece of JSON has the entries and types of `shape`."""
+    if isinstance(shape, Mapping):
+        return isinstance(found, dict) and all(name in found and _fits(found[name], shape[name]) for name in shape)
+    return isinstance(found, shape)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a journal, or the identity in an undo's marker. Raises JournalBroken."""
+    is_marker = path.name.endswith(UNDOING)
+    try:
+        if is_marker:
+            header = json.loads(path.read_bytes())
+        else:
+            with gzip.open(path) as file:
+                header = json.loads(file.readline(100_000_000))
+    except FileNotFoundError:
+        raise JournalBroken(f"{path.name} is not there any more.", "It was undone meanwhile, or deleted.") from None
+    except (OSError, EOFError, ValueError, zlib.error, AttributeError, RecursionError) as error:
+        raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
+    shape = {name: HEADER_SHAPE[name] for name in (IDENTITY if is_marker else HEADER_SHAPE)}
+    whole = _fits(header, shape) and all(re.fullmatch(r"[0-9]{1,19}", header[name]) for name in IDENTITY)
+    if whole and not is_marker:
+        # a repair has no source
+        whole = (not header["source"] and header["kind"] == "repair") or (
+            _fits(header["source"], HEADER_SHAPE["destination"]) and header["kind"] == "transfer"
+        )
+        whole &= all(
+            _fits(person, {"id": str, "action": str}) and isinstance(person.get("target"), str | None)
+            for person in header["report"]["people"]
+        )
+    if not whole:
+        raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
+    return header
+
+
+def read_journal(path: Path) -> Iterator[str]:
+    """The lines of a journal after its header, once their checksum has been found right. Raises JournalBroken.
+
+    Reads the file twice, so that nothing of a damaged one is ever used.
+    """
+    for use in (False, True):
+        digest, last = hashlib.sha256(), b""
+        try:
+            with gzip.open(path) as file:
+                for number, line in enumerate(file):
+                    if number > 1 and use:
+                        yield last.decode()
+                    digest.update(last)
+                    last = line
+            if json.loads(last) != {"sha256": digest.hexdigest()}:
+                raise ValueError("the checksum is wrong")
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise JournalBroken(
+                f"{path.name} is damaged, so it cannot be used.",
+                clean(str(error))[:100],
+                "Restore the file, or the database, from a backup.",
+            ) from None
+
+
+def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
+    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell (yet)."""
+    header = read_header(path)
+    for pause in (0, 0.2, 1, 3, 5):
+        time.sleep(pause)
+        with contextlib.suppress(TransferError), looking(database_config) as tx:
+            status = transaction_status(tx, header)
+            if status != "in progress":
+                return None if status is None else status == "committed"
+    return None
+
+
+def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None:
+    """committed, aborted, in progress; None when it is too long ago or another database."""
+    if not same_database(tx, header):
+        return None
+    # a number that is still to come: the server was set back, to a snapshot of its disk, say
+    return value(
+        tx,
+        """
+        SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
+            THEN pg_xact_status(%(xid)s::text::xid8) END
+        """,
+        xid=header["xid"],
+    )
+
+
+def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
+    """Is this the database that the journal was written for? A restored dump is another one."""
+    here = transaction_identity(tx)
+    return (here["system"], here["database"]) == (header["system"], header["database"])
+
+
+def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
+    """The runs of the past, newest first. Files whose COMMIT was not known of get their names now."""
+    found = []
+    with looking(database_config) as tx:
+        for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
+            with contextlib.suppress(JournalBroken):
+                status = transaction_status(tx, read_header(path))
+                if status in ("committed", "aborted"):
+                    name_file(path, committed=status == "committed")
+        for path in sorted(folder.glob("*" + COMMITTED)):
+            try:
+                header = read_header(path)
+                state = "committed"
+                if not same_database(tx, header):
+                    state = "of another database"
+                elif path.name.endswith(UNDONE):
+                    state = "undone"
+                elif path.name.endswith(PENDING):
+                    state = "not known whether committed"
+                elif path.with_name(path.name.removesuffix(COMMITTED) + UNDOING).exists():
+                    state = "not known whether undone"
+            except JournalBroken:
+                # a file is whole on disk before its COMMIT
+                header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
+            found.append(Past(path, header, state))
+    return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
+
+
+def remembered_people(
+    database_config: Mapping[str, Any], folder: Path, destination: str
+) -> tuple[tuple[str, str], ...]:
+    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that still hold."""
+    pairs: dict[str, str] = {}
+    for past in reversed(list_past(database_config, folder)):
+        if past.state == "committed" and past.header["kind"] == "transfer":
+            if past.header["destination"]["id"] != destination:
+                continue
+            for person in past.header["report"]["people"]:
+                if person["action"] in (DUPLICATE, MERGE) and person["target"]:
+                    pairs[person["id"]] = person["target"]
+    return tuple(sorted(pairs.items()))
+
+
+def execute(
+    database_config: Mapping[str, Any],
+    work: Callable[[Transaction], Report],
+    *,
+    dry_run: bool,
+    values: Mapping[str, Any],
+    accepted_links: frozenset[str] = frozenset(),
+    save: Callable[[Transaction, Report], Path] | None = None,
+    look_again: Callable[[Any, Transaction, Report], Report] = lambda _connection, _tx, report: report,
+) -> Report:
+    """Run `work` in one transaction, once more if Immich was in the way, and `look_again` after the commit."""
+    committed: list[Report] = []
+    try:
+        with database(database_config) as connection:
+            report, tx = once_more(
+                lambda: in_transaction(
+                    connection,
+                    work,
+                    dry_run=dry_run,
+                    values=values,
+                    accepted_links=accepted_links,
+                    save=save,
+                    committed=committed,
+                )
+            )
+            return report if dry_run else look_again(connection, tx, report)
+    except KeyboardInterrupt:
+        if committed:
+            return committed[0]
+        raise
+    except CommitUnknown as error:
+        if error.saved is None or (is_committed := ask_commit(database_config, error.saved)) is None:
+            raise
+        name_file(error.saved, committed=is_committed)
+        if is_committed:
+            return error.report
+        raise TransferError(
+            "The connection to the database was lost before the change was committed.",
+            "PostgreSQL has rolled it back.",
+            "Run again.",
+        ) from None
+
+
+# =====================================================================================================================
+# 5  BOTH ENDS: are they the same Immich; lists of users, albums, tags
+# =====================================================================================================================
 
 
 def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
@@ -1564,18 +2018,12 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 
 
 # =====================================================================================================================
-# 5  TRANSFER: choose photos, decide people, the steps, the checks, the report
+# 6  TRANSFER: choose photos, decide people, the steps, the checks, the report
 #
 #    Request -> moving, left_behind (photos) -> people (decisions) -> the steps -> the checks -> Report
 #
 #    All of it is SQL over temporary tables; %(source)s and %(destination)s are the two users throughout.
 # =====================================================================================================================
-
-Progress = Callable[[str], None]
-
-
-def quiet(_step: str) -> None:
-    """Progress that nobody wants to see."""
 
 
 def transfer(
@@ -1601,49 +2049,8 @@ def transfer(
         values=transfer_values(request),
         accepted_links=accepted_links,
         save=journal_writer(undo_folder, "transfer"),
+        look_again=look_again,
     )
-
-
-def execute(
-    database_config: Mapping[str, Any],
-    work: Callable[[Transaction], Report],
-    *,
-    dry_run: bool,
-    values: Mapping[str, Any],
-    accepted_links: frozenset[str] = frozenset(),
-    save: Callable[[Transaction, Report], Path] | None = None,
-) -> Report:
-    """Run `work` in one transaction, once more if Immich was in the way, and look again after the commit."""
-    committed: list[Report] = []
-    try:
-        with database(database_config) as connection:
-            report, tx = once_more(
-                lambda: in_transaction(
-                    connection,
-                    work,
-                    dry_run=dry_run,
-                    values=values,
-                    accepted_links=accepted_links,
-                    save=save,
-                    committed=committed,
-                )
-            )
-            return report if dry_run else look_again(connection, tx, report)
-    except KeyboardInterrupt:
-        if committed:
-            return committed[0]
-        raise
-    except CommitUnknown as error:
-        if error.saved is None or (is_committed := ask_commit(database_config, error.saved)) is None:
-            raise
-        settle_file(error.saved, committed=is_committed)
-        if is_committed:
-            return error.report
-        raise TransferError(
-            "The connection to the database was lost before the change was committed.",
-            "PostgreSQL has rolled it back.",
-            "Run again.",
-        ) from None
 
 
 def _transfer(tx: Transaction, request: Request, expected_digest: str | None, progress: Progress) -> Report:
@@ -1684,12 +2091,14 @@ def mergeable(report: Report) -> tuple[Person, ...]:
 
 def transfer_values(request: Request) -> dict[str, Any]:
     """What the statements of a transfer may name."""
+    album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
     return {
         **common_values(request.source, request.destination),
         "album": request.album,
         "tag": request.tag,
         "everything": request.everything,
-        "album_itself": ALBUM_GIVEN_UP if request.everything else request.album_itself,
+        "album_itself": album_itself,
+        **album_outcome(album_itself, request.source, request.destination),
         "trashed": request.trashed,
         "locked": request.locked,
         "remembered": [person for person, _theirs in request.remembered],
@@ -1698,25 +2107,79 @@ def transfer_values(request: Request) -> dict[str, Any]:
 
 
 def common_values(source: str | None, destination: str) -> dict[str, Any]:
-    """What transfer, repair and undo have in common. `giver` limits the steps to one user's things: in an undo."""
+    """What transfer, repair and undo have in common."""
     return {
         "source": source,
         "destination": destination,
-        "giver": None,
-        "album_itself": ALBUM_STAYS,
         "remembered": [],
         "remembered_as": [],
     }
 
 
+def album_outcome(itself: str, source: str, destination: str) -> dict[str, str | None]:
+    """Who must own an album afterwards, and as what the two users are members of it besides."""
+    owner, source_role, destination_role = {
+        ALBUM_STAYS: (None, None, None),  # no album changes
+        ALBUM_SHARED: (source, None, "editor"),
+        ALBUM_HANDED_OVER: (destination, "editor", None),
+        ALBUM_GIVEN_UP: (destination, None, None),
+    }[itself]
+    return {"album_owner": owner, "source_role": source_role, "destination_role": destination_role}
+
+
 def plan_transfer(tx: Transaction, request: Request) -> None:
     """Fill moving, left_behind and people, and lock what they name."""
-    create_journal(tx)
+    create_tables(tx)
     require_active_users(tx)
+    run(tx, "INSERT INTO giver VALUES (%(source)s)")
     choose_selection(tx)
     choose_photos(tx)
+    choose_copies(tx)
     lock_faces_and_people(tx)
     decide_people(tx, request.merge)
+    touch_people(tx)
+
+
+def create_tables(tx: Transaction) -> None:
+    """The temporary tables that more than one part fills.
+
+    giver             whose things may become the destination's: the source's
+    changing_album    albums that change hands or members, with what must hold afterwards (see album_outcome)
+    album_copy        the destination's own photos that are put into albums, or taken out again
+    portrait          people whose featured photo is looked at
+    touched_group     people who are looked at by the checks
+    spared            people who stay their owner's whatever their faces do; a transfer spares nobody
+    exempt            what the steps and the checks leave as it is, by kind and key of CROSS_OWNER_CHECKS: an undo puts
+                      back what was wrong before the run; empty in a transfer
+
+    Those that look_again() reads outlive the transaction.
+    """
+    create_journal(tx)
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE giver (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE changing_album (
+            id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
+        CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE touched_group (grp uuid);
+        CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE exempt (kind text, key text, owner uuid)
+        """,
+    )
+
+
+def touch_people(tx: Transaction) -> None:
+    """What the decisions concern is looked at by the checks."""
+    run(
+        tx,
+        """
+        INSERT INTO touched_group
+        (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
+        EXCEPT SELECT grp FROM touched_group
+        """,
+    )
 
 
 # ---- the two users --------------------------------------------------------------------------------------------------
@@ -1747,7 +2210,7 @@ def require_active_users(tx: Transaction) -> None:
 
 
 def choose_selection(tx: Transaction) -> None:
-    """chosen: the source's photos in the selection. handed_album: albums that change hands or members.
+    """chosen: the source's photos in the selection. changing_album: albums that change hands or members.
 
     What others contributed to an album stays theirs.
     """
@@ -1764,13 +2227,13 @@ def choose_selection(tx: Transaction) -> None:
 def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
     value(
-        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN handed_album USING (id) ORDER BY id FOR UPDATE) locked"
+        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked"
     )
     value(
         tx,
         """
         SELECT count(*) FROM (
-            SELECT u."userId" FROM v_album_user u JOIN handed_album h ON h.id = u."albumId"
+            SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
             ORDER BY u."albumId", u."userId" FOR UPDATE OF u) locked
         """,
     )
@@ -1791,8 +2254,9 @@ def choose_album(tx: Transaction) -> None:
     if tx.values["album_itself"] != ALBUM_STAYS and not run(
         tx,
         """
-        INSERT INTO handed_album
-        SELECT "albumId" FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(source)s
+        INSERT INTO changing_album
+        SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
+        FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(source)s
         """,
     ):
         raise TransferError("The album is not the source's any more.", todo="Start again.")
@@ -1824,8 +2288,9 @@ def choose_everything(tx: Transaction) -> None:
         tx,
         """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(source)s;
-        INSERT INTO handed_album
-        SELECT o."albumId" FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
+        INSERT INTO changing_album
+        SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
+        FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
         WHERE o."userId" = %(source)s
         """,
     )
@@ -1849,15 +2314,15 @@ def choose_photos(tx: Transaction) -> None:
 
     origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of those).
     """
-    run(tx, "CREATE TEMP TABLE candidate (id uuid PRIMARY KEY, unit uuid, origin text) ON COMMIT DROP")
+    create_candidates(tx)
     run(
         tx,
         """
         INSERT INTO candidate (id, unit, origin)
-        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id)
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id);
+        ANALYZE candidate
         """,
     )
-    run(tx, "ANALYZE candidate")
     run(tx, LIVE_PARTNERS, origin="live")
     # Stacks move whole: a member whose primary belongs to another user is hidden from its owner's timeline.
     run(
@@ -1872,56 +2337,8 @@ def choose_photos(tx: Transaction) -> None:
         """,
     )
     run(tx, LIVE_PARTNERS, origin="stack live")
-    run(tx, "ANALYZE candidate")
-    value(
-        tx,
-        """
-        SELECT count(*) FROM (
-            SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR UPDATE OF a
-        ) locked
-        """,
-    )
+    run(tx, "UPDATE candidate SET trashed = %(trashed)s, locked = %(locked)s; ANALYZE candidate")
     judge_photos(tx)
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE moving AS SELECT id, origin FROM verdict WHERE reason IS NULL;
-        ALTER TABLE moving ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE left_behind ON COMMIT DROP AS
-            SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND origin IN ('chosen', 'live');
-        ANALYZE moving
-        """,
-    )
-
-
-def judge_photos(tx: Transaction) -> None:
-    """verdict: each candidate, as it is now that it is locked, with the reason to stay or NULL."""
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE verdict ON COMMIT DROP AS
-        SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
-            CASE
-                -- delete jobs are already on the way
-                WHEN a.status = 'deleted' THEN 'deleting'
-                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's library
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
-                WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT %(trashed)s THEN 'trashed'
-                -- the locked folder is behind its owner's PIN
-                WHEN a.visibility = 'locked' AND NOT %(locked)s THEN 'locked'
-                -- Immich would finish the move by the path it had planned for the old owner
-                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
-                -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
-                WHEN b.id IS NULL THEN NULL
-                WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
-                ELSE 'duplicate'
-            END AS reason
-        FROM candidate c
-        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(source)s
-        LEFT JOIN v_asset b
-            ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-        """,
-    )
     # A still and its video move together or not at all.
     run(
         tx,
@@ -1944,6 +2361,91 @@ def judge_photos(tx: Transaction) -> None:
         )
         DELETE FROM verdict
         WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')
+        """,
+    )
+    follow_verdicts(tx, "origin IN ('chosen', 'live')")
+
+
+def create_candidates(tx: Transaction) -> None:
+    """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may move."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE candidate (
+            id uuid PRIMARY KEY, unit uuid, origin text, trashed boolean, locked boolean) ON COMMIT DROP
+        """,
+    )
+
+
+def judge_photos(tx: Transaction) -> None:
+    """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or NULL."""
+    run(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        CREATE TEMP TABLE verdict ON COMMIT DROP AS
+        SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
+            CASE
+                -- delete jobs are already on the way
+                WHEN a.status = 'deleted' THEN 'deleting'
+                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's library
+                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
+                -- the locked folder is behind its owner's PIN
+                WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
+                -- Immich would finish the move by the path it had planned for the old owner
+                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
+                -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
+                WHEN b.id IS NULL THEN NULL
+                WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
+                ELSE 'duplicate'
+            END AS reason
+        FROM candidate c
+        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(source)s
+        LEFT JOIN v_asset b
+            ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        """,
+    )
+
+
+def follow_verdicts(tx: Transaction, shown: str) -> None:
+    """moving: what has no reason to stay. left_behind: the rest, as far as it is `shown`."""
+    run(
+        tx,
+        f"""
+        CREATE TEMP TABLE moving AS SELECT id, origin FROM verdict WHERE reason IS NULL;
+        ALTER TABLE moving ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE left_behind ON COMMIT DROP AS
+            SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
+        ANALYZE moving
+        """,
+    )
+
+
+def choose_copies(tx: Transaction) -> None:
+    """album_copy: of a photo that stays because the destination has it already, the destination's own in the album.
+
+    Else the photo would vanish from the album with the old account. For albums that are handed over; where everything
+    goes, for every album that the destination sees. Copies in the locked folder are not shown to others.
+    """
+    run(
+        tx,
+        """
+        INSERT INTO album_copy
+        SELECT DISTINCT aa."albumId", b.id
+        FROM left_behind l
+        JOIN v_album_asset aa ON aa."assetId" = l.id
+        JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL
+        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
+          AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
+          AND (
+            EXISTS (SELECT FROM changing_album c WHERE c.id = aa."albumId" AND c.owner = %(destination)s)
+            OR (%(everything)s AND (
+                EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId" AND u."userId" = %(destination)s)
+                OR EXISTS (
+                    SELECT FROM v_album_owner o WHERE o."albumId" = aa."albumId" AND o."userId" = %(destination)s))))
         """,
     )
 
@@ -1974,18 +2476,23 @@ def lock_faces_and_people(tx: Transaction) -> None:
     )
 
 
+# Whose person may become the destination's, or go when it is emptied.
+GIVEN_PERSON = """(
+    holder IN (SELECT id FROM giver)
+    AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder AND s."personGroupId" = people.grp))
+"""
+
 # A name as people compare names: trimmed, case folded.
 FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
 
 
-def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = False) -> None:
+def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
     """people: one row per person with a face on a moving photo, with the action and the target.
 
     A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
     flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
-    anybody's. Only people of the source are transferred or removed when emptied; a repair has no source, there it is
-    the holder whoever that is. `leaver` is whose person row ends, besides the destination's own with `both_leave`.
-    `merge` holds the groups that may be merged by name.
+    anybody's. Only people of a giver, and not spared, are transferred or removed when emptied. `leaver` is whose person
+    row ends, besides the destination's own with `both_leave`. `merge` holds the groups that may be merged by name.
     """
     run(
         tx,
@@ -2010,8 +2517,8 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
         WITH here AS (
             SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
             FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            WHERE f."personGroupId" IS NOT NULL
-              AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'asset_face' AND d.a = f.id)
+            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+            WHERE f."personGroupId" IS NOT NULL AND NOT {exempt("face")}
             GROUP BY f."personGroupId"
         ), held AS (
             SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
@@ -2055,7 +2562,7 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
             WHEN faces = 0 THEN 'UNLINK'
             WHEN merge_into IS NOT NULL
                 AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'
-            WHEN staying = 0 AND {_eligible(repair)} THEN 'TRANSFER'
+            WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'
             ELSE 'DUPLICATE'
         END
         """,
@@ -2072,7 +2579,7 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
                 ELSE gen_random_uuid()
             END,
             leaver = CASE
-                WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {_eligible(repair)} THEN holder
+                WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {GIVEN_PERSON} THEN holder
             END
         """,
     )
@@ -2092,15 +2599,6 @@ def decide_people(tx: Transaction, merge: frozenset[str], *, repair: bool = Fals
         """,
     )
     run(tx, "ANALYZE people")
-
-
-def _eligible(repair: bool) -> str:
-    """Whose person may become the destination's, or go when it is emptied.
-
-    A repair leaves people alone who are shared inside one cluster group: there the other user's row is right as it is.
-    An undo leaves alone who was given a name.
-    """
-    return "NOT same_cluster" if repair else "holder = %(source)s AND (%(giver)s IS NULL OR name = '')"
 
 
 def _find_merges(tx: Transaction) -> None:
@@ -2168,7 +2666,7 @@ def plan_digest(tx: Transaction) -> str:
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM handed_album),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
@@ -2228,7 +2726,7 @@ def plan_report(tx: Transaction) -> Report:
         SELECT al."albumName",
             EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s)
             OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s)
-            OR EXISTS (SELECT FROM handed_album h WHERE h.id = al.id),
+            OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id),
             EXISTS (SELECT FROM v_shared_link l
                     WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now()))
         FROM v_album al JOIN concerned_album c USING (id)
@@ -2268,7 +2766,7 @@ def plan_report(tx: Transaction) -> Report:
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
         already_wrong=value(
-            tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured', 'live', 'stack')"
+            tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured', 'live', 'stack', 'primary')"
         ),
     )
 
@@ -2319,13 +2817,11 @@ def step_memories(tx: Transaction, report: Report) -> Report:
     """
     run(
         tx,
-        """
+        f"""
         CREATE TEMP TABLE memory_left ON COMMIT DROP AS
         SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma
         JOIN moving m ON m.id = ma."assetId" JOIN v_memory me ON me.id = ma."memoriesId"
-        WHERE me."ownerId" <> %(destination)s AND (%(giver)s IS NULL OR me."ownerId"::text = %(giver)s)
-          AND NOT EXISTS (
-            SELECT FROM settled d WHERE d."table" = 'memory_asset' AND d.a = ma."memoriesId" AND d.b = ma."assetId")
+        WHERE me."ownerId" <> %(destination)s AND NOT {exempt("memory")}
         """,
     )
     remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_left')
@@ -2348,7 +2844,7 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
     """
     run(
         tx,
-        """
+        f"""
         CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
         SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
             l."userId" = %(source)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
@@ -2356,12 +2852,9 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
                 WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(destination)s
                   AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)) AS goes
         FROM v_shared_link l
-        WHERE l."userId" <> %(destination)s AND (%(giver)s IS NULL OR l."userId"::text = %(giver)s)
-          AND l.id IN (
-            SELECT la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
-            WHERE NOT EXISTS (
-                SELECT FROM settled d
-                WHERE d."table" = 'shared_link_asset' AND d.a = la."assetId" AND d.b = la."sharedLinkId"))
+        WHERE l."userId" <> %(destination)s AND EXISTS (
+            SELECT FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
+            WHERE la."sharedLinkId" = l.id AND NOT {exempt("link")})
         """,
     )
     moved = change(
@@ -2370,12 +2863,11 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
     remove(
         tx,
         "shared_link_asset",
-        """
+        f"""
         SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
-        JOIN moving m ON m.id = la."assetId" JOIN link_concerned l ON l.id = la."sharedLinkId" AND NOT l.goes
-        WHERE NOT EXISTS (
-            SELECT FROM settled d
-            WHERE d."table" = 'shared_link_asset' AND d.a = la."assetId" AND d.b = la."sharedLinkId")
+        JOIN moving m ON m.id = la."assetId" JOIN v_shared_link l ON l.id = la."sharedLinkId"
+        JOIN link_concerned c ON c.id = l.id AND NOT c.goes
+        WHERE NOT {exempt("link")}
         """,
     )
     remove(
@@ -2400,7 +2892,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     """
     run(
         tx,
-        """
+        f"""
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
         SELECT a."stackId", a.id, stays, row_number() OVER (
                 PARTITION BY a."stackId", stays
@@ -2412,7 +2904,8 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         -- what is the destination's already, in a stack that an older transfer tore, goes with the photos that move
         CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(destination)s AS stays) fate
         WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id))
-          AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'stack' AND d.a = a."stackId");
+          AND NOT {exempt("primary")}
+          AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = s.id AND {exempt("stack")});
         CREATE INDEX ON stack_member ("stackId");
         ANALYZE stack_member;
         CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
@@ -2503,30 +2996,38 @@ def step_people(tx: Transaction, report: Report) -> Report:
         tx,
         "asset_face",
         ("personGroupId",),
-        """
+        f"""
         SELECT f.id, p.target AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN moving m ON m.id = f."assetId"
-        WHERE p.target IS DISTINCT FROM p.grp
-          AND NOT EXISTS (SELECT FROM settled d WHERE d."table" = 'asset_face' AND d.a = f.id)
+        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+        WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
         """,
     )
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
-    # Like Immich's own merge: the person that is kept takes over a name and a birth date that it lacks.
-    change(
-        tx,
-        "person",
-        ("name", "birthDate"),
-        """
-        SELECT t."ownerId", t."personGroupId", coalesce(nullif(t.name, ''), max(p.name)) AS name,
-            coalesce(t."birthDate", min(p."birthDate")) AS "birthDate"
-        FROM people p JOIN v_person t ON t."personGroupId" = p.target AND t."ownerId" = %(destination)s
-        WHERE p.action IN ('MERGE', 'KEEP')
-        GROUP BY t."ownerId", t."personGroupId", t.name, t."birthDate"
-        HAVING t.name = '' AND max(p.name) <> '' OR t."birthDate" IS NULL AND min(p."birthDate") IS NOT NULL
-        """,
-    )
+    fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
     return replace(report, faces=relinked, featured=featured)
+
+
+def fill_gaps(tx: Transaction, pairs: str) -> None:
+    """Like Immich's own merge: the person that is kept takes over a name and a birth date that it lacks.
+
+    `pairs` yields the person (grp) that a person of the destination's (target) takes the place of. Each column is
+    written for itself, so that an undo can put it back for itself.
+    """
+    for column, is_empty in (("name", "= ''"), ("birthDate", "IS NULL")):
+        change(
+            tx,
+            "person",
+            (column,),
+            f"""
+            SELECT t."ownerId", t."personGroupId", max(p."{column}") AS "{column}"
+            FROM ({pairs}) pair JOIN people p USING (grp)
+            JOIN v_person t ON t."personGroupId" = pair.target AND t."ownerId" = %(destination)s
+            WHERE t."{column}" {is_empty} AND NOT p."{column}" {is_empty}
+            GROUP BY t."ownerId", t."personGroupId"
+            """,
+        )
 
 
 def give_people_by_id(tx: Transaction) -> None:
@@ -2638,17 +3139,12 @@ def mend_featured(tx: Transaction) -> int:
     run(
         tx,
         """
-        CREATE TEMP TABLE portrait AS
-        SELECT p."ownerId", p."personGroupId" FROM v_person p
-        WHERE p."personGroupId" IN (SELECT grp FROM people UNION SELECT target FROM people)
-        UNION
-        SELECT p."ownerId", p."personGroupId"
-        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
-        UNION
-        -- a repair, which has no source, also mends the user's people who show somebody else's photo
-        SELECT p."ownerId", p."personGroupId"
-        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE %(source)s IS NULL AND p."ownerId" = %(destination)s AND a."ownerId" <> p."ownerId";
+        INSERT INTO portrait
+        (SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+         UNION
+         SELECT p."ownerId", p."personGroupId"
+         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId")
+        EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
         ANALYZE portrait
         """,
     )
@@ -2656,7 +3152,7 @@ def mend_featured(tx: Transaction) -> int:
         tx,
         "person",
         ("faceAssetId", "thumbnailPath"),
-        """
+        f"""
         SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
         LEFT JOIN LATERAL (
@@ -2668,14 +3164,16 @@ def mend_featured(tx: Transaction) -> int:
             LIMIT 1
         ) best ON true
         WHERE NOT EXISTS (
-            SELECT FROM settled d WHERE d."table" = 'person' AND d.a = p."ownerId" AND d.b = p."personGroupId")
+            SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+            WHERE f.id = p."faceAssetId" AND {exempt("featured")})
           -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the picture
           -- from somebody else's, and would again.
           AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(source)s::uuid AND EXISTS (
             SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId" AND o."ownerId" <> p."ownerId"))
           AND CASE
-            -- pictures of other users' people that have none are not ours to choose
-            WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(destination)s AND best.id IS NOT NULL
+            -- those who have none get one with the faces that arrive; all else is Immich's to choose
+            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(destination)s AND EXISTS (
+                SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
             ELSE NOT EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
                 WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
@@ -2707,13 +3205,11 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     """
     run(
         tx,
-        """
+        f"""
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
         SELECT ta."assetId", ta."tagId", t.value, t."userId"
         FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
-        WHERE t."userId" <> %(destination)s AND (%(giver)s IS NULL OR t."userId"::text = %(giver)s)
-          AND NOT EXISTS (
-            SELECT FROM settled d WHERE d."table" = 'tag_asset' AND d.a = ta."assetId" AND d.b = ta."tagId");
+        WHERE t."userId" <> %(destination)s AND NOT {exempt("tag")};
         CREATE TEMP TABLE tag_wanted ON COMMIT DROP AS
         WITH path AS (
             SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
@@ -2821,7 +3317,7 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             """
             -- of the column's own type, which is text up to 2.7 and an enumeration from 3.0 on
             SELECT u."albumId", u."userId", CASE WHEN u.role = 'owner' THEN u.role ELSE 'editor' END AS role
-            FROM v_album_user u JOIN handed_album h ON h.id = u."albumId"
+            FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
             WHERE u."userId" = %(destination)s AND u.role = 'viewer'
             """,
         )
@@ -2829,105 +3325,90 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             tx,
             "album_user",
             ("albumId", "userId", "role"),
-            "SELECT id, %(destination)s::uuid, 'editor' FROM handed_album",
+            "SELECT id, %(destination)s::uuid, 'editor' FROM changing_album",
         )
     elif itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP):
-        run(tx, "INSERT INTO changing_owner SELECT id FROM handed_album")
-        hand_over_albums(tx)
-        if itself == ALBUM_HANDED_OVER:
-            add(
-                tx,
-                "album_user",
-                ("albumId", "userId", "role"),
-                "SELECT id, %(source)s::uuid, 'editor' FROM handed_album",
-            )
+        hand_over_albums(tx, stays_member=itself == ALBUM_HANDED_OVER)
         change(
             tx,
             "shared_link",
             ("userId",),
             """
             SELECT l.id, %(destination)s::uuid AS "userId" FROM v_shared_link l
-            JOIN handed_album h ON h.id = l."albumId" WHERE l."userId" = %(source)s
+            JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(source)s
             """,
         )
         report = put_copies_into_albums(tx, report)
     names = rows(
-        tx, 'SELECT "albumName" FROM v_album JOIN handed_album USING (id) ORDER BY lower("albumName"), "albumName", id'
+        tx,
+        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), "albumName", id',
     )
     return replace(report, albums_changed=tuple(name for (name,) in names))
 
 
-def hand_over_albums(tx: Transaction) -> None:
-    """From source to destination: the owner of every album in changing_owner. An undo calls it the other way round."""
-    # An owner is not a member besides (2.x), or is so once (3.x). The row goes before the owner changes: a deletion of
-    # it that is under way elsewhere, because its user leaves the album, must not hit the new owner's row, which would
-    # take the album along (trigger album_user_delete, 3.2).
+def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
+    """From source to destination: every album in changing_album; `stays_member`: the source remains as an editor.
+
+    An owner is not a member besides (2.x), or is so once (3.x). The destination's row goes before the owner changes: a
+    deletion of it that is under way elsewhere, because its user leaves the album, must not hit the new owner's row,
+    which would take the album along (trigger album_user_delete, 3.2).
+    """
     remove(
         tx,
         "album_user",
         """
-        SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId"
+        SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         WHERE u."userId" = %(destination)s
         """,
     )
-    (hand_over_by_row if tx.schema.album_owner_rows else hand_over_by_column)(tx)
+    if tx.schema.album_owner_rows:
+        demote_owners(tx, "source")
+        add(
+            tx,
+            "album_user",
+            ("albumId", "userId", "role"),
+            "SELECT id, %(destination)s::uuid, 'owner' FROM changing_album",
+        )
+    else:
+        change(tx, "album", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM changing_album')
+    if stays_member:
+        add(
+            tx,
+            "album_user",
+            ("albumId", "userId", "role"),
+            "SELECT id, %(source)s::uuid, 'editor' FROM changing_album",
+        )
+    else:
+        remove(
+            tx,
+            "album_user",
+            """
+            SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
+            WHERE u."userId" = %(source)s
+            """,
+        )
 
 
-def hand_over_by_column(tx: Transaction) -> None:
-    """Up to 2.7 album.ownerId."""
-    change(tx, "album", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM changing_owner')
+def demote_owners(tx: Transaction, user: str) -> None:
+    """From 3.0: the owner of each album in changing_album, if it is that user, becomes an editor.
 
-
-def hand_over_by_row(tx: Transaction) -> None:
-    """From 3.0 the owner's row in album_user changes its user, in one statement: no moment without an owner.
-
-    Two at a time are forbidden by album_user_unique_owner, none at all deletes the album (3.2). For the journal the
-    former key's row goes and the new key's row comes.
+    Before the next owner comes: two at a time are forbidden (album_user_unique_owner). By an UPDATE: an album whose
+    owner's row is deleted while there is no other goes with it (trigger album_user_delete, 3.2).
     """
-    run(
+    change(
         tx,
-        """
-        CREATE TEMP TABLE owner_row ON COMMIT DROP AS
-        SELECT to_jsonb(u) - 'writtenBy' AS row FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId"
-        WHERE u.role = 'owner' FOR UPDATE OF u;
-        UPDATE v_album_user u SET "userId" = %(destination)s FROM changing_owner h
-        WHERE h.id = u."albumId" AND u.role = 'owner';
-        INSERT INTO journal ("table", key, before, after)
-        SELECT 'album_user', jsonb_build_object('albumId', row -> 'albumId', 'userId', row -> 'userId'), row, NULL
-        FROM owner_row
-        UNION ALL
-        SELECT 'album_user', jsonb_build_object('albumId', u."albumId", 'userId', u."userId"), NULL,
-            to_jsonb(u) - 'writtenBy'
-        FROM v_album_user u JOIN changing_owner h ON h.id = u."albumId" WHERE u.role = 'owner'
+        "album_user",
+        ("role",),
+        f"""
+        SELECT u."albumId", u."userId", 'editor'::album_user_role_enum AS role
+        FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
+        WHERE u.role = 'owner' AND u."userId" = %({user})s
         """,
     )
 
 
 def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
-    """Of a photo that stays because the destination has it already, the destination's own copy joins it in the album.
-
-    Else the photo would vanish from the album with the old account. Where everything goes, that holds for every album
-    that the destination sees. Copies in the locked folder are not shown to others. A cover that stays behind is
-    replaced by its copy.
-    """
-    run(
-        tx,
-        """
-        INSERT INTO album_copy
-        SELECT DISTINCT aa."albumId", b.id
-        FROM left_behind l
-        JOIN v_album_asset aa ON aa."assetId" = l.id
-        JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL
-        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-        WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
-          AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
-          AND (EXISTS (SELECT FROM handed_album h WHERE h.id = aa."albumId")
-               OR %(everything)s AND EXISTS (
-                   SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId" AND u."userId" = %(destination)s
-                   UNION ALL SELECT FROM v_album_owner o
-                   WHERE o."albumId" = aa."albumId" AND o."userId" = %(destination)s))
-        """,
-    )
+    """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its copy."""
     copies = add(tx, "album_asset", ("albumId", "assetId"), 'SELECT "albumId", "assetId" FROM album_copy')
     change(
         tx,
@@ -2937,7 +3418,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al
         JOIN (
-            SELECT id FROM handed_album
+            SELECT id FROM changing_album
             UNION SELECT "albumId" FROM album_copy
             UNION SELECT "albumId" FROM v_album_owner
             WHERE %(everything)s AND "userId" = %(destination)s) changed USING (id)
@@ -2950,60 +3431,32 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
 
 
 def note_kept(tx: Transaction) -> None:
-    """Journal also which links to the destination's things there are: an undo must tell them from later ones."""
-    for table, key, query in (
-        ("asset", ("id",), """
-            SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'
-        """),
-        ("asset", ("id",), """
-            SELECT a.id, a."stackId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
-            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
-        """),
-        ("asset", ("id",), """
-            SELECT a.id, a."livePhotoVideoId" FROM v_asset a
-            WHERE NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id) AND (
-                EXISTS (SELECT FROM moving m WHERE m.id = a."livePhotoVideoId")
-                OR a.id IN (SELECT o."livePhotoVideoId" FROM v_asset o JOIN moving USING (id)))
-        """),
-        ("asset_face", ("id",), """
-            SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
-        """),
-        ("asset_face", ("id",), """
-            SELECT f.id, f."deletedAt" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            WHERE f."deletedAt" IS NOT NULL
-        """),
-        ("person", tx.schema.tables["person"].key, """
-            SELECT p."ownerId", p."personGroupId", p."faceAssetId" FROM v_person p
-            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
-            WHERE p."ownerId" = %(destination)s
-        """),
-        ("tag_asset", ("assetId", "tagId"), """
-            SELECT ta."assetId", ta."tagId" FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId"
-            JOIN v_tag t ON t.id = ta."tagId" WHERE t."userId" = %(destination)s
-        """),
-        ("memory_asset", ("memoriesId", "assetId"), """
-            SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma JOIN moving m ON m.id = ma."assetId"
-            JOIN v_memory o ON o.id = ma."memoriesId" WHERE o."ownerId" = %(destination)s
-        """),
-        ("shared_link_asset", ("assetId", "sharedLinkId"), """
-            SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
-            JOIN v_shared_link l ON l.id = la."sharedLinkId" WHERE l."userId" = %(destination)s
-        """),
-        ("shared_link_asset", ("assetId", "sharedLinkId"), """
-            SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
-            JOIN v_shared_link l ON l.id = la."sharedLinkId"
-            WHERE l."userId" = %(source)s AND NOT EXISTS (SELECT FROM moving m WHERE m.id = la."assetId")
-              AND l.id IN (SELECT o."sharedLinkId" FROM v_shared_link_asset o JOIN moving m ON m.id = o."assetId")
-        """),
-    ):  # fmt: skip
-        run(
-            tx,
-            f"""
-            INSERT INTO journal ("table", key, before, after)
-            SELECT '{table}', {_object("kept", key)}, to_jsonb(kept), to_jsonb(kept) FROM ({query}) kept
-            """,
-        )
+    """Record what an undo must know of rows that are not written, and what is wrong already."""
+    # who owned the photos concerned that do not move, and which of those that move were in the locked folder
+    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM moving)')
+    note(
+        tx,
+        "asset",
+        ("visibility",),
+        "SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'",
+    )
+    # faces whose link stays as it is, and everybody's rows of the people concerned
+    note(
+        tx,
+        "asset_face",
+        ("personGroupId",),
+        """
+        SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+        JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
+        """,
+    )
+    note(
+        tx,
+        "person",
+        ("name", "birthDate", "isHidden", "isFavorite", "color"),
+        """SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId" """,
+    )
+    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
 
 
 TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
@@ -3023,70 +3476,101 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
 # Each query yields a text that names one violation. Those that were there before the steps stop nothing: an older
 # transfer by hand may have left them. Any other rolls back.
 
+# By what a check names a row, over the aliases of the statements that use it; and whose the other side is. With another
+# owner there the same rows are another thing for an undo, and as wrong as before for the check.
+KEYS = {
+    # up to 3.1 v_person_group.clusterGroupId is the person's owner
+    "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
+    "featured": ("""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")""", 'a."ownerId"'),
+    "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
+    "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
+    "primary": ("""concat_ws(' ', s.id, s."primaryAssetId")""", 's."ownerId"'),
+    "tag": ("""concat_ws(' ', ta."assetId", ta."tagId")""", "NULL::uuid"),
+    "memory": ("""concat_ws(' ', ma."assetId", ma."memoriesId")""", "NULL::uuid"),
+    "link": ("""concat_ws(' ', la."assetId", l.id)""", 'l."userId"'),
+    "album owner": ("c.id::text", "NULL::uuid"),
+}
+
+
+def key_of(kind: str) -> str:
+    """What a check selects."""
+    return ", ".join(KEYS[kind])
+
+
+def exempt(kind: str) -> str:
+    """The condition that the row at hand, by the aliases of KEYS, is exempt."""
+    key, owner = KEYS[kind]
+    return f"""EXISTS (
+        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key} AND x.owner IS NOT DISTINCT FROM {owner})"""
+
+
 CROSS_OWNER_CHECKS = {
     # A face is right when its photo's owner has a person row for it, in a group of their own cluster group.
-    "face": """
+    "face": f"""
         WITH concerned AS (
             SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            UNION SELECT f.id FROM v_asset_face f JOIN touched_group g ON g.grp = f."personGroupId"
+            UNION SELECT f.id FROM v_asset_face f JOIN touched_group t ON t.grp = f."personGroupId"
         )
-        SELECT concat_ws(' ', f.id, f."personGroupId")
+        SELECT {key_of("face")}
         FROM concerned
         JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
-            SELECT FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+            SELECT FROM v_person p
             WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
               AND g."clusterGroupId" = u."clusterGroupId")
     """,
-    "featured": """
+    "featured": f"""
         WITH concerned AS (
             SELECT p."ownerId", p."personGroupId" FROM v_person p
             JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
             UNION
-            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group g ON g.grp = p."personGroupId"
+            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
         )
-        SELECT concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")
+        SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
         JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
         WHERE a."ownerId" <> p."ownerId"
     """,
-    "live": """
+    "live": f"""
         WITH concerned AS (
             SELECT a.id FROM v_asset a JOIN moving USING (id)
             UNION SELECT a.id FROM v_asset a JOIN moving m ON m.id = a."livePhotoVideoId"
         )
-        SELECT concat_ws(' ', s.id, v.id)
+        SELECT {key_of("live")}
         FROM concerned JOIN v_asset s USING (id) JOIN v_asset v ON v.id = s."livePhotoVideoId"
         WHERE s."ownerId" <> v."ownerId"
     """,
-    "stack": """
-        SELECT concat_ws(' ', s.id, a.id)
+    "stack": f"""
+        SELECT {key_of("stack")}
         FROM v_stack s JOIN v_asset a ON a."stackId" = s.id
         WHERE s.id IN (SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"
-        UNION ALL
-        SELECT concat_ws(' ', s.id, 'primary', p.id)
-        FROM v_stack s JOIN v_asset p ON p.id = s."primaryAssetId"
-        WHERE s.id IN (SELECT id FROM stack_concerned)
-          AND (p."ownerId" <> s."ownerId" OR p."stackId" IS DISTINCT FROM s.id)
     """,
-    "tag": """
-        SELECT concat_ws(' ', ta."assetId", t.id)
+    "primary": f"""
+        SELECT {key_of("primary")}
+        FROM v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"
+        WHERE s.id IN (SELECT id FROM stack_concerned)
+          AND (a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)
+    """,
+    "tag": f"""
+        SELECT {key_of("tag")}
         FROM v_tag_asset ta JOIN v_tag t ON t.id = ta."tagId" JOIN v_asset a ON a.id = ta."assetId"
         WHERE ta."assetId" IN (SELECT id FROM moving) AND t."userId" <> a."ownerId"
     """,
-    "memory": """
-        SELECT concat_ws(' ', ma."assetId", m.id)
+    "memory": f"""
+        SELECT {key_of("memory")}
         FROM v_memory_asset ma JOIN v_memory m ON m.id = ma."memoriesId" JOIN v_asset a ON a.id = ma."assetId"
         WHERE ma."assetId" IN (SELECT id FROM moving) AND m."ownerId" <> a."ownerId"
     """,
-    "link": """
-        SELECT concat_ws(' ', la."assetId", l.id)
+    "link": f"""
+        SELECT {key_of("link")}
         FROM v_shared_link_asset la JOIN v_shared_link l ON l.id = la."sharedLinkId"
         JOIN v_asset a ON a.id = la."assetId"
-        WHERE la."assetId" IN (SELECT id FROM moving) AND l."userId" <> a."ownerId"
+        WHERE (la."assetId" IN (SELECT id FROM moving) OR l.id IN (SELECT id FROM link_looked_at))
+          AND l."userId" <> a."ownerId"
     """,
-    "album owner": """
-        SELECT c.id::text FROM concerned_album c
+    "album owner": f"""
+        SELECT {key_of("album owner")} FROM concerned_album c
         WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
     """,
 }
@@ -3110,8 +3594,8 @@ STOCK = {
     "album_user": """
         SELECT concat_ws(' ', "albumId", "userId", role) FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album)
-          AND ("albumId" NOT IN (SELECT id FROM handed_album)
-               OR "userId" NOT IN (%(source)s, %(destination)s))  -- those two are checked as "handed album"
+          AND ("albumId" NOT IN (SELECT id FROM changing_album)
+               OR "userId" NOT IN (%(source)s, %(destination)s))  -- those two are checked as "changing album"
     """,
     "activity": """SELECT id::text FROM v_activity WHERE "albumId" IN (SELECT id FROM concerned_album)""",
 }
@@ -3130,29 +3614,24 @@ UNTOUCHED_CHECKS = {
     "album": """
         SELECT id::text FROM v_album
         WHERE id IN (SELECT id FROM concerned_album)
-          AND id NOT IN (SELECT id FROM handed_album UNION SELECT "albumId" FROM album_copy)
+          AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
           AND NOT EXISTS (SELECT FROM journal j WHERE j."table" = 'album' AND j.key ->> 'id' = v_album.id::text)
           AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
         SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-          AND ("albumId" NOT IN (SELECT id FROM handed_album) OR "userId" NOT IN (%(source)s, %(destination)s))
+          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(source)s, %(destination)s))
     """,
-    "handed album": """
-        SELECT concat_ws(' ', h.id, o."userId", s.role, d.role)
-        FROM handed_album h
-        LEFT JOIN v_album_owner o ON o."albumId" = h.id
-        LEFT JOIN v_album_user s ON s."albumId" = h.id AND s."userId" = %(source)s AND s.role <> 'owner'
-        LEFT JOIN v_album_user d ON d."albumId" = h.id AND d."userId" = %(destination)s AND d.role <> 'owner'
-        WHERE CASE %(album_itself)s
-            WHEN 'shared' THEN o."userId" IS DISTINCT FROM %(source)s OR d.role IS DISTINCT FROM 'editor'
-            WHEN 'handed over' THEN
-                o."userId" IS DISTINCT FROM %(destination)s OR s.role IS DISTINCT FROM 'editor' OR d.role IS NOT NULL
-            WHEN 'given up' THEN
-                o."userId" IS DISTINCT FROM %(destination)s OR s.role IS NOT NULL OR d.role IS NOT NULL
-            ELSE false
-        END
+    "changing album": """
+        SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
+        FROM changing_album c
+        LEFT JOIN v_album_owner o ON o."albumId" = c.id
+        LEFT JOIN v_album_user s ON s."albumId" = c.id AND s."userId" = %(source)s AND s.role <> 'owner'
+        LEFT JOIN v_album_user d ON d."albumId" = c.id AND d."userId" = %(destination)s AND d.role <> 'owner'
+        WHERE o."userId" IS DISTINCT FROM c.owner
+           OR s.role::text IS DISTINCT FROM c.source_role
+           OR d.role::text IS DISTINCT FROM c.destination_role
     """,
     "album photo": """
         WITH concerned AS (
@@ -3177,21 +3656,25 @@ def take_stock(tx: Transaction, more: str = "") -> None:
     run(
         tx,
         """
-        CREATE TEMP TABLE touched_group AS SELECT grp FROM people UNION SELECT target FROM people;
         CREATE TEMP TABLE concerned_album AS
             SELECT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
-            UNION SELECT id FROM handed_album
-            UNION SELECT aa."albumId" FROM v_album_asset aa
-            JOIN left_behind l ON l.id = aa."assetId" AND l.reason = 'duplicate';
+            UNION SELECT id FROM changing_album
+            UNION SELECT "albumId" FROM album_copy;
         CREATE TEMP TABLE stack_concerned AS
             SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id) WHERE a."stackId" IS NOT NULL;
-        -- photos that may be written although they do not move: the rest of a stack or of a group of duplicates
+        CREATE TEMP TABLE link_looked_at AS
+            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId";
+        -- photos that may be written although they do not move: the rest of a stack or of a group of duplicates; or
+        -- whose faces may, the deleted ones
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
             UNION
             SELECT a.id, a."ownerId" FROM v_asset a
-            WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id));
-        CREATE TEMP TABLE trouble_before (kind text, key text);
+            WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id))
+            UNION
+            SELECT a.id, a."ownerId" FROM v_asset a JOIN v_asset_face f ON f."assetId" = a.id
+            WHERE f."deletedAt" IS NOT NULL AND f."personGroupId" IN (SELECT grp FROM touched_group);
+        CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
         CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
         """,
     )
@@ -3207,7 +3690,7 @@ def take_stock(tx: Transaction, more: str = "") -> None:
         value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {query} FOR KEY SHARE) locked")
     for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
         for kind, query in queries.items():
-            run(tx, f"INSERT INTO {table} (kind, key) SELECT '{kind}', found.key FROM ({query}) AS found (key)")
+            run(tx, f"INSERT INTO {table} SELECT '{kind}', found.* FROM ({query}) AS found")
         run(tx, f"ANALYZE {table}")
 
 
@@ -3230,7 +3713,7 @@ def check(tx: Transaction) -> None:
             broken.append(f"{kind}: {count}, such as {example}")
 
     for kind, query in CROSS_OWNER_CHECKS.items():
-        found(f"cross-owner {kind}", f"({query}) EXCEPT SELECT key FROM trouble_before WHERE kind = '{kind}'")
+        found(f"cross-owner {kind}", new_trouble(kind, query))
     for kind, query in STOCK.items():
         before = f"SELECT key FROM stock_before WHERE kind = '{kind}'"
         found(f"{kind} row lost", f"({before}) EXCEPT ({query})")
@@ -3246,14 +3729,23 @@ def check(tx: Transaction) -> None:
         )
 
 
+def new_trouble(kind: str, query: str) -> str:
+    """What a check finds that was not so before, nor put back because it was so before the run that is undone."""
+    return f"""
+        SELECT found.key FROM ({query}) AS found (key, owner)
+        WHERE NOT EXISTS (SELECT FROM trouble_before b WHERE b.kind = '{kind}' AND b.key = found.key)
+          AND NOT EXISTS (SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = found.key
+                          AND x.owner IS NOT DISTINCT FROM found.owner)
+    """
+
+
 def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
     """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old owner?"""
-    before = "SELECT key FROM trouble_before WHERE kind = '{}'"
     try:
         with connection.cursor() as cursor:
             again = replace(tx, cursor=cursor)
             total = sum(
-                value(again, f"SELECT count(*) FROM (({query}) EXCEPT {before.format(kind)}) AS found (key)")
+                value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
                 for kind, query in CROSS_OWNER_CHECKS.items()
             )
         connection.rollback()
@@ -3298,20 +3790,19 @@ def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
             """,
         )
     }
-    settled = change(
+    change(
         tx,
         "user",
         ("quotaUsageInBytes",),
         """
         SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[], %(usage)s::bigint[])
             AS figure (user_id, usage) ON user_id = id
-        WHERE "deletedAt" IS NULL
         """,
         users=list(after),
         usage=list(after.values()),
     )
-    if settled != len(after):
-        raise TransferError("An account was deleted meanwhile.", todo="Start again.")
+    # asked once more, at the very end
+    require_active_users(tx)
     return tuple(
         Storage(before[user][0], int(before[user][1]), after[user], before[user][2])
         for user in (tx.values["source"], tx.values["destination"])
@@ -3319,8 +3810,8 @@ def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
     )
 
 
-def reset_apps(tx: Transaction, others: Sequence[str] = ()) -> None:
-    """Immich's own sync reset, for both users and `others`, their partners and the members of the albums concerned.
+def reset_apps(tx: Transaction) -> None:
+    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums concerned.
 
     The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of the former
     owner move the local photos to its trash, and a partner's phone delete what it has just received.
@@ -3331,8 +3822,9 @@ def reset_apps(tx: Transaction, others: Sequence[str] = ()) -> None:
         ("isPendingSyncReset",),
         """
         WITH pair AS (
-            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[] || %(others)s::uuid[]) AS id
+            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[]) AS id
             UNION SELECT holder FROM people WHERE action <> 'KEEP'
+            UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person' AND kind NOT IN ('seen', 'wrong')
         ), concerned AS (
             SELECT id FROM pair
             UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
@@ -3340,15 +3832,13 @@ def reset_apps(tx: Transaction, others: Sequence[str] = ()) -> None:
             UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
             UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
         )
-        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s
-        WHERE s."userId" IN (SELECT id FROM concerned) AND NOT s."isPendingSyncReset"
+        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id FROM concerned)
         """,
-        others=list(others),
     )
 
 
 # =====================================================================================================================
-# 6  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
+# 7  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
 # =====================================================================================================================
 
 
@@ -3371,6 +3861,7 @@ def repair(
         values=common_values(None, user),
         accepted_links=accepted_links,
         save=journal_writer(undo_folder, "repair"),
+        look_again=look_again,
     )
 
 
@@ -3387,12 +3878,29 @@ def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[P
 
 def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
     """Fill moving and people, and lock what they name. A repair has no source; the photos are the destination's."""
-    create_journal(tx)
+    create_tables(tx)
     if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
         raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
+    # Whoever's people they are; but inside one cluster group (3.2) the other user's row is right as it is.
+    run(
+        tx,
+        """
+        INSERT INTO giver SELECT id FROM v_user;
+        INSERT INTO spared
+        SELECT p."ownerId", p."personGroupId" FROM v_user u
+        JOIN v_person_group g ON g."clusterGroupId" = u."clusterGroupId"
+        JOIN v_person p ON p."personGroupId" = g.id AND p."ownerId" <> u.id WHERE u.id = %(destination)s;
+        -- the user's people who show somebody else's photo are mended too
+        INSERT INTO portrait
+        SELECT p."ownerId", p."personGroupId"
+        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE p."ownerId" = %(destination)s AND a."ownerId" <> p."ownerId"
+        """,
+    )
     choose_broken_photos(tx)
     lock_faces_and_people(tx)
-    decide_people(tx, merge, repair=True)
+    decide_people(tx, merge)
+    touch_people(tx)
 
 
 def _repair(tx: Transaction, merge: frozenset[str], expected_digest: str | None, progress: Progress) -> Report:
@@ -3407,6 +3915,7 @@ def _repair(tx: Transaction, merge: frozenset[str], expected_digest: str | None,
         already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
     )
     note_kept(tx)
+    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN moving USING (id)')
     progress("People and faces")
     report = step_people(tx, report)
     progress("Checking")
@@ -3444,310 +3953,41 @@ def choose_broken_photos(tx: Transaction) -> None:
 
 
 # =====================================================================================================================
-# 7  UNDO: the journal on disk, and its replay
+# 8  UNDO: a transfer the other way round, over the photos of a run that can go back
 #
-#    A journal is gzip JSON lines: a header, one line for each row written ([table, key, before, after], newest names),
-#    and a checksum. The state of a run is in its file's name:
-#        <name>.pending.jsonl.gz    written, COMMIT not yet known of
-#        <name>.jsonl.gz            committed
-#        <name>.undoing.json        beside it: its undo was written, COMMIT not yet known of
-#        <name>.undone.jsonl.gz     undone
-#    What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
+#    journal -> past (what the run did, a record for each row) -> moving, left_behind (photos) -> judged (is each row as
+#    the run left it?) -> back (the records whose photo goes back) -> put back -> the steps -> the checks
+#
+#    source and destination are swapped: source is the user who gives the photos back, destination who had them.
+#    A recorded row goes back only if all of this holds, asked in the same way of every table:
+#      - it is as the run left it (judge_records)
+#      - the photo that it hangs on is where it was before the run (find_home)
+#      - all that it points to is there, and belongs now to whom it belonged then (BELONGS)
+#    Then the transfer's own steps make right what could not be put back. Exempt from steps and checks is only what the
+#    run recorded as wrong before it.
 # =====================================================================================================================
 
-JOURNAL_FORMAT = 1
-# what the first line of a journal holds, besides the identity of the transaction
-HEADER = {"format", "kind", "when", "source", "destination", "selection", "immich", "models", "report"}
-PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
-
-
-class JournalBroken(TransferError):
-    """A journal that cannot be trusted: damaged, cut off, or of another kind."""
-
-
-@dataclass(frozen=True)
-class Past:
-    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is wrong."""
-
-    path: Path
-    header: Mapping[str, Any]
-    state: str
-
-
-def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Report], Path] | None:
-    """What in_transaction() calls before COMMIT; None when no undo is wanted."""
-    return None if folder is None else lambda tx, report: write_journal(tx, report, folder, kind)
-
-
-def write_journal(tx: Transaction, report: Report, folder: Path, kind: str) -> Path:
-    """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no COMMIT."""
-    header = journal_header(tx, report, kind)
-    words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
-    name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
-    try:
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(folder.parent)
-        # names have 255 bytes at most, and this one gets endings
-        short = re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
-        path = _new_file(folder, short, PENDING)
-        with path.open("wb") as raw:
-            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
-                digest = hashlib.sha256()
-                for line in _journal_lines(tx, header):
-                    data = line.encode() + b"\n"
-                    digest.update(data)
-                    packed.write(data)
-                packed.write(json.dumps({"sha256": digest.hexdigest()}).encode() + b"\n")
-            raw.flush()
-            os.fsync(raw.fileno())
-        _sync_folder(folder)
-    except OSError as error:
-        with contextlib.suppress(OSError, UnboundLocalError):
-            path.unlink()
-        raise TransferError(
-            f"The undo file in {folder} could not be written, so nothing was committed.",
-            error.strerror or str(error),
-            "Make room, or make the folder writable, then run again.",
-        ) from None
-    except BaseException:
-        with contextlib.suppress(OSError, UnboundLocalError):
-            path.unlink()
-        raise
-    return path
-
-
-def _new_file(folder: Path, name: str, suffix: str) -> Path:
-    """A file that was not there, readable by its owner alone."""
-    for number in itertools.count(1):
-        path = folder / f"{name}{'' if number == 1 else f'_{number}'}{suffix}"
-        taken = [path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)]
-        if not any(other.exists() for other in taken):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            return path
-    raise AssertionError("unreachable")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in a folder survive a crash."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def journal_header(tx: Transaction, report: Report, kind: str) -> dict[str, Any]:
-    """Everything about a run that is not a row. No secrets."""
-    users = {
-        str(user): {"id": str(user), "email": email, "name": name, "cluster": str(cluster)}
-        for user, email, name, cluster in rows(
-            tx,
-            """
-            SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(source)s, %(destination)s)
-            """,
-        )
-    }
-    return {
-        "transfer.py": __version__,
-        "format": JOURNAL_FORMAT,
-        "kind": kind,
-        "when": datetime.datetime.now().astimezone().isoformat(),
-        "source": users.get(tx.values["source"], {}),
-        "destination": users[tx.values["destination"]],
-        "selection": selection_words(tx, kind),
-        "immich": tx.schema.release,
-        "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
-        **transaction_identity(tx),
-        "report": asdict(report),
-    }
-
-
-def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
-    """What was transferred, in words that name a file and a line of a list."""
-    if kind == "repair":
-        return {"kind": "repair", "name": "repair of faces"}
-    if tx.values["everything"]:
-        return {"kind": "everything", "name": "everything"}
-    if tx.values["tag"]:
-        return {"kind": "tag", "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s")}
-    return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
-
-
-def transaction_identity(tx: Transaction) -> dict[str, str]:
-    """This transaction, as PostgreSQL can be asked about it later: cluster, database and transaction id."""
-    system, place, xid = rows(
-        tx,
-        """
-        SELECT (SELECT system_identifier FROM pg_control_system())::text,
-            (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
-        """,
-    )[0]
-    return {"system": system, "database": place, "xid": xid}
-
-
-def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
-    yield json.dumps(header)
-    # a cursor on the server's side: a million rows need no memory here
-    with tx.cursor.connection.cursor(name="journal_lines") as cursor:
-        cursor.itersize = 5000
-        cursor.execute('SELECT json_build_array("table", key, before, after)::text FROM journal ORDER BY step')
-        for (line,) in cursor:
-            yield line.replace("\n", " ")
-
-
-def settle_file(path: Path, *, committed: bool) -> None:
-    """Give a file that was written before COMMIT the name that tells what became of it.
-
-    A name that cannot be changed is no reason to fail: the list asks PostgreSQL again.
-    """
-    with contextlib.suppress(OSError):
-        if path.name.endswith(PENDING) and committed:
-            path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
-        elif path.name.endswith(UNDOING) and committed:
-            name = path.name.removesuffix(UNDOING)
-            path.with_name(name + COMMITTED).rename(path.with_name(name + UNDONE))
-            path.unlink()
-        else:
-            path.unlink()
-        _sync_folder(path.parent)
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """The header of a journal, or the identity in an undo's marker. Raises JournalBroken."""
-    try:
-        if path.name.endswith(UNDOING):
-            header = json.loads(path.read_bytes())
-        else:
-            with gzip.open(path) as file:
-                header = json.loads(file.readline(100_000_000))
-        needed = {"xid", "system", "database"} | (set() if path.name.endswith(UNDOING) else HEADER)
-        if not needed <= header.keys():
-            raise ValueError("no header")
-        return header
-    except FileNotFoundError:
-        raise JournalBroken(f"{path.name} is not there any more.", "It was undone meanwhile, or deleted.") from None
-    except (OSError, EOFError, ValueError, zlib.error, AttributeError, RecursionError) as error:
-        raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
-
-
-def read_journal(path: Path) -> Iterator[str]:
-    """The lines of a journal after its header, once their checksum has been found right. Raises JournalBroken.
-
-    Reads the file twice, so that nothing of a damaged one is ever used.
-    """
-    for use in (False, True):
-        digest, last = hashlib.sha256(), b""
-        try:
-            with gzip.open(path) as file:
-                for number, line in enumerate(file):
-                    if number > 1 and use:
-                        yield last.decode()
-                    digest.update(last)
-                    last = line
-            if json.loads(last) != {"sha256": digest.hexdigest()}:
-                raise ValueError("the checksum is wrong")
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise JournalBroken(
-                f"{path.name} is damaged, so it cannot be used.",
-                clean(str(error))[:100],
-                "Restore the file, or the database, from a backup.",
-            ) from None
-
-
-def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
-    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell (yet)."""
-    header = read_header(path)
-    for pause in (0, 0.2, 1, 3, 5):
-        time.sleep(pause)
-        with contextlib.suppress(TransferError), looking(database_config) as tx:
-            status = transaction_status(tx, header)
-            if status != "in progress":
-                return None if status is None else status == "committed"
-    return None
-
-
-def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None:
-    """committed, aborted, in progress; None when it is too long ago or another database."""
-    if not same_database(tx, header):
-        return None
-    # a number that is still to come: the server was set back, to a snapshot of its disk, say
-    return value(
-        tx,
-        """
-        SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
-            THEN pg_xact_status(%(xid)s::text::xid8) END
-        """,
-        xid=header["xid"],
-    )
-
-
-def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
-    """Is this the database that the journal was written for? A restored dump is another one."""
-    here = transaction_identity(tx)
-    return (here["system"], here["database"]) == (header["system"], header["database"])
-
-
-def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
-    """The runs of the past, newest first. Files whose COMMIT was not known of are settled now."""
-    found = []
-    with looking(database_config) as tx:
-        for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
-            with contextlib.suppress(JournalBroken):
-                status = transaction_status(tx, read_header(path))
-                if status in ("committed", "aborted"):
-                    settle_file(path, committed=status == "committed")
-        for path in sorted(folder.glob("*" + COMMITTED)):
-            try:
-                header = read_header(path)
-                state = "committed"
-                if not same_database(tx, header):
-                    state = "of another database"
-                elif path.name.endswith(UNDONE):
-                    state = "undone"
-                elif path.name.endswith(PENDING):
-                    state = "not known whether committed"
-                elif path.with_name(path.name.removesuffix(COMMITTED) + UNDOING).exists():
-                    state = "not known whether undone"
-            except JournalBroken:
-                # a file is whole on disk before its COMMIT
-                header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
-            found.append(Past(path, header, state))
-    return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
-
-
-def remembered_people(
-    database_config: Mapping[str, Any], folder: Path, destination: str
-) -> tuple[tuple[str, str], ...]:
-    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that still hold."""
-    pairs: dict[str, str] = {}
-    for past in reversed(list_past(database_config, folder)):
-        if past.state == "committed" and past.header["kind"] == "transfer":
-            if past.header["destination"]["id"] != destination:
-                continue
-            for person in past.header["report"]["people"]:
-                if person["action"] in (DUPLICATE, MERGE) and person["target"]:
-                    pairs[person["id"]] = person["target"]
-    return tuple(sorted(pairs.items()))
-
-
-# ---- the replay -----------------------------------------------------------------------------------------------------
-#
-# Photos go back unless something that people did since forbids it. What hangs on a photo that goes back, and on which
-# nothing was done since, is put back to the letter (settled). What was done since goes through the steps of a transfer
-# in the other direction, so that whatever the state, it ends consistent. source and destination are swapped: source
-# is the user who gives the photos back.
-
-UNDO_REASONS = {
+# Why a photo does not go back, besides REASONS.
+UNDO_REASONS = REASONS | {
     "gone": "deleted since",
     "handed_on": "belong to somebody else by now",
-    "deleting": "being deleted by Immich",
     "external": "in an external library by now",
     "locked": "in the locked folder by now",
-    "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
     "again": "uploaded again by the former owner (delete that copy for good, and it can go back)",
     "stacked": "stacked with other photos since",
     "together": "the other half of a live photo stays",
+}
+
+# What can be lost for an undo, in the order in which it is told.
+LOST = {
+    "album": ("album stays as it is", "albums stay as they are"),
+    "memory": ("memory does not get all of its photos back", "memories do not get all of their photos back"),
+    "link": ("public link does not get all of its photos back", "public links do not get all of their photos back"),
+    "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
+    "person": (
+        "person that the run had removed does not come back",
+        "people that the run had removed do not come back",
+    ),
 }
 
 
@@ -3764,11 +4004,8 @@ def undo(
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
         raise TransferError("That run cannot be undone.", "It was undone already, or never committed.")
-    if header.get("format") != JOURNAL_FORMAT:
+    if header["format"] not in (1, JOURNAL_FORMAT):
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
-    back_to, giver = header["source"].get("id"), header["destination"]["id"]
-    if header["kind"] == "repair":  # nothing changes hands: the user stays the owner of the photos
-        back_to, giver = giver, None
 
     def save(tx: Transaction, _report: UndoReport) -> Path:
         return write_marker(tx, path)
@@ -3777,28 +4014,33 @@ def undo(
         database_config,
         lambda tx: _undo(tx, path, header, expected_digest, progress),
         dry_run=dry_run,
-        values={**common_values(giver, back_to), "giver": giver, "kind": header["kind"]},
+        values=undo_values(header),
         accepted_links=accepted_links,
         save=save,
+        look_again=look_again,
     )
 
 
-def write_marker(tx: Transaction, path: Path) -> Path:
-    """The file that says, should this program die now, which transaction is the undo of `path`."""
-    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
-    try:
-        with os.fdopen(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(transaction_identity(tx), file)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(marker.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            marker.unlink()
-        raise TransferError(
-            f"{marker} could not be written, so nothing was committed.", error.strerror or str(error), "Then run again."
-        ) from None
-    return marker
+def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
+    """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the photos."""
+    is_repair = header["kind"] == "repair"
+    source, destination = header["destination"]["id"], header["source"].get("id")
+    if is_repair:
+        source, destination = None, source
+    # faces that a person of the run's has got since belong to whom the run made that person from
+    is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+    made_from = {
+        person["target"]: person["id"]
+        for person in reversed(header["report"]["people"])
+        if is_uuid(person["id"]) and is_uuid(person["target"] or "") and person["id"] != person["target"]
+    }
+    return {
+        **common_values(source, destination),
+        "remembered": list(made_from),
+        "remembered_as": list(made_from.values()),
+        "is_repair": is_repair,
+        "same_clusters": [user["cluster"] for user in (header["source"], header["destination"]) if user],
+    }
 
 
 def _undo(
@@ -3806,41 +4048,46 @@ def _undo(
 ) -> UndoReport:
     progress("Reading the undo file")
     require_same_place(tx, path, header)
-    create_journal(tx)
-    load_past(tx, path)
+    create_tables(tx)
+    load_past(tx, path, header)
     progress("Looking what has changed since")
+    run(tx, "INSERT INTO giver SELECT %(source)s::uuid WHERE %(source)s IS NOT NULL")
     choose_returning(tx)
+    judge_records(tx)
+    if tx.values["is_repair"]:
+        choose_repaired(tx)
     lock_faces_and_people(tx)
     choose_albums_back(tx)
-    judge_stacks(tx)
-    judge_people(tx, header)
-    if expected_digest not in (None, undo_digest(tx)):
-        raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
-    digest = undo_digest(tx)
     take_stock_of_undo(tx)
-    for words, put_back in UNDO_STEPS:
+    note_changes(tx)
+    report = Report()
+    if not tx.values["is_repair"]:
+        for words, step in GIVE_BACK_STEPS:
+            progress(words)
+            report = step(tx, report)
+    find_home(tx)
+    for words, put_back in PUT_BACK:
         progress(words)
         put_back(tx)
     progress("What was done since")
-    exempt_settled(tx)
-    report = Report()
+    spare_people(tx)
     decide_people(tx, frozenset())
-    run(tx, "INSERT INTO touched_group SELECT grp FROM people UNION SELECT target FROM people")
-    if header["kind"] != "repair":
+    touch_people(tx)
+    if tx.values["is_repair"]:
+        mend_featured(tx)
+    else:
         for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
             report = step(tx, report)
-        put_back_primaries(tx)
-    else:
-        mend_featured(tx)
-    remove_made_people(tx)
+    remove_made(tx)
+    if expected_digest not in (None, undo_digest(tx)):
+        raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
     progress("Checking")
     check(tx)
-    if header["kind"] == "repair":
-        owners = rows(tx, "SELECT owner::text FROM past_person UNION SELECT before ->> 'ownerId' FROM past_person")
-        reset_apps(tx, [owner for (owner,) in owners if owner])
+    if tx.values["is_repair"]:
+        reset_apps(tx)
     else:
         report = settle_users(tx, report)
-    return undo_report(tx, digest, report)
+    return undo_report(tx, report)
 
 
 def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
@@ -3867,291 +4114,319 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
         raise TransferError("That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo.")
     for user in (header["source"], header["destination"]):
         if user and not rows(
-            tx, """SELECT 1 FROM v_user WHERE id = %(user)s AND "deletedAt" IS NULL""", user=user["id"]
+            tx,
+            """SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL AND status = 'active'""",
+            user=user["id"],
         ):
             raise TransferError(
                 f"{clean(user['email'])} is not active any more.", "The account was deleted.", "Restore it first."
             )
 
 
-# ---- what the run wrote, and what of it goes back -------------------------------------------------------------------
+# ---- what the run did -----------------------------------------------------------------------------------------------
 
 
-def load_past(tx: Transaction, path: Path) -> None:
-    """past: the journal's rows. For columns that a run writes twice, the first `before` and the last `after` count."""
-    run(tx, 'CREATE TEMP TABLE past (step bigint, "table" text, key jsonb, before jsonb, after jsonb) ON COMMIT DROP')
+def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
+    """past: what the run did, one record for each row and set of columns; exempt: what was wrong before the run.
+
+    Of a row that was written twice the first `before` and the last `after` count.
+    """
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE line (
+            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text) ON COMMIT DROP;
+        CREATE TEMP TABLE past (
+            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text) ON COMMIT DROP;
+        -- whose each photo was before the run, also of those that it did not move
+        CREATE TEMP TABLE past_owner (id uuid PRIMARY KEY, owner uuid) ON COMMIT DROP;
+        """,
+    )
     lines = enumerate(read_journal(path))
     while batch := list(itertools.islice(lines, 500)):
         psycopg2.extras.execute_values(
             tx.cursor,
             """
-            INSERT INTO past (step, "table", key, before, after)
-            SELECT step, line ->> 0, line -> 1, nullif(line -> 2, 'null'), nullif(line -> 3, 'null')
-            FROM (VALUES %s) AS entry (step, line)
+            INSERT INTO line (step, kind, "table", key, before, after)
+            SELECT step, record ->> 0, record ->> 1, record -> 2, nullif(record -> 3, 'null'), nullif(record -> 4, 'null')
+            FROM (VALUES %s) AS entry (step, record)
             """,
             batch,
-            template="(%s, %s::jsonb)",
+            template="(%s, %s::jsonb)" if header["format"] != 1 else FORMAT_1_LINE,
             page_size=len(batch),
         )
+    if header["format"] == 1:
+        adapt_format_1(tx)
     run(
         tx,
         """
+        UPDATE line SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
+        WHERE kind IN ('changed', 'seen');
+        CREATE INDEX ON line ("table");
+        ANALYZE line;
+        INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM line WHERE kind = 'wrong';
+        CREATE INDEX ON exempt (kind, key);
+        ANALYZE exempt;
+        -- rows that came or went, and were written besides
+        CREATE TEMP TABLE rewritten ON COMMIT DROP AS
+        SELECT "table", key FROM line WHERE kind IN ('made', 'removed', 'changed')
+        GROUP BY "table", key HAVING count(*) > 1 AND bool_or(kind <> 'changed');
+        ANALYZE rewritten;
+        INSERT INTO past
+        SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
+            (array_agg(after ORDER BY step DESC))[1], columns
+        FROM line WHERE kind = 'changed' AND ("table", key) NOT IN (SELECT "table", key FROM rewritten)
+        GROUP BY "table", key, columns;
+        INSERT INTO past
+        SELECT * FROM line
+        WHERE kind = 'seen' OR (
+            kind IN ('made', 'removed') AND ("table", key) NOT IN (SELECT "table", key FROM rewritten));
+        INSERT INTO past
+        SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed' ELSE 'changed' END,
+            "table", key, CASE WHEN first <> 'made' THEN before END, CASE WHEN last <> 'removed' THEN after END,
+            (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k
+             WHERE first <> 'made' AND last <> 'removed' AND NOT key ? k)
+        FROM (
+            SELECT "table", key, min(step) AS step, (array_agg(kind ORDER BY step))[1] AS first,
+                (array_agg(kind ORDER BY step DESC))[1] AS last,
+                (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step DESC)
+                 FROM line b, jsonb_each(b.before) e WHERE b."table" = l."table" AND b.key = l.key) AS before,
+                (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step)
+                 FROM line b, jsonb_each(b.after) e WHERE b."table" = l."table" AND b.key = l.key) AS after
+            FROM line l JOIN rewritten USING ("table", key) WHERE kind IN ('made', 'removed', 'changed')
+            GROUP BY "table", key) net
+        WHERE NOT (first = 'made' AND last = 'removed');
         CREATE INDEX ON past ("table");
         ANALYZE past;
-        CREATE TEMP TABLE past_photo ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id, (before ->> 'ownerId')::uuid AS before,
-                (after ->> 'ownerId')::uuid AS after
-            FROM past WHERE "table" = 'asset' AND after ? 'ownerId';
-        CREATE TEMP TABLE past_face ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS before,
-                (after ->> 'personGroupId')::uuid AS after
-            FROM past WHERE "table" = 'asset_face' AND before ? 'personGroupId';
-        CREATE TEMP TABLE past_deleted_face ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset_face' AND before ? 'deletedAt';
-        -- people: rows made, rows removed, owners changed, columns of rows that stayed
-        CREATE TEMP TABLE past_person ON COMMIT DROP AS
-            SELECT coalesce(key ->> 'ownerId', before ->> 'ownerId', after ->> 'ownerId')::uuid AS owner,
-                (key ->> 'personGroupId')::uuid AS grp, step, before, after,
-                CASE WHEN before IS NULL THEN 'made' WHEN after IS NULL THEN 'removed'
-                    WHEN after ? 'ownerId' AND NOT after ? 'personGroupId' THEN 'owner' ELSE 'columns' END AS kind
-            FROM past WHERE "table" = 'person';
-        CREATE TEMP TABLE past_portrait ON COMMIT DROP AS
-            SELECT owner, grp, (array_agg(before ORDER BY step))[1] AS before,
-                (array_agg(after ORDER BY step DESC))[1] AS after
-            FROM past_person WHERE kind = 'columns' AND after ? 'faceAssetId' GROUP BY owner, grp;
-        CREATE TEMP TABLE past_locked ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id FROM past
-            WHERE "table" = 'asset' AND before ->> 'visibility' = 'locked';
-        -- in which stack a photo was, and in which the run left it; also of members that it only noted
-        CREATE TEMP TABLE past_member ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ->> 'stackId' ORDER BY step))[1]::uuid AS before,
-                (array_agg(after ->> 'stackId' ORDER BY step DESC))[1]::uuid AS after
-            FROM past WHERE "table" = 'asset' AND after ? 'stackId' GROUP BY key;
-        CREATE INDEX ON past_member (id);
-        CREATE INDEX ON past_member (before);
-        -- the other half of a live photo, where it was another user's before the run
-        CREATE TEMP TABLE past_half ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND before ? 'livePhotoVideoId';
-        CREATE INDEX ON past_photo (id);
-        CREATE INDEX ON past_face (id);
-        CREATE INDEX ON past_locked (id);
-        ANALYZE past_photo; ANALYZE past_face; ANALYZE past_person; ANALYZE past_locked;
-        ANALYZE past_member
+        INSERT INTO past_owner
+        SELECT DISTINCT ON (key) (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM past
+        WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY key, kind;
+        """,
+    )
+
+
+# A line of format 1 is [table, key, before, after]: what only one side has came or went, what both have alike was seen.
+FORMAT_1_LINE = """(%s, (SELECT jsonb_build_array(
+    CASE WHEN old -> 2 = 'null' THEN 'made' WHEN old -> 3 = 'null' THEN 'removed'
+         WHEN old -> 2 = old -> 3 THEN 'seen' ELSE 'changed' END,
+    old -> 0, old -> 1, old -> 2, old -> 3) FROM (SELECT %s::jsonb AS old) AS entry))"""
+
+
+def adapt_format_1(tx: Transaction) -> None:
+    """Make format 1 like 2: people by owner and group, columns one by one, what was wrong before, whose photos were.
+
+    Files of format 1 do not say what was wrong before. What the run took away from users who had no part in it, and all
+    that a repair took away, was; so was what it noted of the destination's on the photos.
+    """
+    run(
+        tx,
+        """
+        -- a person's owner is in the row, or it is the one who has it now
+        UPDATE line SET key = key || jsonb_build_object('ownerId', coalesce(
+            before ->> 'ownerId', after ->> 'ownerId',
+            (SELECT p."ownerId"::text FROM v_person p WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
+        WHERE "table" = 'person' AND NOT key ? 'ownerId';
+        -- a name and a birth date were written together
+        INSERT INTO line (step, kind, "table", key, before, after)
+        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM line
+        WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
+        UPDATE line SET before = before - 'birthDate', after = after - 'birthDate'
+        WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
+        -- a noted row had its key among its columns
+        UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen' AND before <> key;
+        INSERT INTO line (step, kind, "table", key)
+        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id', g.id), g."clusterGroupId")
+        FROM line l JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
+        WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND %(is_repair)s
+        UNION ALL
+        SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'))
+        FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
+        WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(destination)s)
+        UNION ALL
+        SELECT 0, 'wrong', 'memory', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'))
+        FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
+        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed') AND m."ownerId" IS DISTINCT FROM %(destination)s
+        UNION ALL
+        SELECT 0, 'wrong', 'link', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', s.id), s."userId")
+        FROM line l JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
+        WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed') AND s."userId" <> %(destination)s
+        UNION ALL
+        SELECT 0, 'wrong', 'featured', jsonb_build_array(concat_ws(' ', p."ownerId", p."personGroupId", f.id), a."ownerId")
+        FROM line l JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
+            AND p."ownerId" = (l.key ->> 'ownerId')::uuid
+        JOIN v_asset_face f ON f.id = (l.before ->> 'faceAssetId')::uuid JOIN v_asset a ON a.id = f."assetId"
+        WHERE l."table" = 'person' AND l.kind IN ('changed', 'seen');
+        INSERT INTO line (step, kind, "table", key, before)
+        SELECT DISTINCT 0, 'seen', 'asset', jsonb_build_object('id', photo), jsonb_build_object('ownerId', %(destination)s)
+        FROM (
+            SELECT l.key ->> 'id' AS photo FROM line l WHERE l."table" = 'asset'
+            UNION SELECT f."assetId"::text FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
+            WHERE l."table" = 'asset_face') touched
+        WHERE photo NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
         """,
     )
 
 
 def choose_returning(tx: Transaction) -> None:
-    """moving: the photos that go back. left_photo: those that do not, with the reason. A repair has neither."""
+    """moving: the photos that go back. left_behind: those that do not, with the reason. A repair has neither."""
+    create_candidates(tx)
     run(
         tx,
         """
-        SELECT count(*) FROM (
-            SELECT a.id FROM v_asset a JOIN past_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
         CREATE TEMP TABLE returning_photo ON COMMIT DROP AS
-        SELECT p.id, coalesce(a."livePhotoVideoId", a.id) AS unit, a."stackId",
-            coalesce(a."originalFileName", '') AS name,
-            CASE
-                WHEN a.id IS NULL THEN 'gone'
-                WHEN a."ownerId" <> p.after THEN 'handed_on'
-                WHEN a.status = 'deleted' THEN 'deleting'
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
-                WHEN a.visibility = 'locked' AND NOT EXISTS (SELECT FROM past_locked l WHERE l.id = a.id) THEN 'locked'
-                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
-                WHEN EXISTS (
-                    SELECT FROM v_asset b
-                    WHERE b."ownerId" = p.before AND b.checksum = a.checksum AND b."libraryId" IS NULL) THEN 'again'
-                WHEN EXISTS (
-                    SELECT FROM v_asset o
-                    WHERE o."stackId" = a."stackId" AND o."ownerId" <> p.before
-                      AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = o.id)
-                      -- it was torn before the run
-                      AND NOT EXISTS (SELECT FROM past_member k WHERE k.id = o.id AND k.after = o."stackId"))
-                    THEN 'stacked'
-            END AS reason
-        FROM past_photo p LEFT JOIN v_asset a ON a.id = p.id;
+        SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed' AND columns = 'ownerId';
+        ALTER TABLE returning_photo ADD PRIMARY KEY (id);
+        INSERT INTO candidate
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen', true, EXISTS (
+            SELECT FROM past p
+            WHERE p."table" = 'asset' AND p.columns = 'visibility' AND p.key = jsonb_build_object('id', a.id))
+        FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(source)s;
+        ANALYZE returning_photo; ANALYZE candidate
+        """,
+    )
+    judge_photos(tx)
+    run(
+        tx,
+        """
+        UPDATE verdict SET reason = 'again' WHERE reason IN ('duplicate', 'duplicate_in_trash');
+        INSERT INTO verdict (id, unit, origin, name, reason)
+        SELECT p.id, coalesce(a."livePhotoVideoId", p.id), 'chosen', coalesce(a."originalFileName", ''),
+            CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
+        FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT FROM %(source)s;
+        -- stacks and live photos that were torn between owners before the run
+        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
+        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt WHERE kind = 'stack'
+        UNION ALL
+        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live';
+        UPDATE verdict v SET reason = 'stacked'
+        WHERE v.reason IS NULL AND EXISTS (
+            SELECT FROM v_asset o
+            WHERE o."stackId" = v."stackId" AND o."ownerId" <> %(destination)s
+              AND o.id NOT IN (SELECT id FROM returning_photo)
+              AND NOT EXISTS (
+                SELECT FROM torn_before t
+                WHERE t.whole = v."stackId"::text AND t.part IN (v.id::text, o.id::text)));
         -- a still and its video go back together or not at all
-        UPDATE returning_photo r SET reason = 'together'
-        WHERE reason IS NULL AND r.unit IN (
-            SELECT unit FROM returning_photo WHERE reason IS NOT NULL
-            UNION SELECT coalesce(a."livePhotoVideoId", a.id) FROM v_asset a
-            WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id)
-              AND NOT EXISTS (SELECT FROM past_half h WHERE h.id = a.id));
-        CREATE TEMP TABLE moving AS SELECT id, 'chosen' AS origin FROM returning_photo WHERE reason IS NULL;
-        ALTER TABLE moving ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE left_photo ON COMMIT DROP AS
-            SELECT id, reason, name FROM returning_photo WHERE reason IS NOT NULL;
-        CREATE INDEX ON left_photo (id);
-        ANALYZE moving; ANALYZE left_photo
+        UPDATE verdict v SET reason = 'together'
+        WHERE v.reason IS NULL AND v.unit IN (
+            SELECT unit FROM verdict WHERE reason IS NOT NULL
+            UNION
+            SELECT w.unit FROM verdict w JOIN v_asset o ON o.id = w.unit OR o."livePhotoVideoId" = w.unit
+            WHERE o."ownerId" = %(source)s AND o.id NOT IN (SELECT id FROM returning_photo)
+              AND NOT EXISTS (
+                SELECT FROM torn_before t
+                WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
         """,
+    )
+    follow_verdicts(tx, "true")
+
+
+# What Immich's jobs write into a row of the run's: not a reason to think that somebody changed it.
+KEPT_BY_JOBS = {"person": ("thumbnailPath",)}
+STAMPS = ("createdAt", "updatedAt", "updateId", "createId")
+# The photo that a row hangs on, over the record p and the row t.
+PHOTO_OF = {
+    "asset": "(p.key ->> 'id')::uuid",
+    "asset_face": 't."assetId"',
+    "asset_job_status": "(p.key ->> 'assetId')::uuid",
+    "memory_asset": "(p.key ->> 'assetId')::uuid",
+    "shared_link_asset": "(p.key ->> 'assetId')::uuid",
+    "tag_asset": "(p.key ->> 'assetId')::uuid",
+}
+# Set by the run for these two, whatever they were: they are computed anew.
+COMPUTED = ("session", "user")
+
+
+def judge_records(tx: Transaction) -> None:
+    """judged: the records of rows that the run wrote, each with its photo and whether the row is as the run left it."""
+    run(
+        tx,
+        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD as_left boolean",
+    )
+    for (table,) in rows(tx, """SELECT DISTINCT "table" FROM past WHERE kind <> 'seen' ORDER BY 1"""):
+        if table not in tx.schema.tables or table in COMPUTED:
+            continue
+        key = record_key(tx, table)
+        recorded = {
+            name
+            for (name,) in rows(
+                tx,
+                """SELECT DISTINCT jsonb_object_keys(after) FROM past WHERE "table" = %(table)s AND kind <> 'seen'""",
+                table=table,
+            )
+        }
+        there = {new for _old, new in tx.schema.tables[table].columns} - {*STAMPS, *KEPT_BY_JOBS.get(table, ())}
+        run(
+            tx,
+            f"""
+            INSERT INTO judged
+            SELECT p.*, {PHOTO_OF.get(table, "NULL")}, CASE
+                WHEN p.kind = 'removed' THEN t."{key[0]}" IS NULL
+                ELSE t."{key[0]}" IS NOT NULL
+                    AND {_object("t", sorted(recorded & there))} @> (p.after - %(aside)s::text[] - {_JOBS_CHOICE})
+                END
+            FROM past p LEFT JOIN v_{table} t ON {_recorded("p", key)}
+            WHERE p."table" = '{table}' AND p.kind <> 'seen'
+            """,
+            aside=sorted(recorded - there),
+        )
+    run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged')
+
+
+# A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may choose.
+_JOBS_CHOICE = """CASE WHEN p.kind = 'made' OR p.after ->> 'faceAssetId' IS NULL THEN 'faceAssetId' ELSE '' END"""
+
+
+def _recorded(record: str, key: Sequence[str]) -> str:
+    """t is the row of a record; up to 3.1 a person's owner, which is in the key, may be what the run changed."""
+    return " AND ".join(
+        f"""t."{column}" = coalesce({record}.after ->> '{column}', {record}.key ->> '{column}')::uuid"""
+        for column in key
     )
 
 
-def judge_stacks(tx: Transaction) -> None:
-    """exact_stack: stacks that nobody touched since. They go back to the letter, torn between owners if they were.
-
-    split_stack says which stacks the run made of which. Any other stack that the run touched is put_back_stacks()'s.
-    """
+def choose_repaired(tx: Transaction) -> None:
+    """moving: the photos on which a repair wrote, as far as they are the user's still. Nothing changes hands."""
     run(
         tx,
         """
-        CREATE TEMP TABLE split_stack ON COMMIT DROP AS
-            SELECT DISTINCT before AS id, after AS made FROM past_member WHERE after <> before;
-        CREATE TEMP TABLE past_stack ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id, (array_agg(before ORDER BY step))[1] AS before,
-                bool_or(before IS NULL) AS made, bool_or(after IS NULL) AS removed,
-                (array_agg(after ->> 'ownerId' ORDER BY step DESC) FILTER (WHERE after ? 'ownerId'))[1] AS "ownerId",
-                (array_agg(after ->> 'primaryAssetId' ORDER BY step DESC) FILTER (WHERE after ? 'primaryAssetId'))[1]
-                    AS "primaryAssetId"
-            FROM past WHERE "table" = 'stack' GROUP BY key;
-        CREATE INDEX ON past_stack (id);
-        ANALYZE split_stack; ANALYZE past_stack;
-        CREATE TEMP TABLE exact_stack ON COMMIT DROP AS
-        WITH concerned AS (
-            SELECT id FROM past_stack WHERE NOT made UNION SELECT before FROM past_member WHERE before IS NOT NULL
-        ), part AS (
-            SELECT id, id AS part FROM concerned UNION SELECT id, made FROM split_stack
-        ), member AS (
-            -- who was in it before the run or is now in a part of it
-            SELECT before AS stack, id FROM past_member WHERE before IS NOT NULL
-            UNION SELECT p.id, a.id FROM part p JOIN v_asset a ON a."stackId" = p.part
-        ), changed AS (
-            SELECT m.stack FROM member m
-            LEFT JOIN v_asset a ON a.id = m.id
-            LEFT JOIN past_member k ON k.id = m.id
-            LEFT JOIN past_photo q ON q.id = m.id
-            LEFT JOIN moving g ON g.id = m.id
-            WHERE a.id IS NULL
-               OR q.id IS NULL AND k.id IS NULL
-               OR q.id IS NOT NULL AND g.id IS NULL
-               OR k.id IS NOT NULL AND (k.before IS DISTINCT FROM m.stack OR a."stackId" IS DISTINCT FROM k.after)
-            UNION
-            SELECT p.id FROM part p JOIN past_stack t ON t.id = p.part LEFT JOIN v_stack s ON s.id = p.part
-            WHERE t.removed <> (s.id IS NULL) OR s."ownerId"::text <> t."ownerId"
-               OR s."primaryAssetId"::text <> t."primaryAssetId"
-            UNION
-            -- its primary must be there, and be no other stack's
-            SELECT t.id FROM past_stack t LEFT JOIN v_asset a ON a.id = (t.before ->> 'primaryAssetId')::uuid
-            LEFT JOIN v_stack s ON s."primaryAssetId" = a.id
-            WHERE t.before ? 'primaryAssetId'
-              AND (a.id IS NULL OR s.id <> t.id AND s.id NOT IN (SELECT made FROM split_stack WHERE id = t.id))
-            UNION
-            -- the user to whom it belonged may have gone
-            SELECT t.id FROM past_stack t
-            WHERE t.before ? 'ownerId' AND NOT EXISTS (SELECT FROM v_user u WHERE u.id::text = t.before ->> 'ownerId')
-        )
-        SELECT id FROM concerned EXCEPT SELECT stack FROM changed;
-        ALTER TABLE exact_stack ADD PRIMARY KEY (id);
-        ANALYZE exact_stack
-        """,
-    )
-
-
-def judge_people(tx: Transaction, header: Mapping[str, Any]) -> None:
-    """face_back: faces whose link goes back; group_back: whether a person can be had again as it was.
-
-    A face goes back if nobody changed its link since and its photo is where it was before the run. A person goes back
-    if nothing of it would stay behind: an undeleted face on a photo that does not go back. Where people's cluster
-    groups changed since (3.2), none goes back to the letter; the steps give the user people of their own.
-    """
-    clusters = {user["id"]: user["cluster"] for user in (header["source"], header["destination"]) if user}
-    same_clusters = not tx.schema.person_groups or all(
-        rows(
-            tx, """SELECT 1 FROM v_user WHERE id = %(user)s AND "clusterGroupId"::text = %(cluster)s""",
-            user=user, cluster=cluster,
-        )
-        for user, cluster in clusters.items()
-    )  # fmt: skip
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE face_back ON COMMIT DROP AS
-        SELECT f.id, p.before, p.after FROM past_face p
-        JOIN v_asset_face f ON f.id = p.id AND f."personGroupId" IS NOT DISTINCT FROM p.after
-        JOIN v_asset a ON a.id = f."assetId"
-        WHERE %(same_clusters)s AND CASE
-            -- a repair changes no owner: the photo must still be the user's, or have been somebody else's throughout
-            WHEN %(kind)s = 'repair' THEN a."ownerId" = %(destination)s OR p.after IS NULL
-            ELSE EXISTS (SELECT FROM moving m WHERE m.id = a.id)
-                OR NOT EXISTS (SELECT FROM past_photo q WHERE q.id = a.id)
-        END;
-        ANALYZE face_back;
-        CREATE TEMP TABLE group_back ON COMMIT DROP AS
-        WITH concerned AS (
-            SELECT before AS grp FROM past_face WHERE before IS NOT NULL UNION SELECT grp FROM past_person
-        ), behind AS (
-            -- people who have a face where it stays
-            SELECT DISTINCT f."personGroupId" AS grp
-            FROM v_asset_face f JOIN concerned c ON c.grp = f."personGroupId"
-            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
-              AND NOT (%(kind)s = 'repair' AND EXISTS (SELECT FROM face_back b WHERE b.id = f.id))
-        ), moved AS (
-            -- people whose owner, or whose group's cluster group, the run changed
-            SELECT grp, (after ->> 'ownerId')::uuid AS now_at, (before ->> 'ownerId')::uuid AS was_at
-            FROM past_person WHERE kind = 'owner'
-            UNION ALL
-            SELECT (key ->> 'id')::uuid, (after ->> 'clusterGroupId')::uuid, (before ->> 'clusterGroupId')::uuid
-            FROM past WHERE "table" = 'person_group' AND before IS NOT NULL AND after IS NOT NULL
-        )
-        SELECT c.grp, %(same_clusters)s AND CASE
-            WHEN moved.grp IS NOT NULL THEN
-                g."clusterGroupId" = moved.now_at AND NOT EXISTS (SELECT FROM behind b WHERE b.grp = c.grp)
-                AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = c.grp)
-                AND 1 = (SELECT count(*) FROM v_person p WHERE p."personGroupId" = c.grp)
-            WHEN g.id IS NOT NULL THEN true
-            ELSE EXISTS (SELECT FROM face_back b WHERE b.before = c.grp) AND EXISTS (
-                SELECT FROM past WHERE "table" IN ('person', 'person_group') AND after IS NULL
-                  AND coalesce(key ->> 'id', key ->> 'personGroupId') = c.grp::text)
-        END AS back, moved.was_at
-        FROM concerned c LEFT JOIN v_person_group g ON g.id = c.grp LEFT JOIN moved ON moved.grp = c.grp;
-        DELETE FROM face_back WHERE before IS NOT NULL AND before NOT IN (SELECT grp FROM group_back WHERE back);
-        ANALYZE group_back
-        """,
-        same_clusters=same_clusters,
-    )
-
-
-def undo_digest(tx: Transaction) -> str:
-    """What ties the undo to its analysis."""
-    return value(
-        tx,
-        """
-        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
-            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_photo),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM face_back),
-            (SELECT string_agg(concat(grp, back), ',' ORDER BY grp) FROM group_back),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM exact_stack),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_owner)), 'UTF8')), 'hex')
+        INSERT INTO moving
+        SELECT DISTINCT a.id, 'chosen' FROM judged j JOIN v_asset a ON a.id = j.photo
+        WHERE j."table" = 'asset_face' AND a."ownerId" = %(destination)s;
+        ANALYZE moving
         """,
     )
 
 
 def choose_albums_back(tx: Transaction) -> None:
-    """changing_owner: albums that go back, unless they were handed on or deleted since. album_copy: copies to take out.
+    """changing_album: albums that go back, or are no longer shared. album_copy: the copies that may be taken out.
 
-    A copy that somebody has commented on since stays: the comment would go with it.
+    An album goes back if nobody changed its owner since. A copy stays if somebody has commented on it or made it the
+    cover since, or if its album does not go back.
     """
     run(
         tx,
         """
-        INSERT INTO changing_owner
-        SELECT o."albumId" FROM v_album_owner o
-        JOIN past p ON p."table" = 'album' AND p.key ->> 'id' = o."albumId"::text
-            AND p.after ->> 'ownerId' = o."userId"::text
-        UNION
-        SELECT o."albumId" FROM v_album_owner o
-        JOIN past p ON p."table" = 'album_user' AND p.before IS NULL AND p.after ->> 'role' = 'owner'
-            AND p.key ->> 'albumId' = o."albumId"::text AND p.key ->> 'userId' = o."userId"::text;
-        INSERT INTO handed_album
-        SELECT id FROM changing_owner
-        UNION SELECT (key ->> 'albumId')::uuid FROM past WHERE "table" = 'album_user'
-        UNION SELECT (key ->> 'id')::uuid FROM past WHERE "table" = 'album';
+        CREATE TEMP TABLE member_record ON COMMIT DROP AS
+        SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS album, (key ->> 'userId')::uuid AS member,
+            before ->> 'role' AS role, as_left,
+            "table" = 'album' OR coalesce(after ->> 'role' = 'owner', false) AS hands_over
+        FROM judged WHERE "table" = 'album_user' OR ("table" = 'album' AND columns = 'ownerId');
+        CREATE TEMP TABLE handed_over ON COMMIT DROP AS
+            SELECT album AS id, as_left FROM member_record WHERE hands_over;
+        INSERT INTO changing_album (id, owner, source_role)
+        SELECT al.id, %(destination)s, max(r.role) FILTER (WHERE r.member = %(source)s AND r.role <> 'owner')
+        FROM member_record r JOIN v_album al ON al.id = r.album LEFT JOIN handed_over h ON h.id = al.id
+        WHERE coalesce(h.as_left, r.as_left AND EXISTS (
+            SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s))
+        GROUP BY al.id;
         INSERT INTO album_copy
-        SELECT (p.key ->> 'albumId')::uuid, (p.key ->> 'assetId')::uuid FROM past p
-        WHERE p."table" = 'album_asset' AND NOT EXISTS (
-            SELECT FROM v_activity c
-            WHERE c."albumId"::text = p.key ->> 'albumId' AND c."assetId"::text = p.key ->> 'assetId')
+        SELECT aa."albumId", aa."assetId" FROM judged j JOIN v_album_asset aa
+            ON aa."albumId" = (j.key ->> 'albumId')::uuid AND aa."assetId" = (j.key ->> 'assetId')::uuid
+        WHERE j."table" = 'album_asset' AND j.as_left
+          AND (aa."albumId" IN (SELECT id FROM changing_album) OR aa."albumId" NOT IN (SELECT id FROM handed_over))
+          AND NOT EXISTS (
+            SELECT FROM v_activity c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
         """,
     )
     lock_albums(tx)
@@ -4162,198 +4437,666 @@ def take_stock_of_undo(tx: Transaction) -> None:
     run(
         tx,
         """
-        CREATE TEMP TABLE people (grp uuid, target uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE left_behind (id uuid, reason text) ON COMMIT DROP
+        INSERT INTO touched_group
+        SELECT (key ->> 'personGroupId')::uuid FROM past WHERE "table" = 'person'
+        UNION SELECT (before ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
+        UNION SELECT (after ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
+        UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
+        DELETE FROM touched_group WHERE grp IS NULL
         """,
     )
-    if tx.values["kind"] == "repair":  # its photos are those whose faces or featured photos go back
-        run(
-            tx,
-            """
-            INSERT INTO moving SELECT DISTINCT f."assetId", 'chosen' FROM face_back JOIN v_asset_face f USING (id)
-            JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(destination)s
-            """,
-        )
     take_stock(
         tx,
         """
-        INSERT INTO touched_group
-            SELECT grp FROM group_back UNION SELECT after FROM past_face
-            UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
         INSERT INTO stack_concerned
-            SELECT before FROM past_member UNION SELECT after FROM past_member;
+            SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'stack'
+            UNION SELECT (before ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset' AND columns = 'stackId'
+            UNION SELECT (after ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset' AND columns = 'stackId';
+        INSERT INTO link_looked_at SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'shared_link';
         INSERT INTO neighbour
-            SELECT a.id, a."ownerId" FROM past p JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
-            WHERE p."table" = 'asset'
+            SELECT a.id, a."ownerId" FROM judged j JOIN v_asset a ON a.id = j.photo
+            WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM moving)
         """,
     )
-    run(tx, "DROP TABLE people")
+    # What third users have put into their memories and links since is theirs, as wrong as it is already.
+    run(
+        tx,
+        """
+        INSERT INTO exempt
+        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_memory o ON o.id = split_part(t.key, ' ', 2)::uuid
+        WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(source)s, %(destination)s)
+        UNION ALL
+        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o ON o.id = split_part(t.key, ' ', 2)::uuid
+        WHERE t.kind = 'link' AND o."userId" NOT IN (%(source)s, %(destination)s)
+        """,
+    )
 
 
-# ---- putting back: one function for each kind of thing --------------------------------------------------------------
+def note_changes(tx: Transaction) -> None:
+    """face_changed, tag_taken: what of the photos that go back people have changed since, for the report."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE face_changed ON COMMIT DROP AS
+        SELECT DISTINCT f.id FROM past p JOIN v_asset_face f ON f.id = (p.key ->> 'id')::uuid
+        JOIN moving m ON m.id = f."assetId"
+        WHERE p."table" = 'asset_face' AND p.columns = 'personGroupId'
+          AND f."personGroupId"::text IS DISTINCT FROM coalesce(p.after, p.before) ->> 'personGroupId';
+        CREATE TEMP TABLE tag_taken ON COMMIT DROP AS
+        SELECT p.key FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
+        WHERE p."table" = 'tag_asset' AND p.kind = 'removed' AND NOT EXISTS (
+            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(source)s
+            WHERE ta."assetId" = m.id AND now.value = t.value)
+        """,
+    )
 
 
-def put_back_owner(tx: Transaction) -> None:
-    """The photos."""
-    change(tx, "asset", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM moving')
+def spare_people(tx: Transaction) -> None:
+    """spared: people of the user who gives back who are not of the run's making, or were changed or shared since.
+
+    Nameless ones that have come since are what recognition makes, and go with their faces.
+    """
+    run(
+        tx,
+        """
+        INSERT INTO spared
+        SELECT p."ownerId", p."personGroupId"
+        FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+        CROSS JOIN LATERAL (
+            SELECT jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId") AS key) k
+        WHERE p."ownerId" = %(source)s
+          AND (p.name <> '' OR EXISTS (
+            SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed') AND o.key = k.key))
+          AND (EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = t.grp AND s."sharedById" = p."ownerId")
+            OR NOT EXISTS (
+              SELECT FROM judged j
+              WHERE (j."table" = 'person' AND j.kind = 'made' AND j.as_left AND j.key = k.key)
+                 -- given whole: what was set since goes along
+                 OR (j."table" = 'person' AND j.columns = 'ownerId' AND j.key ->> 'personGroupId' = t.grp::text)
+                 OR (j."table" = 'person_group' AND j.kind = 'changed' AND j.key ->> 'id' = t.grp::text)))
+        """,
+    )
 
 
-def put_back_rows(tx: Transaction, table: str, query: str) -> int:
-    """INSERT rows that the run removed, which `query` yields as `before`; a newer Immich's columns get defaults."""
+def find_home(tx: Transaction) -> None:
+    """back: the records that may go back: as the run left them, and their photo, if any, is whose it was before."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE home ON COMMIT DROP AS
+            SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId";
+        ALTER TABLE home ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE back ON COMMIT DROP AS
+            SELECT * FROM judged WHERE as_left AND (photo IS NULL OR photo IN (SELECT id FROM home));
+        CREATE INDEX ON back ("table");
+        -- the faces that get their former person back, and the person of each face concerned as it will be
+        CREATE TEMP TABLE face_back ON COMMIT DROP AS
+            SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS grp FROM back
+            WHERE "table" = 'asset_face' AND kind = 'changed';
+        ALTER TABLE face_back ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE face_then ON COMMIT DROP AS
+            SELECT grp FROM face_back
+            UNION
+            SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            WHERE f.id NOT IN (SELECT id FROM face_back);
+        ANALYZE home; ANALYZE back; ANALYZE face_back; ANALYZE face_then
+        """,
+    )
+
+
+# ---- putting back ---------------------------------------------------------------------------------------------------
+
+# What a row that the run removed or changed points to, and whose that must be: over the row as it would be, by the alias
+# given here. Each is the rule of a check (CROSS_OWNER_CHECKS), asked before the row is written.
+BELONGS: Mapping[str, tuple[str, str]] = {
+    "person_group": (
+        "g",
+        # of a person that comes back, in its owner's cluster group
+        """
+        g.id IN (SELECT grp FROM face_then) AND EXISTS (
+            SELECT FROM back p JOIN v_user u
+                ON u.id = (p.key ->> 'ownerId')::uuid AND u."clusterGroupId" = g."clusterGroupId"
+            WHERE p."table" = 'person' AND p.kind = 'removed' AND p.key ->> 'personGroupId' = g.id::text)
+        """,
+    ),
+    "person": (
+        "p",
+        # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group, or of that
+        # of the user who gets the photos back: a share gives a row there
+        """
+        p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
+            SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
+                SELECT FROM v_person_group g JOIN v_user o ON o."clusterGroupId" = g."clusterGroupId"
+                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(destination)s))))
+        """,
+    ),
+    "asset_face": (
+        "f",
+        # of a person of the photo's owner; or as wrong as before, with the people who had it then
+        f"""
+        EXISTS (
+            SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+            WHERE g.id = f."personGroupId" AND (
+                (g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
+                OR ({exempt("face")} AND NOT EXISTS (
+                    SELECT FROM past_person k WHERE k.grp = g.id AND NOT EXISTS (
+                        SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = k.owner)))))
+        """,
+    ),
+    "person_user": (
+        "s",
+        # both have a row of that person
+        """
+        2 = (SELECT count(*) FROM v_person p
+             WHERE p."personGroupId" = s."personGroupId" AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
+        """,
+    ),
+    "memory": (
+        "m",
+        # of a user, with a photo that comes back to it
+        """
+        EXISTS (SELECT FROM v_user u WHERE u.id = m."ownerId") AND EXISTS (
+            SELECT FROM back k WHERE k."table" = 'memory_asset' AND k.key ->> 'memoriesId' = m.id::text)
+        """,
+    ),
+    "memory_asset": (
+        "ma",
+        f"""
+        EXISTS (
+            SELECT FROM v_memory m JOIN v_asset a ON a.id = ma."assetId"
+            WHERE m.id = ma."memoriesId" AND (m."ownerId" = a."ownerId" OR {exempt("memory")}))
+        """,
+    ),
+    "shared_link": (
+        "l",
+        # a link to an album is its owner's; one to photos has some, all its owner's
+        f"""
+        EXISTS (SELECT FROM v_user u WHERE u.id = l."userId") AND CASE
+            WHEN l."albumId" IS NOT NULL THEN
+                EXISTS (SELECT FROM changing_album c WHERE c.id = l."albumId" AND c.owner = l."userId")
+            WHEN b.kind = 'removed' THEN EXISTS (
+                SELECT FROM back k WHERE k."table" = 'shared_link_asset' AND k.key ->> 'sharedLinkId' = l.id::text)
+            ELSE EXISTS (SELECT FROM v_shared_link_asset la JOIN home ON home.id = la."assetId"
+                         WHERE la."sharedLinkId" = l.id)
+                AND NOT EXISTS (
+                    SELECT FROM v_shared_link_asset la JOIN v_asset a ON a.id = la."assetId"
+                    WHERE la."sharedLinkId" = l.id AND a."ownerId" <> l."userId" AND NOT {exempt("link")})
+        END
+        """,
+    ),
+    "shared_link_asset": (
+        "la",
+        f"""
+        EXISTS (
+            SELECT FROM v_shared_link l JOIN v_asset a ON a.id = la."assetId"
+            WHERE l.id = la."sharedLinkId" AND (l."userId" = a."ownerId" OR {exempt("link")}))
+        """,
+    ),
+    "tag_asset": (
+        "ta",
+        # and the tag that took its place is still on the photo: what was taken from it since does not come back
+        f"""
+        EXISTS (
+            SELECT FROM v_tag t JOIN v_asset a ON a.id = ta."assetId"
+            JOIN v_tag now ON now.value = t.value AND now."userId" = %(source)s
+            JOIN v_tag_asset o ON o."assetId" = ta."assetId" AND o."tagId" = now.id
+            WHERE t.id = ta."tagId" AND (t."userId" = a."ownerId" OR {exempt("tag")}))
+        """,
+    ),
+    "stack": (
+        "s",
+        # its primary is a member of it and of no other stack, its members are its owner's
+        f"""
+        EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
+        AND NOT EXISTS (SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId" AND o.id <> s.id)
+        AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND (
+            (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
+            OR {exempt("primary")}))
+        AND NOT EXISTS (
+            SELECT FROM v_asset a WHERE a."stackId" = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")})
+        """,
+    ),
+    "album": (
+        "al",
+        # a cover is in its album
+        """
+        al."albumThumbnailAssetId" IS NULL OR EXISTS (
+            SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+        """,
+    ),
+    "album_user": (
+        "m",
+        """
+        m."albumId" IN (SELECT id FROM changing_album) AND EXISTS (SELECT FROM v_user u WHERE u.id = m."userId")
+        """,
+    ),
+    "asset_job_status": ("j", "true"),
+}
+
+
+def put_back_removed(tx: Transaction, table: str) -> int:
+    """INSERT the rows that the run removed and that belong; a newer Immich's columns get their defaults."""
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
-    if not run(tx, f"CREATE TEMP TABLE gone ON COMMIT DROP AS {query}"):
-        run(tx, "DROP TABLE gone")
-        return 0
-    known = {name for (name,) in rows(tx, "SELECT DISTINCT jsonb_object_keys(before) FROM gone")}
+    which = f"""b."table" = '{table}' AND b.kind = 'removed'"""
+    known = {name for (name,) in rows(tx, f"SELECT DISTINCT jsonb_object_keys(b.before) FROM back b WHERE {which}")}
     columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
-    added = 0
-    if columns:
-        names = ", ".join(f'r."{column}"' for column in columns)
-        added = add(
-            tx, table, columns, f"SELECT {names} FROM gone, jsonb_populate_record(NULL::v_{table}, gone.before) r"
+    alias, belongs = BELONGS[table]
+    if not columns:
+        return 0
+    return add(
+        tx,
+        table,
+        columns,
+        f"""
+        SELECT {_list(alias, columns)} FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) {alias}
+        WHERE {which} AND ({belongs})
+        """,
+        person_groups=tx.schema.person_groups,
+    )
+
+
+def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> int:
+    """UPDATE the columns that the run changed to what they were before, in rows that belong with them.
+
+    `only` names the columns, else all sets of columns that there are.
+    """
+    alias, belongs = BELONGS[table]
+    found = rows(tx, f"""SELECT DISTINCT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'""")
+    there = {new for _old, new in tx.schema.tables[table].columns}
+    count = 0
+    for (names,) in found:
+        columns = [name for name in names.split(",") if name in there and name not in STAMPS[1:3]]
+        if only and columns != list(only):
+            continue
+        count += change(
+            tx,
+            table,
+            columns,
+            f"""
+            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)}
+            FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
+            CROSS JOIN LATERAL jsonb_populate_record(t, b.before) {alias}
+            WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
+              AND ({belongs})
+            """,
+            names=names,
+            person_groups=tx.schema.person_groups,
         )
-    run(tx, "DROP TABLE gone")
-    return added
+    return count
+
+
+def take_back_made(tx: Transaction, table: str, unused: str) -> int:
+    """DELETE the rows that the run made, that are as it made them, and that are `unused`, asked of the row t."""
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
+    return remove(
+        tx,
+        table,
+        f"""
+        SELECT {_list("t", tx.schema.tables[table].key)}
+        FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
+        WHERE b."table" = '{table}' AND b.kind = 'made' AND ({unused})
+        """,
+    )
 
 
 def put_back_people(tx: Transaction) -> None:
     """People and the links of faces to them."""
-    if tx.schema.person_groups:
-        change(
-            tx,
-            "person_group",
-            ("clusterGroupId",),
-            'SELECT grp AS id, was_at AS "clusterGroupId" FROM group_back WHERE back AND was_at IS NOT NULL',
-        )
-        put_back_rows(
-            tx,
-            "person_group",
-            """
-            SELECT p.before FROM past p JOIN group_back b ON b.grp = (p.key ->> 'id')::uuid AND b.back
-            WHERE p."table" = 'person_group' AND p.after IS NULL
-            """,
-        )
-    else:
+    # what a merge filled, and featured photos, by whose they are now; mend_featured() looks at all of these afterwards
+    for column in ("name", "birthDate"):
         change(
             tx,
             "person",
-            ("ownerId",),
-            'SELECT grp AS "personGroupId", was_at AS "ownerId" FROM group_back WHERE back AND was_at IS NOT NULL',
+            (column,),
+            f"""
+            SELECT t."ownerId", t."personGroupId", p."{column}"
+            FROM back b JOIN v_person t ON {_recorded("b", RECORD_KEYS["person"])}
+            CROSS JOIN LATERAL jsonb_populate_record(t, b.before) p
+            WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = '{column}'
+            """,
         )
-    # a featured face that has gone since would break the foreign key
-    put_back_rows(
+    put_back_portraits(tx)
+    put_back_whole_people(tx)
+    run(
+        tx,
+        """
+        -- whose the people of then are: every user's row that there was
+        CREATE TEMP TABLE past_person ON COMMIT DROP AS
+        SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
+        WHERE "table" = 'person' AND kind <> 'made' AND NOT EXISTS (
+            SELECT FROM past m WHERE m."table" = 'person' AND m.kind = 'made' AND m.key = past.key);
+        CREATE INDEX ON past_person (grp);
+        -- a featured face that has gone since would break the foreign key
+        UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
+        WHERE b."table" = 'person' AND b.kind = 'removed' AND b.before ->> 'faceAssetId' IS NOT NULL
+          AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid)
+        """,
+    )
+    put_back_removed(tx, "person_group")
+    put_back_removed(tx, "person")
+    put_back_changed(tx, "asset_face")
+    put_back_shares(tx)
+    keep_new_names(tx)
+
+
+def put_back_portraits(tx: Transaction) -> None:
+    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn anew."""
+    change(
         tx,
         "person",
-        """
-        SELECT p.before || CASE WHEN f.id IS NULL AND p.before ->> 'faceAssetId' IS NOT NULL
-            THEN '{"faceAssetId": null, "thumbnailPath": ""}' ELSE '{}' END::jsonb AS before
-        FROM past_person p JOIN group_back b ON b.grp = p.grp AND b.back
-        JOIN v_user u ON u.id = (p.before ->> 'ownerId')::uuid
-        LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
-        WHERE p.kind = 'removed' AND EXISTS (SELECT FROM face_back w WHERE w.before = p.grp)
+        ("faceAssetId", "thumbnailPath"),
+        f"""
+        SELECT t."ownerId", t."personGroupId", f.id AS "faceAssetId", CASE
+            WHEN t."thumbnailPath" = b.after ->> 'thumbnailPath' THEN b.before ->> 'thumbnailPath'
+            WHEN t."faceAssetId" IS NOT DISTINCT FROM f.id THEN t."thumbnailPath"
+            ELSE '' END AS "thumbnailPath"
+        FROM back b JOIN v_person t ON {_recorded("b", RECORD_KEYS["person"])}
+        LEFT JOIN v_asset_face f ON f.id = (b.before ->> 'faceAssetId')::uuid
+        WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = 'faceAssetId,thumbnailPath'
+          AND (f.id IS NOT NULL OR b.before ->> 'faceAssetId' IS NULL)
         """,
     )
-    change(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        'SELECT id, before AS "personGroupId" FROM face_back WHERE before IS DISTINCT FROM after',
-    )
-    # faces that were given since to a person that the run had made: to the person it was made from
-    change(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        """
-        SELECT f.id, made.before AS "personGroupId"
-        FROM (
-            SELECT DISTINCT ON (p.after) p.after, p.before FROM past_face p
-            JOIN past_person q ON q.kind = 'made' AND q.grp = p.after JOIN group_back b ON b.grp = p.before AND b.back
-            WHERE p.after <> p.before ORDER BY p.after, p.before) made
-        JOIN v_asset_face f ON f."personGroupId" = made.after
-        JOIN moving m ON m.id = f."assetId"
-        WHERE NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id)
-        """,
-    )
-    run(tx, """INSERT INTO settled ("table", a) SELECT 'asset_face', id FROM face_back""")
-    # person_user_after_insert fills an empty name or birth date of the recipient's, which was so when it ended
+
+
+def put_back_whole_people(tx: Transaction) -> None:
+    """People who were given as they are: up to 3.1 by their owner, from 3.2 by their group's cluster group.
+
+    They go back if every face of theirs belongs there, or is as wrong there as before, and nobody else knows them.
+    """
+    for table, column, group in (("person", "ownerId", "personGroupId"), ("person_group", "clusterGroupId", "id")):
+        if table == "person" or tx.schema.person_groups:
+            change(
+                tx,
+                table,
+                (column,),
+                f"""
+                SELECT g.id AS "{group}", g."clusterGroupId" AS "{column}"
+                FROM back b CROSS JOIN LATERAL (
+                    SELECT (b.key ->> '{group}')::uuid AS id, (b.before ->> '{column}')::uuid AS "clusterGroupId") g
+                WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = '{column}'
+                  AND EXISTS (SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId")
+                  AND NOT EXISTS (
+                    SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+                    WHERE f."personGroupId" = g.id AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("face")})
+                  AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)
+                  AND (NOT %(person_groups)s OR NOT EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND NOT EXISTS (
+                        SELECT FROM back m WHERE m."table" = 'person' AND m.kind = 'made' AND m.key =
+                            jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId"))))
+                """,
+                person_groups=tx.schema.person_groups,
+            )
+
+
+def put_back_shares(tx: Transaction) -> None:
+    """Shares of people (3.3). person_user_after_insert fills an empty name or birth date: both were empty then too."""
     run(
         tx,
         """
         CREATE TEMP TABLE recipient ON COMMIT DROP AS
         SELECT o."ownerId", o."personGroupId", o.name, o."birthDate" FROM v_person o
-        JOIN past p ON p."table" = 'person_user' AND p.after IS NULL
-            AND o."ownerId" = (p.before ->> 'sharedWithId')::uuid
-            AND o."personGroupId" = (p.before ->> 'personGroupId')::uuid
+        JOIN back b ON b."table" = 'person_user' AND b.kind = 'removed'
+            AND o."ownerId" = (b.before ->> 'sharedWithId')::uuid
+            AND o."personGroupId" = (b.before ->> 'personGroupId')::uuid
         """,
     )
-    put_back_rows(
-        tx,
-        "person_user",
-        """
-        SELECT p.before FROM past p WHERE p."table" = 'person_user' AND p.after IS NULL
-          AND EXISTS (SELECT FROM v_person o WHERE o."personGroupId"::text = p.before ->> 'personGroupId'
-                      AND o."ownerId"::text = p.before ->> 'sharedById')
-          AND EXISTS (SELECT FROM v_person o WHERE o."personGroupId"::text = p.before ->> 'personGroupId'
-                      AND o."ownerId"::text = p.before ->> 'sharedWithId')
-        """,
-    )
+    put_back_removed(tx, "person_user")
+    change(tx, "person", ("name", "birthDate"), 'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
+
+
+def keep_new_names(tx: Transaction) -> None:
+    """A nameless person whose faces come back takes over the name that they were given since."""
     change(
         tx,
         "person",
-        ("name", "birthDate"),
+        ("name",),
         """
-        SELECT r."ownerId", r."personGroupId", r.name, r."birthDate"
-        FROM recipient r JOIN v_person o USING ("ownerId", "personGroupId")
-        WHERE (o.name, o."birthDate") IS DISTINCT FROM (r.name, r."birthDate")
+        SELECT mine."ownerId", mine."personGroupId", max(theirs.name) AS name
+        FROM back b
+        JOIN v_person mine ON mine."personGroupId" = (b.before ->> 'personGroupId')::uuid
+            AND mine."ownerId" = %(destination)s AND mine.name = ''
+        JOIN v_person theirs ON theirs."personGroupId" = (b.after ->> 'personGroupId')::uuid
+            AND theirs."ownerId" = %(source)s AND theirs.name <> ''
+        JOIN past k ON k."table" = 'person' AND k.key =
+                jsonb_build_object('ownerId', theirs."ownerId", 'personGroupId', theirs."personGroupId")
+            AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
+        WHERE b."table" = 'asset_face' AND b.kind = 'changed'
+        GROUP BY mine."ownerId", mine."personGroupId"
         """,
     )
+
+
+def put_back_stacks(tx: Transaction) -> None:
+    """Stacks that the run split: the members find together again. step_stacks() gives them to their owner."""
+    run(
+        tx,
+        f"""
+        CREATE TEMP TABLE member_back ON COMMIT DROP AS
+        SELECT a.id, (b.before ->> 'stackId')::uuid AS stack, a."ownerId", a."stackId" AS made FROM back b
+        JOIN v_asset a ON a.id = b.photo
+        WHERE b."table" = 'asset' AND b.columns = 'stackId' AND b.before ->> 'stackId' IS NOT NULL;
+        ALTER TABLE member_back ADD PRIMARY KEY (id);
+        CREATE INDEX ON member_back (stack);
+        ANALYZE member_back;
+        -- a stack that is there must be its members' owner's, one that went needs its primary and another
+        DELETE FROM member_back k USING v_stack s JOIN v_asset a ON true
+        WHERE s.id = k.stack AND a.id = k.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")};
+        DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack) AND NOT EXISTS (
+            SELECT FROM back b CROSS JOIN LATERAL jsonb_populate_record(NULL::v_stack, b.before) s
+            WHERE b."table" = 'stack' AND b.kind = 'removed' AND s.id = k.stack
+              AND EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
+              AND (EXISTS (SELECT FROM member_back o WHERE o.stack = s.id AND o.id = s."primaryAssetId")
+                   OR ({exempt("primary")} AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId")))
+              AND NOT EXISTS (
+                SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
+                  AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL))
+              AND NOT EXISTS (
+                SELECT FROM member_back o JOIN v_asset a ON a.id = o.id
+                WHERE o.stack = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")}));
+        DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
+          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
+        """,
+    )
+    change(tx, "asset", ("stackId",), 'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
+    dissolve_emptied_stacks(tx)
+    put_back_removed(tx, "stack")
     change(
         tx,
-        "person",
-        ("name", "birthDate"),
-        """
-        SELECT o."ownerId", o."personGroupId",
-            CASE WHEN o.name = p.after ->> 'name' THEN p.before ->> 'name' ELSE o.name END AS name,
-            CASE WHEN o."birthDate" IS DISTINCT FROM (p.after ->> 'birthDate')::date THEN o."birthDate"
-                ELSE (p.before ->> 'birthDate')::date END AS "birthDate"
-        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
-        WHERE p.kind = 'columns' AND p.after ? 'birthDate'
-        """,
+        "asset",
+        ("stackId",),
+        'SELECT k.id, k.stack AS "stackId" FROM member_back k JOIN v_stack s ON s.id = k.stack',
     )
-    put_back_portraits(tx)
+    put_back_changed(tx, "stack")
 
 
-def remove_made_people(tx: Transaction) -> None:
-    """People that the run made go if nobody did anything with them since and no face is left with them."""
+def dissolve_emptied_stacks(tx: Transaction) -> None:
+    """Stacks that have lost members: with less than two they go, else they get another primary if they lost theirs."""
     run(
         tx,
         """
+        CREATE TEMP TABLE emptied ON COMMIT DROP AS
+        SELECT s.id, (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id) AS members
+        FROM v_stack s WHERE s.id IN (SELECT made FROM member_back)
+        """,
+    )
+    change(
+        tx,
+        "asset",
+        ("stackId",),
+        'SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN emptied e ON e.id = a."stackId" WHERE e.members < 2',
+    )
+    remove(tx, "stack", "SELECT id FROM emptied WHERE members < 2")
+    change(
+        tx,
+        "stack",
+        ("primaryAssetId",),
+        """
+        SELECT DISTINCT ON (s.id) s.id, a.id AS "primaryAssetId"
+        FROM v_stack s JOIN emptied USING (id) JOIN v_asset a ON a."stackId" = s.id
+        WHERE NOT EXISTS (SELECT FROM v_asset p WHERE p.id = s."primaryAssetId" AND p."stackId" = s.id)
+        ORDER BY s.id, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id
+        """,
+    )
+
+
+def put_back_albums(tx: Transaction) -> None:
+    """Owners, members and covers of albums, then the copies that were put into them."""
+    columns = [new for _old, new in tx.schema.tables["album_user"].columns]
+    run(
+        tx,
+        f"""
+        -- from 3.0: the former owner's own row
+        CREATE TEMP TABLE owner_row ON COMMIT DROP AS
+        SELECT {_list("m", columns)} FROM judged j LEFT JOIN v_album_user t ON {_recorded("j", ("albumId", "userId"))}
+        CROSS JOIN LATERAL jsonb_populate_record(t, j.before) m
+        WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed' OR t.role IS NOT NULL)
+          AND m."userId" = %(destination)s AND m."albumId" IN (SELECT id FROM changing_album)
+        """,
+    )
+    # as hand_over_albums(), for the same reasons, and with the same row as before where there is one
+    remove(
+        tx,
+        "album_user",
+        """
+        SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
+        JOIN handed_over h ON h.id = c.id WHERE u."userId" = %(destination)s
+        """,
+    )
+    if tx.schema.album_owner_rows:
+        demote_owners(tx, "source")
+        add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r")
+        add(
+            tx,
+            "album_user",
+            ("albumId", "userId", "role"),
+            "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)",
+        )
+    else:
+        change(tx, "album", ("ownerId",), 'SELECT id, owner AS "ownerId" FROM changing_album')
+    put_back_changed(tx, "album_user")
+    put_back_removed(tx, "album_user")
+    take_back_made(tx, "album_user", 't."albumId" IN (SELECT id FROM changing_album)')
+    put_back_changed(tx, "album", ("albumThumbnailAssetId",))
+    remove(
+        tx,
+        "album_asset",
+        """
+        SELECT c."albumId", c."assetId" FROM album_copy c JOIN v_album al ON al.id = c."albumId"
+        WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId"
+        """,
+    )
+
+
+def put_back_tags(tx: Transaction) -> None:
+    """The tags of the photos; the one that had taken a tag's place goes."""
+    put_back_removed(tx, "tag_asset")
+    take_back_made(
+        tx,
+        "tag_asset",
+        """
+        EXISTS (
+            SELECT FROM journal j JOIN v_tag o ON o.id = (j.key ->> 'tagId')::uuid
+            JOIN v_tag mine ON mine.id = t."tagId" AND mine.value = o.value
+            WHERE j."table" = 'tag_asset' AND j.kind = 'made' AND j.key ->> 'assetId' = t."assetId"::text)
+        """,
+    )
+
+
+def put_back_duplicates(tx: Transaction) -> None:
+    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due again."""
+    change(
+        tx,
+        "asset",
+        ("duplicateId",),
+        """
+        WITH member AS (
+            SELECT p.before ->> 'duplicateId' AS grp, b.photo FROM past p
+            LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
+            WHERE p."table" = 'asset' AND p.columns = 'duplicateId'
+        )
+        SELECT m.photo AS id, m.grp::uuid AS "duplicateId" FROM member m
+        -- of a group that cannot come back whole, a lone photo would be left
+        WHERE m.grp IN (SELECT grp FROM member GROUP BY grp HAVING bool_and(photo IS NOT NULL))
+        """,
+    )
+    put_back_changed(tx, "asset_job_status")
+
+
+# Photos first, so that all else is judged by whose they are then; what Immich has put beside them meanwhile leaves them.
+GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+    ("Duplicate groups", step_duplicates),
+    ("Photos", step_owner),
+)
+PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
+    ("People and faces", put_back_people),
+    ("Stacks", put_back_stacks),
+    ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
+    ("Albums", put_back_albums),
+    ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
+    ("Tags", put_back_tags),
+    ("Groups of duplicates", put_back_duplicates),
+)
+
+
+def put_back_both(tx: Transaction, table: str, photos: str) -> None:
+    """Memories or links that the run changed or emptied, and the photos in them."""
+    put_back_changed(tx, table)
+    put_back_removed(tx, table)
+    put_back_removed(tx, photos)
+
+
+def remove_made(tx: Transaction) -> None:
+    """What the run made goes if nobody did anything with it since and nothing hangs on it: tags and people."""
+    run(
+        tx,
+        """
+        CREATE TEMP TABLE tag_made ON COMMIT DROP AS
+        SELECT t.id, t."userId", t.value, j.as_left, EXISTS (
+            SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
+        FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'id')::uuid WHERE j."table" = 'tag';
+        CREATE TEMP TABLE tag_unused ON COMMIT DROP AS
+        SELECT m.id FROM tag_made m WHERE m.as_left AND NOT m.used AND NOT EXISTS (
+            SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
+            WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
+              AND (o.id IS NULL OR NOT o.as_left OR o.used))
+        """,
+    )
+    remove(
+        tx,
+        "tag_closure",
+        """
+        SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
+        WHERE c.id_descendant IN (SELECT id FROM tag_unused) OR c.id_ancestor IN (SELECT id FROM tag_unused)
+        """,
+    )
+    # of a tag that was there and that search did not find: it needs that row as long as it has photos
+    take_back_made(
+        tx,
+        "tag_closure",
+        """NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id_descendant)
+           AND t.id_descendant NOT IN (SELECT id FROM tag_made)""",
+    )
+    remove(tx, "tag", "SELECT id FROM tag_unused")
+    run(
+        tx,
+        f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
-        SELECT o."ownerId", o."personGroupId", o.name,
-            (o.name, o."isHidden", o."isFavorite") IS DISTINCT FROM
-                (p.after ->> 'name', (p.after ->> 'isHidden')::boolean, (p.after ->> 'isFavorite')::boolean)
-            OR o."birthDate" IS DISTINCT FROM (p.after ->> 'birthDate')::date
-            OR o.color IS DISTINCT FROM p.after ->> 'color'
-            OR EXISTS (SELECT FROM v_person_user s
-                       WHERE s."personGroupId" = o."personGroupId"
-                         AND o."ownerId" IN (s."sharedById", s."sharedWithId"))
+        SELECT p."ownerId", p."personGroupId", p.name, NOT j.as_left OR EXISTS (
+                SELECT FROM v_person_user s
+                WHERE s."personGroupId" = p."personGroupId" AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
                 AS changed,
-            EXISTS (SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                    WHERE f."personGroupId" = o."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = o."ownerId"
-                      AND NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id))
+            EXISTS (
+                SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                JOIN v_person_group g ON g.id = f."personGroupId"
+                WHERE g.id = p."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = p."ownerId"
+                  AND NOT {exempt("face")})
                 AS in_use
-        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = p.owner
-        WHERE p.kind = 'made';
-        CREATE TEMP TABLE made_group ON COMMIT DROP AS
-        SELECT g.id FROM v_person_group g
-        JOIN past p ON p."table" = 'person_group' AND p.before IS NULL AND (p.key ->> 'id')::uuid = g.id
-        WHERE NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = g.id AND f."deletedAt" IS NULL)
-          AND NOT EXISTS (
-            SELECT FROM v_person o WHERE o."personGroupId" = g.id AND NOT EXISTS (
-                SELECT FROM made_person m
-                WHERE m."personGroupId" = g.id AND m."ownerId" = o."ownerId" AND NOT m.changed AND NOT m.in_use))
+        FROM judged j JOIN v_person p
+            ON p."ownerId" = (j.key ->> 'ownerId')::uuid AND p."personGroupId" = (j.key ->> 'personGroupId')::uuid
+        WHERE j."table" = 'person' AND j.kind = 'made'
         """,
     )
     # deleted faces would keep the link to a person that goes
@@ -4365,493 +5108,124 @@ def remove_made_people(tx: Transaction) -> None:
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM made_person m JOIN v_asset_face f USING ("personGroupId") JOIN v_asset a ON a.id = f."assetId"
         WHERE NOT m.changed AND NOT m.in_use AND f."deletedAt" IS NOT NULL AND a."ownerId" = m."ownerId"
-          AND NOT EXISTS (SELECT FROM face_back b WHERE b.id = f.id)
         """,
     )
     remove(tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use')
-    remove(tx, "person_group", "SELECT id FROM made_group")
-
-
-def put_back_portraits(tx: Transaction) -> None:
-    """Featured photos, which Immich's jobs maintain: as they were if no job touched them, else to be drawn anew."""
-    run(
+    take_back_made(
         tx,
+        "person_group",
         """
-        CREATE TEMP TABLE portrait_back ON COMMIT DROP AS
-        SELECT o."ownerId", o."personGroupId", f.id AS "faceAssetId",
-            CASE WHEN o."faceAssetId" IS NOT DISTINCT FROM (p.after ->> 'faceAssetId')::uuid
-                    AND o."thumbnailPath" = p.after ->> 'thumbnailPath' THEN p.before ->> 'thumbnailPath'
-                WHEN o."faceAssetId" IS NOT DISTINCT FROM f.id THEN o."thumbnailPath"
-                ELSE '' END AS "thumbnailPath"
-        FROM past_portrait p
-        JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
-        LEFT JOIN group_back b ON b.grp = p.grp
-        LEFT JOIN v_asset_face f ON f.id = (p.before ->> 'faceAssetId')::uuid
-        WHERE coalesce(b.back, true) AND (f.id IS NOT NULL OR p.before ->> 'faceAssetId' IS NULL)
-          AND NOT EXISTS (SELECT FROM left_photo l WHERE l.id = f."assetId")
-          -- nobody took the face from the person, or deleted it, since
-          AND (f.id IS NULL OR NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId") OR (
-            (f."personGroupId" = p.grp OR EXISTS (SELECT FROM face_back w WHERE w.id = f.id))
-            AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id))))
-          AND NOT EXISTS (SELECT FROM past_person made WHERE made.kind = 'made' AND made.grp = p.grp
-                          AND made.owner = o."ownerId")
-        """,
-    )
-    change(
-        tx,
-        "person",
-        ("faceAssetId", "thumbnailPath"),
-        'SELECT "ownerId", "personGroupId", "faceAssetId", "thumbnailPath" FROM portrait_back',
-    )
-    # Also those whose featured photo the run left alone: people who are back, and the destination's that it only noted.
-    run(
-        tx,
-        """
-        INSERT INTO settled ("table", a, b) SELECT 'person', "ownerId", "personGroupId" FROM portrait_back
-        UNION SELECT 'person', o."ownerId", o."personGroupId"
-        FROM past_person p JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = coalesce(p.owner, o."ownerId")
-        WHERE p.kind = 'columns' AND p.before = p.after AND o."faceAssetId" = (p.after ->> 'faceAssetId')::uuid
-        UNION SELECT 'person', o."ownerId", o."personGroupId"
-        FROM group_back b JOIN v_person o ON o."personGroupId" = b.grp
-        WHERE b.back AND (b.was_at = o."ownerId" OR EXISTS (
-                SELECT FROM past_person p WHERE p.kind = 'removed' AND p.grp = b.grp AND p.owner = o."ownerId"))
-          -- whose featured face is still what it was
-          AND (o."faceAssetId" IS NULL OR EXISTS (
-            SELECT FROM face_back back JOIN v_asset_face f USING (id)
-            WHERE f.id = o."faceAssetId"
-              AND (f."deletedAt" IS NULL OR EXISTS (SELECT FROM past_deleted_face d WHERE d.id = f.id)))
-            -- or was nothing of the run's
-            OR EXISTS (
-              SELECT FROM v_asset_face f WHERE f.id = o."faceAssetId"
-                AND NOT EXISTS (SELECT FROM past_face q WHERE q.id = f.id)
-                AND NOT EXISTS (SELECT FROM past_photo q WHERE q.id = f."assetId")
-                AND NOT EXISTS (SELECT FROM past_portrait q WHERE q.grp = o."personGroupId"
-                                AND coalesce(q.owner, o."ownerId") = o."ownerId")))
+        NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = t.id)
+        AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = t.id)
         """,
     )
 
 
-def put_back_exact_stacks(tx: Transaction) -> None:
-    """Stacks that nobody touched since, whoever's photos are in them."""
-    remove(tx, "stack", "SELECT s.made AS id FROM split_stack s JOIN exact_stack USING (id)")
-    put_back_rows(tx, "stack", "SELECT t.before FROM past_stack t JOIN exact_stack USING (id) WHERE t.removed")
-    change(
-        tx,
-        "stack",
-        ("ownerId", "primaryAssetId"),
-        """
-        SELECT s.id, coalesce((t.before ->> 'ownerId')::uuid, s."ownerId") AS "ownerId",
-            coalesce((t.before ->> 'primaryAssetId')::uuid, s."primaryAssetId") AS "primaryAssetId"
-        FROM past_stack t JOIN exact_stack USING (id) JOIN v_stack s USING (id) WHERE NOT t.removed
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        """
-        SELECT k.id, k.before AS "stackId" FROM past_member k JOIN exact_stack e ON e.id = k.before
-        WHERE k.after IS DISTINCT FROM k.before
-        """,
-    )
-    run(tx, """INSERT INTO settled ("table", a) SELECT 'stack', id FROM exact_stack""")
+# ---- the report -----------------------------------------------------------------------------------------------------
 
 
-def put_back_stacks(tx: Transaction) -> None:
-    """Stacks that the run split: the members find together again, if nobody stacked them otherwise since."""
-    put_back_exact_stacks(tx)
-    run(
+def undo_digest(tx: Transaction) -> str:
+    """What ties the undo to its analysis: the photos, the records that go back, and each person's decision."""
+    return value(
         tx,
         """
-        CREATE TEMP TABLE stack_back ON COMMIT DROP AS
-        SELECT k.id, k.before AS stack, k.after AS now_in
-        FROM past_member k JOIN v_asset a ON a.id = k.id AND a."stackId" IS NOT DISTINCT FROM k.after
-        WHERE a."ownerId" = %(destination)s AND k.before IS NOT NULL AND k.after IS DISTINCT FROM k.before
-          AND NOT EXISTS (SELECT FROM exact_stack e WHERE e.id = k.before);
-        CREATE INDEX ON stack_back (stack);
-        CREATE INDEX ON stack_back (id);
-        ANALYZE stack_back;
-        -- a stack that went needs two members to come back, one that stayed must still be its owner's
-        DELETE FROM stack_back b WHERE NOT CASE
-            WHEN EXISTS (SELECT FROM v_stack s WHERE s.id = b.stack)
-            THEN EXISTS (SELECT FROM v_stack s WHERE s.id = b.stack AND s."ownerId" = %(destination)s)
-            ELSE 1 < (SELECT count(*) FROM stack_back o WHERE o.stack = b.stack)
-        END
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        'SELECT id, NULL::uuid AS "stackId" FROM stack_back WHERE now_in IS NOT NULL',
-    )
-    # the stacks that the run made, as far as they are empty or nearly so now
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE stack_made ON COMMIT DROP AS
-        SELECT s.id, (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id) AS members
-        FROM v_stack s JOIN past p ON p."table" = 'stack' AND p.before IS NULL AND (p.key ->> 'id')::uuid = s.id
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        """
-        SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN stack_made m ON m.id = a."stackId" WHERE m.members < 2
-        """,
-    )
-    remove(tx, "stack", "SELECT id FROM stack_made WHERE members < 2")
-    change(
-        tx,
-        "stack",
-        ("primaryAssetId",),
-        """
-        SELECT DISTINCT ON (s.id) s.id, a.id AS "primaryAssetId"
-        FROM v_stack s JOIN stack_made m USING (id) JOIN v_asset a ON a."stackId" = s.id
-        WHERE NOT EXISTS (SELECT FROM v_asset p WHERE p.id = s."primaryAssetId" AND p."stackId" = s.id)
-        ORDER BY s.id, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id
-        """,
-    )
-    put_back_rows(
-        tx,
-        "stack",
-        """
-        SELECT p.before || jsonb_build_object('primaryAssetId', coalesce(
-            (SELECT b.id FROM stack_back b
-             WHERE b.id = (p.before ->> 'primaryAssetId')::uuid AND b.stack = (p.key ->> 'id')::uuid),
-            (SELECT b.id FROM stack_back b WHERE b.stack = (p.key ->> 'id')::uuid ORDER BY b.id LIMIT 1))) AS before
-        FROM past p
-        WHERE p."table" = 'stack' AND p.after IS NULL
-          AND (p.key ->> 'id')::uuid IN (SELECT stack FROM stack_back)
-        """,
-    )
-    change(tx, "asset", ("stackId",), 'SELECT id, stack AS "stackId" FROM stack_back')
-
-
-def put_back_primaries(tx: Transaction) -> None:
-    """A stack's primary, where the run changed it and nobody has since. Last: it must be a member again."""
-    change(
-        tx,
-        "stack",
-        ("primaryAssetId",),
-        """
-        SELECT s.id, (p.before ->> 'primaryAssetId')::uuid AS "primaryAssetId"
-        FROM past p JOIN v_stack s ON s.id = (p.key ->> 'id')::uuid
-        WHERE p."table" = 'stack' AND p.before ? 'primaryAssetId' AND p.after ? 'primaryAssetId'
-          AND p.before ->> 'primaryAssetId' <> p.after ->> 'primaryAssetId'
-          AND s."primaryAssetId"::text = p.after ->> 'primaryAssetId'
-          AND EXISTS (
-            SELECT FROM v_asset a WHERE a.id = (p.before ->> 'primaryAssetId')::uuid AND a."stackId" = s.id)
+        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
+            (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
         """,
     )
 
 
-def put_back_memories(tx: Transaction) -> None:
-    """Memories that the run emptied, and the photos in them."""
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE memory_back ON COMMIT DROP AS
-        SELECT (p.key ->> 'memoriesId')::uuid AS memory, (p.key ->> 'assetId')::uuid AS asset, p.before
-        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
-        WHERE p."table" = 'memory_asset'
-        """,
-    )
-    put_back_rows(
-        tx,
-        "memory",
-        """
-        SELECT p.before FROM past p JOIN v_user u ON u.id = (p.before ->> 'ownerId')::uuid
-        WHERE p."table" = 'memory' AND p.after IS NULL AND (p.key ->> 'id')::uuid IN (SELECT memory FROM memory_back)
-        """,
-    )
-    put_back_rows(tx, "memory_asset", "SELECT b.before FROM memory_back b JOIN v_memory m ON m.id = b.memory")
-    run(tx, """INSERT INTO settled ("table", a, b) SELECT 'memory_asset', memory, asset FROM memory_back""")
-
-
-def put_back_albums(tx: Transaction) -> None:
-    """Albums that were handed over or shared; covers; copies that were put into them."""
-    hand_over_albums(tx)
-    put_back_rows(
-        tx,
-        "album_user",
-        """
-        SELECT p.before FROM past p JOIN changing_owner c ON c.id = (p.key ->> 'albumId')::uuid
-        JOIN v_user u ON u.id = (p.key ->> 'userId')::uuid
-        WHERE p."table" = 'album_user' AND p.after IS NULL AND p.before ->> 'role' <> 'owner'
-        """,
-    )
-    # shared only
-    remove(
-        tx,
-        "album_user",
-        """
-        SELECT u."albumId", u."userId" FROM past p JOIN v_album_user u
-            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
-        WHERE p."table" = 'album_user' AND p.before IS NULL AND u.role::text = p.after ->> 'role' AND u.role <> 'owner'
-          AND NOT EXISTS (
-            SELECT FROM past o
-            WHERE o."table" = 'album_user' AND o.key ->> 'albumId' = p.key ->> 'albumId'
-              AND o.after ->> 'role' = 'owner'
-               OR o."table" = 'album' AND o.key ->> 'id' = p.key ->> 'albumId' AND o.after ? 'ownerId')
-        """,
-    )
-    change(
-        tx,
-        "album_user",
-        ("role",),
-        """
-        SELECT u."albumId", u."userId", (jsonb_populate_record(u, p.before)).role
-        FROM past p JOIN v_album_user u
-            ON u."albumId"::text = p.key ->> 'albumId' AND u."userId"::text = p.key ->> 'userId'
-        WHERE p."table" = 'album_user' AND p.before IS NOT NULL AND p.after ->> 'role' = u.role::text
-          AND u.role <> 'owner'
-        """,
-    )
-    change(
-        tx,
-        "album",
-        ("albumThumbnailAssetId",),
-        """
-        SELECT al.id, a.id AS "albumThumbnailAssetId"
-        FROM past p JOIN v_album al ON al.id = (p.key ->> 'id')::uuid
-        JOIN v_asset a ON a.id = (p.before ->> 'albumThumbnailAssetId')::uuid
-        WHERE p."table" = 'album' AND al."albumThumbnailAssetId"::text = p.after ->> 'albumThumbnailAssetId'
-        """,
-    )
-    remove(tx, "album_asset", 'SELECT "albumId", "assetId" FROM album_copy')
-
-
-def put_back_links(tx: Transaction) -> None:
-    """Public links that went along, lost photos, or were removed when they were empty."""
-    change(
-        tx,
-        "shared_link",
-        ("userId",),
-        """
-        SELECT l.id, (p.before ->> 'userId')::uuid AS "userId"
-        FROM past p JOIN v_shared_link l ON l.id = (p.key ->> 'id')::uuid AND l."userId"::text = p.after ->> 'userId'
-        WHERE p."table" = 'shared_link' AND p.before IS NOT NULL
-          AND (l."albumId" IS NULL OR l."albumId" IN (SELECT id FROM changing_owner))
-          AND NOT EXISTS (
-            SELECT FROM v_shared_link_asset la JOIN v_asset a ON a.id = la."assetId"
-            WHERE la."sharedLinkId" = l.id AND a."ownerId"::text <> p.before ->> 'userId'
-              AND NOT EXISTS (
-                SELECT FROM past k WHERE k."table" = 'shared_link_asset' AND k.key = jsonb_build_object(
-                    'assetId', la."assetId", 'sharedLinkId', la."sharedLinkId")))
-        """,
-    )
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE link_back ON COMMIT DROP AS
-        SELECT (p.key ->> 'sharedLinkId')::uuid AS link, (p.key ->> 'assetId')::uuid AS asset, p.before
-        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
-        WHERE p."table" = 'shared_link_asset'
-        """,
-    )
-    put_back_rows(
-        tx,
-        "shared_link",
-        """
-        SELECT p.before FROM past p JOIN v_user u ON u.id = (p.before ->> 'userId')::uuid
-        WHERE p."table" = 'shared_link' AND p.after IS NULL
-          AND (p.key ->> 'id')::uuid IN (SELECT link FROM link_back)
-        """,
-    )
-    put_back_rows(tx, "shared_link_asset", "SELECT b.before FROM link_back b JOIN v_shared_link l ON l.id = b.link")
-    run(tx, """INSERT INTO settled ("table", a, b) SELECT 'shared_link_asset', asset, link FROM link_back""")
-
-
-def put_back_tags(tx: Transaction) -> None:
-    """The tags of the photos, and away with tags that the run made and that nobody uses or changed.
-
-    A tag that was taken from the photo since, which now was the giver's of the same path, does not come back.
-    """
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE tag_back ON COMMIT DROP AS
-        SELECT p.before, m.id AS asset, t.id AS tag, EXISTS (
-                SELECT FROM v_tag_asset ta JOIN v_tag mine ON mine.id = ta."tagId" AND mine."userId" = %(source)s
-                WHERE ta."assetId" = m.id AND mine.value = t.value) AS still
-        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
-        WHERE p."table" = 'tag_asset' AND p.after IS NULL
-        """,
-    )
-    remove(
-        tx,
-        "tag_asset",
-        """
-        SELECT (p.key ->> 'assetId')::uuid AS "assetId", (p.key ->> 'tagId')::uuid AS "tagId"
-        FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
-        WHERE p."table" = 'tag_asset' AND p.before IS NULL
-        """,
-    )
-    put_back_rows(
-        tx,
-        "tag_asset",
-        "SELECT before FROM tag_back WHERE still",
-    )
-    run(
-        tx,
-        """
-        INSERT INTO settled ("table", a, b)
-        SELECT 'tag_asset', (p.key ->> 'assetId')::uuid, (p.key ->> 'tagId')::uuid
-        FROM past p WHERE p."table" = 'tag_asset' AND p.before IS NOT NULL;
-        CREATE TEMP TABLE tag_made ON COMMIT DROP AS
-        SELECT t.id, t."userId", t.value, t.color IS NOT DISTINCT FROM p.after ->> 'color' AS same,
-            EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
-        FROM past p JOIN v_tag t ON t.id = (p.key ->> 'id')::uuid WHERE p."table" = 'tag';
-        CREATE TEMP TABLE tag_unused ON COMMIT DROP AS
-        SELECT m.id FROM tag_made m WHERE m.same AND NOT m.used AND NOT EXISTS (
-            SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
-            WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
-              AND (o.id IS NULL OR NOT o.same OR o.used))
-        """,
-    )
-    remove(
-        tx,
-        "tag_closure",
-        """
-        SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
-        WHERE c.id_descendant IN (SELECT id FROM tag_unused) OR c.id_ancestor IN (SELECT id FROM tag_unused)
-        UNION
-        SELECT (p.key ->> 'id_ancestor')::uuid, (p.key ->> 'id_descendant')::uuid FROM past p
-        WHERE p."table" = 'tag_closure' AND p.key ->> 'id_descendant' NOT IN (SELECT id::text FROM tag_made)
-        """,
-    )
-    remove(tx, "tag", "SELECT id FROM tag_unused")
-
-
-def put_back_duplicates(tx: Transaction) -> None:
-    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due again."""
-    run(
-        tx,
-        """
-        CREATE TEMP TABLE duplicate_back ON COMMIT DROP AS
-        SELECT a.id, a."duplicateId" IS NULL AS same, (p.before ->> 'duplicateId')::uuid AS before
-        FROM past p JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
-        WHERE p."table" = 'asset' AND p.before ? 'duplicateId' AND a."ownerId" = %(destination)s
-          AND NOT EXISTS (SELECT FROM left_photo l WHERE l.id = a.id)
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("duplicateId",),
-        """
-        SELECT b.id, b.before AS "duplicateId" FROM duplicate_back b
-        WHERE b.same AND NOT EXISTS (
-            -- of a group that cannot come back whole, a lone photo would be left
-            SELECT FROM past p WHERE p."table" = 'asset' AND p.before ->> 'duplicateId' = b.before::text
-              AND NOT EXISTS (SELECT FROM duplicate_back o WHERE o.id::text = p.key ->> 'id' AND o.same))
-        UNION ALL
-        SELECT a.id, NULL FROM v_asset a JOIN moving USING (id) JOIN past_photo USING (id)  -- a repair moves none
-        WHERE a."duplicateId" IS NOT NULL
-        UNION ALL
-        -- what the job had put beside them, and is alone now
-        SELECT a.id, NULL FROM v_asset a
-        WHERE a."ownerId" = %(source)s AND a."duplicateId" IN (
-                SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id) JOIN past_photo USING (id))
-          AND 1 >= (
-            SELECT count(*) FROM v_asset o
-            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL)
-        """,
-    )
-    change(
-        tx,
-        "asset_job_status",
-        ("duplicatesDetectedAt",),
-        """
-        SELECT j."assetId",
-            CASE WHEN j."duplicatesDetectedAt" IS NULL THEN (p.before ->> 'duplicatesDetectedAt')::timestamptz END
-                AS "duplicatesDetectedAt"
-        FROM past p JOIN v_asset_job_status j ON j."assetId" = (p.key ->> 'assetId')::uuid
-        JOIN moving m ON m.id = j."assetId"
-        WHERE p."table" = 'asset_job_status'
-        """,
-    )
-
-
-UNDO_STEPS: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
-    ("Photos", put_back_owner),
-    ("People and faces", put_back_people),
-    ("Stacks", put_back_stacks),
-    ("Memories", put_back_memories),
-    ("Albums", put_back_albums),
-    ("Public links", put_back_links),  # after the albums, which links to them follow
-    ("Tags", put_back_tags),
-    ("Duplicate groups", put_back_duplicates),
-)
-
-
-# ---- what an undo may leave wrong, and its report -------------------------------------------------------------------
-
-
-def exempt_settled(tx: Transaction) -> None:
-    """What was put back to the letter may be as wrong as before the run: a repair, or a transfer, had mended it."""
-    run(
-        tx,
-        """
-        INSERT INTO trouble_before (kind, key)
-        SELECT 'face', concat_ws(' ', f.id, f."personGroupId")
-        FROM settled d JOIN v_asset_face f ON f.id = d.a WHERE d."table" = 'asset_face'
-        UNION ALL SELECT 'featured', concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")
-        FROM settled d JOIN v_person p ON p."ownerId" = d.a AND p."personGroupId" = d.b WHERE d."table" = 'person'
-        UNION ALL SELECT 'tag', concat_ws(' ', a, b) FROM settled WHERE "table" = 'tag_asset'
-        UNION ALL SELECT 'link', concat_ws(' ', a, b) FROM settled WHERE "table" = 'shared_link_asset'
-        UNION ALL SELECT 'memory', concat_ws(' ', b, a) FROM settled WHERE "table" = 'memory_asset'
-        UNION ALL SELECT 'live', concat_ws(' ', s.id, s."livePhotoVideoId")
-        FROM v_asset s WHERE s.id IN (SELECT id FROM past_half) OR s."livePhotoVideoId" IN (SELECT id FROM past_half)
-        UNION ALL SELECT 'stack', concat_ws(' ', stack, id) FROM stack_back
-        UNION ALL SELECT 'stack', concat_ws(' ', a."stackId", a.id)
-        FROM settled d JOIN v_asset a ON a."stackId" = d.a WHERE d."table" = 'stack'
-        UNION ALL SELECT 'stack', concat_ws(' ', s.id, 'primary', s."primaryAssetId")
-        FROM settled d JOIN v_stack s ON s.id = d.a WHERE d."table" = 'stack'
-        """,
-    )
-
-
-def undo_report(tx: Transaction, digest: str, report: Report) -> UndoReport:
-    """What an undo did, or would do."""
-    left = rows(tx, "SELECT reason, array_agg(name ORDER BY name, id) FROM left_photo GROUP BY reason ORDER BY reason")
+def undo_report(tx: Transaction, report: Report) -> UndoReport:
+    """What an undo did, or would do: the counts are those of the rows that it wrote."""
+    left = rows(tx, "SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind GROUP BY reason ORDER BY reason")
     people = rows(tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"')
+    written = """SELECT count(DISTINCT key) FROM journal WHERE "table" = '{}' AND {}"""
+    user = "destination" if tx.values["is_repair"] else "source"
     return UndoReport(
-        digest=digest,
-        photos=value(tx, "SELECT count(*) FROM moving") if tx.values["kind"] != "repair" else 0,
+        digest=undo_digest(tx),
+        photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM moving"),
         left=tuple((reason, tuple(names)) for reason, names in left),
-        faces=value(tx, "SELECT count(*) FROM face_back WHERE before IS DISTINCT FROM after"),
-        faces_changed=value(
-            tx,
-            """
-            SELECT count(*) FROM past_face p JOIN v_asset_face f USING (id) JOIN moving m ON m.id = f."assetId"
-            WHERE NOT EXISTS (SELECT FROM face_back b WHERE b.id = p.id)
-            """,
+        faces=value(tx, written.format("asset_face", "after ->> 'personGroupId' IS NOT NULL")),
+        faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
+        people_removed=value(
+            tx, written.format("person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text""")
         ),
-        people_removed=value(tx, "SELECT count(*) FROM made_person WHERE NOT changed AND NOT in_use"),
         people_left=tuple((name, "changed since" if changed else "still on photos") for name, changed in people),
         people_given=value(
             tx,
-            """
-            SELECT count(DISTINCT grp) FROM (
-                SELECT grp FROM group_back WHERE back AND was_at IS NOT NULL
-                UNION SELECT p.grp FROM past_person p
-                JOIN v_person o ON o."personGroupId" = p.grp AND o."ownerId" = p.owner
-                WHERE p.kind = 'removed') given
-            """,
+            written.format(
+                "person",
+                """((kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(source)s::text)
+                    OR (kind = 'changed' AND after ? 'ownerId'))""",
+            ),
         ),
-        albums=value(tx, "SELECT count(*) FROM changing_owner"),
-        tags_taken=value(tx, "SELECT count(*) FROM tag_back WHERE NOT still"),
+        albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
+        tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_left=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        lost=lost_things(tx),
+        files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
 
 
+def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the run took away and the undo could not give back, although the photos are back: (what, names)."""
+    found = rows(
+        tx,
+        """
+        SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id) WHERE NOT h.as_left
+        UNION ALL
+        SELECT DISTINCT 'memory', '', j.key ->> 'memoriesId' FROM judged j
+        WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home) AND NOT EXISTS (
+            SELECT FROM v_memory_asset ma
+            WHERE ma."memoriesId" = (j.key ->> 'memoriesId')::uuid AND ma."assetId" = j.photo)
+        UNION ALL
+        SELECT DISTINCT 'link', coalesce(l.slug, ''), j.key ->> 'sharedLinkId' FROM judged j
+        LEFT JOIN v_shared_link l ON l.id = (j.key ->> 'sharedLinkId')::uuid
+        WHERE j."table" = 'shared_link_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home)
+          AND NOT EXISTS (
+            SELECT FROM v_shared_link_asset la
+            WHERE la."sharedLinkId" = (j.key ->> 'sharedLinkId')::uuid AND la."assetId" = j.photo)
+        UNION ALL
+        SELECT 'stack', a."originalFileName", a.id::text FROM judged j JOIN v_asset a ON a.id = j.photo
+        WHERE j."table" = 'asset' AND j.columns = 'stackId' AND j.before ->> 'stackId' IS NOT NULL
+          AND j.photo IN (SELECT id FROM moving) AND a."stackId" IS DISTINCT FROM (j.before ->> 'stackId')::uuid
+        UNION ALL
+        SELECT 'person', j.before ->> 'name', j.key ->> 'personGroupId' FROM judged j
+        WHERE j."table" = 'person' AND j.kind = 'removed' AND (j.key ->> 'personGroupId')::uuid IN (
+                SELECT grp FROM face_then)
+          AND NOT EXISTS (
+            SELECT FROM v_person p WHERE p."personGroupId" = (j.key ->> 'personGroupId')::uuid
+              AND p."ownerId" = (j.key ->> 'ownerId')::uuid)
+        ORDER BY 1, 2, 3
+        """,
+    )
+    return tuple(
+        (what, tuple(name for kind, name, _id in found if kind == what))
+        for what in LOST
+        if any(kind == what for kind, *_rest in found)
+    )
+
+
+# Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them back.
+FILES_OF_SOURCE = """
+    SELECT count(*) FROM v_user u CROSS JOIN (
+        SELECT a."originalPath" AS path FROM v_asset a JOIN moving USING (id)
+        UNION ALL SELECT a."sidecarPath" FROM v_asset a JOIN moving USING (id)
+        UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN moving USING (id)
+        UNION ALL SELECT f.path FROM v_asset_file f JOIN moving m ON m.id = f."assetId") file
+    WHERE u.id = %(source)s AND (
+        starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'), '/library/' || u."storageLabel" || '/')
+        OR path LIKE '%%/' || u.id || '/%%')
+"""
+
+
 # =====================================================================================================================
-# 8  SCREENS: everything printed and asked. No SQL here.
+# 9  SCREENS: everything printed and asked. No SQL here.
 # =====================================================================================================================
 
 BANNER = """
@@ -5727,7 +6101,7 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
 
 
 # =====================================================================================================================
-# 9  MENU AND main(argv)
+# 10  MENU AND main(argv)
 # =====================================================================================================================
 
 

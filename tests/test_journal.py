@@ -559,11 +559,11 @@ def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
     count, values = 30_000, {"source": scene.anna, "destination": scene.ben, "everything": True, "kind": "transfer"}
     with transfer.database(params) as connection, connection.cursor() as cursor:
         tx = transfer.opened(cursor, values)
-        transfer.create_journal(tx)
+        transfer.create_tables(tx)
         transfer.run(
             tx,
-            """INSERT INTO journal ("table", key, before, after)
-               SELECT 'asset', jsonb_build_object('id', gen_random_uuid()),
+            """INSERT INTO journal (kind, "table", key, before, after)
+               SELECT 'changed', 'asset', jsonb_build_object('id', gen_random_uuid()),
                    jsonb_build_object('ownerId', gen_random_uuid(), 'x', repeat('x', 500)),
                    jsonb_build_object('ownerId', gen_random_uuid(), 'x', repeat('y', 500))
                FROM generate_series(1, %(count)s)""",
@@ -574,7 +574,7 @@ def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
         assert peak() - before < 12_000_000
         assert path.stat().st_size < 6_000_000
         before = peak(reset=True)
-        transfer.load_past(tx, path)
+        transfer.load_past(tx, path, transfer.read_header(path))
         assert peak() - before < 12_000_000
         assert transfer.value(tx, "SELECT count(*) FROM past") == count
         connection.rollback()

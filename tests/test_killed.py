@@ -59,7 +59,7 @@ def work(job):
             commit(connection, *rest)
         transfer.commit = sent
     elif job["at"] == "after COMMIT":
-        transfer.settle_file = die
+        transfer.name_file = die
     elif job["at"] == "after the rename":
         transfer.look_again = die
     how = {"dry_run": False, "progress": progress}
