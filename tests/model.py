@@ -49,6 +49,7 @@ for (_table, _new), _old in OLDER_NAMES.items():
 STAMPS = {"updatedAt", "updateId"}
 FLAGS = ("name", "birthDate", "isHidden", "isFavorite", "color")  # of a person, set by people
 PICTURE = {"faceAssetId", "thumbnailPath"}
+MEMBER = ("", "role", "createId", "createdAt")  # of a row that comes, goes, or is made anew for another role
 SHARED, HANDED_OVER, GIVEN_UP = "shared", "handed over", "given up"  # what becomes of an album
 
 
@@ -522,7 +523,7 @@ def put_back(run: Run, change: Change, column: str) -> bool:
 
 
 def only_from(run: Run, owner: str) -> bool:
-    """Whose tags, memories and links lose a photo: in a transfer everybody's but the new owner's, in an undo the giver's."""
+    """Whose tags, memories and links lose a photo: all but the new owner's; in an undo the giver's."""
     return owner == run.giver if run.undone else owner != run.getter
 
 
@@ -613,7 +614,7 @@ def person_reason(run: Run, change: Change, column: str) -> bool:
 
 
 def group_reason(run: Run, change: Change, column: str) -> bool:
-    """Groups of people: made for the getter's people, gone with their last row, or moved to the getter's cluster group."""
+    """Groups of people: made for the getter's people, gone with their last row, or moved to the getter's cluster."""
     group = change.key[0]
     if change.old is None:
         return taken_by_run(run, change) or run.getter in run.after.knowing.get(group, ())
@@ -732,7 +733,7 @@ def emptied_reason(run: Run, change: Change, _column: str) -> bool:
 
 
 def link_reason(run: Run, change: Change, column: str) -> bool:
-    """A link all of whose photos are the getter's goes along; one that is left empty goes; one of an album follows it."""
+    """A link all of whose photos are the getter's goes along; an empty one goes; one of an album follows it."""
     link = change.key[0]
     had = {asset for asset, found in run.before.rows("shared_link_asset") if found == link}
     if change.old is None:
@@ -788,9 +789,9 @@ def member_reason(run: Run, change: Change, column: str) -> bool:
     if user not in (run.giver, run.getter):
         return False
     if run.undone is None:
-        return album in run.albums and run.itself != "stays" and column in ("", "role")
+        return album in run.albums and run.itself != "stays" and column in MEMBER
     past = run.undone
-    if album not in past.albums or past.itself == "stays" or column not in ("", "role"):
+    if album not in past.albums or past.itself == "stays" or column not in MEMBER:
         return False
     if change.new is not None and is_owner(change.new):
         return user == past.giver and past.giver in past.before.album_owners(album)
@@ -926,7 +927,7 @@ def folded(name: str) -> str:
 
 
 def judge_names(run: Run, words: "Words") -> Iterator[Complaint]:
-    """Each undeleted face of a photo that moved keeps the name its owner saw, or has the new owner's own name for it."""
+    """Each undeleted face on a photo that moved keeps the name its owner saw, or has the new owner's own for it."""
     for asset in sorted(run.moved):
         for face in run.before.faces.get(asset, ()):
             now = run.after.get("asset_face", face["id"])
