@@ -701,7 +701,7 @@ def _stack_with(library: Library, user: str, photo: str, number: int) -> None:
     stack = library.value('select "stackId" from asset where id = %s', other)
     if stack:
         library.rows('update asset set "stackId" = %s where id = %s', stack, photo)
-    elif not library.rows('select from stack where "primaryAssetId" in (%s, %s)', photo, other):
+    elif not library.rows('select 1 from stack where "primaryAssetId" in (%s, %s)', photo, other):
         library.stack(user, [photo, other])
 
 
@@ -712,7 +712,7 @@ def _unstack(library: Library, user: str, photo: str, _number: int) -> None:
 
 def _primary(library: Library, user: str, photo: str, _number: int) -> None:
     stack = library.value('select "stackId" from asset where id = %s', photo)
-    if stack and not library.rows('select from stack where "primaryAssetId" = %s', photo):
+    if stack and not library.rows('select 1 from stack where "primaryAssetId" = %s', photo):
         library.rows('update stack set "primaryAssetId" = %s where id = %s', photo, stack)
 
 
@@ -923,7 +923,7 @@ def delete_for_good(library: Library, asset: str) -> None:
     """As Immich does when the trash is emptied: a video goes with its last still."""
     video = library.value('select "livePhotoVideoId" from asset where id = %s', asset)
     delete_photo(library, asset)
-    if video and not library.rows('select from asset where "livePhotoVideoId" = %s', video):
+    if video and not library.rows('select 1 from asset where "livePhotoVideoId" = %s', video):
         delete_photo(library, video)
 
 
@@ -987,7 +987,7 @@ def join_cluster(library: Library, user: str, other: str) -> None:
 
 def active(library: Library, user: str) -> bool:
     """Whether the account is there."""
-    return bool(library.rows('select from "user" where id = %s and "deletedAt" is null', user))
+    return bool(library.rows('select 1 from "user" where id = %s and "deletedAt" is null', user))
 
 
 def _others(world: World, user: str, number: int) -> str | None:
@@ -1024,7 +1024,7 @@ def _shared(do: Callable[[Library, str, str, int], None]) -> Later:
     def act(world: World, user: str, number: int) -> None:
         other = _others(world, user, number)
         if other and not world.library.rows(
-            'select from partner where "sharedById" = %s and "sharedWithId" = %s', other, user
+            'select 1 from partner where "sharedById" = %s and "sharedWithId" = %s', other, user
         ):
             world.library.partner(other, user)
         if photo := pick(shown_photos(world.library, user), number // 2):
@@ -1164,7 +1164,7 @@ def _share_person(world: World, user: str, number: int) -> None:
     person, other = pick(people_of(library, user), number // 2), _others(world, user, number)
     if library.has_person_sharing and person and other:
         found = library.rows(
-            """select from person_user where "personGroupId" = %s and "sharedById" = %s and "sharedWithId" = %s""",
+            """select 1 from person_user where "personGroupId" = %s and "sharedById" = %s and "sharedWithId" = %s""",
             person,
             user,
             other,

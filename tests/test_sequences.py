@@ -100,16 +100,22 @@ class Happening:
     """A user, or a job of Immich's, does something."""
 
     what: str
-    user: int
+    user: int  # from LATEST on: who got, who gave in the latest run
     number: int
 
 
+LATEST = len(USERS)
 Action = Transfer | Repair | Undo | Happening
+
+
+def often(*choice: tuple[int, st.SearchStrategy]) -> st.SearchStrategy:
+    """One of these, each as often as the number beside it says."""
+    return st.sampled_from([one for times, one in choice for _ in range(times)]).flatmap(lambda one: one)
 
 
 def sequences() -> st.SearchStrategy[list[Action]]:
     """A transfer, several things in any order, an undo."""
-    user = st.sampled_from([0, 0, 1, 1, 2])
+    user = st.sampled_from([0, 0, 0, 1, 1, 2])
     given_over = st.builds(
         Transfer,
         st.sampled_from(["album", "everything", "tag", "everything with all", *list(ALBUM_WORDS)[1:]]),
@@ -120,8 +126,13 @@ def sequences() -> st.SearchStrategy[list[Action]]:
     )
     undone = st.builds(Undo, NUMBER)
     repaired = st.builds(Repair, user, st.booleans())
-    happens = st.builds(Happening, st.sampled_from(sorted(HAPPENINGS)), user, NUMBER)
-    between = st.lists(st.one_of(happens, happens, happens, given_over, undone, repaired), max_size=6)
+    happens = st.builds(
+        Happening,
+        st.sampled_from(sorted(HAPPENINGS)),
+        st.sampled_from([0, 1, 2, LATEST, LATEST, LATEST, LATEST + 1]),
+        NUMBER,
+    )
+    between = st.lists(often((8, happens), (2, given_over), (2, undone), (1, repaired)), min_size=1, max_size=6)
     return st.builds(lambda first, rest, last: [first, *rest, last], given_over, between, undone)
 
 
@@ -210,16 +221,24 @@ class Story:
                 self.happen(action)
 
     def happen(self, action: Happening) -> None:
-        user, before = self.world.users[action.user], self.state
+        user, before = self.actor(action.user), self.state
         if not active(self.world.library, user):
             return
         HAPPENINGS[action.what](self.world, user, action.number)
         self.world.library.settle_usage()
         self.state = self.look()
         if self.state.snapshot != before.snapshot:
-            self.tell(f"{USERS[action.user]}: {action.what}", before)
+            self.tell(f"{USERS[self.world.users.index(user)]}: {action.what}", before)
             for done in self.done:
                 done.since.note(before, self.state)
+
+    def actor(self, user: int) -> str:
+        """Who does something."""
+        if user < LATEST:
+            return self.world.users[user]
+        latest = self.done[-1].run if self.done else None
+        found = latest and (latest.getter if user == LATEST else latest.giver)
+        return found or self.world.users[user - LATEST]
 
     def wanted(self, action: Transfer, giver: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """What the request says, and what the model is told; None if there is nothing of that kind."""
