@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+import psycopg2
 from hypothesis import strategies as st
 
 import transfer
@@ -700,7 +701,7 @@ def _stack_with(library: Library, user: str, photo: str, number: int) -> None:
     stack = library.value('select "stackId" from asset where id = %s', other)
     if stack:
         library.rows('update asset set "stackId" = %s where id = %s', stack, photo)
-    elif not library.rows('select from stack where "primaryAssetId" in (%s, %s)', photo, other):
+    elif not library.rows('select 1 from stack where "primaryAssetId" in (%s, %s)', photo, other):
         library.stack(user, [photo, other])
 
 
@@ -711,7 +712,7 @@ def _unstack(library: Library, user: str, photo: str, _number: int) -> None:
 
 def _primary(library: Library, user: str, photo: str, _number: int) -> None:
     stack = library.value('select "stackId" from asset where id = %s', photo)
-    if stack and not library.rows('select from stack where "primaryAssetId" = %s', photo):
+    if stack and not library.rows('select 1 from stack where "primaryAssetId" = %s', photo):
         library.rows('update stack set "primaryAssetId" = %s where id = %s', photo, stack)
 
 
@@ -860,3 +861,395 @@ def happenings() -> st.SearchStrategy[list[tuple[str, int, int]]]:
     return st.lists(
         st.tuples(st.sampled_from(sorted(LATER)), st.sampled_from([1, 1, 1, 0, 2]), NUMBER), min_size=1, max_size=5
     )
+
+
+# ---- what may happen in longer sequences, besides --------------------------------------------------------------------
+#
+# Apart from LATER, whose fixed examples would be others with every new name in it.
+
+
+def albums_of(library: Library, user: str, *roles: str) -> list[str]:
+    """Albums in which the user has one of these roles: owner, editor, viewer."""
+    found = []
+    for album, owner, member in _memberships(library):
+        role = "owner" if owner == user else member.get(user)
+        if role in roles:
+            found.append(album)
+    return found
+
+
+def _memberships(library: Library) -> list[tuple[str, str, dict[str, str]]]:
+    """(album, owner, roles of the other members), in the order in which they were made."""
+    members: dict[str, dict[str, str]] = {}
+    for album, user, role in ask(library, "select <album_user.albumId>, <album_user.userId>, role from album_user"):
+        members.setdefault(album, {})[user] = role
+    owner = "null" if library.has_album_owner_rows else '"ownerId"'
+    found = []
+    for album, column in library.rows(f'select id, {owner} from album order by "createdAt", "albumName", id'):
+        roles = members.get(album, {})
+        owners = [user for user, role in roles.items() if role == "owner"]
+        who = column or next(iter(owners), "")
+        found.append((album, who, {user: role for user, role in roles.items() if user != who}))
+    return found
+
+
+def photos_in(library: Library, album: str) -> list[str]:
+    """The photos of an album."""
+    return ids(
+        library,
+        """select a.id from album_asset aa join asset a on a.id = aa.<album_asset.assetId>
+           where aa.<album_asset.albumId> = %s order by a."originalFileName", a.id""",
+        album,
+    )
+
+
+def own_rows(library: Library, table: str, user: str, more: str = "") -> list[str]:
+    """The user's memories or links, in the order in which they were made."""
+    owner = '"ownerId"' if table == "memory" else '"userId"'
+    return ids(library, f'select id from {table} where {owner} = %s {more} order by "createdAt", id', user)
+
+
+def shown_photos(library: Library, user: str) -> list[str]:
+    """The photos of those who are partners of the user, and show theirs."""
+    return ids(
+        library,
+        """select a.id from asset a join partner p on p."sharedById" = a."ownerId" where p."sharedWithId" = %s
+           and a.visibility in ('timeline', 'archive') and a."deletedAt" is null order by a."originalFileName", a.id""",
+        user,
+    )
+
+
+def delete_for_good(library: Library, asset: str) -> None:
+    """As Immich does when the trash is emptied: a video goes with its last still."""
+    video = library.value('select "livePhotoVideoId" from asset where id = %s', asset)
+    delete_photo(library, asset)
+    if video and not library.rows('select 1 from asset where "livePhotoVideoId" = %s', video):
+        delete_photo(library, video)
+
+
+def delete_account(library: Library, user: str) -> None:
+    """As Immich does: the account's albums, then the account with all that hangs on it.
+
+    A stack of somebody else's with one of its photos on top forbids it; then nothing happens.
+    """
+    owned = ids(library, 'select id from "user" where id = %s', user) and albums_of(library, user, "owner")
+    with library.connection.cursor() as cursor:
+        try:
+            cursor.execute("begin")
+            cursor.execute("delete from album where id = any(%s::uuid[])", (owned or [],))
+            cursor.execute('delete from "user" where id = %s', (user,))
+            cursor.execute("commit")
+        except psycopg2.errors.ForeignKeyViolation:
+            cursor.execute("rollback")
+
+
+def clean_tags(library: Library) -> None:
+    """What Immich's tag-cleanup does: tags without photos, by the rows that its search goes through."""
+    ask(
+        library,
+        """delete from tag t where not exists (
+               select from tag_closure c join tag_asset ta on ta.<tag_asset.tagId> = c.id_descendant
+               where c.id_ancestor = t.id)""",
+    )
+
+
+def clean_people(library: Library) -> None:
+    """What Immich's person-cleanup does. From 2.5 to 3.1 it finds nobody."""
+    if library.has_people_groups:
+        library.rows(
+            """delete from person p where not exists (
+                   select from asset_face f where f."personGroupId" = p."personGroupId")"""
+        )
+        library.rows("""delete from person_group g where not exists (
+                            select from person p where p."personGroupId" = g.id)""")
+        library.rows("""delete from cluster_group c where not exists (
+                            select from "user" u where u."clusterGroupId" = c.id)""")
+    elif not library.has_face_visibility:
+        ask(
+            library,
+            """delete from person p where not exists (
+                   select from asset_face f where f.<asset_face.personGroupId> = p.<person.personGroupId>)""",
+        )
+
+
+def join_cluster(library: Library, user: str, other: str) -> None:
+    """As Immich does: the user leaves the own cluster group, and takes the people along into the other's."""
+    leave_cluster(library, user)
+    into = library.cluster_of(other)
+    library.rows(
+        """update person_group set "clusterGroupId" = %s
+           where "clusterGroupId" = (select "clusterGroupId" from "user" where id = %s)""",
+        into,
+        user,
+    )
+    library.rows('update "user" set "clusterGroupId" = %s where id = %s', into, user)
+
+
+def active(library: Library, user: str) -> bool:
+    """Whether the account is there."""
+    return bool(library.rows('select 1 from "user" where id = %s and "deletedAt" is null', user))
+
+
+def _others(world: World, user: str, number: int) -> str | None:
+    """One of the other users who are there."""
+    return pick([other for other in world.users if other != user and active(world.library, other)], number)
+
+
+def _with_row(table: str, do: Callable[[Library, str, str, int], None], more: str = "") -> Later:
+    """Something with one of the user's memories or links."""
+
+    def act(world: World, user: str, number: int) -> None:
+        if row := pick(own_rows(world.library, table, user, more), number):
+            do(world.library, user, row, number // 2)
+
+    return act
+
+
+def _with_album(*roles: str) -> Callable[[Callable[[World, str, str, int], None]], Later]:
+    """Something with an album in which the user has one of these roles."""
+
+    def decorate(do: Callable[[World, str, str, int], None]) -> Later:
+        def act(world: World, user: str, number: int) -> None:
+            if album := pick(albums_of(world.library, user, *roles), number):
+                do(world, user, album, number // 2)
+
+        return act
+
+    return decorate
+
+
+def _shared(do: Callable[[Library, str, str, int], None]) -> Later:
+    """Something with a photo that a partner shows to the user; somebody becomes the partner if nobody is."""
+
+    def act(world: World, user: str, number: int) -> None:
+        other = _others(world, user, number)
+        if other and not world.library.rows(
+            'select 1 from partner where "sharedById" = %s and "sharedWithId" = %s', other, user
+        ):
+            world.library.partner(other, user)
+        if photo := pick(shown_photos(world.library, user), number // 2):
+            do(world.library, user, photo, number)
+
+    return act
+
+
+def _into_memory(library: Library, user: str, memory: str, number: int) -> None:
+    if photo := pick(photos_of(library, user), number):
+        ask(
+            library,
+            """insert into memory_asset ("memoriesId", <memory_asset.assetId>) values (%s, %s)
+               on conflict do nothing""",
+            memory,
+            photo,
+        )
+
+
+def _out_of(table: str, column: str, asset: str) -> Callable[[Library, str, str, int], None]:
+    """Take a photo out of a memory, or off a link."""
+
+    def do(library: Library, user: str, row: str, number: int) -> None:
+        found = ids(
+            library,
+            f"""select a.id from {table} x join asset a on a.id = x.<{table}.{asset}> where x.<{table}.{column}> = %s
+                order by a."originalFileName", a.id""",
+            row,
+        )
+        if photo := pick(found, number):
+            ask(library, f"delete from {table} where <{table}.{column}> = %s and <{table}.{asset}> = %s", row, photo)
+
+    return do
+
+
+@_with_album("owner", "editor")
+def _into_album(world: World, user: str, album: str, number: int) -> None:
+    choice = photos_of(world.library, user) + shown_photos(world.library, user)
+    photo = pick(choice, number)
+    if photo and photo not in photos_in(world.library, album):
+        world.library.add_to_album(album, photo)
+
+
+@_with_album("owner")
+def _off_album(world: World, user: str, album: str, number: int) -> None:
+    library = world.library
+    if photo := pick(photos_in(library, album), number):
+        ask(
+            library,
+            "delete from album_asset where <album_asset.albumId> = %s and <album_asset.assetId> = %s",
+            album,
+            photo,
+        )
+        # Immich does it when the albums are looked at
+        library.rows(
+            'update album set "albumThumbnailAssetId" = %s where id = %s and "albumThumbnailAssetId" = %s',
+            pick(photos_in(library, album), 0),
+            album,
+            photo,
+        )
+
+
+@_with_album("owner")
+def _cover(world: World, user: str, album: str, number: int) -> None:
+    if photo := pick(photos_in(world.library, album), number):
+        world.library.rows('update album set "albumThumbnailAssetId" = %s where id = %s', photo, album)
+
+
+@_with_album("owner", "editor", "viewer")
+def _comment(world: World, user: str, album: str, number: int) -> None:
+    world.library.comment(album, user, f"Since {number}", asset=pick(photos_in(world.library, album), number))
+
+
+@_with_album("owner")
+def _join_album(world: World, user: str, album: str, number: int) -> None:
+    other = _others(world, user, number)
+    if other and album not in albums_of(world.library, other, "owner", "editor", "viewer"):
+        ask(
+            world.library,
+            "insert into album_user (<album_user.albumId>, <album_user.userId>, role) values (%s, %s, %s)",
+            album,
+            other,
+            ("editor", "viewer")[number % 2],
+        )
+
+
+@_with_album("editor", "viewer")
+def _leave_album(world: World, user: str, album: str, number: int) -> None:
+    ask(
+        world.library,
+        "delete from album_user where <album_user.albumId> = %s and <album_user.userId> = %s",
+        album,
+        user,
+    )
+
+
+@_with_album("owner")
+def _role(world: World, user: str, album: str, number: int) -> None:
+    ask(
+        world.library,
+        "update album_user set role = %s where <album_user.albumId> = %s and role <> 'owner'",
+        ("editor", "viewer")[number % 2],
+        album,
+    )
+
+
+@_with_album("owner")
+def _album_link(world: World, user: str, album: str, number: int) -> None:
+    world.library.link(user, album=album)
+
+
+@_with_album("owner")
+def _delete_album(world: World, user: str, album: str, number: int) -> None:
+    world.library.rows("delete from album where id = %s", album)
+
+
+def _delete_comment(world: World, user: str, number: int) -> None:
+    found = ids(world.library, 'select id from activity where "userId" = %s order by "createdAt", id', user)
+    if activity := pick(found, number):
+        world.library.rows("delete from activity where id = %s", activity)
+
+
+def _upload(world: World, user: str, number: int) -> None:
+    """A file that somebody else has."""
+    other = _others(world, user, number)
+    if other and (photo := pick(photos_of(world.library, other), number // 2)):
+        upload_again(world.library, user, photo)
+
+
+def _new_person(library: Library, user: str, face: str, number: int) -> None:
+    """Recognition, or the user, makes a person of a face."""
+    link_face(library, face, library.person(user, ("", "", "Uta")[number % 3], thumbnail=""))
+
+
+def _share_person(world: World, user: str, number: int) -> None:
+    library = world.library
+    person, other = pick(people_of(library, user), number // 2), _others(world, user, number)
+    if library.has_person_sharing and person and other:
+        found = library.rows(
+            """select 1 from person_user where "personGroupId" = %s and "sharedById" = %s and "sharedWithId" = %s""",
+            person,
+            user,
+            other,
+        )
+        if not found:
+            library.share_person(person, user, other)
+
+
+def _unshare_person(world: World, user: str, number: int) -> None:
+    if world.library.has_person_sharing:
+        found = ids(
+            world.library, 'select "personGroupId" from person_user where "sharedById" = %s order by "createdAt"', user
+        )
+        world.library.rows(
+            'delete from person_user where "sharedById" = %s and "personGroupId" = %s', user, pick(found, number)
+        )
+
+
+def _leave_cluster(world: World, user: str, number: int) -> None:
+    if world.library.has_people_groups:
+        leave_cluster(world.library, user)
+
+
+def _join_cluster(world: World, user: str, number: int) -> None:
+    other = _others(world, user, number)
+    if world.library.has_people_groups and other:
+        join_cluster(world.library, user, other)
+
+
+def _in_trash(do: Callable[[Library, str], None]) -> Later:
+    def act(world: World, user: str, number: int) -> None:
+        found = ids(
+            world.library,
+            """select id from asset where "ownerId" = %s and status = 'trashed' order by "originalFileName", id""",
+            user,
+        )
+        if photo := pick(found, number):
+            do(world.library, photo)
+
+    return act
+
+
+MORE: dict[str, Later] = {
+    "purge": _in_trash(delete_for_good),
+    "restore": _in_trash(
+        lambda lib, photo: lib.rows("""update asset set status = 'active', "deletedAt" = null where id = %s""", photo)
+    ),
+    "unlock": lambda world, user, number: world.library.rows(
+        """update asset set visibility = 'timeline' where "ownerId" = %s and visibility = 'locked'""", user
+    ),
+    "upload again": _upload,
+    "into memory": _with_row("memory", _into_memory),
+    "out of memory": _with_row("memory", _out_of("memory_asset", "memoriesId", "assetId")),
+    "delete memory": _with_row(
+        "memory", lambda lib, user, memory, n: lib.rows("delete from memory where id = %s", memory)
+    ),
+    "off link": _with_row(
+        "shared_link", _out_of("shared_link_asset", "sharedLinkId", "assetId"), "and type = 'INDIVIDUAL'"
+    ),
+    "delete link": _with_row(
+        "shared_link", lambda lib, user, link, n: lib.rows("delete from shared_link where id = %s", link)
+    ),
+    "partner's photo in memory": _shared(lambda lib, user, photo, n: lib.memory(user, [photo])),
+    "partner's photo on link": _shared(_link),
+    "end partner": lambda world, user, number: world.library.rows('delete from partner where "sharedById" = %s', user),
+    "album link": _album_link,
+    "into album": _into_album,
+    "off album": _off_album,
+    "cover": _cover,
+    "comment": _comment,
+    "delete comment": _delete_comment,
+    "join album": _join_album,
+    "leave album": _leave_album,
+    "role": _role,
+    "delete album": _delete_album,
+    "new person": _with_face(_new_person),
+    "share person": _share_person,
+    "unshare person": _unshare_person,
+    "leave cluster": _leave_cluster,
+    "join cluster": _join_cluster,
+    "tag cleanup": _job(clean_tags),
+    "person cleanup": _job(clean_people),
+    "delete account": lambda world, user, number: delete_account(world.library, user),
+}
+JOBS = ("thumbnails", "migration", "storage template", "duplicates", "tag cleanup", "person cleanup")
+
+# Of LATER, what the sequences do in their own way: transfers, and what is more like Immich above.
+HAPPENINGS = {name: act for name, act in (LATER | MORE).items() if name not in ("hand on", "again", "cluster")}
