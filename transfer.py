@@ -1647,28 +1647,33 @@ def write_marker(tx: Transaction, path: Path) -> Path:
     return marker
 
 
-# What the first line of a journal must hold: every value that is used unasked later, with its type.
+# What the first line of a journal must hold: every value that is used unasked later, as a type, a pattern, or entries.
+_ID, _NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile(r"[0-9]{1,19}")
+IDENTITY_SHAPE: Mapping[str, Any] = {"xid": _NUMBER, "system": _NUMBER, "database": _NUMBER}
+USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
-    "xid": str,
-    "system": str,
-    "database": str,
+    **IDENTITY_SHAPE,
     "format": int,
-    "kind": str,
+    "kind": re.compile("transfer|repair"),
     "when": str,
     "immich": str,
-    "models": list,
-    "source": dict,
-    "destination": {"id": str, "email": str, "cluster": str},
+    "models": [bool, bool],
+    "source": dict,  # of USER_SHAPE; empty after a repair
+    "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
 }
-IDENTITY = ("xid", "system", "database")
+PERSON_SHAPE: Mapping[str, Any] = {"id": str, "action": str, "target": str | None}
 
 
 def _fits(found: Any, shape: Any) -> bool:
     """Whether a piece of JSON has the entries and types of `shape`."""
     if isinstance(shape, Mapping):
         return isinstance(found, dict) and all(name in found and _fits(found[name], shape[name]) for name in shape)
+    if isinstance(shape, list):
+        return isinstance(found, list) and len(found) == len(shape) and all(map(_fits, found, shape))
+    if isinstance(shape, re.Pattern):
+        return isinstance(found, str) and shape.fullmatch(found) is not None
     return isinstance(found, shape)
 
 
@@ -1683,19 +1688,12 @@ def read_header(path: Path) -> dict[str, Any]:
                 header = json.loads(file.readline(100_000_000))
     except FileNotFoundError:
         raise JournalBroken(f"{path.name} is not there any more.", "It was undone meanwhile, or deleted.") from None
-    except (OSError, EOFError, ValueError, zlib.error, AttributeError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
-    shape = {name: HEADER_SHAPE[name] for name in (IDENTITY if is_marker else HEADER_SHAPE)}
-    whole = _fits(header, shape) and all(re.fullmatch(r"[0-9]{1,19}", header[name]) for name in IDENTITY)
+    whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
     if whole and not is_marker:
-        # a repair has no source
-        whole = (not header["source"] and header["kind"] == "repair") or (
-            _fits(header["source"], HEADER_SHAPE["destination"]) and header["kind"] == "transfer"
-        )
-        whole &= all(
-            _fits(person, {"id": str, "action": str}) and isinstance(person.get("target"), str | None)
-            for person in header["report"]["people"]
-        )
+        whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
+        whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
     return header
@@ -4028,17 +4026,21 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     if is_repair:
         source, destination = None, source
     # faces that a person of the run's has got since belong to whom the run made that person from
-    is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
     made_from = {
         person["target"]: person["id"]
         for person in reversed(header["report"]["people"])
-        if is_uuid(person["id"]) and is_uuid(person["target"] or "") and person["id"] != person["target"]
+        if _fits([person["id"], person["target"]], [_ID, _ID]) and person["id"] != person["target"]
     }
     return {
         **common_values(source, destination),
         "remembered": list(made_from),
         "remembered_as": list(made_from.values()),
         "is_repair": is_repair,
+        "others_people": [
+            person["id"]
+            for person in header["report"]["people"]
+            if person["action"] == DUPLICATE and not person.get("outside")
+        ],
         "same_clusters": [user["cluster"] for user in (header["source"], header["destination"]) if user],
     }
 
@@ -4235,9 +4237,16 @@ def adapt_format_1(tx: Transaction) -> None:
         -- a noted row had its key among its columns
         UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen' AND before <> key;
         INSERT INTO line (step, kind, "table", key)
-        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id', g.id), g."clusterGroupId")
-        FROM line l JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
-        WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND %(is_repair)s
+        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
+            o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
+        FROM line l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
+        LEFT JOIN line o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
+            AND o."table" IN ('person', 'person_group') AND o.before ?| ARRAY['ownerId', 'clusterGroupId']
+        WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND (
+            %(is_repair)s
+            -- what was not the source's: it would have gone along whole, or was the destination's already
+            OR l.before ->> 'personGroupId' = ANY (%(others_people)s)
+            OR (l.kind = 'seen' AND o.key IS NULL))
         UNION ALL
         SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'))
         FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
@@ -4247,22 +4256,48 @@ def adapt_format_1(tx: Transaction) -> None:
         FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
         WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed') AND m."ownerId" IS DISTINCT FROM %(destination)s
         UNION ALL
-        SELECT 0, 'wrong', 'link', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', s.id), s."userId")
-        FROM line l JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
-        WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed') AND s."userId" <> %(destination)s
+        SELECT 0, 'wrong', 'link', jsonb_build_array(
+            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'), coalesce(o.before ->> 'userId', s."userId"::text))
+        FROM line l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
+        LEFT JOIN line o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
+        WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
         UNION ALL
-        SELECT 0, 'wrong', 'featured', jsonb_build_array(concat_ws(' ', p."ownerId", p."personGroupId", f.id), a."ownerId")
-        FROM line l JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
-            AND p."ownerId" = (l.key ->> 'ownerId')::uuid
-        JOIN v_asset_face f ON f.id = (l.before ->> 'faceAssetId')::uuid JOIN v_asset a ON a.id = f."assetId"
-        WHERE l."table" = 'person' AND l.kind IN ('changed', 'seen');
+        SELECT 0, 'wrong', 'featured', jsonb_build_array(
+            concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'), l.key ->> 'personGroupId', f.id),
+            coalesce(m.before ->> 'ownerId', a."ownerId"::text))
+        FROM line l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
+            AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid
+        JOIN v_asset_face f ON f.id = coalesce(l.before ->> 'faceAssetId', p."faceAssetId"::text)::uuid
+        JOIN v_asset a ON a.id = f."assetId"
+        LEFT JOIN line m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
+        WHERE l."table" = 'person' AND l.kind <> 'made'
+        UNION ALL
+        SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
+            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'), coalesce(o.before ->> 'ownerId', s."ownerId"::text))
+        FROM line l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
+        LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId' AND o.key ->> 'id' = l.before ->> 'stackId'
+        WHERE l."table" = 'asset' AND l.before ->> 'stackId' IS NOT NULL
+        UNION ALL
+        SELECT 0, 'wrong', 'primary', jsonb_build_array(
+            concat_ws(' ', l.key ->> 'id', l.before ->> 'primaryAssetId'), l.before ->> 'ownerId')
+        FROM line l WHERE l."table" = 'stack' AND l.before IS NOT NULL
+        UNION ALL
+        SELECT 0, 'wrong', 'live', jsonb_build_array(concat_ws(' ', a.id, a."livePhotoVideoId"), NULL)
+        FROM line l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
+        WHERE l."table" = 'asset' AND l.before ? 'livePhotoVideoId' AND a."livePhotoVideoId" IS NOT NULL;
         INSERT INTO line (step, kind, "table", key, before)
-        SELECT DISTINCT 0, 'seen', 'asset', jsonb_build_object('id', photo), jsonb_build_object('ownerId', %(destination)s)
-        FROM (
-            SELECT l.key ->> 'id' AS photo FROM line l WHERE l."table" = 'asset'
-            UNION SELECT f."assetId"::text FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
-            WHERE l."table" = 'asset_face') touched
-        WHERE photo NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
+        SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
+            -- somebody else's photo, in a stack of theirs
+            WHEN EXISTS (
+                SELECT FROM line l JOIN line o ON o."table" = 'stack' AND o.key ->> 'id' = l.before ->> 'stackId'
+                WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text AND o.before ->> 'ownerId' = a."ownerId"::text)
+            THEN a."ownerId"::text ELSE %(destination)s END)
+        FROM v_asset a
+        WHERE a.id IN (
+            SELECT (l.key ->> 'id')::uuid FROM line l WHERE l."table" = 'asset'
+            UNION SELECT f."assetId" FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
+            WHERE l."table" = 'asset_face')
+          AND a.id::text NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
         """,
     )
 
@@ -4391,8 +4426,8 @@ def choose_repaired(tx: Transaction) -> None:
         tx,
         """
         INSERT INTO moving
-        SELECT DISTINCT a.id, 'chosen' FROM judged j JOIN v_asset a ON a.id = j.photo
-        WHERE j."table" = 'asset_face' AND a."ownerId" = %(destination)s;
+        SELECT a.id, 'chosen' FROM past_owner o JOIN v_asset a ON a.id = o.id AND a."ownerId" = o.owner
+        WHERE o.owner = %(destination)s;
         ANALYZE moving
         """,
     )
@@ -4650,6 +4685,7 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # its primary is a member of it and of no other stack, its members are its owner's
         f"""
         EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
+        AND (b.kind = 'changed' OR s.id IN (SELECT stack FROM member_back))
         AND NOT EXISTS (SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId" AND o.id <> s.id)
         AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND (
             (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
