@@ -51,6 +51,22 @@ def test_an_album_with_a_public_link_is_named(library, anna, carla, move) -> Non
     assert report.albums_public == ("Later", "Open")
 
 
+def test_an_album_that_only_holds_a_photo_that_stays_is_no_concern(library, anna, ben, carla, move) -> None:
+    """Nothing changes for who sees it: it is not named, and apps need not fetch everything anew."""
+    same = b"\x07" * 20
+    goes, stays = library.asset(anna), library.asset(anna, checksum=same)
+    library.asset(ben, checksum=same)
+    dora = library.user("Dora")
+    elsewhere = library.album(anna, "Elsewhere", [stays], members={carla: "viewer"})
+    library.link(anna, album=elsewhere)
+    sessions = {user: library.session(user) for user in (anna, ben, carla, dora)}
+    report = move(library.album(anna, "Trip", [goes, stays], members={dora: "viewer"}))
+    assert (report.assets, report.stays) == (1, (("duplicate", ("IMG_1.jpg",)),))
+    assert (report.albums_unseen, report.albums_public) == (("Trip",), ())
+    reset = dict(library.rows('select "userId", "isPendingSyncReset" from session'))
+    assert reset == {user: user != carla for user in sessions}
+
+
 def test_albums_of_photos_that_come_along_are_named_too(library, anna, carla, move) -> None:
     still, video = library.live(anna)
     library.album(carla, "Hers", [video])

@@ -10,8 +10,9 @@ import psycopg2
 import pytest
 
 import transfer
-from tests.conftest import problems, told
+from tests.conftest import model_versions, problems, told
 from tests.library import Library
+from tests.random_library import adapted
 from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED, ALBUM_STAYS
 
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
@@ -146,6 +147,66 @@ def test_an_album_that_is_not_the_sources_any_more_is_refused(library, anna, ben
                 transfer.transfer(params, request, dry_run=dry_run)
     assert library.snapshot() == before
     assert runner.dry(album).assets == 1
+
+
+# ---- the check of the two users' roles ------------------------------------------------------------------------------
+
+# After the run's own writes to the album: what it does last is an INSERT into this table, of rows or of none.
+SPOIL = """
+create function spoil() returns trigger language plpgsql as $body$ begin {sql}; return null; end $body$;
+create trigger spoil after insert on {table} for each statement
+    when (pg_trigger_depth() = 0) execute function spoil();
+"""
+
+THE_ROW = "where <album_user.albumId> = :album and <album_user.userId> = :user"
+VIEWS = f"update album_user set role = 'viewer' {THE_ROW}"
+LEAVES = f"delete from album_user {THE_ROW}"
+JOINS = """
+    insert into album_user (<album_user.albumId>, <album_user.userId>, role)
+    values (:album, :user, 'editor')"""
+# up to 2.7, and from 3.0 on, where the owner's row must be the user's only one
+OWNS = {
+    False: 'update album set "ownerId" = :user where id = :album',
+    True: f"""
+        delete from album_user {THE_ROW} and role <> 'owner';
+        update album_user set <album_user.userId> = :user
+        where <album_user.albumId> = :album and role = 'owner'""",
+}
+
+SPOILT = {
+    "shared, but given to the destination": (ALBUM_SHARED, OWNS, "ben"),
+    "shared, but given to a third": (ALBUM_SHARED, OWNS, "carla"),
+    "shared to be seen only": (ALBUM_SHARED, VIEWS, "ben"),
+    "not shared": (ALBUM_SHARED, LEAVES, "ben"),
+    "handed over and back": (ALBUM_HANDED_OVER, OWNS, "anna"),
+    "handed over to a third": (ALBUM_HANDED_OVER, OWNS, "carla"),
+    "handed over, the source may only look": (ALBUM_HANDED_OVER, VIEWS, "anna"),
+    "handed over, the source is out": (ALBUM_HANDED_OVER, LEAVES, "anna"),
+    "handed over, the owner a member besides": (ALBUM_HANDED_OVER, JOINS, "ben"),
+    "given up and back": (ALBUM_GIVEN_UP, OWNS, "anna"),
+    "given up to a third": (ALBUM_GIVEN_UP, OWNS, "carla"),
+    "given up, the source is still in": (ALBUM_GIVEN_UP, JOINS, "anna"),
+    "given up, the owner a member besides": (ALBUM_GIVEN_UP, JOINS, "ben"),
+}
+
+
+@pytest.mark.parametrize("version", model_versions())
+@pytest.mark.parametrize(("itself", "sql", "who"), SPOILT.values(), ids=SPOILT.keys())
+def test_wrong_roles_roll_everything_back(library, params, anna, ben, carla, itself, sql, who) -> None:
+    if library.has_album_owner_rows and (sql, who) == (JOINS, "ben"):
+        pytest.skip("the key of album_user makes that impossible")
+    album = library.album(anna, "Trip", [library.asset(anna)], members={ben: "viewer"})
+    user = {"anna": anna, "ben": ben, "carla": carla}[who]
+    statement = sql[library.has_album_owner_rows] if sql is OWNS else sql
+    statement = adapted(library, statement).replace(":album", f"'{album}'").replace(":user", f"'{user}'")
+    table = "album_user" if itself == ALBUM_SHARED else "album_asset"
+    library.rows(SPOIL.format(sql=statement, table=table))
+    before, request = library.snapshot(), transfer.Request(anna, ben, album=album, album_itself=itself)
+    for dry_run in (True, False):
+        with pytest.raises(transfer.InvariantBroken) as caught:
+            transfer.transfer(params, request, dry_run=dry_run)
+        assert "handed album" in caught.value.why
+        assert library.snapshot() == before
 
 
 # ---- photos that the destination has already ------------------------------------------------------------------------

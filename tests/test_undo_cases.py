@@ -20,13 +20,14 @@ from tests.conftest import chosen_versions, problems, usage, usage_by_immich
 from tests.library import Library
 from tests.random_library import (
     ask,
+    edit_person,
     ids,
     link_face,
     merge_people,
     unstack,
     upload_again,
 )
-from transfer import ALBUM_HANDED_OVER
+from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED
 
 # What no undo puts back: stamps, the sync flag, and what Immich records about deletions.
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
@@ -34,23 +35,19 @@ NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit"
 OWNED = ("person", "memory", "shared_link", "tag", "stack", "asset")
 
 # Schema versions; from 3.2 Anna and Ben may be in one cluster group, together.
-SHAPES = [(version, False) for version in ("2.3", "2.7", "3.1", "3.2", "3.3")] + [
-    ("3.2", True),
-    ("3.3", True),
-]
+SHAPES = {version: (version, False) for version in ("2.3", "2.7", "3.1", "3.2", "3.3")}
+SHAPES |= {"3.2-together": ("3.2", True), "3.3-together": ("3.3", True)}
 
 
-def told(since: str = "2.3", *, only_together: bool = False) -> pytest.MarkDecorator:
+def told(*shapes: str) -> pytest.MarkDecorator:
     """On which of the shapes a story is told, as far as this run takes their versions."""
-    shapes = [
-        pytest.param(version, together, id=f"{version}-together" if together else version)
-        for version, together in SHAPES
-        if version in chosen_versions() and version >= since and (together or not only_together)
-    ]
-    return pytest.mark.parametrize(("version", "together"), shapes)
+    chosen = [shape for shape in shapes if SHAPES[shape][0] in chosen_versions()]
+    values = [pytest.param(*SHAPES[shape], id=shape) for shape in chosen]
+    return pytest.mark.parametrize(("version", "together"), values)
 
 
-everywhere = told()
+everywhere = told(*SHAPES)
+on_each_model = told("2.7", "3.3", "3.3-together")
 
 
 @dataclass
@@ -436,6 +433,24 @@ def make_foreign_face(library: Library, ben: str, photo: str, own: str) -> str:
     return library.face(photo, person)
 
 
+def make_foreign_picture(library: Library, ben: str, photo: str, own: str) -> str:
+    person = library.person(ben, "Ina")
+    library.face(own, person)
+    library.face(photo, person, featured_of=ben)
+    return person
+
+
+def choose_another_picture(library: Library, person: str, photo: str) -> None:
+    faces = 'select id from asset_face where <asset_face.personGroupId> = %s and "assetId" <> %s'
+    library.feature(person, ids(library, faces, person, photo)[0])
+
+
+def is_picture(library: Library, person: str, photo: str) -> bool:
+    pictures = """select f."assetId" from person p join asset_face f on f.id = p."faceAssetId"
+                  where p.<person.personGroupId> = %s"""
+    return photo in ids(library, pictures, person)
+
+
 SEEN_WRONG = {
     "tag": Seen(make_foreign_tag, untag, lambda library, _tag, photo: tags_on(library, photo) != set()),
     "face": Seen(
@@ -443,6 +458,7 @@ SEEN_WRONG = {
         lambda library, face, _photo: link_face(library, face, None),
         lambda library, face, _photo: library.person_of(face) is not None,
     ),
+    "picture": Seen(make_foreign_picture, choose_another_picture, is_picture),
 }
 
 
@@ -461,7 +477,7 @@ def test_a_photo_that_was_taken_out_since_is_not_published_again(story, library,
     assert not seen.there(library, thing, photo)
 
 
-@everywhere
+@on_each_model
 @pytest.mark.parametrize("seen", SEEN_WRONG.values(), ids=SEEN_WRONG.keys())
 def test_what_a_run_only_saw_and_its_owner_took_away_is_not_put_back(story, library, anna, ben, seen) -> None:
     """A tag or a person of Ben's on Anna's photo: an older transfer by hand leaves such."""
@@ -469,7 +485,7 @@ def test_what_a_run_only_saw_and_its_owner_took_away_is_not_put_back(story, libr
     thing = seen.make(library, ben, photo, own)
     path = story.move(library.album(anna, "Trip", [photo]))
     seen.take(library, thing, photo)
-    story.undo(path)
+    story.undo(path, lost=["His", "Ina"])
     assert story.owners(photo) == [anna]
     assert not seen.there(library, thing, photo)
 
@@ -490,6 +506,16 @@ def test_photos_that_were_in_the_two_users_own_memories_or_links(story, library,
     before = story.state()
     story.undo(story.move(album))
     assert story.state() == before
+
+
+@on_each_model
+def test_a_tag_that_was_taken_off_since_stays_off(story, library, anna, ben) -> None:
+    photos = [library.asset(anna), library.asset(anna)]
+    library.tag_assets(library.tag(anna, "Trips/Rome"), *photos)
+    path = story.move(library.album(anna, "Trip", photos))
+    untag(library, library.tag(ben, "Trips/Rome"), photos[0])
+    story.undo(path)
+    assert [tags_on(library, photo) for photo in photos] == [set(), {(anna, "Trips/Rome")}]
 
 
 # ---- featured photos ---------------------------------------------------------------------------------------
@@ -534,6 +560,35 @@ def test_a_transferred_person_whose_featured_photo_stays(story, library, anna, h
     assert story.owners(featured, other) == [*kept_by, anna]
     assert story.name(face) == "Lea"
     assert_featured(library, anna, library.person_of(face), face)
+
+
+# ---- names -------------------------------------------------------------------------------------------------
+
+
+@on_each_model
+def test_a_person_that_was_renamed_since_keeps_the_new_name(story, library, anna, ben) -> None:
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face = library.face(photo, lea, featured=True)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    edit_person(library, ben, library.person_of(face), name="Lea Maria")
+    story.undo(path)
+    assert story.owners(photo) == [anna]
+    assert story.name(face) == "Lea Maria"
+
+
+@on_each_model
+@pytest.mark.parametrize("stays", [False, True], ids=["all moved", "one stayed"])
+def test_a_nameless_person_that_got_a_name_since_keeps_it(story, library, anna, ben, stays) -> None:
+    """Whether the person itself went along, or Ben got one of his own."""
+    photo, home, nobody = library.asset(anna), library.asset(anna), library.person(anna)
+    face = library.face(photo, nobody, featured=True)
+    if stays:
+        library.face(home, nobody)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    edit_person(library, ben, library.person_of(face), name="Lea")
+    story.undo(path)
+    assert story.owners(photo) == [anna]
+    assert story.name(face) == "Lea"
 
 
 # ---- stacks ------------------------------------------------------------------------------------------------
@@ -593,7 +648,7 @@ def test_people_who_are_a_third_users_by_now_stay_as_they_are(story, library, an
     assert story.owners(photo) == [carla]
 
 
-@told(since="3.2", only_together=True)
+@told("3.2-together", "3.3-together")
 def test_a_person_of_both_whom_the_former_owner_merged_into_another_since(story, library, anna, ben) -> None:
     moved, home = library.asset(anna), library.asset(anna)
     lea, lena = library.person(anna, "Lea"), library.person(anna, "Lena")
@@ -627,6 +682,64 @@ def test_two_albums_with_a_person_the_older_undone_first(story, library, anna, b
     assert [story.name(face) for face in faces] == ["Lea", "Lea"]
 
 
+@dataclass(frozen=True)
+class TwoTrips:
+    """Two albums of Anna's with much in common, and what hangs on their photos."""
+
+    albums: tuple[str, str]
+    photos: tuple[tuple[str, str], tuple[str, str]]
+    oma: str  # Ben has one too
+
+
+@pytest.fixture
+def trips(story, library, anna, ben) -> TwoTrips:
+    """Lea is on both and nowhere else, Max stays too; tag, memory and link have photos of both."""
+    first, second = ((library.asset(anna), library.asset(anna)) for _ in range(2))
+    home, own = library.asset(anna), library.asset(ben)
+    lea, max_, oma = (library.person(anna, name) for name in ("Lea", "Max", "Oma"))
+    for number, photos in enumerate((first, second)):
+        library.face(photos[0], lea, featured=number == 0)
+        library.face(photos[0], max_)
+        library.face(photos[1], oma, featured=number == 0)
+        library.stack(anna, photos)
+    library.face(home, max_, featured=True)
+    library.face(own, library.person(ben, "Oma"), featured=True)
+    library.tag_assets(library.tag(anna, "Trips/Rome"), first[0], second[0], home)
+    library.memory(anna, [first[0], second[0], home])
+    library.memory(anna, [first[1]])
+    library.link(anna, assets=[first[0], second[0]])
+    library.link(anna, assets=[second[1]])
+    albums = (library.album(anna, "First", first), library.album(anna, "Second", second))
+    return TwoTrips(albums, (first, second), oma)
+
+
+@on_each_model
+@pytest.mark.parametrize("newest_first", [True, False], ids=["newest first", "oldest first"])
+def test_two_runs_are_undone_in_either_order(story, library, anna, ben, trips, newest_first) -> None:
+    """In the right order to the letter; in the other one, all photos are back with their names and tags."""
+    before, owners, shown = story.state(), owners_of_photos(library), shown_on_photos(library)
+    runs = [story.move(album, merge=frozenset({trips.oma})) for album in trips.albums]
+    order = [1, 0] if newest_first else [0, 1]
+    story.undo(runs[order[0]])
+    assert story.owners(*trips.photos[order[0]]) == [anna, anna]
+    assert story.owners(*trips.photos[order[1]]) == [ben, ben]
+    story.undo(runs[order[1]])
+    assert problems(library) == set()
+    assert (owners_of_photos(library), shown_on_photos(library)) == (owners, shown)
+    if newest_first:
+        assert story.state() == before
+
+
+@on_each_model
+def test_a_run_that_is_undone_and_done_again_and_undone(story, trips) -> None:
+    before = story.state()
+    for _ in range(2):
+        path = story.move(trips.albums[0], merge=frozenset({trips.oma}))
+        assert story.state() != before
+        story.undo(path)
+        assert story.state() == before
+
+
 # ---- albums ------------------------------------------------------------------------------------------------
 
 
@@ -648,6 +761,42 @@ def test_a_copy_that_was_made_the_cover_since(story, library, anna, ben, cover) 
     assert library.album_owner(album) == anna
     now = library.value('select "albumThumbnailAssetId" from album where id = %s', album)
     assert now in in_album(library, album)
+
+
+@on_each_model
+@pytest.mark.parametrize("who", ["the destination", "a guest", "the source"])
+def test_a_member_who_left_an_album_since_is_not_back(story, library, anna, ben, carla, who) -> None:
+    """The destination, made an editor by the run; a guest; the source, to whom the album goes back still."""
+    itself = ALBUM_SHARED if who == "the destination" else ALBUM_HANDED_OVER
+    album = library.album(anna, "Trip", [library.asset(anna)], members={ben: "viewer", carla: "viewer"})
+    path = story.move(album, album_itself=itself)
+    leave_album(library, album, {"the destination": ben, "a guest": carla, "the source": anna}[who])
+    story.undo(path)
+    assert library.album_owner(album) == anna
+    left = {"the destination": {ben}, "a guest": {carla}, "the source": set()}[who]
+    assert members(library, album) == {user: "viewer" for user in (ben, carla) if user not in left}
+
+
+@on_each_model
+@pytest.mark.parametrize("itself", [ALBUM_HANDED_OVER, ALBUM_GIVEN_UP])
+def test_an_album_that_was_handed_on_since(story, library, anna, ben, carla, itself) -> None:
+    """It stays, with the photo that went along; the one that Ben had taken out before goes back to Anna."""
+    goes, stays = library.asset(anna), library.asset(anna)
+    album = library.album(anna, "Trip", [goes, stays], cover=goes)
+    link = library.link(anna, album=album)
+    lea = library.person(anna, "Lea")
+    faces = [library.face(goes, lea), library.face(stays, lea, featured=True)]
+    path = story.move(album, album_itself=itself)
+    ask(library, "delete from album_asset where <album_asset.assetId> = %s", stays)
+    story.move(album, source=ben, destination=carla, album_itself=itself)
+    roles = members(library, album)
+    done = story.undo(path)
+    assert (done.photos, done.albums, [why for why, _names in done.left]) == (1, 0, ["handed_on"])
+    assert story.owners(goes, stays) == [carla, anna]
+    assert (library.album_owner(album), members(library, album)) == (carla, roles)
+    assert library.value('select "userId" from shared_link where id = %s', link) == carla
+    assert in_album(library, album) == [goes]
+    assert [story.name(face) for face in faces] == ["Lea", "Lea"]
 
 
 # ---- repairs -----------------------------------------------------------------------------------------------
