@@ -4228,6 +4228,11 @@ def adapt_format_1(tx: Transaction) -> None:
             before ->> 'ownerId', after ->> 'ownerId',
             (SELECT p."ownerId"::text FROM v_person p WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
+        INSERT INTO line (step, kind, "table", key, before)
+        SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
+        FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen') AND (before ? 'ownerId' OR NOT EXISTS (
+            SELECT FROM line o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
+              AND o.key ->> 'personGroupId' = l.key ->> 'personGroupId'));
         -- a name and a birth date were written together
         INSERT INTO line (step, kind, "table", key, before, after)
         SELECT step, kind, "table", key, before - 'name', after - 'name' FROM line
@@ -4608,16 +4613,14 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     ),
     "asset_face": (
         "f",
-        # of a person of the photo's owner; or as wrong as before, with the people who had it then
+        # of a person of the photo's owner; or as wrong as before
         f"""
         EXISTS (
             SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
             WHERE g.id = f."personGroupId" AND (
                 (g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
-                OR ({exempt("face")} AND NOT EXISTS (
-                    SELECT FROM past_person k WHERE k.grp = g.id AND NOT EXISTS (
-                        SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = k.owner)))))
+                OR {exempt("face")}))
         """,
     ),
     "person_user": (
@@ -4781,7 +4784,7 @@ def take_back_made(tx: Transaction, table: str, unused: str) -> int:
 
 def put_back_people(tx: Transaction) -> None:
     """People and the links of faces to them."""
-    # what a merge filled, and featured photos, by whose they are now; mend_featured() looks at all of these afterwards
+    # what a merge filled
     for column in ("name", "birthDate"):
         change(
             tx,
@@ -4794,7 +4797,6 @@ def put_back_people(tx: Transaction) -> None:
             WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = '{column}'
             """,
         )
-    put_back_portraits(tx)
     put_back_whole_people(tx)
     run(
         tx,
@@ -4802,8 +4804,7 @@ def put_back_people(tx: Transaction) -> None:
         -- whose the people of then are: every user's row that there was
         CREATE TEMP TABLE past_person ON COMMIT DROP AS
         SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
-        WHERE "table" = 'person' AND kind <> 'made' AND NOT EXISTS (
-            SELECT FROM past m WHERE m."table" = 'person' AND m.kind = 'made' AND m.key = past.key);
+        WHERE "table" = 'person' AND kind = 'seen';
         CREATE INDEX ON past_person (grp);
         -- a featured face that has gone since would break the foreign key
         UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
@@ -4811,29 +4812,47 @@ def put_back_people(tx: Transaction) -> None:
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid)
         """,
     )
+    put_back_portraits(tx)
     put_back_removed(tx, "person_group")
     put_back_removed(tx, "person")
+    # a face may be as wrong as before only with those who had its person then
+    run(
+        tx,
+        """
+        DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (
+            SELECT FROM past_person k
+            WHERE k.grp = split_part(x.key, ' ', 2)::uuid AND NOT EXISTS (
+                SELECT FROM v_person p WHERE p."personGroupId" = k.grp AND p."ownerId" = k.owner))
+        """,
+    )
     put_back_changed(tx, "asset_face")
     put_back_shares(tx)
     keep_new_names(tx)
 
 
 def put_back_portraits(tx: Transaction) -> None:
-    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn anew."""
+    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn anew.
+
+    Of people who are now whose they were before the run; mend_featured() looks at all of these afterwards.
+    """
     change(
         tx,
         "person",
         ("faceAssetId", "thumbnailPath"),
-        f"""
+        """
         SELECT t."ownerId", t."personGroupId", f.id AS "faceAssetId", CASE
             WHEN t."thumbnailPath" = b.after ->> 'thumbnailPath' THEN b.before ->> 'thumbnailPath'
             WHEN t."faceAssetId" IS NOT DISTINCT FROM f.id THEN t."thumbnailPath"
             ELSE '' END AS "thumbnailPath"
-        FROM back b JOIN v_person t ON {_recorded("b", RECORD_KEYS["person"])}
+        FROM back b JOIN v_person t ON t."personGroupId" = (b.key ->> 'personGroupId')::uuid
+            -- up to 3.1 the run may have written it after it had given the person away
+            AND (NOT %(person_groups)s OR t."ownerId" = (b.key ->> 'ownerId')::uuid)
+        JOIN past_person k ON k.owner = t."ownerId" AND k.grp = t."personGroupId"
         LEFT JOIN v_asset_face f ON f.id = (b.before ->> 'faceAssetId')::uuid
         WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = 'faceAssetId,thumbnailPath'
           AND (f.id IS NOT NULL OR b.before ->> 'faceAssetId' IS NULL)
         """,
+        person_groups=tx.schema.person_groups,
     )
 
 

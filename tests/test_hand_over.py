@@ -205,7 +205,7 @@ def test_wrong_roles_roll_everything_back(library, params, anna, ben, carla, its
     for dry_run in (True, False):
         with pytest.raises(transfer.InvariantBroken) as caught:
             transfer.transfer(params, request, dry_run=dry_run)
-        assert "handed album" in caught.value.why
+        assert "changing album" in caught.value.why
         assert library.snapshot() == before
 
 
