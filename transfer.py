@@ -3976,17 +3976,8 @@ UNDO_REASONS = REASONS | {
     "together": "the other half of a live photo stays",
 }
 
-# What can be lost for an undo, in the order in which it is told.
-LOST = {
-    "album": ("album stays as it is", "albums stay as they are"),
-    "memory": ("memory does not get all of its photos back", "memories do not get all of their photos back"),
-    "link": ("public link does not get all of its photos back", "public links do not get all of their photos back"),
-    "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
-    "person": (
-        "person that the run had removed does not come back",
-        "people that the run had removed do not come back",
-    ),
-}
+# What an undo may be unable to give back, in the order in which it is told.
+LOST = ("album", "memory", "link", "stack", "person")
 
 
 def undo(
@@ -5676,7 +5667,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
             progress=progress,
         ),
         "TRANSFER COMPLETED",
-        lambda done: transfer_done(api, done, source, destination),
+        lambda done: transfer_done(state, api, done, source, destination),
     )
     return state
 
@@ -5932,7 +5923,18 @@ def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any],
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
 
 
-def transfer_done(api: Api, report: Report, source: User, destination: User) -> None:
+def say_undoable(state: State) -> None:
+    """How a run can be taken back, and how long."""
+    say("\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside config.py.")
+    version = tuple(map(int, state.server.version.split(".")[:2])) if state.server else NEWEST_IMMICH
+    for upgrade, what in (((3, 0), "albums"), ((3, 2), "people")):
+        if version < upgrade:
+            number = ".".join(map(str, upgrade))
+            paragraph(f"That ends with an upgrade to Immich {number}, which keeps {what} in another way.")
+            break
+
+
+def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
     """The summary of a transfer, Immich's jobs, and the next steps."""
     tally = {
         action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
@@ -5949,7 +5951,7 @@ def transfer_done(api: Api, report: Report, source: User, destination: User) -> 
         say(f"    • Albums:              {len(report.albums_changed)}")
     show_remains(report)
     show_wrong_after(report)
-    say("\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside config.py.")
+    say_undoable(state)
     say("\n  Next steps:")
     start_jobs(api)
     steps = [
@@ -6032,7 +6034,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
             progress=progress,
         ),
         "REPAIR COMPLETED",
-        lambda done: repair_done(api, done),
+        lambda done: repair_done(state, api, done),
     )
     return state
 
@@ -6045,7 +6047,7 @@ def show_repair(report: Report) -> None:
     show_people(report)
 
 
-def repair_done(api: Api, report: Report) -> None:
+def repair_done(state: State, api: Api, report: Report) -> None:
     """The summary of a repair, and Immich's job."""
     tally = {
         action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
@@ -6057,6 +6059,7 @@ def repair_done(api: Api, report: Report) -> None:
     say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
     say(f"    • Persons merged:      {tally[MERGE]}")
     show_wrong_after(report)
+    say_undoable(state)
     say("\n  Next steps:")
     start_jobs(api, ["thumbnailGeneration"])
 
@@ -6112,6 +6115,15 @@ def past_line(past: Past) -> str:
     return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
 
 
+LOST_WORDS = {
+    "album": ("album stays as it is", "albums stay as they are"),
+    "memory": ("memory does not get all of its photos back", "memories do not get all of their photos back"),
+    "link": ("public link does not get all of its photos back", "public links do not get all of their photos back"),
+    "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
+    "person": ("person that was removed does not come back", "people who were removed do not come back"),
+}
+
+
 def show_undo(report: UndoReport, past: Past) -> None:
     """The analysis of an undo: what goes back, and what stays and why."""
     if past.header["kind"] != "repair":
@@ -6135,6 +6147,11 @@ def show_undo(report: UndoReport, past: Past) -> None:
         say(f"    {count(report.tags_taken, 'tag')} of photos: taken from them since")
     if report.tags_left:
         say(f"    {count(report.tags_left, 'tag')} made by the run: in use or changed by now")
+    if report.lost:
+        say("\n  Taken away by the run, and cannot be given back:")
+        for what, names in report.lost:
+            say(f"    {count(len(names), *LOST_WORDS[what])}")
+            show_list([clean(name) for name in names if name], "      ")
     show_storage(report)
 
 
@@ -6152,7 +6169,24 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
     show_wrong_after(report)
     say("\n  Next steps:")
     start_jobs(api)
-    paragraph("The apps of the users concerned fetch everything anew, once.", "      ", "    • ")
+    steps = ["The apps of the users concerned fetch everything anew, once."]
+    if past.header["kind"] != "repair":
+        given_by = clean(past.header["destination"]["email"])
+        if report.files:
+            steps.append(
+                f"{count(report.files, 'file')} of the photos that went back lie in the folders of {given_by} by now. Do "
+                "not delete that account before they have moved (README, 'Files')."
+            )
+        if report.photos:
+            steps.append(
+                f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them again."
+            )
+    if report.lost:
+        steps.append("What could not be given back is listed above. Look at it, and set it up anew where it matters.")
+    if report.left or report.people_left:
+        steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
+    for step in steps:
+        paragraph(step, "      ", "    • ")
 
 
 # =====================================================================================================================

@@ -1,0 +1,99 @@
+"""What an undo tells: what could not be given back, and what a person should look at next."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import transfer
+from tests.conftest import model_versions
+from tests.library import Library
+from tests.random_library import ask, delete_person, file_photos
+
+SERVER = transfer.Server("3.3.0", "id", "admin@example.com", True, "3.3", False, ())
+
+
+@pytest.fixture(params=model_versions())
+def library(request, pool) -> Iterator[Library]:
+    """One version of each way to keep people."""
+    with pool.library(request.param) as library:
+        yield library
+
+
+@pytest.fixture
+def past(runner, scene, tmp_path) -> transfer.Past:
+    """The scene's album was handed over."""
+    request = replace(runner.request(scene.album, merge=[scene.oma]), album_itself=transfer.ALBUM_HANDED_OVER)
+    transfer.transfer(runner.params, request, dry_run=False, undo_folder=tmp_path)
+    return transfer.list_past(runner.params, tmp_path)[0]
+
+
+def told(past: transfer.Past, report: transfer.UndoReport, capsys, monkeypatch) -> str:
+    """The analysis and the end of an undo, as shown."""
+    monkeypatch.setattr(transfer, "start_job", lambda _api, _name: "started")
+    transfer.show_undo(report, past)
+    transfer.undo_done(None, report, past)
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_an_undo_of_what_nobody_touched_has_lost_nothing(runner, past, capsys, monkeypatch) -> None:
+    report = transfer.undo(runner.params, past.path, dry_run=True)
+    assert (report.lost, report.files) == ((), 0)
+    shown = told(past, report, capsys, monkeypatch)
+    assert "cannot be given back" not in shown
+    assert "lie in the folders of" not in shown
+
+
+def test_what_cannot_be_given_back_is_named(library, runner, scene, past, capsys, monkeypatch) -> None:
+    """A memory and a link that are gone, an album that was handed on, a stack of which the rest was taken apart."""
+    library.rows("delete from memory where id = %s", scene.memory)
+    library.rows("delete from shared_link where id = %s", scene.link)
+    if library.has_album_owner_rows:
+        ask(library, "delete from album_user where <album_user.userId> = %s", scene.carla)
+        ask(
+            library,
+            "update album_user set <album_user.userId> = %s where <album_user.albumId> = %s and role = 'owner'",
+            scene.carla,
+            scene.album,
+        )
+    else:
+        library.rows('update album set "ownerId" = %s where id = %s', scene.carla, scene.album)
+    report = transfer.undo(runner.params, past.path, dry_run=True)
+    album = library.value('select "albumName" from album where id = %s', scene.album)
+    assert {what: len(names) for what, names in report.lost} == {"album": 1, "memory": 1, "link": 1}
+    assert dict(report.lost)["album"] == (album,)
+    shown = told(past, report, capsys, monkeypatch)
+    for words in ("1 album stays as it is", album, "1 memory does not get", "1 public link does not get"):
+        assert words in shown
+    assert "Look at it, and set it up anew where it matters." in shown
+
+
+def test_a_person_of_the_run_whose_photo_stays_is_not_lost(library, runner, scene, past) -> None:
+    """Nobody misses a person without a photo."""
+    delete_person(library, scene.ben, library.person_of(scene.faces["lea"]))
+    report = transfer.undo(runner.params, past.path, dry_run=True)
+    assert "person" not in dict(report.lost)
+
+
+def test_files_that_a_job_moved_are_counted(library, runner, scene, past, capsys, monkeypatch) -> None:
+    """The storage template has put the originals into Ben's folder: deleting his account would take them."""
+    file_photos(library)
+    report = transfer.undo(runner.params, past.path, dry_run=True)
+    assert report.files == report.photos == scene.moving
+    assert f"{scene.moving} files of the photos that went back lie in the folders of ben@example.com" in told(
+        past, report, capsys, monkeypatch
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("2.7.5", "Immich 3.0, which keeps albums"), ("3.1.0", "Immich 3.2, which keeps people"), ("3.3.0", "")],
+)
+@pytest.mark.screens
+def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
+    config = transfer.Config("http://localhost", "key", {})
+    transfer.say_undoable(transfer.State(Path("config.py"), config, replace(SERVER, version=version)))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert words in shown
+    assert ("upgrade" in shown) == bool(words)
