@@ -647,7 +647,7 @@ def stack_reason(run: Run, change: Change, column: str) -> bool:
     stack = change.key[0]
     here, there = run.before.stacks.get(stack, set()), run.after.stacks.get(stack, set())
     if change.old is None:
-        return taken_by_run(run, change) or there <= run.moved
+        return taken_by_run(run, change) or bool(there & run.moved)
     if change.new is None:
         return made_by_run(run, change) or bool(here & run.moved)
     return column in ("ownerId", "primaryAssetId") and (
