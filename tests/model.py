@@ -250,7 +250,8 @@ def _people_troubles(state: State) -> Iterator[Trouble]:
             yield Trouble("person in another cluster group than its owner", (owner, group))
         if not row["faceAssetId"]:
             if row["thumbnailPath"]:
-                yield Trouble("picture of nothing", (owner, group))
+                # up to 3.1 a person stays the same one in other hands
+                yield Trouble("picture of nothing", (owner, group) if "person_group" in state.tables else (group,))
             continue
         face = state.rows("asset_face")[(row["faceAssetId"],)]
         ids = (owner, group, face["id"])
@@ -647,7 +648,7 @@ def stack_reason(run: Run, change: Change, column: str) -> bool:
     stack = change.key[0]
     here, there = run.before.stacks.get(stack, set()), run.after.stacks.get(stack, set())
     if change.old is None:
-        return taken_by_run(run, change) or there <= run.moved
+        return taken_by_run(run, change) or bool(there & run.moved)
     if change.new is None:
         return made_by_run(run, change) or bool(here & run.moved)
     return column in ("ownerId", "primaryAssetId") and (
@@ -944,12 +945,23 @@ def judge_names(run: Run, words: "Words") -> Iterator[Complaint]:
                 yield Complaint("a face lost its person", words.face(face["id"]))
                 continue
             old, new = run.before.named(run.giver, face["personGroupId"]), run.after.named(run.getter, link)
+            if run.undone and is_as_it_was(run, now):
+                continue
             own = [
                 folded(state.named(run.getter, link))
                 for state in (run.before, *([run.undone.before] if run.undone else []))
             ]
             if folded(old) and (not folded(new) or folded(old) != folded(new) and folded(new) not in own):
                 yield Complaint("a face lost its name", f"{words.face(face['id'])}: was {old!r}, is {new!r}")
+
+
+def is_as_it_was(run: Run, face: Row) -> bool:
+    """An undo: whether a face has a person again that its photo's owner did not have before the run either."""
+    past, link = run.undone, face["personGroupId"]
+    if past is None or past.before.get("person", run.getter, link) is not None:
+        return False
+    was = past.before.get("asset_face", face["id"])
+    return was is not None and was["personGroupId"] == link and past.before.owners[face["assetId"]] == run.getter
 
 
 def judge_tags(run: Run, words: "Words") -> Iterator[Complaint]:
