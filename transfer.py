@@ -4551,12 +4551,16 @@ def spare_people(tx: Transaction) -> None:
 
 
 def find_home(tx: Transaction) -> None:
-    """back: the records that may go back: as the run left them, and their photo, if any, is whose it was before."""
+    """home: photos that this undo gives back, or that are whose they were before and that the run did not move.
+
+    back: the records that may go back: as the run left them, and their photo, if any, is home.
+    """
     run(
         tx,
         """
         CREATE TEMP TABLE home ON COMMIT DROP AS
-            SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId";
+            SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
+            WHERE a.id IN (SELECT id FROM moving) OR a.id NOT IN (SELECT id FROM returning_photo);
         ALTER TABLE home ADD PRIMARY KEY (id);
         CREATE TEMP TABLE back ON COMMIT DROP AS
             SELECT * FROM judged WHERE as_left AND (photo IS NULL OR photo IN (SELECT id FROM home));
