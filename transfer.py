@@ -56,13 +56,15 @@ try:
     import requests
     from psycopg2 import sql
 except ImportError as missing:
-    sys.exit(f"A package is missing ({missing.name}). Install what is needed: pip install -r requirements.txt")
+    sys.exit(
+        f"A package is missing ({missing.name}). Install what is needed: pip install -r requirements.txt"
+    )
 
 __version__ = "1.0.0"
 
-# =====================================================================================================================
+# ============================================================================================================
 # 1  CONSTANTS, ERRORS, DATA
-# =====================================================================================================================
+# ============================================================================================================
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent / "config.py"
 
@@ -91,7 +93,13 @@ KEEP, UNLINK = "KEEP", "UNLINK"  # not shown as people: already the destination'
 
 # What an account owns, in the order of account_figures().
 ACCOUNT_ROWS = (
-    *("photos and videos", "videos of live photos", "in the trash", "in the locked folder", "in external libraries"),
+    *(
+        "photos and videos",
+        "videos of live photos",
+        "in the trash",
+        "in the locked folder",
+        "in external libraries",
+    ),
     *("people", "albums", "tags", "memories", "public links", "stacks"),
 )
 
@@ -111,7 +119,8 @@ REASONS = {
 
 
 class TransferError(Exception):
-    """Something a person must know: what happened, why, and what to do about it. Nothing was changed by us."""
+    """Something a person must know: what happened, why, and what to do about it. Nothing was changed by us.
+    """
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
         super().__init__(" ".join(filter(None, (what, why))))
@@ -130,7 +139,9 @@ class Redirected(TransferError):
     """The server sends us elsewhere. Not followed: the key must not travel to another host."""
 
     def __init__(self, what: str, location: str) -> None:
-        super().__init__(what, "A key must not travel to another host unasked.", f"Use {location} if you trust it.")
+        super().__init__(
+            what, "A key must not travel to another host unasked.", f"Use {location} if you trust it."
+        )
         self.location = location
 
 
@@ -147,7 +158,9 @@ class SchemaUnknown(TransferError):
 
 
 class UnknownLinks(TransferError):
-    """Something links to photos or people that this tool does not know. A dry run is allowed, execution is not."""
+    """Something links to photos or people that this tool does not know. A dry run is allowed, execution is
+    not.
+    """
 
     def __init__(self, links: Sequence[str]) -> None:
         super().__init__(
@@ -184,7 +197,9 @@ class CommitUnknown(TransferError):
 def clean(text: str) -> str:
     """Text fit for a terminal: no control characters, no direction overrides; line ends become blanks."""
     blanks = re.sub(r"\s+", " ", text)
-    return "".join(c for c in blanks if unicodedata.category(c) not in ("Cc", "Cs") and c not in DIRECTION_MARKS)
+    return "".join(
+        c for c in blanks if unicodedata.category(c) not in ("Cc", "Cs") and c not in DIRECTION_MARKS
+    )
 
 
 class EndOfInput(Exception):
@@ -247,7 +262,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Person:
-    """What happens to one person. `inside` and `outside` count undeleted faces on moved and on other photos."""
+    """What happens to one person. `inside` and `outside` count undeleted faces on moved and on other photos.
+    """
 
     id: str
     name: str
@@ -273,7 +289,9 @@ class Storage:
 
     @property
     def over_quota(self) -> bool:
-        """Immich refuses uploads of a user whose usage is above the quota; it does not object to the state itself."""
+        """Immich refuses uploads of a user whose usage is above the quota; it does not object to the state
+        itself.
+        """
         return self.quota is not None and self.after > self.quota
 
 
@@ -298,7 +316,8 @@ class Figures:
 
 @dataclass(frozen=True)
 class Report:
-    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said otherwise."""
+    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said otherwise.
+    """
 
     assets: int = 0
     chosen: int = 0  # photos of the source in the selection
@@ -343,7 +362,9 @@ class UndoReport:
     people_left: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_left: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
-    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (what, names): could not be given back with the photos
+    lost: tuple[
+        tuple[str, tuple[str, ...]], ...
+    ] = ()  # (what, names): could not be given back with the photos
     files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
@@ -360,7 +381,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Schema:
-    """An Immich schema as recognised. The two flags choose between the person models and the album-owner models."""
+    """An Immich schema as recognised. The two flags choose between the person models and the album-owner
+    models.
+    """
 
     release: str
     tables: Mapping[str, Table]
@@ -389,9 +412,9 @@ def quiet(_step: str) -> None:
     """Progress that nobody wants to see."""
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 2  CONFIGURATION: config.py is data. It is read with ast.literal_eval and never executed.
-# =====================================================================================================================
+# ============================================================================================================
 
 
 def load_config(path: Path) -> Config:
@@ -410,22 +433,34 @@ def load_config(path: Path) -> Config:
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # a docstring
-        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+        if not (
+            isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+        ):
             raise _broken(path, node.lineno, "only lines like NAME = value are allowed")
         try:
             found[node.targets[0].id] = ast.literal_eval(node.value)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             raise _broken(path, node.lineno, f"{node.targets[0].id} is not a plain value") from None
-    for name, kind, word in (("API_URL", str, "text"), ("API_KEY", str, "text"), ("DB_CONFIG", dict, "a dictionary")):
+    for name, kind, word in (
+        ("API_URL", str, "text"),
+        ("API_KEY", str, "text"),
+        ("DB_CONFIG", dict, "a dictionary"),
+    ):
         if not isinstance(found.get(name), kind) or not found[name]:
-            raise ConfigBroken(f"{path}: {name} is missing or is not {word}.", todo="Run the set-up again, or mend it.")
+            raise ConfigBroken(
+                f"{path}: {name} is missing or is not {word}.", todo="Run the set-up again, or mend it."
+            )
     if not all(isinstance(name, str) for name in found["DB_CONFIG"]):
-        raise ConfigBroken(f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it.")
+        raise ConfigBroken(
+            f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it."
+        )
     return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"])
 
 
 def _broken(path: Path, line: int, why: str) -> ConfigBroken:
-    return ConfigBroken(f"{path}, line {line}, cannot be read: {why}.", todo="Mend that line, or run the set-up again.")
+    return ConfigBroken(
+        f"{path}, line {line}, cannot be read: {why}.", todo="Mend that line, or run the set-up again."
+    )
 
 
 def save_config(path: Path, config: Config) -> None:
@@ -459,7 +494,8 @@ def save_config(path: Path, config: Config) -> None:
 
 
 def clear_config(path: Path) -> None:
-    """Delete config.py, and what it is a link to: that holds the secrets. No mistake if it has gone already."""
+    """Delete config.py, and what it is a link to: that holds the secrets. No mistake if it has gone already.
+    """
     try:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -481,7 +517,9 @@ def read_env_file(path: Path) -> dict[str, str]:
         lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
         reason = getattr(error, "strerror", None) or str(error)
-        raise TransferError(f"{path} cannot be read.", reason, "Give the path of Immich's .env file.") from None
+        raise TransferError(
+            f"{path} cannot be read.", reason, "Give the path of Immich's .env file."
+        ) from None
     names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
     found: dict[str, str] = {}
     for line in lines:
@@ -504,9 +542,9 @@ def read_env_file(path: Path) -> dict[str, str]:
     return found
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 3  IMMICH REST: plain functions on a requests.Session. Only calls that Immich 2.0 to 3.x all answer.
-# =====================================================================================================================
+# ============================================================================================================
 
 TIMEOUT = (10, 60)  # seconds to connect, seconds between two bytes of an answer
 
@@ -520,11 +558,15 @@ class Api:
 
 
 def base_url(text: str) -> str:
-    """Any of host:2283, http://host:2283/, https://photos.example.org/api/ as scheme://host[:port], without /api."""
+    """Any of host:2283, http://host:2283/, https://photos.example.org/api/ as scheme://host[:port], without
+    /api.
+    """
     text = text.strip()
     try:
         parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
-        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        valid = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        )
     except ValueError:  # a port that is not a number, brackets that do not close
         valid = False
     if not valid or "@" in parts.netloc or re.search(r"\s|^https?:/[^/]", text):
@@ -539,9 +581,13 @@ def base_url(text: str) -> str:
 def open_api(url: str, key: str) -> Api:
     """A session that carries the key and follows no redirect."""
     if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise TransferError("The API key has characters that no key of Immich's has.", todo="Copy it again, whole.")
+        raise TransferError(
+            "The API key has characters that no key of Immich's has.", todo="Copy it again, whole."
+        )
     session = requests.Session()
-    session.headers.update({"x-api-key": key, "Accept": "application/json", "User-Agent": f"transfer.py/{__version__}"})
+    session.headers.update(
+        {"x-api-key": key, "Accept": "application/json", "User-Agent": f"transfer.py/{__version__}"}
+    )
     return Api(base_url(url), session)
 
 
@@ -580,10 +626,13 @@ def _no_answer(base: str, error: requests.exceptions.RequestException) -> Transf
             return TransferError(
                 f"The certificate of {base} is not trusted.",
                 "It is self-signed, out of date, or made for another name.",
-                "If it is your own, set the environment variable REQUESTS_CA_BUNDLE to the file of its authority "
+                "If it is your own, set the environment variable REQUESTS_CA_BUNDLE to the file of its "
+                "authority "
                 "(PEM) and start again; or use the server's plain address, such as http://192.168.1.10:2283.",
             )
-        return TransferError(f"TLS with {base} failed.", "That port may speak plain http.", "Try it with http://.")
+        return TransferError(
+            f"TLS with {base} failed.", "That port may speak plain http.", "Try it with http://."
+        )
     if isinstance(error, requests.exceptions.ProxyError):
         return TransferError(
             what, "The proxy named in HTTP_PROXY or HTTPS_PROXY refused.", "Unset it, or set NO_PROXY."
@@ -592,11 +641,19 @@ def _no_answer(base: str, error: requests.exceptions.RequestException) -> Transf
         return TransferError(what, "Time-out.", "Check the address, and that no firewall stands between.")
     if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service not known" in text:
         host = urllib.parse.urlsplit(base).hostname
-        return TransferError(what, f"The name {host} was not found.", "Check the spelling, or use the IP address.")
+        return TransferError(
+            what, f"The name {host} was not found.", "Check the spelling, or use the IP address."
+        )
     if "refused" in text:
-        return TransferError(what, "The connection was refused.", "Is Immich running, and is the port right (2283)?")
-    if isinstance(error, requests.exceptions.ConnectionError) and ("Remote end closed" in text or "reset" in text):
-        return TransferError(what, "It closed the connection.", "Try https:// instead of http://, or look at its log.")
+        return TransferError(
+            what, "The connection was refused.", "Is Immich running, and is the port right (2283)?"
+        )
+    if isinstance(error, requests.exceptions.ConnectionError) and (
+        "Remote end closed" in text or "reset" in text
+    ):
+        return TransferError(
+            what, "It closed the connection.", "Try https:// instead of http://, or look at its log."
+        )
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
         return TransferError(f"{base} is not an address.", todo="Give it like http://192.168.1.10:2283.")
     return TransferError(what, clean(text)[:200], "Check the address and the network.")
@@ -606,20 +663,24 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
     message = clean(str(parsed.get("message", ""))) if isinstance(parsed, dict) else ""
     if status == 401:
         return NotAllowed(
-            "Immich does not accept the API key.", message, "Make one under Account Settings > API Keys, copy it whole."
+            "Immich does not accept the API key.",
+            message,
+            "Make one under Account Settings > API Keys, copy it whole.",
         )
     if status == 403:
         if "ermission" in message:
             return NotAllowed(
                 f"The API key may not do this: {message}.",
-                todo="Edit the key under Account Settings > API Keys and add that permission (`all` is simplest).",
+                todo="Edit the key under Account Settings > API Keys and add it (`all` is simplest).",
             )
         return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
     if status == 404 and isinstance(parsed, dict):
         return NotThere(f"This Immich has no {path}.", message)
     if status >= 500:
         return TransferError(
-            f"{base} answered with an error ({status}).", message, "Is Immich still starting? Look at its log."
+            f"{base} answered with an error ({status}).",
+            message,
+            "Is Immich still starting? Look at its log.",
         )
     if not isinstance(parsed, (dict, list)):
         return TransferError(
@@ -643,7 +704,9 @@ def _shaped(answer: Any, *names: str) -> dict[str, Any]:
 def _shaped_list(answer: Any, *names: str) -> list[dict[str, Any]]:
     if isinstance(answer, list):
         return [_shaped(entry, *names) for entry in answer]
-    raise TransferError("Immich's answer is not understood.", "A list was expected.", "Is it an Immich server?")
+    raise TransferError(
+        "Immich's answer is not understood.", "A list was expected.", "Is it an Immich server?"
+    )
 
 
 def immich_version(api: Api) -> tuple[int, int, int]:
@@ -672,7 +735,9 @@ def own_user(api: Api) -> dict[str, Any]:
 
 
 def api_users(api: Api, is_admin: bool) -> list[dict[str, Any]]:
-    """The undeleted users that the key may see: all with an administrator's key (adminUser.read), else /users."""
+    """The undeleted users that the key may see: all with an administrator's key (adminUser.read), else
+    /users.
+    """
     users = _shaped_list(call(api, "GET", "/admin/users" if is_admin else "/users"), "id", "email", "name")
     return [user for user in users if not user.get("deletedAt")]
 
@@ -699,7 +764,8 @@ def busy_queues(api: Api) -> dict[str, int] | None:
 
 
 def start_job(api: Api, name: str) -> str:
-    """Start one of Immich's queues, never forced: "started", "running" (already), or why it was not started."""
+    """Start one of Immich's queues, never forced: "started", "running" (already), or why it was not started.
+    """
     try:
         call(api, "PUT", f"/jobs/{name}", {"command": "start", "force": False})
     except TransferError as error:
@@ -707,14 +773,15 @@ def start_job(api: Api, name: str) -> str:
     return "started"
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 4  DATABASE: connect, recognise the schema, one transaction
-# =====================================================================================================================
+# ============================================================================================================
 
 # One number for all runs of this tool on a database; Immich's own advisory locks are small numbers.
 ADVISORY_LOCK = 0x7472616E73666572  # "transfer"
 
-# What goes to psycopg2.connect unless DB_CONFIG says otherwise. A closed laptop must not keep Immich's rows locked.
+# What goes to psycopg2.connect unless DB_CONFIG says otherwise. A closed laptop must not keep Immich's rows
+# locked.
 CONNECT_DEFAULTS = {
     "application_name": "transfer.py",
     "connect_timeout": 10,
@@ -762,7 +829,16 @@ NEEDED_COLUMNS = {
     "album_user": ("albumId", "userId", "role"),
     "api_key": ("id",),
     "asset": (
-        *("id", "ownerId", "checksum", "livePhotoVideoId", "stackId", "duplicateId", "libraryId", "isExternal"),
+        *(
+            "id",
+            "ownerId",
+            "checksum",
+            "livePhotoVideoId",
+            "stackId",
+            "duplicateId",
+            "libraryId",
+            "isExternal",
+        ),
         *("deletedAt", "status", "visibility", "originalFileName", "originalPath", "fileCreatedAt"),
     ),
     "asset_exif": ("assetId", "fileSizeInByte"),
@@ -793,14 +869,16 @@ NEEDED_COLUMNS = {
         *("quotaSizeInBytes", "quotaUsageInBytes"),
     ),
 }
-# Needed besides, where these tables are: people of a group of users came with 3.2, sharing with single users with 3.3.
+# Needed besides, where these tables are: people of a group of users came with 3.2, sharing with single users
+# with 3.3.
 NEEDED_IN_NEWER = {
     "person_group": {"person_group": ("id", "clusterGroupId"), "user": ("clusterGroupId",)},
     "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId")},
 }
 
-# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over, as target: table (columns), in newest
-# names. What is not here links to photos or people in a way that this tool does not know, and is named at the start.
+# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over, as target: table (columns),
+# in newest names. What is not here links to photos or people in a way that this tool does not know, and is
+# named at the start.
 KNOWN_LINKS = {
     "album": (
         "activity albumId",
@@ -818,7 +896,12 @@ KNOWN_LINKS = {
             "asset_face assetId",
             "asset_file assetId",
         ),
-        *("asset_job_status assetId", "asset_keyframe assetId", "asset_metadata assetId", "asset_ocr assetId"),
+        *(
+            "asset_job_status assetId",
+            "asset_keyframe assetId",
+            "asset_metadata assetId",
+            "asset_ocr assetId",
+        ),
         *("asset_video assetId", "integrity_report assetId", "memory_asset assetId", "ocr_search assetId"),
         *("shared_link_asset assetId", "smart_search assetId", "stack primaryAssetId", "tag_asset assetId"),
         "video_stream_session assetId",
@@ -840,7 +923,13 @@ KNOWN_LINKS = {
             "library ownerId",
         ),
         *("cluster_group_request userId", "memory ownerId", "notification userId", "partner sharedById"),
-        *("partner sharedWithId", "person ownerId", "person_user sharedWithId", "session userId", "shared_link userId"),
+        *(
+            "partner sharedWithId",
+            "person ownerId",
+            "person_user sharedWithId",
+            "session userId",
+            "shared_link userId",
+        ),
         *("stack ownerId", "tag userId", "user_metadata userId", "workflow ownerId"),
     ),
 }
@@ -855,10 +944,11 @@ ESTABLISHED = (
 
 
 def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
-    """psycopg2's wait callback: makes Ctrl-C cancel the running statement at once, and connecting respect its time-out.
+    """psycopg2's wait callback: makes Ctrl-C cancel the running statement at once, and connecting respect its
+    time-out.
 
-    Without it libpq waits in C and Ctrl-C is only seen when the statement has ended. `patience` is how many seconds
-    the server gets to answer a cancel before the connection is dropped, which rolls back too.
+    Without it libpq waits in C and Ctrl-C is only seen when the statement has ended. `patience` is how many
+    seconds the server gets to answer a cancel before the connection is dropped, which rolls back too.
     """
     started, interrupted, connecting = time.monotonic(), None, True
     while True:
@@ -902,7 +992,9 @@ def connect(database: Mapping[str, Any]) -> Any:
     with connection.cursor() as cursor:
         for name, value in SESSION_DEFAULTS.items():
             if name not in str(database.get("options", "")):
-                with contextlib.suppress(psycopg2.errors.InvalidParameterValue):  # not on every server's platform
+                with contextlib.suppress(
+                    psycopg2.errors.InvalidParameterValue
+                ):  # not on every server's platform
                     cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
         # to_jsonb() writes times in the session's zone; a fixed one makes values comparable between sessions
         cursor.execute("SET search_path TO pg_temp, public; SET TIME ZONE 'UTC'")
@@ -931,7 +1023,8 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     what = f"The database at {clean(str(host))}, port {clean(str(port))}, cannot be opened."
     told = re.sub(r'"[^"]*"', '""', text)  # without names, which could hold any of the words below
     publish = (
-        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an SSH tunnel, "
+        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an SSH "
+        "tunnel, "
         "or publish the port for the time being (README, 'Reaching the database')."
     )
     by_code = {
@@ -939,11 +1032,17 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
             "Immich, or another program, is working on the same rows and did not let go in time.",
             "Wait until Immich's jobs are idle (Administration > Job Queues), then run again.",
         ),
-        DEADLOCK: ("Immich was changing the same rows at the same time.", "Run again when its jobs are idle."),
+        DEADLOCK: (
+            "Immich was changing the same rows at the same time.",
+            "Run again when its jobs are idle.",
+        ),
         SERIALIZATION_FAILURE: ("Immich was changing the same rows at the same time.", "Run again."),
         "42501": ("The database user may not do that.", f"Use Immich's own database user ({text})."),
         "25006": ("This database only allows reading.", "Connect to the primary server, not to a replica."),
-        "23505": ("A row was added meanwhile that collides, such as an upload of the same photo.", "Run again."),
+        "23505": (
+            "A row was added meanwhile that collides, such as an upload of the same photo.",
+            "Run again.",
+        ),
         "53100": ("The database server's disk is full.", "Make room, then run again."),
         "57014": ("The statement was cancelled at the server.", "Run again."),
     }
@@ -951,12 +1050,20 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         why, todo = by_code[error.pgcode]
         return TransferError("The database could not do it.", why, todo)
     patterns = (
-        ("could not translate host name", f"The name {clean(str(host))} was not found.", "Check the spelling of it."),
+        (
+            "could not translate host name",
+            f"The name {clean(str(host))} was not found.",
+            "Check the spelling of it.",
+        ),
         ("Connection refused", "The connection was refused.", publish),
         ("timeout expired", "Time-out.", publish),
         ("No route to host", "There is no route to that host.", publish),
         ("Network is unreachable", "The network is unreachable.", publish),
-        ("authentication failed", f"Wrong password, or no such user ({user}).", "It is DB_PASSWORD in Immich's .env."),
+        (
+            "authentication failed",
+            f"Wrong password, or no such user ({user}).",
+            "It is DB_PASSWORD in Immich's .env.",
+        ),
         ("no password supplied", "The server wants a password.", "It is DB_PASSWORD in Immich's .env."),
         ("pg_hba.conf", "The server does not let this computer in (pg_hba.conf).", "Run the tool elsewhere."),
         ("does not support SSL", "The server does not speak TLS.", "Remove sslmode from DB_CONFIG."),
@@ -964,7 +1071,11 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         ("starting up", "It is still starting.", "Try again in a minute."),
         ("shutting down", "It is shutting down.", "Start it, then try again."),
         ("too many clients", "It has no free connection.", "Try again in a minute."),
-        ("role", f"There is no database user {user}.", "It is DB_USERNAME in Immich's .env, `postgres` by default."),
+        (
+            "role",
+            f"There is no database user {user}.",
+            "It is DB_USERNAME in Immich's .env, `postgres` by default.",
+        ),
         (
             "does not exist",
             f"There is no database {name}.",
@@ -972,40 +1083,51 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         ),
     )
     if error.pgcode is None:
-        lost = ("server closed the connection", "terminating connection", "connection already closed", "SSL connection")
-        if any(word in told for word in (*lost, "could not receive data", "could not send data", "no connection to")):
-            return TransferError("The connection to the database was lost.", text[:200], "Run again when it is back.")
+        lost = (
+            "server closed the connection",
+            "terminating connection",
+            "connection already closed",
+            "SSL connection",
+        )
+        if any(
+            word in told
+            for word in (*lost, "could not receive data", "could not send data", "no connection to")
+        ):
+            return TransferError(
+                "The connection to the database was lost.", text[:200], "Run again when it is back."
+            )
         for pattern, why, todo in patterns:
             if pattern in told and (pattern != "role" or "does not exist" in told):
                 return TransferError(what, why, todo)
         return TransferError(what, text[:300], "Check DB_CONFIG.")
     if error.pgcode.startswith(("57P", "08")):
-        return TransferError("The connection to the database was lost.", text[:200], "Run again when it is back.")
+        return TransferError(
+            "The connection to the database was lost.", text[:200], "Run again when it is back."
+        )
     return TransferError(
         "The database refused a statement.", text[:300], "Please report this, with your Immich version."
     )
 
 
-# ---- the schema -----------------------------------------------------------------------------------------------------
+# ---- the schema --------------------------------------------------------------------------------------------
 
 
 def recognise(cursor: Any) -> Schema:
-    """The Immich schema in `public`, by its tables and columns, never by a version number. Refuses what it lacks."""
-    cursor.execute(
-        """
+    """The Immich schema in `public`, by its tables and columns, never by a version number. Refuses what it
+    lacks.
+    """
+    cursor.execute("""
         SELECT c.relname, a.attname
         FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p')
         ORDER BY c.relname, a.attnum
-        """
-    )
+    """)
     real: dict[str, list[str]] = {}
     for table, column in cursor.fetchall():
         real.setdefault(table, []).append(column)
-    cursor.execute(
-        """
+    cursor.execute("""
         SELECT c.relname, a.attname
         FROM pg_index i
         JOIN pg_class c ON c.oid = i.indrelid
@@ -1013,29 +1135,30 @@ def recognise(cursor: Any) -> Schema:
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int[])
         WHERE n.nspname = 'public' AND i.indisprimary
         ORDER BY c.relname, a.attnum
-        """
-    )
+    """)
     keys: dict[str, list[str]] = {}
     for table, column in cursor.fetchall():
         keys.setdefault(table, []).append(column)
-    cursor.execute(
-        """
+    cursor.execute("""
         SELECT 1 FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
         WHERE t.typname = 'album_user_role_enum' AND e.enumlabel = 'owner'
-        """
-    )
+    """)
     schema = _recognised(real, keys, has_owner_role=cursor.fetchone() is not None)
     return replace(schema, unknown_links=_unknown_links(cursor))
 
 
-def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]], has_owner_role: bool) -> Schema:
+def _recognised(
+    real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]], has_owner_role: bool
+) -> Schema:
     if "assets" in real and "asset" not in real:
         raise SchemaUnknown(
             "This Immich is too old.", "It has a table `assets`, as 1.135 and older.", "Upgrade Immich first."
         )
     if "asset" not in real or "user" not in real:
         raise SchemaUnknown(
-            "This is not Immich's database.", "It has no tables `asset` and `user`.", "It is usually named `immich`."
+            "This is not Immich's database.",
+            "It has no tables `asset` and `user`.",
+            "It is usually named `immich`.",
         )
     tables = {
         table: Table(
@@ -1088,10 +1211,12 @@ def _release(real: Mapping[str, Sequence[str]]) -> str:
 
 
 def _unknown_links(cursor: Any) -> tuple[str, ...]:
-    """Foreign keys that point at what is handed over and that KNOWN_LINKS lacks: a newer Immich's, or an addition's."""
-    cursor.execute(
-        """
-        SELECT target.relname, c.conrelid::regclass::text, source.relname, source.relnamespace = target.relnamespace,
+    """Foreign keys that point at what is handed over and that KNOWN_LINKS lacks: a newer Immich's, or an
+    addition's.
+    """
+    cursor.execute("""
+        SELECT target.relname, c.conrelid::regclass::text, source.relname,
+            source.relnamespace = target.relnamespace,
             array_agg(a.attname::text)
         FROM pg_constraint c
         JOIN pg_class target ON target.oid = c.confrelid
@@ -1100,8 +1225,7 @@ def _unknown_links(cursor: Any) -> tuple[str, ...]:
         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
         WHERE c.contype = 'f'
         GROUP BY c.oid, target.oid, target.relname, target.relnamespace, source.relname, source.relnamespace
-        """
-    )
+    """)
     unknown = []
     for target, shown, table, is_immichs, columns in cursor.fetchall():
         names = " ".join(sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns))
@@ -1110,22 +1234,31 @@ def _unknown_links(cursor: Any) -> tuple[str, ...]:
     return tuple(sorted(unknown))
 
 
-# Views that make every supported schema look like the newest one, so that each statement is written once. Named
-# v_<table>, a name that no table of Immich's has: a view named like a table would break Immich's own trigger functions.
-# `writtenBy` is the row's xmin: how the checks know what this transaction wrote.
+# Views that make every supported schema look like the newest one, so that each statement is written once.
+# Named v_<table>, a name that no table of Immich's has: a view named like a table would break Immich's own
+# trigger functions. `writtenBy` is the row's xmin: how the checks know what this transaction wrote.
 def create_views(cursor: Any, schema: Schema) -> None:
-    """Make the temporary views. Simple ones are updatable: the real tables' defaults, keys and triggers all work."""
+    """Make the temporary views. Simple ones are updatable: the real tables' defaults, keys and triggers all
+    work.
+    """
     extra = {
-        "user": {} if schema.person_groups else {"clusterGroupId": "id"},  # own cluster group: see v_person_group
+        "user": {}
+        if schema.person_groups
+        else {"clusterGroupId": "id"},  # own cluster group: see v_person_group
         "asset_face": {"isVisible": "true"},  # hiding a face came with 2.5
-        "asset": {"sidecarPath": "NULL::text", "encodedVideoPath": "NULL::text"},  # in asset_file since 2.4 and 2.6
+        "asset": {
+            "sidecarPath": "NULL::text",
+            "encodedVideoPath": "NULL::text",
+        },  # in asset_file since 2.4 and 2.6
     }
     views = []
     for table in (*NEEDED_COLUMNS, *NEEDED_IN_NEWER):
         if table not in schema.tables:
             continue
         columns = schema.tables[table].columns
-        selected = [sql.SQL("{} AS {}").format(sql.Identifier(old), sql.Identifier(new)) for old, new in columns]
+        selected = [
+            sql.SQL("{} AS {}").format(sql.Identifier(old), sql.Identifier(new)) for old, new in columns
+        ]
         newest = {new for _, new in columns}
         for name, expression in extra.get(table, {}).items():
             if name not in newest:
@@ -1148,25 +1281,29 @@ def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
         yield "v_album_owner", """SELECT "albumId", "userId" FROM v_album_user WHERE role = 'owner'"""
     else:
         yield "v_album_owner", """SELECT id AS "albumId", "ownerId" AS "userId" FROM v_album"""
-    # Up to 3.1 a person belongs to one user. Read as the newer model it is a group of its own, in a cluster group that
-    # is its owner's alone; so "may this user's face carry that person" is the same question in both models.
+    # Up to 3.1 a person belongs to one user. Read as the newer model it is a group of its own, in a cluster
+    # group that is its owner's alone; so "may this user's face carry that person" is the same question in
+    # both models.
     if not schema.person_groups:
-        yield "v_person_group", """SELECT "personGroupId" AS id, "ownerId" AS "clusterGroupId" FROM v_person"""
-    if "person_user" not in schema.tables:  # sharing of people came with 3.3
         yield (
-            "v_person_user",
-            """
-            SELECT NULL::uuid AS "personGroupId", NULL::uuid AS "sharedById", NULL::uuid AS "sharedWithId" WHERE false
-            """,
+            "v_person_group",
+            """SELECT "personGroupId" AS id, "ownerId" AS "clusterGroupId" FROM v_person""",
         )
+    if "person_user" not in schema.tables:  # sharing of people came with 3.3
+        yield ("v_person_user", """
+            SELECT NULL::uuid AS "personGroupId", NULL::uuid AS "sharedById",
+                NULL::uuid AS "sharedWithId" WHERE false
+        """)
 
 
-# ---- the transaction ------------------------------------------------------------------------------------------------
+# ---- the transaction ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """One transaction's cursor and schema. Every statement may name `values`: source, destination and the like."""
+    """One transaction's cursor and schema. Every statement may name `values`: source, destination and the
+    like.
+    """
 
     cursor: Any
     schema: Schema
@@ -1192,7 +1329,8 @@ def value(tx: Transaction, statement: str, **values: Any) -> Any:
 
 @contextlib.contextmanager
 def database(config: Mapping[str, Any]) -> Iterator[Any]:
-    """A connection for one action, closed at its end: nothing is held open while a person is asked something."""
+    """A connection for one action, closed at its end: nothing is held open while a person is asked something.
+    """
     with database_errors(config):
         connection = connect(config)
         try:
@@ -1228,10 +1366,11 @@ def in_transaction(
 ) -> tuple[Report, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    `accepted_links` are the unknown links that the person has accepted. `save` writes the file that an undo needs; it
-    is on disk before COMMIT, or there is no COMMIT. Raises AnotherRun when a second run of this tool is at work,
-    SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever is raised else, the
-    transaction is rolled back, Ctrl-C included. `committed` gets the report as soon as it is true.
+    `accepted_links` are the unknown links that the person has accepted. `save` writes the file that an undo
+    needs; it is on disk before COMMIT, or there is no COMMIT. Raises AnotherRun when a second run of this
+    tool is at work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT;
+    whatever is raised else, the transaction is rolled back, Ctrl-C included. `committed` gets the report as
+    soon as it is true.
     """
     saved = None
     try:
@@ -1299,11 +1438,11 @@ def once_more(attempt: Callable[[], Any]) -> Any:
     return attempt()
 
 
-# ---- writing --------------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------------------
 #
-# Everything that is written to Immich's tables goes through change(), add() and remove(), in statements of many rows.
-# Each leaves in the temporary table `journal` what a row was before and is after; note() and note_wrong() put there
-# what an undo must know besides. A record is of one of these kinds:
+# Everything that is written to Immich's tables goes through change(), add() and remove(), in statements of
+# many rows. Each leaves in the temporary table `journal` what a row was before and is after; note() and
+# note_wrong() put there what an undo must know besides. A record is of one of these kinds:
 
 MADE = "made"  # a row that was not there; `after` is the row
 REMOVED = "removed"  # a row that is there no more; `before` is the row
@@ -1317,14 +1456,12 @@ RECORD_KEYS = {"person": ("ownerId", "personGroupId")}
 
 def create_journal(tx: Transaction) -> None:
     """The journal of this transaction, in newest names."""
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE journal (
-            step bigint GENERATED ALWAYS AS IDENTITY, kind text, "table" text, key jsonb, before jsonb, after jsonb
+            step bigint GENERATED ALWAYS AS IDENTITY, kind text, "table" text, key jsonb, before jsonb,
+                after jsonb
         ) ON COMMIT DROP
-        """,
-    )
+    """)
 
 
 def record_key(tx: Transaction, table: str) -> tuple[str, ...]:
@@ -1364,16 +1501,15 @@ def _written(meant: int, written: int, table: str) -> int:
 
 
 def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
-    """UPDATE `columns` of the rows that `query` names, but for those that are so already; how many were written.
+    """UPDATE `columns` of the rows that `query` names, but for those that are so already; how many were
+    written.
 
     The query yields the table's key and the new values by name.
     """
     key = tx.schema.tables[table].key
     if not _target(tx, query, values):
         return 0
-    count = run(
-        tx,
-        f"""
+    count = run(tx, f"""
         INSERT INTO journal (kind, "table", key, before, after)
         SELECT '{CHANGED}', '{table}', {_object("t", record_key(tx, table))},
             {_object("t", columns)}, {_object("target", columns)}
@@ -1381,39 +1517,34 @@ def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **va
         WHERE ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
         ORDER BY {_list("t", key)}
         FOR NO KEY UPDATE OF t
-        """,
-    )
+    """)
     if count:
         settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
-        written = run(
-            tx,
-            f"""
+        written = run(tx, f"""
             UPDATE v_{table} t SET {settings} FROM target
             WHERE {_same(key)} AND ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
-            """,
-        )
+        """)
         _written(count, written, table)
     run(tx, "DROP TABLE target")
     return count
 
 
 def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
-    """DELETE the rows whose keys `query` yields. What hangs on them must have been removed before: no cascades."""
+    """DELETE the rows whose keys `query` yields. What hangs on them must have been removed before: no
+    cascades.
+    """
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     key = tx.schema.tables[table].key
     if not _target(tx, query, values):
         return 0
-    count = run(
-        tx,
-        f"""
+    count = run(tx, f"""
         INSERT INTO journal (kind, "table", key, before)
         SELECT '{REMOVED}', '{table}', {_object("t", record_key(tx, table))}, to_jsonb(t) - 'writtenBy'
         FROM v_{table} t JOIN target ON {_same(key)}
         ORDER BY {_list("t", key)}
         FOR UPDATE OF t
-        """,
-    )
+    """)
     if count:
         _written(count, run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}"), table)
     run(tx, "DROP TABLE target")
@@ -1421,50 +1552,46 @@ def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
 
 
 def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
-    """INSERT the rows of `query`, whose columns are `columns` in that order; rows that are there already stay."""
+    """INSERT the rows of `query`, whose columns are `columns` in that order; rows that are there already
+    stay.
+    """
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     names = ", ".join(f'"{column}"' for column in columns)
-    return run(
-        tx,
-        f"""
+    return run(tx, f"""
         WITH new AS (INSERT INTO v_{table} ({names}) {query} ON CONFLICT DO NOTHING RETURNING *)
         INSERT INTO journal (kind, "table", key, after)
-        SELECT '{MADE}', '{table}', {_object("new", record_key(tx, table))}, to_jsonb(new) - 'writtenBy' FROM new
-        """,
-        **values,
-    )
+        SELECT '{MADE}', '{table}', {_object("new", record_key(tx, table))},
+            to_jsonb(new) - 'writtenBy' FROM new
+    """, **values)
 
 
 def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> None:
-    """Record rows that are not written, with `columns` as they are. The query yields the key and the columns."""
-    run(
-        tx,
-        f"""
+    """Record rows that are not written, with `columns` as they are. The query yields the key and the columns.
+    """
+    run(tx, f"""
         INSERT INTO journal (kind, "table", key, before)
         SELECT '{SEEN}', '{table}', {_object("seen", record_key(tx, table))}, {_object("seen", columns)}
         FROM ({query}) seen
-        """,
-    )
+    """)
 
 
 def note_wrong(tx: Transaction, query: str) -> None:
-    """Record what was wrong already: `query` yields kinds of checks, with the key and owner that each has found."""
-    run(
-        tx,
-        f"""
+    """Record what was wrong already: `query` yields kinds of checks, with the key and owner that each has
+    found.
+    """
+    run(tx, f"""
         INSERT INTO journal (kind, "table", key)
         SELECT '{WRONG}', wrong.kind, jsonb_build_array(wrong.key, wrong.owner)
         FROM ({query}) AS wrong (kind, key, owner)
-        """,
-    )
+    """)
 
 
-# ---- the journal on disk --------------------------------------------------------------------------------------------
+# ---- the journal on disk -----------------------------------------------------------------------------------
 #
-# What an undo needs is on disk before COMMIT, or there is no COMMIT. A journal is gzip JSON lines: a header, a line for
-# each record ([kind, table, key, before, after], in newest names), and a checksum. What became of the run is in the
-# file's name:
+# What an undo needs is on disk before COMMIT, or there is no COMMIT. A journal is gzip JSON lines: a header,
+# a line for each record ([kind, table, key, before, after], in newest names), and a checksum. What became of
+# the run is in the file's name:
 #
 #     <name>.pending.jsonl.gz    written, COMMIT not yet known of
 #     <name>.jsonl.gz            committed
@@ -1483,7 +1610,9 @@ class JournalBroken(TransferError):
 
 @dataclass(frozen=True)
 class Past:
-    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is wrong."""
+    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is
+    wrong.
+    """
 
     path: Path
     header: Mapping[str, Any]
@@ -1496,7 +1625,9 @@ def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Any
 
 
 def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path:
-    """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no COMMIT."""
+    """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no
+    COMMIT.
+    """
     header = journal_header(tx, report, kind)
     words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
     name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
@@ -1537,7 +1668,9 @@ def _new_file(folder: Path, name: str, suffix: str) -> Path:
     """A file that was not there, readable by its owner alone."""
     for number in itertools.count(1):
         path = folder / f"{name}{'' if number == 1 else f'_{number}'}{suffix}"
-        taken = [path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)]
+        taken = [
+            path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)
+        ]
         if not any(other.exists() for other in taken):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             return path
@@ -1557,12 +1690,9 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
     """Everything about a run that is not a row. No secrets."""
     users = {
         str(user): {"id": str(user), "email": email, "name": name, "cluster": str(cluster)}
-        for user, email, name, cluster in rows(
-            tx,
-            """
+        for user, email, name, cluster in rows(tx, """
             SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(source)s, %(destination)s)
-            """,
-        )
+        """)
     }
     return {
         "transfer.py": __version__,
@@ -1586,19 +1716,19 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     if tx.values["tag"]:
-        return {"kind": "tag", "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s")}
+        return {
+            "kind": "tag",
+            "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s"),
+        }
     return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
 
 
 def transaction_identity(tx: Transaction) -> dict[str, str]:
     """This transaction, as PostgreSQL can be asked about it later: cluster, database and transaction id."""
-    system, place, xid = rows(
-        tx,
-        """
+    system, place, xid = rows(tx, """
         SELECT (SELECT system_identifier FROM pg_control_system())::text,
             (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
-        """,
-    )[0]
+    """)[0]
     return {"system": system, "database": place, "xid": xid}
 
 
@@ -1607,7 +1737,9 @@ def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
     # a cursor on the server's side: a million rows need no memory here
     with tx.cursor.connection.cursor(name="journal_lines") as cursor:
         cursor.itersize = 5000
-        cursor.execute('SELECT json_build_array(kind, "table", key, before, after)::text FROM journal ORDER BY step')
+        cursor.execute(
+            'SELECT json_build_array(kind, "table", key, before, after)::text FROM journal ORDER BY step'
+        )
         for (line,) in cursor:
             yield line.replace("\n", " ")
 
@@ -1642,12 +1774,15 @@ def write_marker(tx: Transaction, path: Path) -> Path:
         with contextlib.suppress(OSError):
             marker.unlink()
         raise TransferError(
-            f"{marker} could not be written, so nothing was committed.", error.strerror or str(error), "Then run again."
+            f"{marker} could not be written, so nothing was committed.",
+            error.strerror or str(error),
+            "Then run again.",
         ) from None
     return marker
 
 
-# What the first line of a journal must hold: every value that is used unasked later, as a type, a pattern, or entries.
+# What the first line of a journal must hold: every value that is used unasked later, as a type, a pattern, or
+# entries.
 _ID, _NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile(r"[0-9]{1,19}")
 IDENTITY_SHAPE: Mapping[str, Any] = {"xid": _NUMBER, "system": _NUMBER, "database": _NUMBER}
 USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
@@ -1669,7 +1804,9 @@ PERSON_SHAPE: Mapping[str, Any] = {"id": str, "action": str, "target": str | Non
 def _fits(found: Any, shape: Any) -> bool:
     """Whether a piece of JSON has the entries and types of `shape`."""
     if isinstance(shape, Mapping):
-        return isinstance(found, dict) and all(name in found and _fits(found[name], shape[name]) for name in shape)
+        return isinstance(found, dict) and all(
+            name in found and _fits(found[name], shape[name]) for name in shape
+        )
     if isinstance(shape, list):
         return isinstance(found, list) and len(found) == len(shape) and all(map(_fits, found, shape))
     if isinstance(shape, re.Pattern):
@@ -1687,7 +1824,9 @@ def read_header(path: Path) -> dict[str, Any]:
             with gzip.open(path) as file:
                 header = json.loads(file.readline(100_000_000))
     except FileNotFoundError:
-        raise JournalBroken(f"{path.name} is not there any more.", "It was undone meanwhile, or deleted.") from None
+        raise JournalBroken(
+            f"{path.name} is not there any more.", "It was undone meanwhile, or deleted."
+        ) from None
     except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
     whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
@@ -1700,7 +1839,8 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def read_journal(path: Path) -> Iterator[str]:
-    """The lines of a journal after its header, once their checksum has been found right. Raises JournalBroken.
+    """The lines of a journal after its header, once their checksum has been found right. Raises
+    JournalBroken.
 
     Reads the file twice, so that nothing of a damaged one is ever used.
     """
@@ -1724,7 +1864,9 @@ def read_journal(path: Path) -> Iterator[str]:
 
 
 def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
-    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell (yet)."""
+    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell
+    (yet).
+    """
     header = read_header(path)
     for pause in (0, 0.2, 1, 3, 5):
         time.sleep(pause)
@@ -1740,14 +1882,10 @@ def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None
     if not same_database(tx, header):
         return None
     # a number that is still to come: the server was set back, to a snapshot of its disk, say
-    return value(
-        tx,
-        """
+    return value(tx, """
         SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
             THEN pg_xact_status(%(xid)s::text::xid8) END
-        """,
-        xid=header["xid"],
-    )
+    """, xid=header["xid"])
 
 
 def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
@@ -1781,13 +1919,17 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                 # a file is whole on disk before its COMMIT
                 header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
             found.append(Past(path, header, state))
-    return tuple(sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True))
+    return tuple(
+        sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True)
+    )
 
 
 def remembered_people(
     database_config: Mapping[str, Any], folder: Path, destination: str
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that still hold."""
+    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that
+    still hold.
+    """
     pairs: dict[str, str] = {}
     for past in reversed(list_past(database_config, folder)):
         if past.state == "committed" and past.header["kind"] == "transfer":
@@ -1809,7 +1951,8 @@ def execute(
     save: Callable[[Transaction, Report], Path] | None = None,
     look_again: Callable[[Any, Transaction, Report], Report] = lambda _connection, _tx, report: report,
 ) -> Report:
-    """Run `work` in one transaction, once more if Immich was in the way, and `look_again` after the commit."""
+    """Run `work` in one transaction, once more if Immich was in the way, and `look_again` after the commit.
+    """
     committed: list[Report] = []
     try:
         with database(database_config) as connection:
@@ -1842,13 +1985,15 @@ def execute(
         ) from None
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 5  BOTH ENDS: are they the same Immich; lists of users, albums, tags
-# =====================================================================================================================
+# ============================================================================================================
 
 
 def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
-    """Both ends, found to be one and the same Immich of a known kind. Raises TransferError saying what is wrong."""
+    """Both ends, found to be one and the same Immich of a known kind. Raises TransferError saying what is
+    wrong.
+    """
     version = immich_version(api)
     shown_version = ".".join(map(str, version))
     key = own_key(api)
@@ -1901,9 +2046,11 @@ def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> No
 
 
 def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> tuple[User, ...]:
-    """The users that REST shows, with figures from the database; then any that REST does not show to this key.
+    """The users that REST shows, with figures from the database; then any that REST does not show to this
+    key.
 
-    A user marked for deletion is listed too when files of others lie in that user's folders: Immich will delete them.
+    A user marked for deletion is listed too when files of others lie in that user's folders: Immich will
+    delete them.
     """
     with looking(database_config) as tx:
         known = {user.id: user for user in _user_figures(tx)}
@@ -1916,13 +2063,11 @@ def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> 
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    # Deleting an account removes library/<label or id>, upload/<id>, profile/<id>, thumbs/<id> and encoded-video/<id>
-    # without asking whose files lie there (user.service: handleUserDelete, all versions). `root` is Immich's media
-    # folder, needed since a storage label is a common word.
+    # Deleting an account removes library/<label or id>, upload/<id>, profile/<id>, thumbs/<id> and
+    # encoded-video/<id> without asking whose files lie there (user.service: handleUserDelete, all versions).
+    # `root` is Immich's media folder, needed since a storage label is a common word.
     foreign = dict(
-        rows(
-            tx,
-            r"""
+        rows(tx, r"""
             WITH root AS MATERIALIZED (
                 SELECT DISTINCT substring(path FROM '^(.*)/thumbs/[0-9a-f-]{36}/') AS root
                 FROM (SELECT path FROM v_asset_file LIMIT 1000) sample
@@ -1936,48 +2081,47 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                 SELECT "ownerId", coalesce(
                     substring(path FROM '/(?:upload|library|thumbs|encoded-video|profile)/([0-9a-f-]{36})/'),
                     (SELECT split_part(substr(path, length(root) + 10), '/', 1)
-                     FROM root WHERE starts_with(path, root || '/library/') LIMIT 1)) AS folder, count(*) AS files
+                     FROM root WHERE starts_with(path, root || '/library/') LIMIT 1)) AS folder,
+                         count(*) AS files
                 FROM file GROUP BY 1, 2
             )
-            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u ON folder IN (u.id::text, u."storageLabel")
+            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u ON folder IN (u.id::text,
+                u."storageLabel")
             WHERE placed."ownerId" <> u.id GROUP BY u.id
-            """,
-        )
+        """)
     )
-    for user, email, name, photos, usage, quota, deleted in rows(
-        tx,
-        """
+    for user, email, name, photos, usage, quota, deleted in rows(tx, """
         SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
             u."deletedAt" IS NOT NULL OR u.status <> 'active'
         FROM v_user u LEFT JOIN (
-            SELECT "ownerId", count(*) AS photos FROM v_asset WHERE "deletedAt" IS NULL AND visibility <> 'hidden'
+            SELECT "ownerId", count(*) AS photos FROM v_asset WHERE "deletedAt" IS NULL
+                AND visibility <> 'hidden'
             GROUP BY "ownerId") a ON a."ownerId" = u.id
-        """,
-    ):
+    """):
         yield User(str(user), email, name, photos, int(usage), quota, int(foreign.get(user, 0)), deleted)
 
 
 def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
-    """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's over REST."""
+    """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's over
+    REST.
+    """
     shown = {str(entry["id"]): entry for entry in api_albums(api)} if owner is None else {}
     with looking(database_config) as tx:
-        found = rows(
-            tx,
-            """
+        found = rows(tx, """
             SELECT al.id, al."albumName", o."userId", (
                     SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
                     WHERE aa."albumId" = al.id AND a."deletedAt" IS NULL
                       AND a.visibility IN ('timeline', 'archive')),  -- what Immich counts
-                (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u ON u.id = m."userId"
+                (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u
+                    ON u.id = m."userId"
                  WHERE m."albumId" = al.id AND m."userId" <> o."userId")
             FROM v_album al JOIN v_album_owner o ON o."albumId" = al.id
             WHERE al."deletedAt" IS NULL AND (%(owner)s IS NULL OR o."userId"::text = %(owner)s)
             ORDER BY lower(al."albumName"), al."albumName", al.id
-            """,
-            owner=owner,
-        )
+        """, owner=owner)
     albums = [
-        Album(str(album), name, str(user), items, tuple(shared or ())) for album, name, user, items, shared in found
+        Album(str(album), name, str(user), items, tuple(shared or ()))
+        for album, name, user, items, shared in found
     ]
     return tuple(
         replace(album, name=str(shown[album.id]["albumName"]), items=shown[album.id]["assetCount"])
@@ -1992,9 +2136,7 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
     with looking(database_config) as tx:
         return tuple(
             Tag(str(tag), path, photos)
-            for tag, path, photos in rows(
-                tx,
-                """
+            for tag, path, photos in rows(tx, """
                 SELECT t.id, t.value, count(DISTINCT a.id)
                 FROM v_tag t
                 JOIN v_tag below ON below."userId" = t."userId"
@@ -2003,9 +2145,7 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
                 LEFT JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = t."userId"
                 WHERE t."userId" = %(owner)s
                 GROUP BY t.id, t.value ORDER BY lower(t.value), t.value
-                """,
-                owner=owner,
-            )
+            """, owner=owner)
         )
 
 
@@ -2015,13 +2155,13 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
         return account_figures(replace(tx, values={"source": owner, "destination": owner}))[0]
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 6  TRANSFER: choose photos, decide people, the steps, the checks, the report
 #
 #    Request -> moving, left_behind (photos) -> people (decisions) -> the steps -> the checks -> Report
 #
 #    All of it is SQL over temporary tables; %(source)s and %(destination)s are the two users throughout.
-# =====================================================================================================================
+# ============================================================================================================
 
 
 def transfer(
@@ -2036,9 +2176,9 @@ def transfer(
 ) -> Report:
     """Move the photos of `request`; a dry run does all of it and rolls back.
 
-    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits. The file
-    that an undo needs is written to `undo_folder`; without one the transfer cannot be undone.
-    Raises TransferError; nothing is changed then.
+    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits.
+    The file that an undo needs is written to `undo_folder`; without one the transfer cannot be undone. Raises
+    TransferError; nothing is changed then.
     """
     return execute(
         database_config,
@@ -2147,15 +2287,14 @@ def create_tables(tx: Transaction) -> None:
     portrait          people whose featured photo is looked at
     touched_group     people who are looked at by the checks
     spared            people who stay their owner's whatever their faces do; a transfer spares nobody
-    exempt            what the steps and the checks leave as it is, by kind and key of CROSS_OWNER_CHECKS: an undo puts
+    exempt            what the steps and the checks leave as it is, by kind and key of CROSS_OWNER_CHECKS: an undo
+                      puts
                       back what was wrong before the run; empty in a transfer
 
     Those that look_again() reads outlive the transaction.
     """
     create_journal(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE giver (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_album (
             id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
@@ -2164,36 +2303,31 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE touched_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid)
-        """,
-    )
+    """)
 
 
 def touch_people(tx: Transaction) -> None:
     """What the decisions concern is looked at by the checks."""
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO touched_group
         (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
         EXCEPT SELECT grp FROM touched_group
-        """,
-    )
+    """)
 
 
-# ---- the two users --------------------------------------------------------------------------------------------------
+# ---- the two users -----------------------------------------------------------------------------------------
 
 
 def require_active_users(tx: Transaction) -> None:
-    """Both exist, are not deleted, and are two. Asked again inside each transaction: accounts can go meanwhile."""
+    """Both exist, are not deleted, and are two. Asked again inside each transaction: accounts can go
+    meanwhile.
+    """
     active = {
         str(user)
-        for (user,) in rows(
-            tx,
-            """
+        for (user,) in rows(tx, """
             SELECT id FROM v_user
             WHERE id IN (%(source)s, %(destination)s) AND "deletedAt" IS NULL AND status = 'active'
-            """,
-        )
+        """)
     }
     for user in (tx.values["source"], tx.values["destination"]):
         if user not in active:
@@ -2204,7 +2338,7 @@ def require_active_users(tx: Transaction) -> None:
         raise TransferError("Source and destination are the same user.", todo="Choose two users.")
 
 
-# ---- choosing photos ------------------------------------------------------------------------------------------------
+# ---- choosing photos ---------------------------------------------------------------------------------------
 
 
 def choose_selection(tx: Transaction) -> None:
@@ -2225,38 +2359,30 @@ def choose_selection(tx: Transaction) -> None:
 def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
     value(
-        tx, "SELECT count(*) FROM (SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked"
-    )
-    value(
         tx,
-        """
+        "SELECT count(*) FROM (SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) x",
+    )
+    value(tx, """
         SELECT count(*) FROM (
             SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
             ORDER BY u."albumId", u."userId" FOR UPDATE OF u) locked
-        """,
-    )
+    """)
 
 
 def choose_album(tx: Transaction) -> None:
     """The source's photos in one album, and the album itself if that was asked for."""
     if not rows(tx, """SELECT 1 FROM v_album WHERE id = %(album)s AND "deletedAt" IS NULL"""):
         raise TransferError("The album is not there any more.", todo="Start again.")
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
         WHERE aa."albumId" = %(album)s AND a."ownerId" = %(source)s
-        """,
-    )
-    if tx.values["album_itself"] != ALBUM_STAYS and not run(
-        tx,
-        """
+    """)
+    if tx.values["album_itself"] != ALBUM_STAYS and not run(tx, """
         INSERT INTO changing_album
         SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(source)s
-        """,
-    ):
+    """):
         raise TransferError("The album is not the source's any more.", todo="Start again.")
 
 
@@ -2265,9 +2391,7 @@ def choose_tag(tx: Transaction) -> None:
 
     By the path, not by tag_closure, which lacks the tags that were made by POST /tags.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT DISTINCT a.id
         FROM v_tag t
@@ -2276,27 +2400,23 @@ def choose_tag(tx: Transaction) -> None:
         JOIN v_tag_asset ta ON ta."tagId" = below.id
         JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(source)s
         WHERE t.id = %(tag)s AND t."userId" = %(source)s
-        """,
-    )
+    """)
 
 
 def choose_everything(tx: Transaction) -> None:
     """All that the source owns, its albums included."""
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(source)s;
         INSERT INTO changing_album
         SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
         WHERE o."userId" = %(source)s
-        """,
-    )
+    """)
 
 
-# Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the video by
-# its owner (access.repository: checkOwnerAccess), so a still without its video does not play. `unit` is what must
-# stay together: the video's id for a video and all its stills, else the photo's own.
+# Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the
+# video by its owner (access.repository: checkOwnerAccess), so a still without its video does not play. `unit`
+# is what must stay together: the video's id for a video and all its stills, else the photo's own.
 LIVE_PARTNERS = """
     INSERT INTO candidate (id, unit, origin)
     SELECT a.id, coalesce(a."livePhotoVideoId", a.id), %(origin)s
@@ -2310,46 +2430,36 @@ LIVE_PARTNERS = """
 def choose_photos(tx: Transaction) -> None:
     """From chosen make moving (id, origin) and left_behind (id, origin, reason).
 
-    origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of those).
+    origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of
+    those).
     """
     create_candidates(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO candidate (id, unit, origin)
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id);
         ANALYZE candidate
-        """,
-    )
+    """)
     run(tx, LIVE_PARTNERS, origin="live")
     # Stacks move whole: a member whose primary belongs to another user is hidden from its owner's timeline.
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO candidate (id, unit, origin)
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'stack'
         FROM v_asset a
         WHERE a."ownerId" = %(source)s
           AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))
           AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
-        """,
-    )
+    """)
     run(tx, LIVE_PARTNERS, origin="stack live")
     run(tx, "UPDATE candidate SET trashed = %(trashed)s, locked = %(locked)s; ANALYZE candidate")
     judge_photos(tx)
     # A still and its video move together or not at all.
-    run(
-        tx,
-        """
+    run(tx, """
         UPDATE verdict SET reason = stopped.reason
         FROM (SELECT unit, min(reason) AS reason FROM verdict WHERE reason IS NOT NULL GROUP BY unit) stopped
         WHERE verdict.unit = stopped.unit AND verdict.reason IS NULL
-        """,
-    )
+    """)
     # A stack of which a member stays is split: then nobody comes along who was not chosen.
-    run(
-        tx,
-        """
+    run(tx, """
         WITH torn AS (
             SELECT DISTINCT v."stackId" FROM verdict v
             WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
@@ -2359,27 +2469,25 @@ def choose_photos(tx: Transaction) -> None:
         )
         DELETE FROM verdict
         WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')
-        """,
-    )
+    """)
     follow_verdicts(tx, "origin IN ('chosen', 'live')")
 
 
 def create_candidates(tx: Transaction) -> None:
-    """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may move."""
-    run(
-        tx,
-        """
+    """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may
+    move.
+    """
+    run(tx, """
         CREATE TEMP TABLE candidate (
             id uuid PRIMARY KEY, unit uuid, origin text, trashed boolean, locked boolean) ON COMMIT DROP
-        """,
-    )
+    """)
 
 
 def judge_photos(tx: Transaction) -> None:
-    """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or NULL."""
-    run(
-        tx,
-        """
+    """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or
+    NULL.
+    """
+    run(tx, """
         SELECT count(*) FROM (
             SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
         CREATE TEMP TABLE verdict ON COMMIT DROP AS
@@ -2387,7 +2495,8 @@ def judge_photos(tx: Transaction) -> None:
             CASE
                 -- delete jobs are already on the way
                 WHEN a.status = 'deleted' THEN 'deleting'
-                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's library
+                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
+                -- library
                 WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
                 WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
@@ -2403,33 +2512,29 @@ def judge_photos(tx: Transaction) -> None:
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(source)s
         LEFT JOIN v_asset b
             ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-        """,
-    )
+    """)
 
 
 def follow_verdicts(tx: Transaction, shown: str) -> None:
     """moving: what has no reason to stay. left_behind: the rest, as far as it is `shown`."""
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE moving AS SELECT id, origin FROM verdict WHERE reason IS NULL;
         ALTER TABLE moving ADD PRIMARY KEY (id);
         CREATE TEMP TABLE left_behind ON COMMIT DROP AS
             SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
         ANALYZE moving
-        """,
-    )
+    """)
 
 
 def choose_copies(tx: Transaction) -> None:
-    """album_copy: of a photo that stays because the destination has it already, the destination's own in the album.
+    """album_copy: of a photo that stays because the destination has it already, the destination's own in the
+    album.
 
-    Else the photo would vanish from the album with the old account. For albums that are handed over; where everything
-    goes, for every album that the destination sees. Copies in the locked folder are not shown to others.
+    Else the photo would vanish from the album with the old account. For albums that are handed over; where
+    everything goes, for every album that the destination sees. Copies in the locked folder are not shown to
+    others.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO album_copy
         SELECT DISTINCT aa."albumId", b.id
         FROM left_behind l
@@ -2441,43 +2546,41 @@ def choose_copies(tx: Transaction) -> None:
           AND (
             EXISTS (SELECT FROM changing_album c WHERE c.id = aa."albumId" AND c.owner = %(destination)s)
             OR (%(everything)s AND (
-                EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId" AND u."userId" = %(destination)s)
+                EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId"
+                    AND u."userId" = %(destination)s)
                 OR EXISTS (
-                    SELECT FROM v_album_owner o WHERE o."albumId" = aa."albumId" AND o."userId" = %(destination)s))))
-        """,
-    )
+                    SELECT FROM v_album_owner o WHERE o."albumId" = aa."albumId"
+                        AND o."userId" = %(destination)s))))
+    """)
 
 
-# ---- deciding people ------------------------------------------------------------------------------------------------
+# ---- deciding people ---------------------------------------------------------------------------------------
 
 
 def lock_faces_and_people(tx: Transaction) -> None:
-    """Lock the faces on moving photos and the people they show, in order, so that no job of Immich's writes between."""
-    value(
-        tx,
-        """
+    """Lock the faces on moving photos and the people they show, in order, so that no job of Immich's writes
+    between.
+    """
+    value(tx, """
         SELECT count(*) FROM (
             SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f
         ) locked
-        """,
-    )
-    value(
-        tx,
-        """
+    """)
+    value(tx, """
         SELECT count(*) FROM (
             SELECT p."personGroupId" FROM v_person p
             WHERE p."personGroupId" IN (
                 SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId")
             ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p
         ) locked
-        """,
-    )
+    """)
 
 
 # Whose person may become the destination's, or go when it is emptied.
 GIVEN_PERSON = """(
     holder IN (SELECT id FROM giver)
-    AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder AND s."personGroupId" = people.grp))
+    AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder
+        AND s."personGroupId" = people.grp))
 """
 
 # A name as people compare names: trimmed, case folded.
@@ -2487,14 +2590,13 @@ FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
 def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
     """people: one row per person with a face on a moving photo, with the action and the target.
 
-    A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that name and
-    flags are taken from: the source's if it has one, else the destination's own (in a foreign cluster group), else
-    anybody's. Only people of a giver, and not spared, are transferred or removed when emptied. `leaver` is whose person
-    row ends, besides the destination's own with `both_leave`. `merge` holds the groups that may be merged by name.
+    A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that
+    name and flags are taken from: the source's if it has one, else the destination's own (in a foreign
+    cluster group), else anybody's. Only people of a giver, and not spared, are transferred or removed when
+    emptied. `leaver` is whose person row ends, besides the destination's own with `both_leave`. `merge` holds
+    the groups that may be merged by name.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE people (
             grp uuid PRIMARY KEY, holder uuid, name text, folded text, "birthDate" date, "isHidden" boolean,
             faces bigint, staying bigint,
@@ -2505,11 +2607,8 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
             merge_into uuid, note text, action text, target uuid, leaver uuid,
             both_leave boolean,     -- the destination's own row ends too: its person is in another group then
             remembered boolean DEFAULT false)
-        """,
-    )
-    run(
-        tx,
-        f"""
+    """)
+    run(tx, f"""
         INSERT INTO people (
             grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
         WITH here AS (
@@ -2537,24 +2636,23 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
         ), placed AS (
             SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
                 g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp AND p."ownerId" = %(destination)s) AS kept
+                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp
+                        AND p."ownerId" = %(destination)s) AS kept
             FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(destination)s
         )
         SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
             held."isHidden", placed.faces,
-            -- inside one cluster group a person is shared: what others' photos show says nothing about the source's
+            -- inside one cluster group a person is shared: what others' photos show says nothing about the
+            -- source's
             coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
             coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
             NOT EXISTS (
                 SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
             AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
         FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
-        """,
-    )
+    """)
     _find_merges(tx)
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         UPDATE people SET action = CASE
             WHEN kept THEN 'KEEP'
             WHEN faces = 0 THEN 'UNLINK'
@@ -2563,12 +2661,8 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
             WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'
             ELSE 'DUPLICATE'
         END
-        """,
-        merge=sorted(merge),
-    )
-    run(
-        tx,
-        f"""
+    """, merge=sorted(merge))
+    run(tx, f"""
         UPDATE people SET
             target = CASE
                 WHEN action = 'UNLINK' THEN NULL
@@ -2579,13 +2673,10 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
             leaver = CASE
                 WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {GIVEN_PERSON} THEN holder
             END
-        """,
-    )
-    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It ends when
-    # the destination has its person in another group now, unless that row still labels something.
-    run(
-        tx,
-        """
+    """)
+    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It
+    # ends when the destination has its person in another group now, unless that row still labels something.
+    run(tx, """
         UPDATE people p SET both_leave = target IS DISTINCT FROM grp AND own = 0
             AND action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
             AND EXISTS (
@@ -2594,16 +2685,15 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
                 SELECT FROM v_person_user s
                 WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(destination)s
                   AND s."sharedById" IS DISTINCT FROM p.leaver)
-        """,
-    )
+    """)
     run(tx, "ANALYZE people")
 
 
 def _find_merges(tx: Transaction) -> None:
-    """merge_into: the destination's only person of the same name; note: why there is none although the name fits."""
-    run(
-        tx,
-        f"""
+    """merge_into: the destination's only person of the same name; note: why there is none although the name
+    fits.
+    """
+    run(tx, f"""
         WITH theirs AS (
             SELECT {FOLDED_NAME} AS folded, count(*) AS count,
                 (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
@@ -2630,20 +2720,16 @@ def _find_merges(tx: Transaction) -> None:
             END
         FROM theirs JOIN ours USING (folded)
         WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
-        """,
-    )
+    """)
     # An earlier run made the destination's person from this one: a second would be the same person twice.
-    run(
-        tx,
-        """
+    run(tx, """
         UPDATE people SET merge_into = made.target, note = NULL, remembered = true
         FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
         JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(destination)s
         JOIN v_person_group g ON g.id = made.target
         JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
         WHERE people.grp = made.grp AND made.target <> made.grp AND NOT people.kept AND people.faces > 0
-        """,
-    )
+    """)
 
 
 def require_digest(tx: Transaction, expected: str | None) -> None:
@@ -2657,10 +2743,10 @@ def require_digest(tx: Transaction, expected: str | None) -> None:
 
 
 def plan_digest(tx: Transaction) -> str:
-    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and target."""
-    return value(
-        tx,
-        """
+    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
+    target.
+    """
+    return value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
@@ -2668,11 +2754,10 @@ def plan_digest(tx: Transaction) -> str:
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
-        """,
-    )
+    """)
 
 
-# ---- the report of the plan -----------------------------------------------------------------------------------------
+# ---- the report of the plan --------------------------------------------------------------------------------
 
 
 def people_listed(tx: Transaction) -> tuple[Person, ...]:
@@ -2691,7 +2776,8 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
             target=str(target),
             remembered=remembered,
         )
-        for grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note, target, remembered in rows(
+        for (grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note, target,
+             remembered) in rows(
             tx,
             """
             SELECT p.grp, p.name, p.action, p.faces, p.staying, p.merge_into, t.name,
@@ -2710,17 +2796,13 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
 
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
-    stays = rows(
-        tx,
-        """
-        SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind WHERE origin = 'chosen' GROUP BY reason
-        """,
-    )
+    stays = rows(tx, """
+        SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind
+            WHERE origin = 'chosen' GROUP BY reason
+    """)
     order = list(REASONS)
     unseen, public = [], []
-    for name, is_seen, is_public in rows(
-        tx,
-        """
+    for name, is_seen, is_public in rows(tx, """
         SELECT al."albumName",
             EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s)
             OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s)
@@ -2730,8 +2812,7 @@ def plan_report(tx: Transaction) -> Report:
         FROM v_album al JOIN concerned_album c USING (id)
         WHERE al."deletedAt" IS NULL
         ORDER BY al."albumName", al.id
-        """,
-    ):
+    """):
         if not is_seen:
             unseen.append(name)
         if is_public:
@@ -2740,40 +2821,35 @@ def plan_report(tx: Transaction) -> Report:
         digest=plan_digest(tx),
         assets=value(tx, "SELECT count(*) FROM moving"),
         chosen=value(tx, "SELECT count(*) FROM chosen"),
-        others=value(
-            tx,
-            """
+        others=value(tx, """
             SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
             WHERE aa."albumId" = %(album)s AND a."ownerId" <> %(source)s
-            """,
-        ),
+        """),
         people=people_listed(tx),
         kept_people=value(tx, "SELECT count(*) FROM people WHERE action = 'KEEP' AND faces > 0"),
         along=tuple(
-            rows(
-                tx,
-                """
+            rows(tx, """
                 SELECT m.origin, a."originalFileName" FROM moving m JOIN v_asset a USING (id)
                 WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
-                """,
-            )
+            """)
         ),
         stays=tuple(
-            sorted(((reason, tuple(names)) for reason, names in stays), key=lambda entry: order.index(entry[0]))
+            sorted(
+                ((reason, tuple(names)) for reason, names in stays), key=lambda entry: order.index(entry[0])
+            )
         ),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
         already_wrong=value(
-            tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured', 'live', 'stack', 'primary')"
+            tx,
+            "SELECT count(*) FROM trouble_before WHERE kind = ANY ('{face,featured,live,stack,primary}')",
         ),
     )
 
 
 def account_figures(tx: Transaction) -> tuple[Figures, ...]:
     """What source and destination own, table by table. What a source still has afterwards is all here."""
-    found = rows(
-        tx,
-        """
+    found = rows(tx, """
         SELECT u.email, u."quotaUsageInBytes", u."quotaSizeInBytes",
             count(a.id) FILTER (WHERE a.state = 'photos and videos'),
             count(a.id) FILTER (WHERE a.state = 'videos of live photos'),
@@ -2797,52 +2873,45 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
         WHERE u.id IN (%(source)s, %(destination)s)
         GROUP BY u.id, u.email, u."quotaUsageInBytes", u."quotaSizeInBytes"
         ORDER BY u.id <> %(source)s
-        """,
-    )
+    """)
     return tuple(
         Figures(email, tuple(zip(ACCOUNT_ROWS, counts, strict=True)), int(usage), quota)
         for email, usage, quota, *counts in found
     )
 
 
-# ---- the steps: one function each, set-based; each takes the report and returns it with its own counts --------------
+# ---- the steps: one function each, set-based; each takes the report and returns it with its own counts -----
 
 
 def step_memories(tx: Transaction, report: Report) -> Report:
     """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
 
-    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be refused.
+    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
+    refused.
     """
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE memory_left ON COMMIT DROP AS
         SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma
         JOIN moving m ON m.id = ma."assetId" JOIN v_memory me ON me.id = ma."memoriesId"
         WHERE me."ownerId" <> %(destination)s AND NOT {exempt("memory")}
-        """,
-    )
+    """)
     remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_left')
-    remove(
-        tx,
-        "memory",
-        """
+    remove(tx, "memory", """
         SELECT DISTINCT l."memoriesId" AS id FROM memory_left l
         WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
-        """,
-    )
+    """)
     return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_left'))
 
 
 def step_shared_links(tx: Transaction, report: Report) -> Report:
-    """A public link of the source all of whose photos will be the destination's goes along; others lose the photos.
+    """A public link of the source all of whose photos will be the destination's goes along; others lose the
+    photos.
 
-    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on showing
-    the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6) go too.
+    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on
+    showing the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6)
+    go too.
     """
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
         SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
             l."userId" = %(source)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
@@ -2853,53 +2922,45 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
         WHERE l."userId" <> %(destination)s AND EXISTS (
             SELECT FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
             WHERE la."sharedLinkId" = l.id AND NOT {exempt("link")})
-        """,
-    )
-    moved = change(
-        tx, "shared_link", ("userId",), 'SELECT id, %(destination)s::uuid AS "userId" FROM link_concerned WHERE goes'
-    )
-    remove(
-        tx,
-        "shared_link_asset",
-        f"""
+    """)
+    moved = change(tx, "shared_link", ("userId",),
+        'SELECT id, %(destination)s::uuid AS "userId" FROM link_concerned WHERE goes')
+    remove(tx, "shared_link_asset", f"""
         SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
         JOIN moving m ON m.id = la."assetId" JOIN v_shared_link l ON l.id = la."sharedLinkId"
         JOIN link_concerned c ON c.id = l.id AND NOT c.goes
         WHERE NOT {exempt("link")}
-        """,
-    )
-    remove(
-        tx,
-        "shared_link",
-        """
+    """)
+    remove(tx, "shared_link", """
         SELECT l.id FROM link_concerned l
         WHERE l.individual AND NOT l.goes
           AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
-        """,
-    )
+    """)
     left = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
     return replace(report, links_moved=moved, links_left=left)
 
 
 def step_stacks(tx: Transaction, report: Report) -> Report:
-    """A stack all of whose members will be the destination's goes along; any other is split, both parts valid.
+    """A stack all of whose members will be the destination's goes along; any other is split, both parts
+    valid.
 
-    Immich's timeline shows a stack by its primary only, and stack.primaryAssetId forbids deleting that photo (NO
-    ACTION): a torn stack hides photos and stops the deletion of an account half-way. A stack has two members or more
-    (3.1 dissolves smaller ones), its primary among them, each primary once (stack_primaryAssetId_uq).
+    Immich's timeline shows a stack by its primary only, and stack.primaryAssetId forbids deleting that photo
+    (NO ACTION): a torn stack hides photos and stops the deletion of an account half-way. A stack has two
+    members or more (3.1 dissolves smaller ones), its primary among them, each primary once
+    (stack_primaryAssetId_uq).
     """
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
         SELECT a."stackId", a.id, stays, row_number() OVER (
                 PARTITION BY a."stackId", stays
-                ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC, a."ownerId" = %(source)s DESC,
+                ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,
+                    a."ownerId" = %(source)s DESC,
                     a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
         JOIN v_stack s ON s.id = a."stackId"
         LEFT JOIN moving m ON m.id = a.id
-        -- what is the destination's already, in a stack that an older transfer tore, goes with the photos that move
+        -- what is the destination's already, in a stack that an older transfer tore, goes with the photos
+        -- that move
         CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(destination)s AS stays) fate
         WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id))
           AND NOT {exempt("primary")}
@@ -2912,60 +2973,34 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
             gen_random_uuid() AS new_id
         FROM stack_member GROUP BY "stackId";
         ANALYZE stack_fate
-        """,
-    )
-    moved = change(
-        tx,
-        "stack",
-        ("ownerId", "primaryAssetId"),
-        """
+    """)
+    moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
         SELECT f.id, %(destination)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1)) AS "primaryAssetId"
         FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
-        """,
-    )
-    change(
-        tx,
-        "stack",
-        ("ownerId", "primaryAssetId"),
-        """
+    """)
+    change(tx, "stack", ("ownerId", "primaryAssetId"), """
         -- the owner differs only where a stack was torn already
         SELECT f.id, a."ownerId", m.id AS "primaryAssetId"
         FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1
         JOIN v_stack s ON s.id = f.id JOIN v_asset a ON a.id = m.id
         WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        """
+    """)
+    change(tx, "asset", ("stackId",), """
         SELECT m.id, NULL::uuid AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
         WHERE NOT f.whole AND (NOT m.stays OR f.remaining < 2)
-        """,
-    )
+    """)
     remove(tx, "stack", "SELECT id FROM stack_fate WHERE NOT whole AND remaining < 2")
-    add(
-        tx,
-        "stack",
-        ("id", "primaryAssetId", "ownerId"),
-        """
+    add(tx, "stack", ("id", "primaryAssetId", "ownerId"), """
         SELECT f.new_id, m.id, %(destination)s::uuid
         FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND NOT m.stays AND m.place = 1
         WHERE NOT f.whole AND f.leaving > 1
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        """
+    """)
+    change(tx, "asset", ("stackId",), """
         SELECT m.id, f.new_id AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
         WHERE NOT f.whole AND NOT m.stays AND f.leaving > 1
-        """,
-    )
+    """)
     split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
     return replace(report, stacks_moved=moved, stacks_split=split)
 
@@ -2973,34 +3008,24 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
 def step_people(tx: Transaction, report: Report) -> Report:
     """Give the destination its people, link the moved faces to them, mend featured photos on both sides.
 
-    Immich lists a user's people by person.ownerId and, from 3.0 on, deletes faces whose person has another owner than
-    the photo (migration DeleteMismatchedAssetFaces).
+    Immich lists a user's people by person.ownerId and, from 3.0 on, deletes faces whose person has another
+    owner than the photo (migration DeleteMismatchedAssetFaces).
     """
     # A deleted face on a photo that stays has no person to belong to once its person has gone.
-    change(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        """
+    change(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
         WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
           AND (a."ownerId" = p.leaver OR p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster
                OR p.both_leave AND a."ownerId" = %(destination)s)
-        """,
-    )
+    """)
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
-    relinked = change(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        f"""
+    relinked = change(tx, "asset_face", ("personGroupId",), f"""
         SELECT f.id, p.target AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN moving m ON m.id = f."assetId"
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
-        """,
-    )
+    """)
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
@@ -3010,38 +3035,37 @@ def step_people(tx: Transaction, report: Report) -> Report:
 def fill_gaps(tx: Transaction, pairs: str) -> None:
     """Like Immich's own merge: the person that is kept takes over a name and a birth date that it lacks.
 
-    `pairs` yields the person (grp) that a person of the destination's (target) takes the place of. Each column is
-    written for itself, so that an undo can put it back for itself.
+    `pairs` yields the person (grp) that a person of the destination's (target) takes the place of. Each
+    column is written for itself, so that an undo can put it back for itself.
     """
     for column, is_empty in (("name", "= ''"), ("birthDate", "IS NULL")):
-        change(
-            tx,
-            "person",
-            (column,),
-            f"""
+        change(tx, "person", (column,), f"""
             SELECT t."ownerId", t."personGroupId", max(p."{column}") AS "{column}"
             FROM ({pairs}) pair JOIN people p USING (grp)
             JOIN v_person t ON t."personGroupId" = pair.target AND t."ownerId" = %(destination)s
             WHERE t."{column}" {is_empty} AND NOT p."{column}" {is_empty}
             GROUP BY t."ownerId", t."personGroupId"
-            """,
-        )
+        """)
 
 
 def give_people_by_id(tx: Transaction) -> None:
-    """Up to 3.1: a person is one row with an id and one owner. TRANSFER changes the owner, DUPLICATE makes a row."""
+    """Up to 3.1: a person is one row with an id and one owner. TRANSFER changes the owner, DUPLICATE makes a
+    row.
+    """
     change(
         tx,
         "person",
         ("ownerId",),
-        """SELECT grp AS "personGroupId", %(destination)s::uuid AS "ownerId" FROM people WHERE action = 'TRANSFER'""",
+        """SELECT grp AS "personGroupId", %(destination)s::uuid AS "ownerId" FROM people
+            WHERE action = 'TRANSFER'""",
     )
     add(
         tx,
         "person",
         ("personGroupId", "ownerId", "name", "birthDate", "isHidden", "isFavorite", "color", "thumbnailPath"),
         """
-        SELECT p.target, %(destination)s::uuid, h.name, h."birthDate", h."isHidden", h."isFavorite", h.color, ''
+        SELECT p.target, %(destination)s::uuid, h.name, h."birthDate", h."isHidden", h."isFavorite",
+            h.color, ''
         FROM people p JOIN v_person h ON h."personGroupId" = p.grp
         WHERE p.action = 'DUPLICATE'
         """,
@@ -3049,35 +3073,32 @@ def give_people_by_id(tx: Transaction) -> None:
 
 
 def drop_people_by_id(tx: Transaction) -> None:
-    """Up to 3.1: a person of the source that was merged and has no face left goes. Immich finds such by name still."""
-    remove(tx, "person", """SELECT grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL AND action = 'MERGE'""")
+    """Up to 3.1: a person of the source that was merged and has no face left goes. Immich finds such by name
+    still.
+    """
+    remove(
+        tx,
+        "person",
+        """SELECT grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL AND action = 'MERGE'""",
+    )
 
 
 def give_people_by_group(tx: Transaction) -> None:
     """From 3.2: a person is a row per user in a group of faces; groups belong to a cluster group of users.
 
-    person.ownerId is never updated: the destination may have the row already, and person_user follows by cascade. A
-    group that nobody else has a row in moves whole, as in Immich's own code for leaving a cluster group; otherwise the
-    destination gets a group of its own. Inside one cluster group nothing but the destination's row is needed.
+    person.ownerId is never updated: the destination may have the row already, and person_user follows by
+    cascade. A group that nobody else has a row in moves whole, as in Immich's own code for leaving a cluster
+    group; otherwise the destination gets a group of its own. Inside one cluster group nothing but the
+    destination's row is needed.
     """
-    change(
-        tx,
-        "person_group",
-        ("clusterGroupId",),
-        """
+    change(tx, "person_group", ("clusterGroupId",), """
         SELECT p.grp AS id, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
         WHERE p.action = 'TRANSFER' AND p.target = p.grp AND NOT p.same_cluster
-        """,
-    )
-    add(
-        tx,
-        "person_group",
-        ("id", "clusterGroupId"),
-        """
+    """)
+    add(tx, "person_group", ("id", "clusterGroupId"), """
         SELECT p.target, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE') AND p.target <> p.grp
-        """,
-    )
+    """)
     # The picture's path carries the owner, so it is drawn anew; the featured face stays if it moves along.
     add(
         tx,
@@ -3098,59 +3119,44 @@ def give_people_by_group(tx: Transaction) -> None:
 
 
 def drop_people_by_group(tx: Transaction) -> None:
-    """From 3.2: the person rows that end, the shares of them by and to their owner, and groups that are left empty."""
-    remove(
-        tx,
-        "person_user",
-        """
+    """From 3.2: the person rows that end, the shares of them by and to their owner, and groups that are left
+    empty.
+    """
+    remove(tx, "person_user", """
         SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
         JOIN people p ON p.grp = s."personGroupId" AND (
             p.leaver IN (s."sharedById", s."sharedWithId")
             OR p.both_leave AND %(destination)s IN (s."sharedById", s."sharedWithId"))
-        """,
-    )
-    remove(
-        tx,
-        "person",
-        """
+    """)
+    remove(tx, "person", """
         SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL
         UNION SELECT %(destination)s::uuid, grp FROM people WHERE both_leave
-        """,
-    )
-    remove(
-        tx,
-        "person_group",
-        """
+    """)
+    remove(tx, "person_group", """
         SELECT p.grp AS id FROM people p
         WHERE NOT EXISTS (SELECT FROM v_person o WHERE o."personGroupId" = p.grp)
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = p.grp)
-        """,
-    )
+    """)
 
 
 def mend_featured(tx: Transaction) -> int:
-    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or NULL.
+    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or
+    NULL.
 
-    thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every version;
-    with a path kept, the picture would never be drawn anew. Returns how many were mended.
+    thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every
+    version; with a path kept, the picture would never be drawn anew. Returns how many were mended.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO portrait
-        (SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+        (SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
+            ON t.grp = p."personGroupId"
          UNION
          SELECT p."ownerId", p."personGroupId"
          FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId")
         EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
         ANALYZE portrait
-        """,
-    )
-    mended = change(
-        tx,
-        "person",
-        ("faceAssetId", "thumbnailPath"),
-        f"""
+    """)
+    mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
         SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
         LEFT JOIN LATERAL (
@@ -3158,52 +3164,49 @@ def mend_featured(tx: Transaction) -> int:
             WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
               AND f."deletedAt" IS NULL AND f."isVisible"
             ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
-                (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC, f.id
+                (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
+                f.id
             LIMIT 1
         ) best ON true
         WHERE NOT EXISTS (
             SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
             WHERE f.id = p."faceAssetId" AND {exempt("featured")})
-          -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the picture
+          -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
+          -- picture
           -- from somebody else's, and would again.
           AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(source)s::uuid AND EXISTS (
-            SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId" AND o."ownerId" <> p."ownerId"))
+            SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                AND o."ownerId" <> p."ownerId"))
           AND CASE
             -- those who have none get one with the faces that arrive; all else is Immich's to choose
-            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(destination)s AND EXISTS (
+            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(destination)s
+                AND EXISTS (
                 SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
             ELSE NOT EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
+                WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId"
+                    AND a."ownerId" = p."ownerId"
                   AND f."deletedAt" IS NULL AND f."isVisible")
         END
-        """,
-    )
+    """)
     # Immich's migration job would finish moving the old picture to where it belonged before.
-    change(
-        tx,
-        "person",
-        ("faceAssetId", "thumbnailPath"),
-        """
+    change(tx, "person", ("faceAssetId", "thumbnailPath"), """
         SELECT p."ownerId", p."personGroupId", p."faceAssetId", '' AS "thumbnailPath"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
         WHERE p."ownerId" = %(destination)s AND p."thumbnailPath" <> ''
           AND p."personGroupId" IN (SELECT grp FROM people WHERE action = 'TRANSFER')
           AND EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = p."personGroupId")
-        """,
-    )
+    """)
     return mended
 
 
 def step_tags(tx: Transaction, report: Report) -> Report:
     """The same tag paths for the destination, made where missing; tags of anybody else leave the photo.
 
-    Immich lists tags by tag.userId but shows all of a photo's (withTags): a foreign tag is seen and cannot be opened.
-    tag_closure is filled by Immich's code, not by a trigger, and its search goes through it.
+    Immich lists tags by tag.userId but shows all of a photo's (withTags): a foreign tag is seen and cannot be
+    opened. tag_closure is filled by Immich's code, not by a trigger, and its search goes through it.
     """
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
         SELECT ta."assetId", ta."tagId", t.value, t."userId"
         FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
@@ -3212,45 +3215,32 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         WITH path AS (
             SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
         ), step AS (
-            SELECT DISTINCT array_to_string(parts[1:n], '/') AS value, array_to_string(parts[1:n - 1], '/') AS parent
+            SELECT DISTINCT array_to_string(parts[1:n], '/') AS value, array_to_string(parts[1:n - 1],
+                '/') AS parent
             FROM path, generate_series(1, cardinality(parts)) AS n
         ), named AS (
             -- a path with an empty part has no tag there; the next longer one hangs on nothing
             SELECT value, parent FROM step WHERE value IN (SELECT value FROM path) OR value !~ '(^|/)$'
         )
-        SELECT named.value, named.parent, coalesce(mine.id, gen_random_uuid()) AS id, mine.id IS NULL AS is_new,
+        SELECT named.value, named.parent, coalesce(mine.id, gen_random_uuid()) AS id,
+            mine.id IS NULL AS is_new,
             (SELECT t.color FROM v_tag t
              WHERE t.value = named.value AND t."userId" IN (SELECT "userId" FROM tag_leaving)
              ORDER BY t."userId" = %(source)s DESC, t."userId" LIMIT 1) AS color
         FROM named LEFT JOIN v_tag mine ON mine."userId" = %(destination)s AND mine.value = named.value
-        """,
-    )
-    made = add(
-        tx,
-        "tag",
-        ("id", "userId", "value", "color", "parentId"),
-        """
+    """)
+    made = add(tx, "tag", ("id", "userId", "value", "color", "parentId"), """
         SELECT w.id, %(destination)s::uuid, w.value, w.color, parent.id
         FROM tag_wanted w LEFT JOIN tag_wanted parent ON parent.value = w.parent
         WHERE w.is_new
-        """,
-    )
-    add(
-        tx,
-        "tag_closure",
-        ("id_ancestor", "id_descendant"),
-        """
+    """)
+    add(tx, "tag_closure", ("id_ancestor", "id_descendant"), """
         SELECT above.id, w.id FROM tag_wanted w
         JOIN tag_wanted above ON above.value = w.value OR starts_with(w.value, above.value || '/')
         WHERE w.is_new OR above.id = w.id
-        """,
-    )
-    add(
-        tx,
-        "tag_asset",
-        ("assetId", "tagId"),
-        'SELECT DISTINCT l."assetId", w.id FROM tag_leaving l JOIN tag_wanted w ON w.value = l.value',
-    )
+    """)
+    add(tx, "tag_asset", ("assetId", "tagId"),
+        'SELECT DISTINCT l."assetId", w.id FROM tag_leaving l JOIN tag_wanted w ON w.value = l.value')
     remove(tx, "tag_asset", 'SELECT "assetId", "tagId" FROM tag_leaving')
     return replace(report, tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
@@ -3260,18 +3250,11 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
 
     duplicate.repository lists groups per owner but changes them by duplicateId alone.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE duplicate_left ON COMMIT DROP AS
         SELECT a.id, a."duplicateId" FROM v_asset a JOIN moving USING (id) WHERE a."duplicateId" IS NOT NULL
-        """,
-    )
-    change(
-        tx,
-        "asset",
-        ("duplicateId",),
-        """
+    """)
+    change(tx, "asset", ("duplicateId",), """
         SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_left
         UNION ALL
         SELECT a.id, NULL FROM v_asset a
@@ -3281,138 +3264,100 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
             SELECT count(*) FROM v_asset o
             WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL
               AND NOT EXISTS (SELECT FROM moving m WHERE m.id = o.id))
-        """,
-    )
-    change(
-        tx,
-        "asset_job_status",
-        ("duplicatesDetectedAt",),
-        """
+    """)
+    change(tx, "asset_job_status", ("duplicatesDetectedAt",), """
         SELECT j."assetId", NULL::timestamptz AS "duplicatesDetectedAt"
-        FROM v_asset_job_status j JOIN moving m ON m.id = j."assetId" WHERE j."duplicatesDetectedAt" IS NOT NULL
-        """,
-    )
+        FROM v_asset_job_status j JOIN moving m ON m.id = j."assetId"
+            WHERE j."duplicatesDetectedAt" IS NOT NULL
+    """)
     return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_left"))
 
 
 def step_owner(tx: Transaction, report: Report) -> Report:
-    """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it is."""
+    """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
+    is.
+    """
     change(tx, "asset", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM moving')
     return report
 
 
 def step_albums(tx: Transaction, report: Report) -> Report:
-    """The albums themselves: shared with the destination, or handed over; a source that gives one up is not a member.
+    """The albums themselves: shared with the destination, or handed over; a source that gives one up is not a
+    member.
 
     A link to the album follows it: what is uploaded through it becomes the photos of shared_link.userId.
     """
     itself = tx.values["album_itself"]
     if itself == ALBUM_SHARED:
-        change(
-            tx,
-            "album_user",
-            ("role",),
-            """
+        change(tx, "album_user", ("role",), """
             -- of the column's own type, which is text up to 2.7 and an enumeration from 3.0 on
             SELECT u."albumId", u."userId", CASE WHEN u.role = 'owner' THEN u.role ELSE 'editor' END AS role
             FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
             WHERE u."userId" = %(destination)s AND u.role = 'viewer'
-            """,
-        )
-        add(
-            tx,
-            "album_user",
-            ("albumId", "userId", "role"),
-            "SELECT id, %(destination)s::uuid, 'editor' FROM changing_album",
-        )
+        """)
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT id, %(destination)s::uuid, 'editor' FROM changing_album")
     elif itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP):
         hand_over_albums(tx, stays_member=itself == ALBUM_HANDED_OVER)
-        change(
-            tx,
-            "shared_link",
-            ("userId",),
-            """
+        change(tx, "shared_link", ("userId",), """
             SELECT l.id, %(destination)s::uuid AS "userId" FROM v_shared_link l
             JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(source)s
-            """,
-        )
+        """)
         report = put_copies_into_albums(tx, report)
     names = rows(
         tx,
-        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), "albumName", id',
+        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), 1, id',
     )
     return replace(report, albums_changed=tuple(name for (name,) in names))
 
 
 def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
-    """From source to destination: every album in changing_album; `stays_member`: the source remains as an editor.
+    """From source to destination: every album in changing_album; `stays_member`: the source remains as an
+    editor.
 
-    An owner is not a member besides (2.x), or is so once (3.x). The destination's row goes before the owner changes: a
-    deletion of it that is under way elsewhere, because its user leaves the album, must not hit the new owner's row,
-    which would take the album along (trigger album_user_delete, 3.2).
+    An owner is not a member besides (2.x), or is so once (3.x). The destination's row goes before the owner
+    changes: a deletion of it that is under way elsewhere, because its user leaves the album, must not hit the
+    new owner's row, which would take the album along (trigger album_user_delete, 3.2).
     """
-    remove(
-        tx,
-        "album_user",
-        """
+    remove(tx, "album_user", """
         SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         WHERE u."userId" = %(destination)s
-        """,
-    )
+    """)
     if tx.schema.album_owner_rows:
         demote_owners(tx, "source")
-        add(
-            tx,
-            "album_user",
-            ("albumId", "userId", "role"),
-            "SELECT id, %(destination)s::uuid, 'owner' FROM changing_album",
-        )
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT id, %(destination)s::uuid, 'owner' FROM changing_album")
     else:
         change(tx, "album", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM changing_album')
     if stays_member:
-        add(
-            tx,
-            "album_user",
-            ("albumId", "userId", "role"),
-            "SELECT id, %(source)s::uuid, 'editor' FROM changing_album",
-        )
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT id, %(source)s::uuid, 'editor' FROM changing_album")
     else:
-        remove(
-            tx,
-            "album_user",
-            """
+        remove(tx, "album_user", """
             SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
             WHERE u."userId" = %(source)s
-            """,
-        )
+        """)
 
 
 def demote_owners(tx: Transaction, user: str) -> None:
     """From 3.0: the owner of each album in changing_album, if it is that user, becomes an editor.
 
-    Before the next owner comes: two at a time are forbidden (album_user_unique_owner). By an UPDATE: an album whose
-    owner's row is deleted while there is no other goes with it (trigger album_user_delete, 3.2).
+    Before the next owner comes: two at a time are forbidden (album_user_unique_owner). By an UPDATE: an album
+    whose owner's row is deleted while there is no other goes with it (trigger album_user_delete, 3.2).
     """
-    change(
-        tx,
-        "album_user",
-        ("role",),
-        f"""
+    change(tx, "album_user", ("role",), f"""
         SELECT u."albumId", u."userId", 'editor'::album_user_role_enum AS role
         FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         WHERE u.role = 'owner' AND u."userId" = %({user})s
-        """,
-    )
+    """)
 
 
 def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
-    """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its copy."""
+    """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its
+    copy.
+    """
     copies = add(tx, "album_asset", ("albumId", "assetId"), 'SELECT "albumId", "assetId" FROM album_copy')
-    change(
-        tx,
-        "album",
-        ("albumThumbnailAssetId",),
-        """
+    change(tx, "album", ("albumThumbnailAssetId",), """
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al
         JOIN (
@@ -3423,31 +3368,22 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
         JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
-        """,
-    )
+    """)
     return replace(report, album_copies=copies)
 
 
 def note_kept(tx: Transaction) -> None:
     """Record what an undo must know of rows that are not written, and what is wrong already."""
     # who owned the photos concerned that do not move, and which of those that move were in the locked folder
-    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM moving)')
-    note(
-        tx,
-        "asset",
-        ("visibility",),
-        "SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'",
-    )
+    note(tx, "asset", ("ownerId",),
+        'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM moving)')
+    note(tx, "asset", ("visibility",),
+        "SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'")
     # faces whose link stays as it is, and everybody's rows of the people concerned
-    note(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        """
+    note(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
         JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
-        """,
-    )
+    """)
     note(
         tx,
         "person",
@@ -3469,13 +3405,13 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
 )
 
 
-# ---- the checks -----------------------------------------------------------------------------------------------------
+# ---- the checks --------------------------------------------------------------------------------------------
 #
-# Each query yields a text that names one violation. Those that were there before the steps stop nothing: an older
-# transfer by hand may have left them. Any other rolls back.
+# Each query yields a text that names one violation. Those that were there before the steps stop nothing: an
+# older transfer by hand may have left them. Any other rolls back.
 
-# By what a check names a row, over the aliases of the statements that use it; and whose the other side is. With another
-# owner there the same rows are another thing for an undo, and as wrong as before for the check.
+# By what a check names a row, over the aliases of the statements that use it; and whose the other side is.
+# With another owner there the same rows are another thing for an undo, and as wrong as before for the check.
 KEYS = {
     # up to 3.1 v_person_group.clusterGroupId is the person's owner
     "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
@@ -3499,7 +3435,8 @@ def exempt(kind: str) -> str:
     """The condition that the row at hand, by the aliases of KEYS, is exempt."""
     key, owner = KEYS[kind]
     return f"""EXISTS (
-        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key} AND x.owner IS NOT DISTINCT FROM {owner})"""
+        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key} AND x.owner IS NOT DISTINCT
+            FROM {owner})"""
 
 
 CROSS_OWNER_CHECKS = {
@@ -3511,7 +3448,8 @@ CROSS_OWNER_CHECKS = {
         )
         SELECT {key_of("face")}
         FROM concerned
-        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
+            ON u.id = a."ownerId"
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
             SELECT FROM v_person p
@@ -3523,7 +3461,8 @@ CROSS_OWNER_CHECKS = {
             SELECT p."ownerId", p."personGroupId" FROM v_person p
             JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
             UNION
-            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
+                ON t.grp = p."personGroupId"
         )
         SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
@@ -3613,13 +3552,15 @@ UNTOUCHED_CHECKS = {
         SELECT id::text FROM v_album
         WHERE id IN (SELECT id FROM concerned_album)
           AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
-          AND NOT EXISTS (SELECT FROM journal j WHERE j."table" = 'album' AND j.key ->> 'id' = v_album.id::text)
+          AND NOT EXISTS (SELECT FROM journal j WHERE j."table" = 'album'
+              AND j.key ->> 'id' = v_album.id::text)
           AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
         SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(source)s, %(destination)s))
+          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(source)s,
+              %(destination)s))
     """,
     "changing album": """
         SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
@@ -3633,7 +3574,8 @@ UNTOUCHED_CHECKS = {
     """,
     "album photo": """
         WITH concerned AS (
-            SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN concerned_album c ON c.id = aa."albumId"
+            SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN concerned_album c
+                ON c.id = aa."albumId"
             UNION SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
         )
         SELECT concat_ws(' ', aa."albumId", aa."assetId")
@@ -3650,19 +3592,22 @@ UNTOUCHED_CHECKS = {
 
 
 def take_stock(tx: Transaction, more: str = "") -> None:
-    """Before the steps: what is already wrong, and what must be there afterwards. `more` widens what is looked at."""
-    run(
-        tx,
-        """
+    """Before the steps: what is already wrong, and what must be there afterwards. `more` widens what is
+    looked at.
+    """
+    run(tx, """
         CREATE TEMP TABLE concerned_album AS
             SELECT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
             UNION SELECT id FROM changing_album
             UNION SELECT "albumId" FROM album_copy;
         CREATE TEMP TABLE stack_concerned AS
-            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id) WHERE a."stackId" IS NOT NULL;
+            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id)
+                WHERE a."stackId" IS NOT NULL;
         CREATE TEMP TABLE link_looked_at AS
-            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId";
-        -- photos that may be written although they do not move: the rest of a stack or of a group of duplicates; or
+            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN moving m
+                ON m.id = la."assetId";
+        -- photos that may be written although they do not move: the rest of a stack or of a group of
+        -- duplicates; or
         -- whose faces may, the deleted ones
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
@@ -3674,11 +3619,11 @@ def take_stock(tx: Transaction, more: str = "") -> None:
             WHERE f."deletedAt" IS NOT NULL AND f."personGroupId" IN (SELECT grp FROM touched_group);
         CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
         CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
-        """,
-    )
+    """)
     if more:
         run(tx, more)
-    # Whoever takes back a like, leaves an album, or deletes a photo of a torn stack meanwhile waits until the end.
+    # Whoever takes back a like, leaves an album, or deletes a photo of a torn stack meanwhile waits until the
+    # end.
     for table, query in (
         ("v_album_asset", """"albumId" IN (SELECT id FROM concerned_album)"""),
         ("v_album_user", """"albumId" IN (SELECT id FROM concerned_album)"""),
@@ -3695,14 +3640,11 @@ def take_stock(tx: Transaction, more: str = "") -> None:
 def check(tx: Transaction) -> None:
     """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
     # stacks that a split made
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO stack_concerned
         SELECT DISTINCT a."stackId" FROM v_asset a JOIN moving USING (id)
         WHERE a."stackId" IS NOT NULL AND a."stackId" NOT IN (SELECT id FROM stack_concerned)
-        """,
-    )
+    """)
     broken: list[str] = []
 
     def found(kind: str, query: str) -> None:
@@ -3728,7 +3670,9 @@ def check(tx: Transaction) -> None:
 
 
 def new_trouble(kind: str, query: str) -> str:
-    """What a check finds that was not so before, nor put back because it was so before the run that is undone."""
+    """What a check finds that was not so before, nor put back because it was so before the run that is
+    undone.
+    """
     return f"""
         SELECT found.key FROM ({query}) AS found (key, owner)
         WHERE NOT EXISTS (SELECT FROM trouble_before b WHERE b.kind = '{kind}' AND b.key = found.key)
@@ -3738,7 +3682,9 @@ def new_trouble(kind: str, query: str) -> str:
 
 
 def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
-    """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old owner?"""
+    """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
+    owner?
+    """
     try:
         with connection.cursor() as cursor:
             again = replace(tx, cursor=cursor)
@@ -3752,7 +3698,7 @@ def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
     return replace(report, wrong_after=total)
 
 
-# ---- the two users' own rows: last, since Immich writes them all the time -------------------------------------------
+# ---- the two users' own rows: last, since Immich writes them all the time ----------------------------------
 
 
 def settle_users(tx: Transaction, report: Report) -> Report:
@@ -3763,42 +3709,32 @@ def settle_users(tx: Transaction, report: Report) -> Report:
 
 
 def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
-    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries' photos."""
+    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries'
+    photos.
+    """
     before = {
         str(user): (email, usage, quota)
-        for user, email, usage, quota in rows(
-            tx,
-            """
+        for user, email, usage, quota in rows(tx, """
             SELECT id, email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
             WHERE id IN (%(source)s, %(destination)s)
-            """,
-        )
+        """)
     }
     after = {
         str(user): int(usage)
-        for user, usage in rows(
-            tx,
-            """
+        for user, usage in rows(tx, """
             SELECT u.id, coalesce(sum(e."fileSizeInByte"), 0)
             FROM v_user u
             LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL
             LEFT JOIN v_asset_exif e ON e."assetId" = a.id
             WHERE u.id IN (%(source)s, %(destination)s)
             GROUP BY u.id
-            """,
-        )
+        """)
     }
-    change(
-        tx,
-        "user",
-        ("quotaUsageInBytes",),
-        """
-        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[], %(usage)s::bigint[])
+    change(tx, "user", ("quotaUsageInBytes",), """
+        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[],
+            %(usage)s::bigint[])
             AS figure (user_id, usage) ON user_id = id
-        """,
-        users=list(after),
-        usage=list(after.values()),
-    )
+    """, users=list(after), usage=list(after.values()))
     # asked once more, at the very end
     require_active_users(tx)
     return tuple(
@@ -3809,20 +3745,19 @@ def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
 
 
 def reset_apps(tx: Transaction) -> None:
-    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums concerned.
+    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums
+    concerned.
 
-    The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of the former
-    owner move the local photos to its trash, and a partner's phone delete what it has just received.
+    The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of
+    the former owner move the local photos to its trash, and a partner's phone delete what it has just
+    received.
     """
-    change(
-        tx,
-        "session",
-        ("isPendingSyncReset",),
-        """
+    change(tx, "session", ("isPendingSyncReset",), """
         WITH pair AS (
             SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[]) AS id
             UNION SELECT holder FROM people WHERE action <> 'KEEP'
-            UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person' AND kind NOT IN ('seen', 'wrong')
+            UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person'
+                AND kind NOT IN ('seen', 'wrong')
         ), concerned AS (
             SELECT id FROM pair
             UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
@@ -3830,14 +3765,14 @@ def reset_apps(tx: Transaction) -> None:
             UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
             UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
         )
-        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id FROM concerned)
-        """,
-    )
+        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id
+            FROM concerned)
+    """)
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 7  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
-# =====================================================================================================================
+# ============================================================================================================
 
 
 def repair(
@@ -3851,7 +3786,8 @@ def repair(
     undo_folder: Path | None = None,
     progress: Progress = quiet,
 ) -> Report:
-    """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer()."""
+    """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer().
+    """
     return execute(
         database_config,
         lambda tx: _repair(tx, merge, expected_digest, progress),
@@ -3864,7 +3800,8 @@ def repair(
 
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
-    """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed."""
+    """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed.
+    """
 
     def look(tx: Transaction) -> Report:
         plan_repair(tx, frozenset())
@@ -3875,14 +3812,14 @@ def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[P
 
 
 def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
-    """Fill moving and people, and lock what they name. A repair has no source; the photos are the destination's."""
+    """Fill moving and people, and lock what they name. A repair has no source; the photos are the
+    destination's.
+    """
     create_tables(tx)
     if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
         raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
     # Whoever's people they are; but inside one cluster group (3.2) the other user's row is right as it is.
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO giver SELECT id FROM v_user;
         INSERT INTO spared
         SELECT p."ownerId", p."personGroupId" FROM v_user u
@@ -3893,15 +3830,16 @@ def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
         SELECT p."ownerId", p."personGroupId"
         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
         WHERE p."ownerId" = %(destination)s AND a."ownerId" <> p."ownerId"
-        """,
-    )
+    """)
     choose_broken_photos(tx)
     lock_faces_and_people(tx)
     decide_people(tx, merge)
     touch_people(tx)
 
 
-def _repair(tx: Transaction, merge: frozenset[str], expected_digest: str | None, progress: Progress) -> Report:
+def _repair(
+    tx: Transaction, merge: frozenset[str], expected_digest: str | None, progress: Progress
+) -> Report:
     progress("Looking for faces with other users' people")
     plan_repair(tx, merge)
     require_digest(tx, expected_digest)
@@ -3923,18 +3861,18 @@ def _repair(tx: Transaction, merge: frozenset[str], expected_digest: str | None,
 
 
 def choose_broken_photos(tx: Transaction) -> None:
-    """moving: the user's photos with a face whose person the user cannot have, or with a featured photo out of place.
+    """moving: the user's photos with a face whose person the user cannot have, or with a featured photo out
+    of place.
 
     They are the user's already; what arrives is the people. left_behind is empty: nothing stays.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE moving AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
         WHERE a."ownerId" = %(destination)s AND (
             EXISTS (
-                SELECT FROM v_asset_face f WHERE f."assetId" = a.id AND f."personGroupId" IS NOT NULL AND NOT EXISTS (
+                SELECT FROM v_asset_face f WHERE f."assetId" = a.id AND f."personGroupId" IS NOT NULL
+                    AND NOT EXISTS (
                     SELECT FROM v_person p
                     JOIN v_person_group g ON g.id = p."personGroupId"
                     JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
@@ -3944,26 +3882,26 @@ def choose_broken_photos(tx: Transaction) -> None:
                 WHERE f."assetId" = a.id AND p."ownerId" <> %(destination)s));
         ALTER TABLE moving ADD PRIMARY KEY (id);
         CREATE TEMP TABLE left_behind (id uuid, origin text, reason text) ON COMMIT DROP;
-        SELECT count(*) FROM (SELECT a.id FROM v_asset a JOIN moving USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        SELECT count(*) FROM (SELECT a.id FROM v_asset a
+            JOIN moving USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
         ANALYZE moving
-        """,
-    )
+    """)
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 8  UNDO: a transfer the other way round, over the photos of a run that can go back
 #
-#    journal -> past (what the run did, a record for each row) -> moving, left_behind (photos) -> judged (is each row as
-#    the run left it?) -> back (the records whose photo goes back) -> put back -> the steps -> the checks
+#    journal -> past (what the run did, a record for each row) -> moving, left_behind (photos)
+#      -> judged (is each row as the run left it?) -> back (what may go back) -> put back -> steps -> checks
 #
-#    source and destination are swapped: source is the user who gives the photos back, destination who had them.
+#    source and destination are swapped: source gives the photos back, destination is who had them.
 #    A recorded row goes back only if all of this holds, asked in the same way of every table:
 #      - it is as the run left it (judge_records)
 #      - the photo that it hangs on is where it was before the run (find_home)
 #      - all that it points to is there, and belongs now to whom it belonged then (BELONGS)
-#    Then the transfer's own steps make right what could not be put back. Exempt from steps and checks is only what the
-#    run recorded as wrong before it.
-# =====================================================================================================================
+#    Then the transfer's own steps make right what could not be put back. Exempt from steps and checks is only
+#    what the run recorded as wrong before it.
+# ============================================================================================================
 
 # Why a photo does not go back, besides REASONS.
 UNDO_REASONS = REASONS | {
@@ -3989,7 +3927,8 @@ def undo(
     accepted_links: frozenset[str] = frozenset(),
     progress: Progress = quiet,
 ) -> UndoReport:
-    """Take back the run whose journal is at `path`; a dry run does all of it and rolls back. See transfer()."""
+    """Take back the run whose journal is at `path`; a dry run does all of it and rolls back. See transfer().
+    """
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
         raise TransferError("That run cannot be undone.", "It was undone already, or never committed.")
@@ -4011,7 +3950,9 @@ def undo(
 
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
-    """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the photos."""
+    """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the
+    photos.
+    """
     is_repair = header["kind"] == "repair"
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
@@ -4104,44 +4045,50 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
             todo="Look at the list again (9): it asks PostgreSQL.",
         )
     if transaction_status(tx, header) == "aborted":
-        raise TransferError("That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo.")
+        raise TransferError(
+            "That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo."
+        )
     for user in (header["source"], header["destination"]):
         if user and not rows(
             tx,
-            """SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL AND status = 'active'""",
+            """SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL
+                AND status = 'active'""",
             user=user["id"],
         ):
             raise TransferError(
-                f"{clean(user['email'])} is not active any more.", "The account was deleted.", "Restore it first."
+                f"{clean(user['email'])} is not active any more.",
+                "The account was deleted.",
+                "Restore it first.",
             )
 
 
-# ---- what the run did -----------------------------------------------------------------------------------------------
+# ---- what the run did --------------------------------------------------------------------------------------
 
 
 def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
-    """past: what the run did, one record for each row and set of columns; exempt: what was wrong before the run.
+    """past: what the run did, one record for each row and set of columns; exempt: what was wrong before the
+    run.
 
     Of a row that was written twice the first `before` and the last `after` count.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE line (
-            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text) ON COMMIT DROP;
+            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
+                ON COMMIT DROP;
         CREATE TEMP TABLE past (
-            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text) ON COMMIT DROP;
+            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
+                ON COMMIT DROP;
         -- whose each photo was before the run, also of those that it did not move
         CREATE TEMP TABLE past_owner (id uuid PRIMARY KEY, owner uuid) ON COMMIT DROP;
-        """,
-    )
+    """)
     lines = enumerate(read_journal(path))
     while batch := list(itertools.islice(lines, 500)):
         psycopg2.extras.execute_values(
             tx.cursor,
             """
             INSERT INTO line (step, kind, "table", key, before, after)
-            SELECT step, record ->> 0, record ->> 1, record -> 2, nullif(record -> 3, 'null'), nullif(record -> 4, 'null')
+            SELECT step, record ->> 0, record ->> 1, record -> 2, nullif(record -> 3, 'null'),
+                nullif(record -> 4, 'null')
             FROM (VALUES %s) AS entry (step, record)
             """,
             batch,
@@ -4150,9 +4097,7 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         )
     if header["format"] == 1:
         adapt_format_1(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         UPDATE line SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
         WHERE kind IN ('changed', 'seen');
         CREATE INDEX ON line ("table");
@@ -4175,8 +4120,10 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         WHERE kind = 'seen' OR (
             kind IN ('made', 'removed') AND ("table", key) NOT IN (SELECT "table", key FROM rewritten));
         INSERT INTO past
-        SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed' ELSE 'changed' END,
-            "table", key, CASE WHEN first <> 'made' THEN before END, CASE WHEN last <> 'removed' THEN after END,
+        SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed'
+            ELSE 'changed' END,
+            "table", key, CASE WHEN first <> 'made' THEN before END, CASE WHEN last <> 'removed'
+                THEN after END,
             (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k
              WHERE first <> 'made' AND last <> 'removed' AND NOT key ? k)
         FROM (
@@ -4194,11 +4141,11 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         INSERT INTO past_owner
         SELECT DISTINCT ON (key) (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM past
         WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY key, kind;
-        """,
-    )
+    """)
 
 
-# A line of format 1 is [table, key, before, after]: what only one side has came or went, what both have alike was seen.
+# A line of format 1 is [table, key, before, after]: what only one side has came or went, what both have alike
+# was seen.
 FORMAT_1_LINE = """(%s, (SELECT jsonb_build_array(
     CASE WHEN old -> 2 = 'null' THEN 'made' WHEN old -> 3 = 'null' THEN 'removed'
          WHEN old -> 2 = old -> 3 THEN 'seen' ELSE 'changed' END,
@@ -4206,22 +4153,23 @@ FORMAT_1_LINE = """(%s, (SELECT jsonb_build_array(
 
 
 def adapt_format_1(tx: Transaction) -> None:
-    """Make format 1 like 2: people by owner and group, columns one by one, what was wrong before, whose photos were.
+    """Make format 1 like 2: people by owner and group, columns one by one, what was wrong before, whose
+    photos were.
 
-    Files of format 1 do not say what was wrong before. What the run took away from users who had no part in it, and all
-    that a repair took away, was; so was what it noted of the destination's on the photos.
+    Files of format 1 do not say what was wrong before. What the run took away from users who had no part in
+    it, and all that a repair took away, was; so was what it noted of the destination's on the photos.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         -- a person's owner is in the row, or it is the one who has it now
         UPDATE line SET key = key || jsonb_build_object('ownerId', coalesce(
             before ->> 'ownerId', after ->> 'ownerId',
-            (SELECT p."ownerId"::text FROM v_person p WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
+            (SELECT p."ownerId"::text FROM v_person p
+                WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
         INSERT INTO line (step, kind, "table", key, before)
         SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
-        FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen') AND (before ? 'ownerId' OR NOT EXISTS (
+        FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
+            AND (before ? 'ownerId' OR NOT EXISTS (
             SELECT FROM line o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
               AND o.key ->> 'personGroupId' = l.key ->> 'personGroupId'));
         -- a name and a birth date were written together
@@ -4231,9 +4179,11 @@ def adapt_format_1(tx: Transaction) -> None:
         UPDATE line SET before = before - 'birthDate', after = after - 'birthDate'
         WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
         -- a noted row had its key among its columns
-        UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen' AND before <> key;
+        UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
+            AND before <> key;
         INSERT INTO line (step, kind, "table", key)
-        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
+        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id',
+            l.before ->> 'personGroupId'), coalesce(
             o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
         FROM line l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
         LEFT JOIN line o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
@@ -4248,18 +4198,22 @@ def adapt_format_1(tx: Transaction) -> None:
         FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
         WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(destination)s)
         UNION ALL
-        SELECT 0, 'wrong', 'memory', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'))
+        SELECT 0, 'wrong', 'memory', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId',
+            l.key ->> 'memoriesId'))
         FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
-        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed') AND m."ownerId" IS DISTINCT FROM %(destination)s
+        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed') AND m."ownerId" IS DISTINCT
+            FROM %(destination)s
         UNION ALL
         SELECT 0, 'wrong', 'link', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'), coalesce(o.before ->> 'userId', s."userId"::text))
+            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'), coalesce(o.before ->> 'userId',
+                s."userId"::text))
         FROM line l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
         LEFT JOIN line o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
         WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
         UNION ALL
         SELECT 0, 'wrong', 'featured', jsonb_build_array(
-            concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'), l.key ->> 'personGroupId', f.id),
+            concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'),
+                l.key ->> 'personGroupId', f.id),
             coalesce(m.before ->> 'ownerId', a."ownerId"::text))
         FROM line l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
             AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid
@@ -4269,9 +4223,11 @@ def adapt_format_1(tx: Transaction) -> None:
         WHERE l."table" = 'person' AND l.kind <> 'made'
         UNION ALL
         SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
-            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'), coalesce(o.before ->> 'ownerId', s."ownerId"::text))
+            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'), coalesce(o.before ->> 'ownerId',
+                s."ownerId"::text))
         FROM line l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
-        LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId' AND o.key ->> 'id' = l.before ->> 'stackId'
+        LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId'
+            AND o.key ->> 'id' = l.before ->> 'stackId'
         WHERE l."table" = 'asset' AND l.before ->> 'stackId' IS NOT NULL
         UNION ALL
         SELECT 0, 'wrong', 'primary', jsonb_build_array(
@@ -4285,8 +4241,10 @@ def adapt_format_1(tx: Transaction) -> None:
         SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
             -- somebody else's photo, in a stack of theirs
             WHEN EXISTS (
-                SELECT FROM line l JOIN line o ON o."table" = 'stack' AND o.key ->> 'id' = l.before ->> 'stackId'
-                WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text AND o.before ->> 'ownerId' = a."ownerId"::text)
+                SELECT FROM line l JOIN line o ON o."table" = 'stack'
+                    AND o.key ->> 'id' = l.before ->> 'stackId'
+                WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text
+                    AND o.before ->> 'ownerId' = a."ownerId"::text)
             THEN a."ownerId"::text ELSE %(destination)s END)
         FROM v_asset a
         WHERE a.id IN (
@@ -4294,18 +4252,17 @@ def adapt_format_1(tx: Transaction) -> None:
             UNION SELECT f."assetId" FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
             WHERE l."table" = 'asset_face')
           AND a.id::text NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
-        """,
-    )
+    """)
 
 
 def choose_returning(tx: Transaction) -> None:
-    """moving: the photos that go back. left_behind: those that do not, with the reason. A repair has neither."""
+    """moving: the photos that go back. left_behind: those that do not, with the reason. A repair has neither.
+    """
     create_candidates(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE returning_photo ON COMMIT DROP AS
-        SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed' AND columns = 'ownerId';
+        SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed'
+            AND columns = 'ownerId';
         ALTER TABLE returning_photo ADD PRIMARY KEY (id);
         INSERT INTO candidate
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen', true, EXISTS (
@@ -4313,20 +4270,19 @@ def choose_returning(tx: Transaction) -> None:
             WHERE p."table" = 'asset' AND p.columns = 'visibility' AND p.key = jsonb_build_object('id', a.id))
         FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(source)s;
         ANALYZE returning_photo; ANALYZE candidate
-        """,
-    )
+    """)
     judge_photos(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         UPDATE verdict SET reason = 'again' WHERE reason IN ('duplicate', 'duplicate_in_trash');
         INSERT INTO verdict (id, unit, origin, name, reason)
         SELECT p.id, coalesce(a."livePhotoVideoId", p.id), 'chosen', coalesce(a."originalFileName", ''),
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
-        FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT FROM %(source)s;
+        FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
+            FROM %(source)s;
         -- stacks and live photos that were torn between owners before the run
         CREATE TEMP TABLE torn_before ON COMMIT DROP AS
-        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt WHERE kind = 'stack'
+        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
+            WHERE kind = 'stack'
         UNION ALL
         SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live';
         UPDATE verdict v SET reason = 'stacked'
@@ -4347,8 +4303,7 @@ def choose_returning(tx: Transaction) -> None:
               AND NOT EXISTS (
                 SELECT FROM torn_before t
                 WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
-        """,
-    )
+    """)
     follow_verdicts(tx, "true")
 
 
@@ -4369,10 +4324,13 @@ COMPUTED = ("session", "user")
 
 
 def judge_records(tx: Transaction) -> None:
-    """judged: the records of rows that the run wrote, each with its photo and whether the row is as the run left it."""
+    """judged: the records of rows that the run wrote, each with its photo and whether the row is as the run
+    left it.
+    """
     run(
         tx,
-        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD as_left boolean",
+        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD as_left "
+        "boolean",
     )
     for (table,) in rows(tx, """SELECT DISTINCT "table" FROM past WHERE kind <> 'seen' ORDER BY 1"""):
         if table not in tx.schema.tables or table in COMPUTED:
@@ -4382,34 +4340,39 @@ def judge_records(tx: Transaction) -> None:
             name
             for (name,) in rows(
                 tx,
-                """SELECT DISTINCT jsonb_object_keys(after) FROM past WHERE "table" = %(table)s AND kind <> 'seen'""",
+                """SELECT DISTINCT jsonb_object_keys(after) FROM past WHERE "table" = %(table)s
+                    AND kind <> 'seen'""",
                 table=table,
             )
         }
-        there = {new for _old, new in tx.schema.tables[table].columns} - {*STAMPS, *KEPT_BY_JOBS.get(table, ())}
-        run(
-            tx,
-            f"""
+        there = {new for _old, new in tx.schema.tables[table].columns} - {
+            *STAMPS,
+            *KEPT_BY_JOBS.get(table, ()),
+        }
+        run(tx, f"""
             INSERT INTO judged
             SELECT p.*, {PHOTO_OF.get(table, "NULL")}, CASE
                 WHEN p.kind = 'removed' THEN t."{key[0]}" IS NULL
                 ELSE t."{key[0]}" IS NOT NULL
-                    AND {_object("t", sorted(recorded & there))} @> (p.after - %(aside)s::text[] - {_JOBS_CHOICE})
+                    AND {_object("t", sorted(recorded & there))} @>
+                        (p.after - %(aside)s::text[] - {_JOBS_CHOICE})
                 END
             FROM past p LEFT JOIN v_{table} t ON {_recorded("p", key)}
             WHERE p."table" = '{table}' AND p.kind <> 'seen'
-            """,
-            aside=sorted(recorded - there),
-        )
+        """, aside=sorted(recorded - there))
     run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged')
 
 
-# A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may choose.
-_JOBS_CHOICE = """CASE WHEN p.kind = 'made' OR p.after ->> 'faceAssetId' IS NULL THEN 'faceAssetId' ELSE '' END"""
+# A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may
+# choose.
+_JOBS_CHOICE = (
+    """CASE WHEN p.kind = 'made' OR p.after ->> 'faceAssetId' IS NULL THEN 'faceAssetId' ELSE '' END"""
+)
 
 
 def _recorded(record: str, key: Sequence[str]) -> str:
-    """t is the row of a record; up to 3.1 a person's owner, which is in the key, may be what the run changed."""
+    """t is the row of a record; up to 3.1 a person's owner, which is in the key, may be what the run changed.
+    """
     return " AND ".join(
         f"""t."{column}" = coalesce({record}.after ->> '{column}', {record}.key ->> '{column}')::uuid"""
         for column in key
@@ -4417,27 +4380,24 @@ def _recorded(record: str, key: Sequence[str]) -> str:
 
 
 def choose_repaired(tx: Transaction) -> None:
-    """moving: the photos on which a repair wrote, as far as they are the user's still. Nothing changes hands."""
-    run(
-        tx,
-        """
+    """moving: the photos on which a repair wrote, as far as they are the user's still. Nothing changes hands.
+    """
+    run(tx, """
         INSERT INTO moving
         SELECT a.id, 'chosen' FROM past_owner o JOIN v_asset a ON a.id = o.id AND a."ownerId" = o.owner
         WHERE o.owner = %(destination)s;
         ANALYZE moving
-        """,
-    )
+    """)
 
 
 def choose_albums_back(tx: Transaction) -> None:
-    """changing_album: albums that go back, or are no longer shared. album_copy: the copies that may be taken out.
+    """changing_album: albums that go back, or are no longer shared. album_copy: the copies that may be taken
+    out.
 
-    An album goes back if nobody changed its owner since. A copy stays if somebody has commented on it or made it the
-    cover since, or if its album does not go back.
+    An album goes back if nobody changed its owner since. A copy stays if somebody has commented on it or made
+    it the cover since, or if its album does not go back.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE member_record ON COMMIT DROP AS
         SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS album, (key ->> 'userId')::uuid AS member,
             before ->> 'role' AS role, as_left,
@@ -4455,59 +4415,52 @@ def choose_albums_back(tx: Transaction) -> None:
         SELECT aa."albumId", aa."assetId" FROM judged j JOIN v_album_asset aa
             ON aa."albumId" = (j.key ->> 'albumId')::uuid AND aa."assetId" = (j.key ->> 'assetId')::uuid
         WHERE j."table" = 'album_asset' AND j.as_left
-          AND (aa."albumId" IN (SELECT id FROM changing_album) OR aa."albumId" NOT IN (SELECT id FROM handed_over))
+          AND (aa."albumId" IN (SELECT id FROM changing_album) OR aa."albumId" NOT IN (SELECT id
+              FROM handed_over))
           AND NOT EXISTS (
             SELECT FROM v_activity c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
-        """,
-    )
+    """)
     lock_albums(tx)
 
 
 def take_stock_of_undo(tx: Transaction) -> None:
     """take_stock() for what the journal names besides the photos."""
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO touched_group
         SELECT (key ->> 'personGroupId')::uuid FROM past WHERE "table" = 'person'
         UNION SELECT (before ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
         UNION SELECT (after ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
         UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
         DELETE FROM touched_group WHERE grp IS NULL
-        """,
-    )
-    take_stock(
-        tx,
-        """
+    """)
+    take_stock(tx, """
         INSERT INTO stack_concerned
             SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'stack'
-            UNION SELECT (before ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset' AND columns = 'stackId'
-            UNION SELECT (after ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset' AND columns = 'stackId';
+            UNION SELECT (before ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset'
+                AND columns = 'stackId'
+            UNION SELECT (after ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset'
+                AND columns = 'stackId';
         INSERT INTO link_looked_at SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'shared_link';
         INSERT INTO neighbour
             SELECT a.id, a."ownerId" FROM judged j JOIN v_asset a ON a.id = j.photo
             WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM moving)
-        """,
-    )
+    """)
     # What third users have put into their memories and links since is theirs, as wrong as it is already.
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO exempt
-        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_memory o ON o.id = split_part(t.key, ' ', 2)::uuid
+        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_memory o ON o.id = split_part(t.key,
+            ' ', 2)::uuid
         WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(source)s, %(destination)s)
         UNION ALL
-        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o ON o.id = split_part(t.key, ' ', 2)::uuid
+        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o
+            ON o.id = split_part(t.key, ' ', 2)::uuid
         WHERE t.kind = 'link' AND o."userId" NOT IN (%(source)s, %(destination)s)
-        """,
-    )
+    """)
 
 
 def note_changes(tx: Transaction) -> None:
     """face_changed, tag_taken: what of the photos that go back people have changed since, for the report."""
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE face_changed ON COMMIT DROP AS
         SELECT DISTINCT f.id FROM past p JOIN v_asset_face f ON f.id = (p.key ->> 'id')::uuid
         JOIN moving m ON m.id = f."assetId"
@@ -4519,18 +4472,16 @@ def note_changes(tx: Transaction) -> None:
         WHERE p."table" = 'tag_asset' AND p.kind = 'removed' AND NOT EXISTS (
             SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(source)s
             WHERE ta."assetId" = m.id AND now.value = t.value)
-        """,
-    )
+    """)
 
 
 def spare_people(tx: Transaction) -> None:
-    """spared: people of the user who gives back who are not of the run's making, or were changed or shared since.
+    """spared: people of the user who gives back who are not of the run's making, or were changed or shared
+    since.
 
     Nameless ones that have come since are what recognition makes, and go with their faces.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         INSERT INTO spared
         SELECT p."ownerId", p."personGroupId"
         FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
@@ -4538,26 +4489,27 @@ def spare_people(tx: Transaction) -> None:
             SELECT jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId") AS key) k
         WHERE p."ownerId" = %(source)s
           AND (p.name <> '' OR EXISTS (
-            SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed') AND o.key = k.key))
-          AND (EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = t.grp AND s."sharedById" = p."ownerId")
+            SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed')
+                AND o.key = k.key))
+          AND (EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = t.grp
+              AND s."sharedById" = p."ownerId")
             OR NOT EXISTS (
               SELECT FROM judged j
               WHERE (j."table" = 'person' AND j.kind = 'made' AND j.as_left AND j.key = k.key)
                  -- given whole: what was set since goes along
-                 OR (j."table" = 'person' AND j.columns = 'ownerId' AND j.key ->> 'personGroupId' = t.grp::text)
+                 OR (j."table" = 'person' AND j.columns = 'ownerId'
+                     AND j.key ->> 'personGroupId' = t.grp::text)
                  OR (j."table" = 'person_group' AND j.kind = 'changed' AND j.key ->> 'id' = t.grp::text)))
-        """,
-    )
+    """)
 
 
 def find_home(tx: Transaction) -> None:
-    """home: photos that this undo gives back, or that are whose they were before and that the run did not move.
+    """home: photos that this undo gives back, or that are whose they were before and that the run did not
+    move.
 
     back: the records that may go back: as the run left them, and their photo, if any, is home.
     """
-    run(
-        tx,
-        """
+    run(tx, """
         CREATE TEMP TABLE home ON COMMIT DROP AS
             SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
             WHERE a.id IN (SELECT id FROM moving) OR a.id NOT IN (SELECT id FROM returning_photo);
@@ -4576,14 +4528,13 @@ def find_home(tx: Transaction) -> None:
             SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
             WHERE f.id NOT IN (SELECT id FROM face_back);
         ANALYZE home; ANALYZE back; ANALYZE face_back; ANALYZE face_then
-        """,
-    )
+    """)
 
 
-# ---- putting back ---------------------------------------------------------------------------------------------------
+# ---- putting back ------------------------------------------------------------------------------------------
 
-# What a row that the run removed or changed points to, and whose that must be: over the row as it would be, by the alias
-# given here. Each is the rule of a check (CROSS_OWNER_CHECKS), asked before the row is written.
+# What a row that the run removed or changed points to, and whose that must be: over the row as it would be,
+# by the alias given here. Each is the rule of a check (CROSS_OWNER_CHECKS), asked before the row is written.
 BELONGS: Mapping[str, tuple[str, str]] = {
     "person_group": (
         "g",
@@ -4597,8 +4548,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     ),
     "person": (
         "p",
-        # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group, or of that
-        # of the user who gets the photos back: a share gives a row there
+        # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group,
+        # or of that of the user who gets the photos back: a share gives a row there
         """
         p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
             SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
@@ -4611,7 +4562,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # of a person of the photo's owner; or as wrong as before
         f"""
         EXISTS (
-            SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+            SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
+                ON u.id = a."ownerId"
             WHERE g.id = f."personGroupId" AND (
                 (g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
@@ -4623,7 +4575,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # both have a row of that person
         """
         2 = (SELECT count(*) FROM v_person p
-             WHERE p."personGroupId" = s."personGroupId" AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
+             WHERE p."personGroupId" = s."personGroupId" AND p."ownerId" IN (s."sharedById",
+                 s."sharedWithId"))
         """,
     ),
     "memory": (
@@ -4634,14 +4587,11 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             SELECT FROM back k WHERE k."table" = 'memory_asset' AND k.key ->> 'memoriesId' = m.id::text)
         """,
     ),
-    "memory_asset": (
-        "ma",
-        f"""
+    "memory_asset": ("ma", f"""
         EXISTS (
             SELECT FROM v_memory m JOIN v_asset a ON a.id = ma."assetId"
             WHERE m.id = ma."memoriesId" AND (m."ownerId" = a."ownerId" OR {exempt("memory")}))
-        """,
-    ),
+    """),
     "shared_link": (
         "l",
         # a link to an album is its owner's; one to photos has some, all its owner's
@@ -4650,7 +4600,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             WHEN l."albumId" IS NOT NULL THEN
                 EXISTS (SELECT FROM changing_album c WHERE c.id = l."albumId" AND c.owner = l."userId")
             WHEN b.kind = 'removed' THEN EXISTS (
-                SELECT FROM back k WHERE k."table" = 'shared_link_asset' AND k.key ->> 'sharedLinkId' = l.id::text)
+                SELECT FROM back k WHERE k."table" = 'shared_link_asset'
+                    AND k.key ->> 'sharedLinkId' = l.id::text)
             ELSE EXISTS (SELECT FROM v_shared_link_asset la JOIN home ON home.id = la."assetId"
                          WHERE la."sharedLinkId" = l.id)
                 AND NOT EXISTS (
@@ -4659,17 +4610,15 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         END
         """,
     ),
-    "shared_link_asset": (
-        "la",
-        f"""
+    "shared_link_asset": ("la", f"""
         EXISTS (
             SELECT FROM v_shared_link l JOIN v_asset a ON a.id = la."assetId"
             WHERE l.id = la."sharedLinkId" AND (l."userId" = a."ownerId" OR {exempt("link")}))
-        """,
-    ),
+    """),
     "tag_asset": (
         "ta",
-        # and the tag that took its place is still on the photo: what was taken from it since does not come back
+        # and the tag that took its place is still on the photo: what was taken from it since does not come
+        # back
         f"""
         EXISTS (
             SELECT FROM v_tag t JOIN v_asset a ON a.id = ta."assetId"
@@ -4689,7 +4638,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
             OR {exempt("primary")}))
         AND NOT EXISTS (
-            SELECT FROM v_asset a WHERE a."stackId" = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")})
+            SELECT FROM v_asset a WHERE a."stackId" = s.id AND a."ownerId" <> s."ownerId"
+                AND NOT {exempt("stack")})
         """,
     ),
     "album": (
@@ -4697,15 +4647,14 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # a cover is in its album
         """
         al."albumThumbnailAssetId" IS NULL OR EXISTS (
-            SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+            SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id
+                AND aa."assetId" = al."albumThumbnailAssetId")
         """,
     ),
-    "album_user": (
-        "m",
-        """
-        m."albumId" IN (SELECT id FROM changing_album) AND EXISTS (SELECT FROM v_user u WHERE u.id = m."userId")
-        """,
-    ),
+    "album_user": ("m", """
+        m."albumId" IN (SELECT id FROM changing_album) AND EXISTS (SELECT FROM v_user u
+            WHERE u.id = m."userId")
+    """),
     "asset_job_status": ("j", "true"),
 }
 
@@ -4715,21 +4664,17 @@ def put_back_removed(tx: Transaction, table: str) -> int:
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     which = f"""b."table" = '{table}' AND b.kind = 'removed'"""
-    known = {name for (name,) in rows(tx, f"SELECT DISTINCT jsonb_object_keys(b.before) FROM back b WHERE {which}")}
+    known = {
+        name for (name,) in rows(tx, f"SELECT DISTINCT jsonb_object_keys(b.before) FROM back b WHERE {which}")
+    }
     columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
     alias, belongs = BELONGS[table]
     if not columns:
         return 0
-    return add(
-        tx,
-        table,
-        columns,
-        f"""
+    return add(tx, table, columns, f"""
         SELECT {_list(alias, columns)} FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) {alias}
         WHERE {which} AND ({belongs})
-        """,
-        person_groups=tx.schema.person_groups,
-    )
+    """, person_groups=tx.schema.person_groups)
 
 
 def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> int:
@@ -4745,57 +4690,40 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
         columns = [name for name in names.split(",") if name in there and name not in STAMPS[1:3]]
         if only and columns != list(only):
             continue
-        count += change(
-            tx,
-            table,
-            columns,
-            f"""
+        count += change(tx, table, columns, f"""
             SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)}
             FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
             CROSS JOIN LATERAL jsonb_populate_record(t, b.before) {alias}
             WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
               AND ({belongs})
-            """,
-            names=names,
-            person_groups=tx.schema.person_groups,
-        )
+        """, names=names, person_groups=tx.schema.person_groups)
     return count
 
 
 def take_back_made(tx: Transaction, table: str, unused: str) -> int:
-    """DELETE the rows that the run made, that are as it made them, and that are `unused`, asked of the row t."""
+    """DELETE the rows that the run made, that are as it made them, and that are `unused`, asked of the row t.
+    """
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
-    return remove(
-        tx,
-        table,
-        f"""
+    return remove(tx, table, f"""
         SELECT {_list("t", tx.schema.tables[table].key)}
         FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
         WHERE b."table" = '{table}' AND b.kind = 'made' AND ({unused})
-        """,
-    )
+    """)
 
 
 def put_back_people(tx: Transaction) -> None:
     """People and the links of faces to them."""
     # what a merge filled
     for column in ("name", "birthDate"):
-        change(
-            tx,
-            "person",
-            (column,),
-            f"""
+        change(tx, "person", (column,), f"""
             SELECT t."ownerId", t."personGroupId", p."{column}"
             FROM back b JOIN v_person t ON {_recorded("b", RECORD_KEYS["person"])}
             CROSS JOIN LATERAL jsonb_populate_record(t, b.before) p
             WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = '{column}'
-            """,
-        )
+        """)
     put_back_whole_people(tx)
-    run(
-        tx,
-        """
+    run(tx, """
         -- whose the people of then are: every user's row that there was
         CREATE TEMP TABLE past_person ON COMMIT DROP AS
         SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
@@ -4805,36 +4733,29 @@ def put_back_people(tx: Transaction) -> None:
         UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
         WHERE b."table" = 'person' AND b.kind = 'removed' AND b.before ->> 'faceAssetId' IS NOT NULL
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid)
-        """,
-    )
+    """)
     put_back_portraits(tx)
     put_back_removed(tx, "person_group")
     put_back_removed(tx, "person")
     # a face may be as wrong as before only with those who had its person then
-    run(
-        tx,
-        """
+    run(tx, """
         DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (
             SELECT FROM past_person k
             WHERE k.grp = split_part(x.key, ' ', 2)::uuid AND NOT EXISTS (
                 SELECT FROM v_person p WHERE p."personGroupId" = k.grp AND p."ownerId" = k.owner))
-        """,
-    )
+    """)
     put_back_changed(tx, "asset_face")
     put_back_shares(tx)
     keep_new_names(tx)
 
 
 def put_back_portraits(tx: Transaction) -> None:
-    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn anew.
+    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn
+    anew.
 
     Of people who are now whose they were before the run; mend_featured() looks at all of these afterwards.
     """
-    change(
-        tx,
-        "person",
-        ("faceAssetId", "thumbnailPath"),
-        """
+    change(tx, "person", ("faceAssetId", "thumbnailPath"), """
         SELECT t."ownerId", t."personGroupId", f.id AS "faceAssetId", CASE
             WHEN t."thumbnailPath" = b.after ->> 'thumbnailPath' THEN b.before ->> 'thumbnailPath'
             WHEN t."faceAssetId" IS NOT DISTINCT FROM f.id THEN t."thumbnailPath"
@@ -4846,64 +4767,59 @@ def put_back_portraits(tx: Transaction) -> None:
         LEFT JOIN v_asset_face f ON f.id = (b.before ->> 'faceAssetId')::uuid
         WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = 'faceAssetId,thumbnailPath'
           AND (f.id IS NOT NULL OR b.before ->> 'faceAssetId' IS NULL)
-        """,
-        person_groups=tx.schema.person_groups,
-    )
+    """, person_groups=tx.schema.person_groups)
 
 
 def put_back_whole_people(tx: Transaction) -> None:
     """People who were given as they are: up to 3.1 by their owner, from 3.2 by their group's cluster group.
 
-    They go back if every face of theirs belongs there, or is as wrong there as before, and nobody else knows them.
+    They go back if every face of theirs belongs there, or is as wrong there as before, and nobody else knows
+    them.
     """
-    for table, column, group in (("person", "ownerId", "personGroupId"), ("person_group", "clusterGroupId", "id")):
+    for table, column, group in (
+        ("person", "ownerId", "personGroupId"),
+        ("person_group", "clusterGroupId", "id"),
+    ):
         if table == "person" or tx.schema.person_groups:
-            change(
-                tx,
-                table,
-                (column,),
-                f"""
+            change(tx, table, (column,), f"""
                 SELECT g.id AS "{group}", g."clusterGroupId" AS "{column}"
                 FROM back b CROSS JOIN LATERAL (
-                    SELECT (b.key ->> '{group}')::uuid AS id, (b.before ->> '{column}')::uuid AS "clusterGroupId") g
+                    SELECT (b.key ->> '{group}')::uuid AS id,
+                        (b.before ->> '{column}')::uuid AS "clusterGroupId") g
                 WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = '{column}'
                   AND EXISTS (SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId")
                   AND NOT EXISTS (
-                    SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
-                    WHERE f."personGroupId" = g.id AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("face")})
+                    SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
+                        ON u.id = a."ownerId"
+                    WHERE f."personGroupId" = g.id AND u."clusterGroupId" <> g."clusterGroupId"
+                        AND NOT {exempt("face")})
                   AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)
                   AND (NOT %(person_groups)s OR NOT EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = g.id AND NOT EXISTS (
                         SELECT FROM back m WHERE m."table" = 'person' AND m.kind = 'made' AND m.key =
                             jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId"))))
-                """,
-                person_groups=tx.schema.person_groups,
-            )
+            """, person_groups=tx.schema.person_groups)
 
 
 def put_back_shares(tx: Transaction) -> None:
-    """Shares of people (3.3). person_user_after_insert fills an empty name or birth date: both were empty then too."""
-    run(
-        tx,
-        """
+    """Shares of people (3.3). person_user_after_insert fills an empty name or birth date: both were empty
+    then too.
+    """
+    run(tx, """
         CREATE TEMP TABLE recipient ON COMMIT DROP AS
         SELECT o."ownerId", o."personGroupId", o.name, o."birthDate" FROM v_person o
         JOIN back b ON b."table" = 'person_user' AND b.kind = 'removed'
             AND o."ownerId" = (b.before ->> 'sharedWithId')::uuid
             AND o."personGroupId" = (b.before ->> 'personGroupId')::uuid
-        """,
-    )
+    """)
     put_back_removed(tx, "person_user")
-    change(tx, "person", ("name", "birthDate"), 'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
+    change(tx, "person", ("name", "birthDate"),
+        'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
 
 
 def keep_new_names(tx: Transaction) -> None:
     """A nameless person whose faces come back takes over the name that they were given since."""
-    change(
-        tx,
-        "person",
-        ("name",),
-        """
+    change(tx, "person", ("name",), """
         SELECT mine."ownerId", mine."personGroupId", max(theirs.name) AS name
         FROM back b
         JOIN v_person mine ON mine."personGroupId" = (b.before ->> 'personGroupId')::uuid
@@ -4915,15 +4831,12 @@ def keep_new_names(tx: Transaction) -> None:
             AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
         WHERE b."table" = 'asset_face' AND b.kind = 'changed'
         GROUP BY mine."ownerId", mine."personGroupId"
-        """,
-    )
+    """)
 
 
 def put_back_stacks(tx: Transaction) -> None:
     """Stacks that the run split: the members find together again. step_stacks() gives them to their owner."""
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE member_back ON COMMIT DROP AS
         SELECT a.id, (b.before ->> 'stackId')::uuid AS stack, a."ownerId", a."stackId" AS made FROM back b
         JOIN v_asset a ON a.id = b.photo
@@ -4939,7 +4852,8 @@ def put_back_stacks(tx: Transaction) -> None:
             WHERE b."table" = 'stack' AND b.kind = 'removed' AND s.id = k.stack
               AND EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
               AND (EXISTS (SELECT FROM member_back o WHERE o.stack = s.id AND o.id = s."primaryAssetId")
-                   OR ({exempt("primary")} AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId")))
+                   OR ({exempt("primary")} AND EXISTS (SELECT FROM v_asset a
+                       WHERE a.id = s."primaryAssetId")))
               AND NOT EXISTS (
                 SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
                   AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL))
@@ -4948,120 +4862,92 @@ def put_back_stacks(tx: Transaction) -> None:
                 WHERE o.stack = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")}));
         DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
           AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
-        """,
-    )
-    change(tx, "asset", ("stackId",), 'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
+    """)
+    change(tx, "asset", ("stackId",),
+        'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
     dissolve_emptied_stacks(tx)
     put_back_removed(tx, "stack")
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        'SELECT k.id, k.stack AS "stackId" FROM member_back k JOIN v_stack s ON s.id = k.stack',
-    )
+    change(tx, "asset", ("stackId",),
+        'SELECT k.id, k.stack AS "stackId" FROM member_back k JOIN v_stack s ON s.id = k.stack')
     put_back_changed(tx, "stack")
 
 
 def dissolve_emptied_stacks(tx: Transaction) -> None:
-    """Stacks that have lost members: with less than two they go, else they get another primary if they lost theirs."""
-    run(
-        tx,
-        """
+    """Stacks that have lost members: with less than two they go, else they get another primary if they lost
+    theirs.
+    """
+    run(tx, """
         CREATE TEMP TABLE emptied ON COMMIT DROP AS
         SELECT s.id, (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id) AS members
         FROM v_stack s WHERE s.id IN (SELECT made FROM member_back)
-        """,
-    )
+    """)
     change(
         tx,
         "asset",
         ("stackId",),
-        'SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN emptied e ON e.id = a."stackId" WHERE e.members < 2',
+        """SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN emptied e ON e.id = a."stackId"
+        WHERE e.members < 2""",
     )
     remove(tx, "stack", "SELECT id FROM emptied WHERE members < 2")
-    change(
-        tx,
-        "stack",
-        ("primaryAssetId",),
-        """
+    change(tx, "stack", ("primaryAssetId",), """
         SELECT DISTINCT ON (s.id) s.id, a.id AS "primaryAssetId"
         FROM v_stack s JOIN emptied USING (id) JOIN v_asset a ON a."stackId" = s.id
         WHERE NOT EXISTS (SELECT FROM v_asset p WHERE p.id = s."primaryAssetId" AND p."stackId" = s.id)
         ORDER BY s.id, a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id
-        """,
-    )
+    """)
 
 
 def put_back_albums(tx: Transaction) -> None:
     """Owners, members and covers of albums, then the copies that were put into them."""
     columns = [new for _old, new in tx.schema.tables["album_user"].columns]
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         -- from 3.0: the former owner's own row
         CREATE TEMP TABLE owner_row ON COMMIT DROP AS
-        SELECT {_list("m", columns)} FROM judged j LEFT JOIN v_album_user t ON {_recorded("j", ("albumId", "userId"))}
+        SELECT {_list("m", columns)} FROM judged j LEFT JOIN v_album_user t ON {_recorded("j", ("albumId",
+            "userId"))}
         CROSS JOIN LATERAL jsonb_populate_record(t, j.before) m
-        WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed' OR t.role IS NOT NULL)
+        WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed'
+            OR t.role IS NOT NULL)
           AND m."userId" = %(destination)s AND m."albumId" IN (SELECT id FROM changing_album)
-        """,
-    )
+    """)
     # as hand_over_albums(), for the same reasons, and with the same row as before where there is one
-    remove(
-        tx,
-        "album_user",
-        """
+    remove(tx, "album_user", """
         SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         JOIN handed_over h ON h.id = c.id WHERE u."userId" = %(destination)s
-        """,
-    )
+    """)
     if tx.schema.album_owner_rows:
         demote_owners(tx, "source")
         add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r")
-        add(
-            tx,
-            "album_user",
-            ("albumId", "userId", "role"),
-            "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)",
-        )
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)")
     else:
         change(tx, "album", ("ownerId",), 'SELECT id, owner AS "ownerId" FROM changing_album')
     put_back_changed(tx, "album_user")
     put_back_removed(tx, "album_user")
     take_back_made(tx, "album_user", 't."albumId" IN (SELECT id FROM changing_album)')
     put_back_changed(tx, "album", ("albumThumbnailAssetId",))
-    remove(
-        tx,
-        "album_asset",
-        """
+    remove(tx, "album_asset", """
         SELECT c."albumId", c."assetId" FROM album_copy c JOIN v_album al ON al.id = c."albumId"
         WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId"
-        """,
-    )
+    """)
 
 
 def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
     put_back_removed(tx, "tag_asset")
-    take_back_made(
-        tx,
-        "tag_asset",
-        """
+    take_back_made(tx, "tag_asset", """
         EXISTS (
             SELECT FROM journal j JOIN v_tag o ON o.id = (j.key ->> 'tagId')::uuid
             JOIN v_tag mine ON mine.id = t."tagId" AND mine.value = o.value
             WHERE j."table" = 'tag_asset' AND j.kind = 'made' AND j.key ->> 'assetId' = t."assetId"::text)
-        """,
-    )
+    """)
 
 
 def put_back_duplicates(tx: Transaction) -> None:
-    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due again."""
-    change(
-        tx,
-        "asset",
-        ("duplicateId",),
-        """
+    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due
+    again.
+    """
+    change(tx, "asset", ("duplicateId",), """
         WITH member AS (
             SELECT p.before ->> 'duplicateId' AS grp, b.photo FROM past p
             LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
@@ -5070,12 +4956,12 @@ def put_back_duplicates(tx: Transaction) -> None:
         SELECT m.photo AS id, m.grp::uuid AS "duplicateId" FROM member m
         -- of a group that cannot come back whole, a lone photo would be left
         WHERE m.grp IN (SELECT grp FROM member GROUP BY grp HAVING bool_and(photo IS NOT NULL))
-        """,
-    )
+    """)
     put_back_changed(tx, "asset_job_status")
 
 
-# Photos first, so that all else is judged by whose they are then; what Immich has put beside them meanwhile leaves them.
+# Photos first, so that all else is judged by whose they are then; what Immich has put beside them meanwhile
+# leaves them.
 GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
@@ -5099,10 +4985,9 @@ def put_back_both(tx: Transaction, table: str, photos: str) -> None:
 
 
 def remove_made(tx: Transaction) -> None:
-    """What the run made goes if nobody did anything with it since and nothing hangs on it: tags and people."""
-    run(
-        tx,
-        """
+    """What the run made goes if nobody did anything with it since and nothing hangs on it: tags and people.
+    """
+    run(tx, """
         CREATE TEMP TABLE tag_made ON COMMIT DROP AS
         SELECT t.id, t."userId", t.value, j.as_left, EXISTS (
             SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
@@ -5112,16 +4997,11 @@ def remove_made(tx: Transaction) -> None:
             SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
             WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
               AND (o.id IS NULL OR NOT o.as_left OR o.used))
-        """,
-    )
-    remove(
-        tx,
-        "tag_closure",
-        """
+    """)
+    remove(tx, "tag_closure", """
         SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
         WHERE c.id_descendant IN (SELECT id FROM tag_unused) OR c.id_ancestor IN (SELECT id FROM tag_unused)
-        """,
-    )
+    """)
     # of a tag that was there and that search did not find: it needs that row as long as it has photos
     take_back_made(
         tx,
@@ -5130,13 +5010,12 @@ def remove_made(tx: Transaction) -> None:
            AND t.id_descendant NOT IN (SELECT id FROM tag_made)""",
     )
     remove(tx, "tag", "SELECT id FROM tag_unused")
-    run(
-        tx,
-        f"""
+    run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
         SELECT p."ownerId", p."personGroupId", p.name, NOT j.as_left OR EXISTS (
                 SELECT FROM v_person_user s
-                WHERE s."personGroupId" = p."personGroupId" AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
+                WHERE s."personGroupId" = p."personGroupId" AND p."ownerId" IN (s."sharedById",
+                    s."sharedWithId"))
                 AS changed,
             EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
@@ -5145,54 +5024,48 @@ def remove_made(tx: Transaction) -> None:
                   AND NOT {exempt("face")})
                 AS in_use
         FROM judged j JOIN v_person p
-            ON p."ownerId" = (j.key ->> 'ownerId')::uuid AND p."personGroupId" = (j.key ->> 'personGroupId')::uuid
+            ON p."ownerId" = (j.key ->> 'ownerId')::uuid
+                AND p."personGroupId" = (j.key ->> 'personGroupId')::uuid
         WHERE j."table" = 'person' AND j.kind = 'made'
-        """,
-    )
+    """)
     # deleted faces would keep the link to a person that goes
-    change(
-        tx,
-        "asset_face",
-        ("personGroupId",),
-        """
+    change(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM made_person m JOIN v_asset_face f USING ("personGroupId") JOIN v_asset a ON a.id = f."assetId"
         WHERE NOT m.changed AND NOT m.in_use AND f."deletedAt" IS NOT NULL AND a."ownerId" = m."ownerId"
-        """,
+    """)
+    remove(
+        tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use'
     )
-    remove(tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use')
-    take_back_made(
-        tx,
-        "person_group",
-        """
+    take_back_made(tx, "person_group", """
         NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = t.id)
         AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = t.id)
-        """,
-    )
+    """)
 
 
-# ---- the report -----------------------------------------------------------------------------------------------------
+# ---- the report --------------------------------------------------------------------------------------------
 
 
 def undo_digest(tx: Transaction) -> str:
-    """What ties the undo to its analysis: the photos, the records that go back, and each person's decision."""
-    return value(
-        tx,
-        """
+    """What ties the undo to its analysis: the photos, the records that go back, and each person's decision.
+    """
+    return value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
-        """,
-    )
+    """)
 
 
 def undo_report(tx: Transaction, report: Report) -> UndoReport:
     """What an undo did, or would do: the counts are those of the rows that it wrote."""
-    left = rows(tx, "SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind GROUP BY reason ORDER BY reason")
-    people = rows(tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"')
+    left = rows(tx,
+        "SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind GROUP BY reason ORDER BY reason")
+    people = rows(
+        tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"'
+    )
     written = """SELECT count(DISTINCT key) FROM journal WHERE "table" = '{}' AND {}"""
     user = "destination" if tx.values["is_repair"] else "source"
     return UndoReport(
@@ -5204,7 +5077,9 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         people_removed=value(
             tx, written.format("person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text""")
         ),
-        people_left=tuple((name, "changed since" if changed else "still on photos") for name, changed in people),
+        people_left=tuple(
+            (name, "changed since" if changed else "still on photos") for name, changed in people
+        ),
         people_given=value(
             tx,
             written.format(
@@ -5223,14 +5098,15 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
 
 
 def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What the run took away and the undo could not give back, although the photos are back: (what, names)."""
-    found = rows(
-        tx,
-        """
-        SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id) WHERE NOT h.as_left
+    """What the run took away and the undo could not give back, although the photos are back: (what, names).
+    """
+    found = rows(tx, """
+        SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id)
+            WHERE NOT h.as_left
         UNION ALL
         SELECT DISTINCT 'memory', '', j.key ->> 'memoriesId' FROM judged j
-        WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home) AND NOT EXISTS (
+        WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home)
+            AND NOT EXISTS (
             SELECT FROM v_memory_asset ma
             WHERE ma."memoriesId" = (j.key ->> 'memoriesId')::uuid AND ma."assetId" = j.photo)
         UNION ALL
@@ -5243,7 +5119,8 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
         UNION ALL
         SELECT 'stack', a."originalFileName", a.id::text FROM judged j JOIN v_asset a ON a.id = j.photo
         WHERE j."table" = 'asset' AND j.columns = 'stackId' AND j.before ->> 'stackId' IS NOT NULL
-          AND j.photo IN (SELECT id FROM moving) AND a."stackId" IS DISTINCT FROM (j.before ->> 'stackId')::uuid
+          AND j.photo IN (SELECT id FROM moving) AND a."stackId" IS DISTINCT
+              FROM (j.before ->> 'stackId')::uuid
         UNION ALL
         SELECT 'person', j.before ->> 'name', j.key ->> 'personGroupId' FROM judged j
         WHERE j."table" = 'person' AND j.kind = 'removed' AND (j.key ->> 'personGroupId')::uuid IN (
@@ -5252,8 +5129,7 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
             SELECT FROM v_person p WHERE p."personGroupId" = (j.key ->> 'personGroupId')::uuid
               AND p."ownerId" = (j.key ->> 'ownerId')::uuid)
         ORDER BY 1, 2, 3
-        """,
-    )
+    """)
     return tuple(
         (what, tuple(name for kind, name, _id in found if kind == what))
         for what in LOST
@@ -5261,7 +5137,8 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
     )
 
 
-# Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them back.
+# Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them
+# back.
 FILES_OF_SOURCE = """
     SELECT count(*) FROM v_user u CROSS JOIN (
         SELECT a."originalPath" AS path FROM v_asset a JOIN moving USING (id)
@@ -5269,14 +5146,15 @@ FILES_OF_SOURCE = """
         UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN moving USING (id)
         UNION ALL SELECT f.path FROM v_asset_file f JOIN moving m ON m.id = f."assetId") file
     WHERE u.id = %(source)s AND (
-        starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'), '/library/' || u."storageLabel" || '/')
+        starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
+            '/library/' || u."storageLabel" || '/')
         OR path LIKE '%%/' || u.id || '/%%')
 """
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 9  SCREENS: everything printed and asked. No SQL here.
-# =====================================================================================================================
+# ============================================================================================================
 
 BANNER = """
 ╔══════════════════════════════════════════════════════════╗
@@ -5316,7 +5194,8 @@ BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 
 @dataclass(frozen=True)
 class State:
-    """What the menu loop holds between two choices. `server` is None while the two ends could not be reached."""
+    """What the menu loop holds between two choices. `server` is None while the two ends could not be reached.
+    """
 
     path: Path
     config: Config
@@ -5391,7 +5270,7 @@ def who(user: User) -> str:
     return f"{clean(user.name)} <{clean(user.email)}>"
 
 
-# ---- asking ---------------------------------------------------------------------------------------------------------
+# ---- asking ------------------------------------------------------------------------------------------------
 
 
 def ask(prompt: str) -> str:
@@ -5465,7 +5344,7 @@ def progress_line() -> Progress:
     return show
 
 
-# ---- set-up ---------------------------------------------------------------------------------------------------------
+# ---- set-up ------------------------------------------------------------------------------------------------
 
 
 def set_up(path: Path, old: Config | None) -> State:
@@ -5495,7 +5374,8 @@ def ask_settings(old: Config | None) -> Config:
     while True:
         known = old.api_url if old else ""
         answer = (
-            ask(f"\n  Immich address{f' [{known}]' if known else ' (such as http://192.168.1.10:2283)'}: ") or known
+            ask(f"\n  Immich address{f' [{known}]' if known else ' (such as http://192.168.1.10:2283)'}: ")
+            or known
         )
         try:
             url = base_url(answer)
@@ -5559,7 +5439,10 @@ def connect_both(state: State) -> State:
     say(coloured("  ✓ ", GREEN) + "Connected.")
     if server.is_newer:
         newest = ".".join(map(str, NEWEST_IMMICH))
-        warn(f"This Immich is newer than {newest}, the newest that this tool was tested with. Look for a newer tool.")
+        warn(
+            f"This Immich is newer than {newest}, the newest that this tool was tested with. Look for a "
+            "newer tool."
+        )
     if server.unknown_links:
         show_error(UnknownLinks(server.unknown_links))
     return state
@@ -5573,7 +5456,8 @@ def connected_to(state: State) -> str:
     name = state.config.database.get("dbname", state.config.database.get("database", ""))
     role = "administrator" if state.server.is_admin else "not an administrator"
     return (
-        f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} ({role}); "
+        f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} "
+        f"({role}); "
         f"database {clean(str(name))} at {clean(str(host))}"
     )
 
@@ -5586,7 +5470,7 @@ def need_server(state: State) -> tuple[State, Api, Server]:
     return state, open_api(state.config.api_url, state.config.api_key), state.server
 
 
-# ---- lists ----------------------------------------------------------------------------------------------------------
+# ---- lists -------------------------------------------------------------------------------------------------
 
 
 def users_screen(state: State) -> State:
@@ -5602,9 +5486,14 @@ def users_screen(state: State) -> State:
         if user.foreign_files:
             say()
             warn(
-                f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. Immich deletes "
+                f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
+                "Immich deletes "
                 "those folders with the account, whoever owns the files in them: do not delete this account."
-                + (" It is marked for deletion: restore it under Administration > Users." if user.deleted else "")
+                + (
+                    " It is marked for deletion: restore it under Administration > Users."
+                    if user.deleted
+                    else ""
+                )
             )
     return state
 
@@ -5615,7 +5504,9 @@ def albums_screen(state: State) -> State:
     users = {user.id: user for user in list_users(api, server, state.config.database)}
     heading("ALBUMS")
     albums = [album for album in list_albums(api, state.config.database) if album.owner in users]
-    albums.sort(key=lambda album: (users[album.owner].name.casefold(), album.owner))  # stable: by name within one owner
+    albums.sort(
+        key=lambda album: (users[album.owner].name.casefold(), album.owner)
+    )  # stable: by name within one owner
     owner = ""
     for album in albums:
         if album.owner != owner:
@@ -5628,7 +5519,7 @@ def albums_screen(state: State) -> State:
     return state
 
 
-# ---- transfer and repair --------------------------------------------------------------------------------------------
+# ---- transfer and repair -----------------------------------------------------------------------------------
 
 
 def transfer_screen(state: State, *, execute: bool) -> State:
@@ -5687,7 +5578,10 @@ def ask_selection(api: Api, config: Mapping[str, Any], source: User) -> tuple[Re
     if chosen == len(albums):
         tags = list_tags(config, source.id)
         tag = tags[
-            choose(f"Tags of {who(source)}", [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags])
+            choose(
+                f"Tags of {who(source)}",
+                [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags],
+            )
         ]
         return Request(source.id, "", tag=tag.id), f"tag {clean(tag.path)}"
     return Request(source.id, "", everything=True), "everything"
@@ -5701,7 +5595,13 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
         say("    2. stays with the source, and the destination becomes an editor")
         say("    3. is handed over, and the former owner stays as an editor")
         say("    4. is handed over, and the former owner leaves it")
-        choices = {"": ALBUM_STAYS, "1": ALBUM_STAYS, "2": ALBUM_SHARED, "3": ALBUM_HANDED_OVER, "4": ALBUM_GIVEN_UP}
+        choices = {
+            "": ALBUM_STAYS,
+            "1": ALBUM_STAYS,
+            "2": ALBUM_SHARED,
+            "3": ALBUM_HANDED_OVER,
+            "4": ALBUM_GIVEN_UP,
+        }
         while (answer := ask("  Number (1-4, Enter for 1, 0 to go back): ")) not in choices:
             if answer == "0":
                 raise Back
@@ -5740,7 +5640,11 @@ def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
         if answer in ("n", "no"):
             return frozenset()
         numbers = re.findall(r"[0-9]+", answer)
-        if numbers and re.fullmatch(r"[0-9 ,;]+", answer) and all(1 <= int(number) <= len(pairs) for number in numbers):
+        if (
+            numbers
+            and re.fullmatch(r"[0-9 ,;]+", answer)
+            and all(1 <= int(number) <= len(pairs) for number in numbers)
+        ):
             return frozenset(pairs[int(number) - 1].id for number in numbers)
         say(f"  Please answer y, n, or numbers from 1 to {len(pairs)}.")
 
@@ -5753,11 +5657,16 @@ def merge_line(person: Person) -> str:
 
 def faces(person: Person) -> str:
     """A person's faces on moved photos, and on those that stay."""
-    return f"{person.inside} in album, {person.outside} outside" if person.outside else count(person.inside, "face")
+    return (
+        f"{person.inside} in album, {person.outside} outside"
+        if person.outside
+        else count(person.inside, "face")
+    )
 
 
 def show_transfer(report: Report, source: User, destination: User) -> None:
-    """The analysis: what moves, which people, what comes along, what stays and why, what else is concerned."""
+    """The analysis: what moves, which people, what comes along, what stays and why, what else is concerned.
+    """
     say(f"  Assets to transfer: {report.assets}")
     show_people(report)
     if report.along:
@@ -5775,7 +5684,10 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             if reason.startswith("duplicate"):
                 show_list([clean(name) for name in names], "      ")
         if report.others:
-            say(f"  {count(report.others, 'photo')} in the album that other users contributed: theirs they stay.")
+            say(
+                f"  {count(report.others, 'photo')} in the album that other users contributed: theirs they "
+                "stay."
+            )
     details = (
         (report.stacks_moved, "stack moves whole", "stacks move whole"),
         (
@@ -5796,7 +5708,11 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
             f"photos that {clean(destination.name)} has already join the albums beside those that stay",
         ),
-        (report.duplicates, "photo leaves its group of duplicates", "photos leave their groups of duplicates"),
+        (
+            report.duplicates,
+            "photo leaves its group of duplicates",
+            "photos leave their groups of duplicates",
+        ),
     )
     if any(number for number, *_words in details):
         say("\n  Also:")
@@ -5811,7 +5727,8 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     say()
     if report.albums_unseen:
         warn(
-            f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos of "
+            f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos "
+            "of "
             "theirs. Share it with them in Immich if they should."
         )
     if report.albums_public:
@@ -5821,8 +5738,10 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         )
     if report.already_wrong:
         warn(
-            f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other owners went "
-            "wrong before (an older transfer by hand?). What is left of that afterwards, Repair faces (5) mends."
+            f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other "
+            "owners went "
+            "wrong before (an older transfer by hand?). What is left of that afterwards, Repair faces (5) "
+            "mends."
         )
 
 
@@ -5876,7 +5795,8 @@ def show_storage(report: Report | UndoReport) -> None:
 
 
 def confirm(api: Api, state: State, question: str, typed: str | None = None) -> frozenset[str]:
-    """The last question before a change; the unknown links that were accepted. Raises Back without the word yes.
+    """The last question before a change; the unknown links that were accepted. Raises Back without the word
+    yes.
 
     `typed` is a text that has to be typed besides.
     """
@@ -5889,15 +5809,23 @@ def confirm(api: Api, state: State, question: str, typed: str | None = None) -> 
             raise Back
     busy = busy_queues(api)
     if busy is None:
-        warn("This key may not see Immich's job queues. Look under Administration > Job Queues that they are idle.")
+        warn(
+            "This key may not see Immich's job queues. Look under Administration > Job Queues that they are "
+            "idle."
+        )
     elif busy:
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
     say(f"  {connected_to(state)}")
-    warn("Have you got a backup of the database, made today? It is the way back if all else fails (README, 'Backup').")
+    warn(
+        "Have you got a backup of the database, made today? It is the way back if all else fails (README, "
+        "'Backup')."
+    )
     say(f"\n  {question}")
     if typed is not None:
-        answer = ask(f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): ")
+        answer = ask(
+            f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): "
+        )
         if answer.casefold() != typed.casefold():
             raise Back
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
@@ -5929,7 +5857,10 @@ def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any],
 
 def say_undoable(state: State) -> None:
     """How a run can be taken back, and how long."""
-    say("\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside config.py.")
+    say(
+        "\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside "
+        "config.py."
+    )
     version = tuple(map(int, state.server.version.split(".")[:2])) if state.server else NEWEST_IMMICH
     for upgrade, what in (((3, 0), "albums"), ((3, 2), "people")):
         if version < upgrade:
@@ -5941,7 +5872,8 @@ def say_undoable(state: State) -> None:
 def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
     """The summary of a transfer, Immich's jobs, and the next steps."""
     tally = {
-        action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
+        action: sum(person.action == action for person in report.people)
+        for action in (TRANSFER, DUPLICATE, MERGE)
     }
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
@@ -5959,14 +5891,19 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
     say("\n  Next steps:")
     start_jobs(api)
     steps = [
-        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich deletes those "
-        "folders with the account, whoever owns the files. List users (1) shows how many files are concerned.",
-        f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it uploads them "
+        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich "
+        "deletes those "
+        "folders with the account, whoever owns the files. List users (1) shows how many files are "
+        "concerned.",
+        f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
+        "uploads them "
         "again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
     ]
     if report.albums_unseen:
-        steps.append(f"{who(destination)} sees an album only as its member: share it with them if they should see it.")
+        steps.append(
+            f"{who(destination)} sees an album only as its member: share it with them if they should see it."
+        )
     for step in steps:
         paragraph(step, "      ", "    • ")
 
@@ -5983,10 +5920,13 @@ def show_remains(report: Report) -> None:
 def show_wrong_after(report: Report | UndoReport) -> None:
     """What the look after the commit found."""
     if report.wrong_after is None:
-        warn("It is committed, but the connection was lost before the last look. Repair faces (5) looks again.")
+        warn(
+            "It is committed, but the connection was lost before the last look. Repair faces (5) looks again."
+        )
     elif report.wrong_after:
         warn(
-            f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these photos just "
+            f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these "
+            "photos just "
             "now: a job of Immich's was under way. Repair faces (5, then 6) mends people's."
         )
 
@@ -6005,7 +5945,7 @@ def start_jobs(api: Api, queues: Sequence[str] = tuple(JOBS_AFTER_TRANSFER)) -> 
         if outcome != "started":
             text += f" Administration > Job Queues > {label} > Missing."
         if queue == "thumbnailGeneration":
-            text += " It draws the pictures of new people (not while facial recognition is switched off in Immich)."
+            text += " It draws the pictures of new people (not while facial recognition is off in Immich)."
         paragraph(text, "      ", "    • ")
 
 
@@ -6054,7 +5994,8 @@ def show_repair(report: Report) -> None:
 def repair_done(state: State, api: Api, report: Report) -> None:
     """The summary of a repair, and Immich's job."""
     tally = {
-        action: sum(person.action == action for person in report.people) for action in (TRANSFER, DUPLICATE, MERGE)
+        action: sum(person.action == action for person in report.people)
+        for action in (TRANSFER, DUPLICATE, MERGE)
     }
     say("  Summary:")
     say(f"    • Faces linked anew:   {report.faces}")
@@ -6068,7 +6009,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     start_jobs(api, ["thumbnailGeneration"])
 
 
-# ---- undo -----------------------------------------------------------------------------------------------------------
+# ---- undo --------------------------------------------------------------------------------------------------
 
 
 def undo_screen(state: State) -> State:
@@ -6088,7 +6029,9 @@ def undo_screen(state: State) -> State:
     if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
         say("\n  There is nothing left that could be taken back.")
         return state
-    accepted = confirm(api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again.")
+    accepted = confirm(
+        api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again."
+    )
     carry_out(
         lambda progress: undo(
             config,
@@ -6122,7 +6065,10 @@ def past_line(past: Past) -> str:
 LOST_WORDS = {
     "album": ("album stays as it is", "albums stay as they are"),
     "memory": ("memory does not get all of its photos back", "memories do not get all of their photos back"),
-    "link": ("public link does not get all of its photos back", "public links do not get all of their photos back"),
+    "link": (
+        "public link does not get all of its photos back",
+        "public links do not get all of their photos back",
+    ),
     "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
     "person": ("person that was removed does not come back", "people who were removed do not come back"),
 }
@@ -6178,24 +6124,28 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         given_by = clean(past.header["destination"]["email"])
         if report.files:
             steps.append(
-                f"{count(report.files, 'file')} of the photos that went back lie in the folders of {given_by} by now. Do "
+                f"{count(report.files, 'file')} of the photos that went back lie in the folders of "
+                f"{given_by} by now. Do "
                 "not delete that account before they have moved (README, 'Files')."
             )
         if report.photos:
             steps.append(
-                f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them again."
+                f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
+                "again."
             )
     if report.lost:
-        steps.append("What could not be given back is listed above. Look at it, and set it up anew where it matters.")
+        steps.append(
+            "What could not be given back is listed above. Look at it, and set it up anew where it matters."
+        )
     if report.left or report.people_left:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
     for step in steps:
         paragraph(step, "      ", "    • ")
 
 
-# =====================================================================================================================
+# ============================================================================================================
 # 10  MENU AND main(argv)
-# =====================================================================================================================
+# ============================================================================================================
 
 
 def reconfigure_screen(state: State) -> State:
@@ -6226,7 +6176,8 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
 
 
 def first_state(path: Path) -> State:
-    """The configuration, made by the set-up if there is none. Raises Back when the person does not want one."""
+    """The configuration, made by the set-up if there is none. Raises Back when the person does not want one.
+    """
     try:
         state = State(path, load_config(path))
     except TransferError as error:
@@ -6250,7 +6201,9 @@ def menu(path: Path, debug: bool = False) -> int:
     try:
         state = first_state(path)
     except Back:
-        say("  Nothing was set up. Run it again when you have the address, a key and the database's password.")
+        say(
+            "  Nothing was set up. Run it again when you have the address, a key and the database's password."
+        )
         return 0
     while True:
         say(f"\n  {connected_to(state)}")
@@ -6283,9 +6236,15 @@ def menu(path: Path, debug: bool = False) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The program. The one place that turns what is raised into sentences and exit codes: 0, 1, or 130 for Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="transfer.py", description="Hand photos to another user of the same Immich.")
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="PATH", help="the configuration file")
+    """The program. The one place that turns what is raised into sentences and exit codes: 0, 1, or 130 for
+    Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog="transfer.py", description="Hand photos to another user of the same Immich."
+    )
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="PATH", help="the configuration file"
+    )
     parser.add_argument("--debug", action="store_true", help="show what lies behind an error")
     parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
     options = parser.parse_args(argv)
