@@ -46,7 +46,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 try:
     import psycopg2
@@ -76,7 +76,6 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 # What an API key needs. Immich's names; `all` covers each of them.
 KEY_PERMISSIONS = ("user.read", "album.read")
 ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
-JOB_PERMISSIONS = ("job.read", "job.create")
 
 # Immich's non-forced jobs that finish what a transfer leaves due. Never with force: that would destroy every
 # assignment of faces (ownership of faces is kept by us, not by a new recognition).
@@ -89,18 +88,11 @@ JOBS_AFTER_TRANSFER = {
 DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
-KEEP, UNLINK = "KEEP", "UNLINK"  # not shown as people: already the destination's; only deleted faces
 
 # What an account owns, in the order of account_figures().
 ACCOUNT_ROWS = (
-    *(
-        "photos and videos",
-        "videos of live photos",
-        "in the trash",
-        "in the locked folder",
-        "in external libraries",
-    ),
-    *("people", "albums", "tags", "memories", "public links", "stacks"),
+    *("photo", "video", "trashed", "locked", "external"),
+    *("person", "album", "tag", "memory", "link", "stack"),
 )
 
 # What becomes of the album itself.
@@ -259,6 +251,10 @@ class Request:
     locked: bool = False  # or in the locked folder
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
 
+    def __post_init__(self) -> None:
+        if [self.album is not None, self.tag is not None, self.everything].count(True) != 1:
+            raise ValueError("a transfer is of an album, of a tag, or of everything")
+
 
 @dataclass(frozen=True)
 class Person:
@@ -333,7 +329,7 @@ class Report:
     tags_made: int = 0
     memories: int = 0
     links_moved: int = 0
-    links_left: int = 0
+    links_losing: int = 0
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
@@ -354,13 +350,13 @@ class UndoReport:
 
     photos: int = 0
     albums: int = 0
-    left: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
+    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
     faces: int = 0
     faces_changed: int = 0  # their link was changed since, so it is not what it was before the run
     people_given: int = 0
     people_removed: int = 0
-    people_left: tuple[tuple[str, str], ...] = ()  # (name, why)
-    tags_left: int = 0
+    people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
+    tags_kept: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
     lost: tuple[
         tuple[str, tuple[str, ...]], ...
@@ -405,11 +401,33 @@ class Server:
     unknown_links: tuple[str, ...]
 
 
+AnyReport = TypeVar("AnyReport", Report, UndoReport)
+Result = TypeVar("Result")
 Progress = Callable[[str], None]
 
 
 def quiet(_step: str) -> None:
     """Progress that nobody wants to see."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How a transfer, a repair or an undo is run; as a dry run, which does all of it and rolls back, by
+    default.
+
+    `expected_digest` is the digest of the dry run that was shown: Changed is raised when it no longer fits.
+    `accepted_links` are the unknown links that the person has accepted. The file that an undo needs is
+    written to `undo_folder`; without one a run cannot be undone.
+    """
+
+    dry_run: bool = True
+    expected_digest: str | None = None
+    accepted_links: frozenset[str] = frozenset()
+    undo_folder: Path | None = None
+    progress: Progress = quiet
+
+
+HOW = How()  # a dry run
 
 
 # ============================================================================================================
@@ -821,118 +839,71 @@ RENAMED_COLUMNS = {
     ("asset_face", "personId"): "personGroupId",
 }
 
+
+def _table(text: str) -> dict[str, tuple[str, ...]]:
+    """A table written as text: on each line a name, then what belongs to it."""
+    return {name: tuple(rest) for name, *rest in map(str.split, text.strip().splitlines())}
+
+
 # Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
-NEEDED_COLUMNS = {
-    "activity": ("id", "albumId", "assetId", "userId"),
-    "album": ("id", "albumName", "deletedAt", "albumThumbnailAssetId"),
-    "album_asset": ("albumId", "assetId"),
-    "album_user": ("albumId", "userId", "role"),
-    "api_key": ("id",),
-    "asset": (
-        *(
-            "id",
-            "ownerId",
-            "checksum",
-            "livePhotoVideoId",
-            "stackId",
-            "duplicateId",
-            "libraryId",
-            "isExternal",
-        ),
-        *("deletedAt", "status", "visibility", "originalFileName", "originalPath", "fileCreatedAt"),
-    ),
-    "asset_exif": ("assetId", "fileSizeInByte"),
-    "asset_face": (
-        *("id", "assetId", "personGroupId", "deletedAt"),
-        *("boundingBoxX1", "boundingBoxY1", "boundingBoxX2", "boundingBoxY2"),
-    ),
-    "asset_file": ("id", "assetId", "path"),
-    "asset_job_status": ("assetId", "duplicatesDetectedAt"),
-    "face_search": ("faceId",),
-    "memory": ("id", "ownerId"),
-    "memory_asset": ("memoriesId", "assetId"),
-    "move_history": ("entityId",),
-    "partner": ("sharedById", "sharedWithId"),
-    "person": (
-        *("personGroupId", "ownerId", "name", "birthDate", "isHidden", "isFavorite", "color"),
-        *("thumbnailPath", "faceAssetId"),
-    ),
-    "session": ("id", "userId", "isPendingSyncReset"),
-    "shared_link": ("id", "userId", "type", "albumId", "expiresAt"),
-    "shared_link_asset": ("assetId", "sharedLinkId"),
-    "stack": ("id", "ownerId", "primaryAssetId"),
-    "tag": ("id", "userId", "value", "color", "parentId"),
-    "tag_asset": ("assetId", "tagId"),
-    "tag_closure": ("id_ancestor", "id_descendant"),
-    "user": (
-        *("id", "email", "name", "isAdmin", "deletedAt", "status", "storageLabel"),
-        *("quotaSizeInBytes", "quotaUsageInBytes"),
-    ),
-}
+NEEDED_COLUMNS = _table("""
+    activity           id albumId assetId userId
+    album              id albumName deletedAt albumThumbnailAssetId
+    album_asset        albumId assetId
+    album_user         albumId userId role
+    api_key            id
+    asset              id ownerId checksum livePhotoVideoId stackId duplicateId libraryId isExternal deletedAt \
+                       status visibility originalFileName originalPath fileCreatedAt
+    asset_exif         assetId fileSizeInByte
+    asset_face         id assetId personGroupId deletedAt boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
+    asset_file         id assetId path
+    asset_job_status   assetId duplicatesDetectedAt
+    face_search        faceId
+    memory             id ownerId
+    memory_asset       memoriesId assetId
+    move_history       entityId
+    partner            sharedById sharedWithId
+    person             personGroupId ownerId name birthDate isHidden isFavorite color thumbnailPath faceAssetId
+    session            id userId isPendingSyncReset
+    shared_link        id userId type albumId expiresAt
+    shared_link_asset  assetId sharedLinkId
+    stack              id ownerId primaryAssetId
+    tag                id userId value color parentId
+    tag_asset          assetId tagId
+    tag_closure        id_ancestor id_descendant
+    user               id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
+""")
 # Needed besides, where these tables are: people of a group of users came with 3.2, sharing with single users
 # with 3.3.
-NEEDED_IN_NEWER = {
+NEEDED_IN_NEWER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "person_group": {"person_group": ("id", "clusterGroupId"), "user": ("clusterGroupId",)},
     "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId")},
 }
 
-# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over, as target: table (columns),
-# in newest names. What is not here links to photos or people in a way that this tool does not know, and is
-# named at the start.
-KNOWN_LINKS = {
-    "album": (
-        "activity albumId",
-        "album_asset albumId",
-        "album_asset_audit albumId",
-        "album_user albumId",
-        "shared_link albumId",
-    ),
-    "asset": (
-        *("activity assetId", "album albumThumbnailAssetId", "album_asset assetId", "asset livePhotoVideoId"),
-        *(
-            "asset_audio assetId",
-            "asset_edit assetId",
-            "asset_exif assetId",
-            "asset_face assetId",
-            "asset_file assetId",
-        ),
-        *(
-            "asset_job_status assetId",
-            "asset_keyframe assetId",
-            "asset_metadata assetId",
-            "asset_ocr assetId",
-        ),
-        *("asset_video assetId", "integrity_report assetId", "memory_asset assetId", "ocr_search assetId"),
-        *("shared_link_asset assetId", "smart_search assetId", "stack primaryAssetId", "tag_asset assetId"),
-        "video_stream_session assetId",
-    ),
-    "asset_face": ("face_search faceId", "person faceAssetId"),
-    "memory": ("memory_asset memoriesId", "memory_asset_audit memoryId"),
-    "person": ("asset_face personGroupId", "person_user personGroupId sharedById"),
-    "person_group": ("asset_face personGroupId", "person personGroupId"),
-    "shared_link": ("shared_link_asset sharedLinkId",),
-    "stack": ("asset stackId",),
-    "tag": ("tag parentId", "tag_asset tagId", "tag_closure id_ancestor", "tag_closure id_descendant"),
-    "user": (
-        *(
-            "activity userId",
-            "album ownerId",
-            "album_user userId",
-            "api_key userId",
-            "asset ownerId",
-            "library ownerId",
-        ),
-        *("cluster_group_request userId", "memory ownerId", "notification userId", "partner sharedById"),
-        *(
-            "partner sharedWithId",
-            "person ownerId",
-            "person_user sharedWithId",
-            "session userId",
-            "shared_link userId",
-        ),
-        *("stack ownerId", "tag userId", "user_metadata userId", "workflow ownerId"),
-    ),
-}
+# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over: for each target the
+# columns, as table.column, in newest names (two columns: table.column.column). What is not here links to
+# photos or people in a way that this tool does not know, and is named at the start.
+KNOWN_LINKS = _table("""
+    album         activity.albumId album_asset.albumId album_asset_audit.albumId album_user.albumId \
+                  shared_link.albumId
+    asset         activity.assetId album.albumThumbnailAssetId album_asset.assetId asset.livePhotoVideoId \
+                  asset_audio.assetId asset_edit.assetId asset_exif.assetId asset_face.assetId \
+                  asset_file.assetId asset_job_status.assetId asset_keyframe.assetId asset_metadata.assetId \
+                  asset_ocr.assetId asset_video.assetId integrity_report.assetId memory_asset.assetId \
+                  ocr_search.assetId shared_link_asset.assetId smart_search.assetId stack.primaryAssetId \
+                  tag_asset.assetId video_stream_session.assetId
+    asset_face    face_search.faceId person.faceAssetId
+    memory        memory_asset.memoriesId memory_asset_audit.memoryId
+    person        asset_face.personGroupId person_user.personGroupId.sharedById
+    person_group  asset_face.personGroupId person.personGroupId
+    shared_link   shared_link_asset.sharedLinkId
+    stack         asset.stackId
+    tag           tag.parentId tag_asset.tagId tag_closure.id_ancestor tag_closure.id_descendant
+    user          activity.userId album.ownerId album_user.userId api_key.userId asset.ownerId library.ownerId \
+                  cluster_group_request.userId memory.ownerId notification.userId partner.sharedById \
+                  partner.sharedWithId person.ownerId person_user.sharedWithId session.userId \
+                  shared_link.userId stack.ownerId tag.userId user_metadata.userId workflow.ownerId
+""")
 
 
 # The states of a connection that is not still being made.
@@ -1168,7 +1139,7 @@ def _recognised(
         for table, columns in real.items()
     }
     has = {(table, new) for table, found in tables.items() for _old, new in found.columns}
-    needed = [NEEDED_COLUMNS, *(columns for mark, columns in NEEDED_IN_NEWER.items() if mark in real)]
+    needed: list[Mapping[str, Sequence[str]]] = [NEEDED_COLUMNS, *(columns for mark, columns in NEEDED_IN_NEWER.items() if mark in real)]
     missing = [
         f"{table}.{column}"
         for tables_needed in needed
@@ -1228,8 +1199,8 @@ def _unknown_links(cursor: Any) -> tuple[str, ...]:
     """)
     unknown = []
     for target, shown, table, is_immichs, columns in cursor.fetchall():
-        names = " ".join(sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns))
-        if target in KNOWN_LINKS and not (is_immichs and f"{table} {names}" in KNOWN_LINKS[target]):
+        names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
+        if target in KNOWN_LINKS and not (is_immichs and ".".join([table, *names]) in KNOWN_LINKS[target]):
             unknown.append(f"{shown} ({', '.join(sorted(columns))}) -> {target}")
     return tuple(sorted(unknown))
 
@@ -1256,7 +1227,7 @@ def create_views(cursor: Any, schema: Schema) -> None:
         if table not in schema.tables:
             continue
         columns = schema.tables[table].columns
-        selected = [
+        selected: list[sql.Composable] = [
             sql.SQL("{} AS {}").format(sql.Identifier(old), sql.Identifier(new)) for old, new in columns
         ]
         newest = {new for _, new in columns}
@@ -1313,13 +1284,13 @@ class Transaction:
 def run(tx: Transaction, statement: str, **values: Any) -> int:
     """Run one statement; how many rows it touched."""
     tx.cursor.execute(statement, {**tx.values, **values})
-    return tx.cursor.rowcount
+    return int(tx.cursor.rowcount)
 
 
-def rows(tx: Transaction, statement: str, **values: Any) -> list[tuple]:
+def rows(tx: Transaction, statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """The rows of one query."""
     run(tx, statement, **values)
-    return tx.cursor.fetchall()
+    return list(tx.cursor.fetchall())
 
 
 def value(tx: Transaction, statement: str, **values: Any) -> Any:
@@ -1356,21 +1327,18 @@ def opened(cursor: Any, values: Mapping[str, Any]) -> Transaction:
 
 def in_transaction(
     connection: Any,
-    work: Callable[[Transaction], Report],
-    *,
-    dry_run: bool,
+    work: Callable[[Transaction], AnyReport],
     values: Mapping[str, Any],
-    accepted_links: frozenset[str] = frozenset(),
-    save: Callable[[Transaction, Report], Path] | None = None,
-    committed: list[Report] | None = None,
-) -> tuple[Report, Transaction]:
+    how: How,
+    save: Callable[[Transaction, AnyReport], Path] | None,
+    committed: list[AnyReport],
+) -> tuple[AnyReport, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    `accepted_links` are the unknown links that the person has accepted. `save` writes the file that an undo
-    needs; it is on disk before COMMIT, or there is no COMMIT. Raises AnotherRun when a second run of this
-    tool is at work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT;
-    whatever is raised else, the transaction is rolled back, Ctrl-C included. `committed` gets the report as
-    soon as it is true.
+    `save` writes the file that an undo needs; it is on disk before COMMIT, or there is no COMMIT. `committed`
+    gets the report as soon as it is true. Raises AnotherRun when a second run of this tool is at work,
+    SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever is raised
+    else, the transaction is rolled back, Ctrl-C included.
     """
     saved = None
     try:
@@ -1382,17 +1350,16 @@ def in_transaction(
                     todo="Wait until it has ended, then run again.",
                 )
             tx = opened(cursor, values)
-            if not dry_run and (links := sorted(set(tx.schema.unknown_links) - accepted_links)):
+            if not how.dry_run and (links := sorted(set(tx.schema.unknown_links) - how.accepted_links)):
                 raise UnknownLinks(links)
             report = work(tx)
-            if dry_run:
+            if how.dry_run:
                 connection.rollback()
                 return report, tx
             saved = save(tx, report) if save else None
         with uninterrupted():
             commit(connection, saved, report)
-            if committed is not None:
-                committed.append(report)
+            committed.append(report)
             if saved:
                 name_file(saved, committed=True)
     except BaseException as error:
@@ -1404,7 +1371,7 @@ def in_transaction(
     return report, tx
 
 
-def commit(connection: Any, saved: Path | None, report: Report) -> None:
+def commit(connection: Any, saved: Path | None, report: Report | UndoReport) -> None:
     """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
     try:
         connection.commit()
@@ -1428,7 +1395,7 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def once_more(attempt: Callable[[], Any]) -> Any:
+def once_more(attempt: Callable[[], Result]) -> Result:
     """Run `attempt`; after a serialization failure, a deadlock or a lock time-out once more."""
     try:
         return attempt()
@@ -1619,7 +1586,7 @@ class Past:
     state: str
 
 
-def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Any], Path] | None:
+def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Report], Path] | None:
     """What in_transaction() calls before COMMIT; None when no undo is wanted."""
     return None if folder is None else lambda tx, report: write_journal(tx, report, folder, kind)
 
@@ -1691,7 +1658,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
     users = {
         str(user): {"id": str(user), "email": email, "name": name, "cluster": str(cluster)}
         for user, email, name, cluster in rows(tx, """
-            SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(source)s, %(destination)s)
+            SELECT id, email, name, "clusterGroupId" FROM v_user WHERE id IN (%(giver)s, %(taker)s)
         """)
     }
     return {
@@ -1699,8 +1666,8 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
         "format": JOURNAL_FORMAT,
         "kind": kind,
         "when": datetime.datetime.now().astimezone().isoformat(),
-        "source": users.get(tx.values["source"], {}),
-        "destination": users[tx.values["destination"]],
+        "source": users.get(tx.values["giver"], {}),
+        "destination": users[tx.values["taker"]],
         "selection": selection_words(tx, kind),
         "immich": tx.schema.release,
         "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
@@ -1835,7 +1802,7 @@ def read_header(path: Path) -> dict[str, Any]:
         whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
-    return header
+    return dict(header)
 
 
 def read_journal(path: Path) -> Iterator[str]:
@@ -1882,10 +1849,11 @@ def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None
     if not same_database(tx, header):
         return None
     # a number that is still to come: the server was set back, to a snapshot of its disk, say
-    return value(tx, """
+    status: str | None = value(tx, """
         SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
             THEN pg_xact_status(%(xid)s::text::xid8) END
     """, xid=header["xid"])
+    return status
 
 
 def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
@@ -1941,33 +1909,23 @@ def remembered_people(
     return tuple(sorted(pairs.items()))
 
 
-def execute(
+def perform(
     database_config: Mapping[str, Any],
-    work: Callable[[Transaction], Report],
-    *,
-    dry_run: bool,
+    work: Callable[[Transaction], AnyReport],
     values: Mapping[str, Any],
-    accepted_links: frozenset[str] = frozenset(),
-    save: Callable[[Transaction, Report], Path] | None = None,
-    look_again: Callable[[Any, Transaction, Report], Report] = lambda _connection, _tx, report: report,
-) -> Report:
+    how: How,
+    save: Callable[[Transaction, AnyReport], Path] | None = None,
+    look_again: Callable[[Any, Transaction, AnyReport], AnyReport] | None = None,
+) -> AnyReport:
     """Run `work` in one transaction, once more if Immich was in the way, and `look_again` after the commit.
     """
-    committed: list[Report] = []
+    committed: list[AnyReport] = []
     try:
         with database(database_config) as connection:
             report, tx = once_more(
-                lambda: in_transaction(
-                    connection,
-                    work,
-                    dry_run=dry_run,
-                    values=values,
-                    accepted_links=accepted_links,
-                    save=save,
-                    committed=committed,
-                )
+                lambda: in_transaction(connection, work, values, how, save, committed)
             )
-            return report if dry_run else look_again(connection, tx, report)
+            return report if how.dry_run or not look_again else look_again(connection, tx, report)
     except KeyboardInterrupt:
         if committed:
             return committed[0]
@@ -1977,7 +1935,7 @@ def execute(
             raise
         name_file(error.saved, committed=is_committed)
         if is_committed:
-            return error.report
+            return cast(AnyReport, error.report)
         raise TransferError(
             "The connection to the database was lost before the change was committed.",
             "PostgreSQL has rolled it back.",
@@ -2152,62 +2110,48 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
 def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
     """What one account owns."""
     with looking(database_config) as tx:
-        return account_figures(replace(tx, values={"source": owner, "destination": owner}))[0]
+        return account_figures(replace(tx, values={"giver": owner, "taker": owner}))[0]
 
 
 # ============================================================================================================
 # 6  TRANSFER: choose photos, decide people, the steps, the checks, the report
 #
-#    Request -> moving, left_behind (photos) -> people (decisions) -> the steps -> the checks -> Report
+#    Request -> run_photo, staying_photo (photos) -> people (decisions) -> the steps -> the checks -> Report
 #
-#    All of it is SQL over temporary tables; %(source)s and %(destination)s are the two users throughout.
+#    All of it is SQL over temporary tables; %(giver)s and %(taker)s are the two users throughout.
 # ============================================================================================================
 
 
-def transfer(
-    database_config: Mapping[str, Any],
-    request: Request,
-    *,
-    dry_run: bool,
-    expected_digest: str | None = None,
-    accepted_links: frozenset[str] = frozenset(),
-    undo_folder: Path | None = None,
-    progress: Progress = quiet,
-) -> Report:
-    """Move the photos of `request`; a dry run does all of it and rolls back.
-
-    `expected_digest` is the digest of the dry run that was shown; Changed is raised when it no longer fits.
-    The file that an undo needs is written to `undo_folder`; without one the transfer cannot be undone. Raises
-    TransferError; nothing is changed then.
-    """
-    return execute(
+def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
+    """Move the photos of `request`. Raises TransferError; nothing is changed then."""
+    return perform(
         database_config,
-        lambda tx: _transfer(tx, request, expected_digest, progress),
-        dry_run=dry_run,
-        values=transfer_values(request),
-        accepted_links=accepted_links,
-        save=journal_writer(undo_folder, "transfer"),
+        lambda tx: _transfer(tx, request, how),
+        transfer_values(request),
+        how,
+        save=journal_writer(how.undo_folder, "transfer"),
         look_again=look_again,
     )
 
 
-def _transfer(tx: Transaction, request: Request, expected_digest: str | None, progress: Progress) -> Report:
-    progress("Choosing photos")
+def _transfer(tx: Transaction, request: Request, how: How) -> Report:
+    how.progress("Choosing photos")
     plan_transfer(tx, request)
-    require_digest(tx, expected_digest)
-    progress("Counting what is there")
+    require_digest(tx, how.expected_digest)
+    how.progress("Counting what is there")
+    hold_still(tx)
     take_stock(tx)
     report = plan_report(tx)
     if request.everything:
         report = replace(report, figures_before=account_figures(tx))
     note_kept(tx)
     for words, step in TRANSFER_STEPS:
-        progress(words)
+        how.progress(words)
         report = step(tx, report)
-    progress("Checking")
+    how.progress("Checking")
     check(tx)
-    progress("Storage figures, phones")
-    report = settle_users(tx, report)
+    how.progress("Storage figures, phones")
+    report = write_users(tx, report)
     return replace(report, figures_after=account_figures(tx)) if request.everything else report
 
 
@@ -2218,7 +2162,7 @@ def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[P
         plan_transfer(tx, request)
         return Report(people=people_listed(tx))
 
-    report = execute(database_config, look, dry_run=True, values=transfer_values(request))
+    report = perform(database_config, look, transfer_values(request), HOW)
     return mergeable(report)
 
 
@@ -2244,11 +2188,11 @@ def transfer_values(request: Request) -> dict[str, Any]:
     }
 
 
-def common_values(source: str | None, destination: str) -> dict[str, Any]:
+def common_values(giver: str | None, taker: str) -> dict[str, Any]:
     """What transfer, repair and undo have in common."""
     return {
-        "source": source,
-        "destination": destination,
+        "giver": giver,
+        "taker": taker,
         "remembered": [],
         "remembered_as": [],
     }
@@ -2266,10 +2210,10 @@ def album_outcome(itself: str, source: str, destination: str) -> dict[str, str |
 
 
 def plan_transfer(tx: Transaction, request: Request) -> None:
-    """Fill moving, left_behind and people, and lock what they name."""
+    """Fill run_photo, staying_photo and people, and lock what they name."""
     create_tables(tx)
     require_active_users(tx)
-    run(tx, "INSERT INTO giver VALUES (%(source)s)")
+    run(tx, "INSERT INTO giving VALUES (%(giver)s)")
     choose_selection(tx)
     choose_photos(tx)
     choose_copies(tx)
@@ -2281,7 +2225,7 @@ def plan_transfer(tx: Transaction, request: Request) -> None:
 def create_tables(tx: Transaction) -> None:
     """The temporary tables that more than one part fills.
 
-    giver             whose things may become the destination's: the source's
+    giving             whose things may become the destination's: the source's
     changing_album    albums that change hands or members, with what must hold afterwards (see album_outcome)
     album_copy        the destination's own photos that are put into albums, or taken out again
     portrait          people whose featured photo is looked at
@@ -2295,7 +2239,7 @@ def create_tables(tx: Transaction) -> None:
     """
     create_journal(tx)
     run(tx, """
-        CREATE TEMP TABLE giver (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_album (
             id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
         CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
@@ -2326,19 +2270,19 @@ def require_active_users(tx: Transaction) -> None:
         str(user)
         for (user,) in rows(tx, """
             SELECT id FROM v_user
-            WHERE id IN (%(source)s, %(destination)s) AND "deletedAt" IS NULL AND status = 'active'
+            WHERE id IN (%(giver)s, %(taker)s) AND "deletedAt" IS NULL AND status = 'active'
         """)
     }
-    for user in (tx.values["source"], tx.values["destination"]):
+    for user in (tx.values["giver"], tx.values["taker"]):
         if user not in active:
             raise TransferError(
                 "A user of this transfer is not active any more.", "The account was deleted.", "Start again."
             )
-    if tx.values["source"] == tx.values["destination"]:
+    if tx.values["giver"] == tx.values["taker"]:
         raise TransferError("Source and destination are the same user.", todo="Choose two users.")
 
 
-# ---- choosing photos ---------------------------------------------------------------------------------------
+# ---- what is chosen ----------------------------------------------------------------------------------------
 
 
 def choose_selection(tx: Transaction) -> None:
@@ -2376,12 +2320,12 @@ def choose_album(tx: Transaction) -> None:
     run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-        WHERE aa."albumId" = %(album)s AND a."ownerId" = %(source)s
+        WHERE aa."albumId" = %(album)s AND a."ownerId" = %(giver)s
     """)
     if tx.values["album_itself"] != ALBUM_STAYS and not run(tx, """
         INSERT INTO changing_album
         SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
-        FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(source)s
+        FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(giver)s
     """):
         raise TransferError("The album is not the source's any more.", todo="Start again.")
 
@@ -2398,37 +2342,27 @@ def choose_tag(tx: Transaction) -> None:
         JOIN v_tag below ON below."userId" = t."userId"
             AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
         JOIN v_tag_asset ta ON ta."tagId" = below.id
-        JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(source)s
-        WHERE t.id = %(tag)s AND t."userId" = %(source)s
+        JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(giver)s
+        WHERE t.id = %(tag)s AND t."userId" = %(giver)s
     """)
 
 
 def choose_everything(tx: Transaction) -> None:
     """All that the source owns, its albums included."""
     run(tx, """
-        CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(source)s;
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(giver)s;
         INSERT INTO changing_album
         SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
-        WHERE o."userId" = %(source)s
+        WHERE o."userId" = %(giver)s
     """)
 
 
-# Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the
-# video by its owner (access.repository: checkOwnerAccess), so a still without its video does not play. `unit`
-# is what must stay together: the video's id for a video and all its stills, else the photo's own.
-LIVE_PARTNERS = """
-    INSERT INTO candidate (id, unit, origin)
-    SELECT a.id, coalesce(a."livePhotoVideoId", a.id), %(origin)s
-    FROM v_asset a
-    WHERE a."ownerId" = %(source)s
-      AND coalesce(a."livePhotoVideoId", a.id) IN (SELECT unit FROM candidate)
-      AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
-"""
+# ---- which photos move -------------------------------------------------------------------------------------
 
 
 def choose_photos(tx: Transaction) -> None:
-    """From chosen make moving (id, origin) and left_behind (id, origin, reason).
+    """From chosen make run_photo (id, origin) and staying_photo (id, origin, reason).
 
     origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of
     those).
@@ -2439,37 +2373,13 @@ def choose_photos(tx: Transaction) -> None:
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id);
         ANALYZE candidate
     """)
-    run(tx, LIVE_PARTNERS, origin="live")
-    # Stacks move whole: a member whose primary belongs to another user is hidden from its owner's timeline.
-    run(tx, """
-        INSERT INTO candidate (id, unit, origin)
-        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'stack'
-        FROM v_asset a
-        WHERE a."ownerId" = %(source)s
-          AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))
-          AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
-    """)
-    run(tx, LIVE_PARTNERS, origin="stack live")
+    live_partners_come_along(tx, "live")
+    stack_members_come_along(tx)
+    live_partners_come_along(tx, "stack live")
     run(tx, "UPDATE candidate SET trashed = %(trashed)s, locked = %(locked)s; ANALYZE candidate")
     judge_photos(tx)
-    # A still and its video move together or not at all.
-    run(tx, """
-        UPDATE verdict SET reason = stopped.reason
-        FROM (SELECT unit, min(reason) AS reason FROM verdict WHERE reason IS NOT NULL GROUP BY unit) stopped
-        WHERE verdict.unit = stopped.unit AND verdict.reason IS NULL
-    """)
-    # A stack of which a member stays is split: then nobody comes along who was not chosen.
-    run(tx, """
-        WITH torn AS (
-            SELECT DISTINCT v."stackId" FROM verdict v
-            WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
-                SELECT FROM v_asset m
-                WHERE m."stackId" = v."stackId" AND m."ownerId" <> %(destination)s
-                  AND NOT EXISTS (SELECT FROM verdict w WHERE w.id = m.id AND w.reason IS NULL))
-        )
-        DELETE FROM verdict
-        WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')
-    """)
+    live_partners_stay(tx)
+    nobody_comes_along_from_split_stacks(tx)
     follow_verdicts(tx, "origin IN ('chosen', 'live')")
 
 
@@ -2509,227 +2419,24 @@ def judge_photos(tx: Transaction) -> None:
                 ELSE 'duplicate'
             END AS reason
         FROM candidate c
-        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(source)s
+        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
         LEFT JOIN v_asset b
-            ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
     """)
 
 
 def follow_verdicts(tx: Transaction, shown: str) -> None:
-    """moving: what has no reason to stay. left_behind: the rest, as far as it is `shown`."""
+    """run_photo: what has no reason to stay. staying_photo: the rest, as far as it is `shown`."""
     run(tx, f"""
-        CREATE TEMP TABLE moving AS SELECT id, origin FROM verdict WHERE reason IS NULL;
-        ALTER TABLE moving ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE left_behind ON COMMIT DROP AS
+        CREATE TEMP TABLE run_photo AS SELECT id, origin FROM verdict WHERE reason IS NULL;
+        ALTER TABLE run_photo ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE staying_photo ON COMMIT DROP AS
             SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
-        ANALYZE moving
+        ANALYZE run_photo
     """)
 
 
-def choose_copies(tx: Transaction) -> None:
-    """album_copy: of a photo that stays because the destination has it already, the destination's own in the
-    album.
-
-    Else the photo would vanish from the album with the old account. For albums that are handed over; where
-    everything goes, for every album that the destination sees. Copies in the locked folder are not shown to
-    others.
-    """
-    run(tx, """
-        INSERT INTO album_copy
-        SELECT DISTINCT aa."albumId", b.id
-        FROM left_behind l
-        JOIN v_album_asset aa ON aa."assetId" = l.id
-        JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL
-        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-        WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
-          AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
-          AND (
-            EXISTS (SELECT FROM changing_album c WHERE c.id = aa."albumId" AND c.owner = %(destination)s)
-            OR (%(everything)s AND (
-                EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId"
-                    AND u."userId" = %(destination)s)
-                OR EXISTS (
-                    SELECT FROM v_album_owner o WHERE o."albumId" = aa."albumId"
-                        AND o."userId" = %(destination)s))))
-    """)
-
-
-# ---- deciding people ---------------------------------------------------------------------------------------
-
-
-def lock_faces_and_people(tx: Transaction) -> None:
-    """Lock the faces on moving photos and the people they show, in order, so that no job of Immich's writes
-    between.
-    """
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f
-        ) locked
-    """)
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT p."personGroupId" FROM v_person p
-            WHERE p."personGroupId" IN (
-                SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId")
-            ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p
-        ) locked
-    """)
-
-
-# Whose person may become the destination's, or go when it is emptied.
-GIVEN_PERSON = """(
-    holder IN (SELECT id FROM giver)
-    AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder
-        AND s."personGroupId" = people.grp))
-"""
-
-# A name as people compare names: trimmed, case folded.
-FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
-
-
-def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
-    """people: one row per person with a face on a moving photo, with the action and the target.
-
-    A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that
-    name and flags are taken from: the source's if it has one, else the destination's own (in a foreign
-    cluster group), else anybody's. Only people of a giver, and not spared, are transferred or removed when
-    emptied. `leaver` is whose person row ends, besides the destination's own with `both_leave`. `merge` holds
-    the groups that may be merged by name.
-    """
-    run(tx, """
-        CREATE TEMP TABLE people (
-            grp uuid PRIMARY KEY, holder uuid, name text, folded text, "birthDate" date, "isHidden" boolean,
-            faces bigint, staying bigint,
-            kept boolean,           -- the destination has this very person already
-            same_cluster boolean,   -- 3.2: both users recognise faces together, the group need not move
-            sole boolean,           -- nobody else has a person row in the group, nor a share of it
-            own bigint,             -- undeleted faces on the destination's photos that do not move
-            merge_into uuid, note text, action text, target uuid, leaver uuid,
-            both_leave boolean,     -- the destination's own row ends too: its person is in another group then
-            remembered boolean DEFAULT false)
-    """)
-    run(tx, f"""
-        INSERT INTO people (
-            grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
-        WITH here AS (
-            SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
-            FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
-            WHERE f."personGroupId" IS NOT NULL AND NOT {exempt("face")}
-            GROUP BY f."personGroupId"
-        ), held AS (
-            SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
-                {FOLDED_NAME} AS folded, p."birthDate", p."isHidden"
-            FROM v_person p JOIN here ON here.grp = p."personGroupId"
-            ORDER BY p."personGroupId", p."ownerId" = %(source)s DESC, p."ownerId" = %(destination)s DESC,
-                p.name = '', p."ownerId"
-        ), elsewhere AS (
-            SELECT f."personGroupId" AS grp, count(*) AS faces,
-                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder,
-                count(*) FILTER (WHERE a."ownerId" = %(destination)s) AS of_destination
-            FROM v_asset_face f
-            JOIN here ON here.grp = f."personGroupId"
-            JOIN v_asset a ON a.id = f."assetId"
-            LEFT JOIN held ON held.grp = here.grp
-            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
-            GROUP BY f."personGroupId"
-        ), placed AS (
-            SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
-                g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp
-                        AND p."ownerId" = %(destination)s) AS kept
-            FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(destination)s
-        )
-        SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
-            held."isHidden", placed.faces,
-            -- inside one cluster group a person is shared: what others' photos show says nothing about the
-            -- source's
-            coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
-            coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
-            NOT EXISTS (
-                SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
-            AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
-        FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
-    """)
-    _find_merges(tx)
-    run(tx, f"""
-        UPDATE people SET action = CASE
-            WHEN kept THEN 'KEEP'
-            WHEN faces = 0 THEN 'UNLINK'
-            WHEN merge_into IS NOT NULL
-                AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'
-            WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'
-            ELSE 'DUPLICATE'
-        END
-    """, merge=sorted(merge))
-    run(tx, f"""
-        UPDATE people SET
-            target = CASE
-                WHEN action = 'UNLINK' THEN NULL
-                WHEN action = 'MERGE' THEN merge_into
-                WHEN action = 'KEEP' OR same_cluster OR (action = 'TRANSFER' AND sole) THEN grp
-                ELSE gen_random_uuid()
-            END,
-            leaver = CASE
-                WHEN faces > 0 AND staying = 0 AND holder <> %(destination)s AND {GIVEN_PERSON} THEN holder
-            END
-    """)
-    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It
-    # ends when the destination has its person in another group now, unless that row still labels something.
-    run(tx, """
-        UPDATE people p SET both_leave = target IS DISTINCT FROM grp AND own = 0
-            AND action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
-            AND EXISTS (
-                SELECT FROM v_person o WHERE o."personGroupId" = p.grp AND o."ownerId" = %(destination)s)
-            AND NOT EXISTS (
-                SELECT FROM v_person_user s
-                WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(destination)s
-                  AND s."sharedById" IS DISTINCT FROM p.leaver)
-    """)
-    run(tx, "ANALYZE people")
-
-
-def _find_merges(tx: Transaction) -> None:
-    """merge_into: the destination's only person of the same name; note: why there is none although the name
-    fits.
-    """
-    run(tx, f"""
-        WITH theirs AS (
-            SELECT {FOLDED_NAME} AS folded, count(*) AS count,
-                (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
-                bool_or(p."isHidden") AS "isHidden"
-            FROM v_person p
-            JOIN v_person_group g ON g.id = p."personGroupId"
-            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
-            WHERE p."ownerId" = %(destination)s
-            GROUP BY 1
-        ), ours AS (
-            SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded
-        )
-        UPDATE people SET
-            note = CASE
-                WHEN ours.count > 1 THEN 'two of that name are in the selection'
-                WHEN theirs.count > 1 THEN 'the destination has two of that name'
-                WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
-                WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
-            END,
-            merge_into = CASE
-                WHEN ours.count > 1 OR theirs.count > 1 OR people."isHidden" <> theirs."isHidden"
-                    OR coalesce(people."birthDate" <> theirs."birthDate", false) THEN NULL
-                ELSE theirs.grp
-            END
-        FROM theirs JOIN ours USING (folded)
-        WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
-    """)
-    # An earlier run made the destination's person from this one: a second would be the same person twice.
-    run(tx, """
-        UPDATE people SET merge_into = made.target, note = NULL, remembered = true
-        FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
-        JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(destination)s
-        JOIN v_person_group g ON g.id = made.target
-        JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
-        WHERE people.grp = made.grp AND made.target <> made.grp AND NOT people.kept AND people.faces > 0
-    """)
+# ---- the plan: its digest, its report ----------------------------------------------------------------------
 
 
 def require_digest(tx: Transaction, expected: str | None) -> None:
@@ -2746,18 +2453,15 @@ def plan_digest(tx: Transaction) -> str:
     """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
     target.
     """
-    return value(tx, """
+    return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
-            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
-    """)
-
-
-# ---- the report of the plan --------------------------------------------------------------------------------
+    """))
 
 
 def people_listed(tx: Transaction) -> tuple[Person, ...]:
@@ -2786,7 +2490,7 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
                     WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
                 p.note, p.target, p.remembered
             FROM people p
-            LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(destination)s
+            LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
             WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
             ORDER BY p.name = '', p.faces DESC, p.name, p.grp
             """,
@@ -2797,15 +2501,15 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
     stays = rows(tx, """
-        SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind
+        SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo
             WHERE origin = 'chosen' GROUP BY reason
     """)
     order = list(REASONS)
     unseen, public = [], []
     for name, is_seen, is_public in rows(tx, """
         SELECT al."albumName",
-            EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s)
-            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(destination)s)
+            EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
+            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
             OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id),
             EXISTS (SELECT FROM v_shared_link l
                     WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now()))
@@ -2819,17 +2523,17 @@ def plan_report(tx: Transaction) -> Report:
             public.append(name)
     return Report(
         digest=plan_digest(tx),
-        assets=value(tx, "SELECT count(*) FROM moving"),
+        assets=value(tx, "SELECT count(*) FROM run_photo"),
         chosen=value(tx, "SELECT count(*) FROM chosen"),
         others=value(tx, """
             SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = %(album)s AND a."ownerId" <> %(source)s
+            WHERE aa."albumId" = %(album)s AND a."ownerId" <> %(giver)s
         """),
         people=people_listed(tx),
         kept_people=value(tx, "SELECT count(*) FROM people WHERE action = 'KEEP' AND faces > 0"),
         along=tuple(
             rows(tx, """
-                SELECT m.origin, a."originalFileName" FROM moving m JOIN v_asset a USING (id)
+                SELECT m.origin, a."originalFileName" FROM run_photo m JOIN v_asset a USING (id)
                 WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
             """)
         ),
@@ -2842,7 +2546,8 @@ def plan_report(tx: Transaction) -> Report:
         albums_public=tuple(public),
         already_wrong=value(
             tx,
-            "SELECT count(*) FROM trouble_before WHERE kind = ANY ('{face,featured,live,stack,primary}')",
+            "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
+            kinds=[*PEOPLE_CHECKS, *LIVE_CHECKS, *STACK_CHECKS],
         ),
     )
 
@@ -2851,11 +2556,11 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
     """What source and destination own, table by table. What a source still has afterwards is all here."""
     found = rows(tx, """
         SELECT u.email, u."quotaUsageInBytes", u."quotaSizeInBytes",
-            count(a.id) FILTER (WHERE a.state = 'photos and videos'),
-            count(a.id) FILTER (WHERE a.state = 'videos of live photos'),
-            count(a.id) FILTER (WHERE a.state = 'in the trash'),
-            count(a.id) FILTER (WHERE a.state = 'in the locked folder'),
-            count(a.id) FILTER (WHERE a.state = 'in external libraries'),
+            count(a.id) FILTER (WHERE a.state = 'photo'),
+            count(a.id) FILTER (WHERE a.state = 'video'),
+            count(a.id) FILTER (WHERE a.state = 'trashed'),
+            count(a.id) FILTER (WHERE a.state = 'locked'),
+            count(a.id) FILTER (WHERE a.state = 'external'),
             (SELECT count(*) FROM v_person p WHERE p."ownerId" = u.id),
             (SELECT count(*) FROM v_album_owner o WHERE o."userId" = u.id),
             (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
@@ -2864,15 +2569,15 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
             (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id)
         FROM v_user u LEFT JOIN (
             SELECT id, "ownerId", CASE
-                WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'in external libraries'
-                WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'in the trash'
-                WHEN visibility = 'locked' THEN 'in the locked folder'
-                WHEN visibility = 'hidden' THEN 'videos of live photos'
-                ELSE 'photos and videos' END AS state
-            FROM v_asset WHERE "ownerId" IN (%(source)s, %(destination)s)) a ON a."ownerId" = u.id
-        WHERE u.id IN (%(source)s, %(destination)s)
+                WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'external'
+                WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'trashed'
+                WHEN visibility = 'locked' THEN 'locked'
+                WHEN visibility = 'hidden' THEN 'video'
+                ELSE 'photo' END AS state
+            FROM v_asset WHERE "ownerId" IN (%(giver)s, %(taker)s)) a ON a."ownerId" = u.id
+        WHERE u.id IN (%(giver)s, %(taker)s)
         GROUP BY u.id, u.email, u."quotaUsageInBytes", u."quotaSizeInBytes"
-        ORDER BY u.id <> %(source)s
+        ORDER BY u.id <> %(giver)s
     """)
     return tuple(
         Figures(email, tuple(zip(ACCOUNT_ROWS, counts, strict=True)), int(usage), quota)
@@ -2880,64 +2585,109 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
     )
 
 
-# ---- the steps: one function each, set-based; each takes the report and returns it with its own counts -----
+# ---- what the steps and the checks share -------------------------------------------------------------------
 
 
-def step_memories(tx: Transaction, report: Report) -> Report:
-    """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
+# By what a check names a row, over the aliases of the statements that use it; and whose the other side is.
+# With another owner there the same rows are another thing for an undo, and as wrong as before for the check.
+KEYS = {
+    # up to 3.1 v_person_group.clusterGroupId is the person's owner
+    "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
+    "featured": ("""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")""", 'a."ownerId"'),
+    "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
+    "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
+    "primary": ("""concat_ws(' ', s.id, s."primaryAssetId")""", 's."ownerId"'),
+    "tag": ("""concat_ws(' ', h."assetId", h."tagId")""", 'o."userId"'),
+    "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
+    "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
+    "album owner": ("c.id::text", "NULL::uuid"),
+}
 
-    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
-    refused.
-    """
-    run(tx, f"""
-        CREATE TEMP TABLE memory_left ON COMMIT DROP AS
-        SELECT ma."memoriesId", ma."assetId" FROM v_memory_asset ma
-        JOIN moving m ON m.id = ma."assetId" JOIN v_memory me ON me.id = ma."memoriesId"
-        WHERE me."ownerId" <> %(destination)s AND NOT {exempt("memory")}
+
+def key_of(kind: str) -> str:
+    """What a check selects."""
+    return ", ".join(KEYS[kind])
+
+
+def exempt(kind: str) -> str:
+    """The condition that the row at hand, by the aliases of KEYS, is exempt."""
+    key, owner = KEYS[kind]
+    return f"""EXISTS (
+        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key}
+          AND x.owner IS NOT DISTINCT FROM {owner})"""
+
+
+# ---- live photos -------------------------------------------------------------------------------------------
+#
+# Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the
+# video by its owner (access.repository: checkOwnerAccess), so a still without its video does not play. `unit`
+# is what must stay together: the video's id for a video and all its stills, else the photo's own.
+
+
+def live_partners_come_along(tx: Transaction, origin: str) -> None:
+    """The other half of every candidate, as candidates of that origin."""
+    run(tx, """
+    INSERT INTO candidate (id, unit, origin)
+    SELECT a.id, coalesce(a."livePhotoVideoId", a.id), %(origin)s
+    FROM v_asset a
+    WHERE a."ownerId" = %(giver)s
+      AND coalesce(a."livePhotoVideoId", a.id) IN (SELECT unit FROM candidate)
+      AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
+    """, origin=origin)
+
+
+def live_partners_stay(tx: Transaction) -> None:
+    """A still and its video move together or not at all."""
+    run(tx, """
+        UPDATE verdict SET reason = stopped.reason
+        FROM (SELECT unit, min(reason) AS reason FROM verdict WHERE reason IS NOT NULL GROUP BY unit) stopped
+        WHERE verdict.unit = stopped.unit AND verdict.reason IS NULL
     """)
-    remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_left')
-    remove(tx, "memory", """
-        SELECT DISTINCT l."memoriesId" AS id FROM memory_left l
-        WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
-    """)
-    return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_left'))
 
 
-def step_shared_links(tx: Transaction, report: Report) -> Report:
-    """A public link of the source all of whose photos will be the destination's goes along; others lose the
-    photos.
+LIVE_CHECKS = {
+    "live": f"""
+        WITH concerned AS (
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id)
+            UNION SELECT a.id FROM v_asset a JOIN run_photo m ON m.id = a."livePhotoVideoId"
+        )
+        SELECT {key_of("live")}
+        FROM concerned JOIN v_asset s USING (id) JOIN v_asset v ON v.id = s."livePhotoVideoId"
+        WHERE s."ownerId" <> v."ownerId"
+    """,
+}
 
-    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on
-    showing the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6)
-    go too.
-    """
-    run(tx, f"""
-        CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
-        SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
-            l."userId" = %(source)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
-                SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
-                WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(destination)s
-                  AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)) AS goes
-        FROM v_shared_link l
-        WHERE l."userId" <> %(destination)s AND EXISTS (
-            SELECT FROM v_shared_link_asset la JOIN moving m ON m.id = la."assetId"
-            WHERE la."sharedLinkId" = l.id AND NOT {exempt("link")})
+
+# ---- stacks ------------------------------------------------------------------------------------------------
+#
+# A member whose primary belongs to another user is hidden from its owner's timeline.
+
+
+def stack_members_come_along(tx: Transaction) -> None:
+    """Stacks move whole."""
+    run(tx, """
+        INSERT INTO candidate (id, unit, origin)
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'stack'
+        FROM v_asset a
+        WHERE a."ownerId" = %(giver)s
+          AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))
+          AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
     """)
-    moved = change(tx, "shared_link", ("userId",),
-        'SELECT id, %(destination)s::uuid AS "userId" FROM link_concerned WHERE goes')
-    remove(tx, "shared_link_asset", f"""
-        SELECT la."assetId", la."sharedLinkId" FROM v_shared_link_asset la
-        JOIN moving m ON m.id = la."assetId" JOIN v_shared_link l ON l.id = la."sharedLinkId"
-        JOIN link_concerned c ON c.id = l.id AND NOT c.goes
-        WHERE NOT {exempt("link")}
+
+
+def nobody_comes_along_from_split_stacks(tx: Transaction) -> None:
+    """A stack of which a member stays is split: then nobody comes along who was not chosen."""
+    run(tx, """
+        WITH torn AS (
+            SELECT DISTINCT v."stackId" FROM verdict v
+            WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
+                SELECT FROM v_asset m
+                WHERE m."stackId" = v."stackId" AND m."ownerId" <> %(taker)s
+                  AND NOT EXISTS (SELECT FROM verdict w WHERE w.id = m.id AND w.reason IS NULL))
+        )
+        DELETE FROM verdict
+        WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')
     """)
-    remove(tx, "shared_link", """
-        SELECT l.id FROM link_concerned l
-        WHERE l.individual AND NOT l.goes
-          AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
-    """)
-    left = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
-    return replace(report, links_moved=moved, links_left=left)
 
 
 def step_stacks(tx: Transaction, report: Report) -> Report:
@@ -2954,15 +2704,15 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         SELECT a."stackId", a.id, stays, row_number() OVER (
                 PARTITION BY a."stackId", stays
                 ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,
-                    a."ownerId" = %(source)s DESC,
+                    a."ownerId" = %(giver)s DESC,
                     a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
         JOIN v_stack s ON s.id = a."stackId"
-        LEFT JOIN moving m ON m.id = a.id
+        LEFT JOIN run_photo m ON m.id = a.id
         -- what is the destination's already, in a stack that an older transfer tore, goes with the photos
         -- that move
-        CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(destination)s AS stays) fate
-        WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN moving USING (id))
+        CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(taker)s AS stays) fate
+        WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN run_photo USING (id))
           AND NOT {exempt("primary")}
           AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = s.id AND {exempt("stack")});
         CREATE INDEX ON stack_member ("stackId");
@@ -2975,7 +2725,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         ANALYZE stack_fate
     """)
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
-        SELECT f.id, %(destination)s::uuid AS "ownerId", coalesce(
+        SELECT f.id, %(taker)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1)) AS "primaryAssetId"
         FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
@@ -2993,7 +2743,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     """)
     remove(tx, "stack", "SELECT id FROM stack_fate WHERE NOT whole AND remaining < 2")
     add(tx, "stack", ("id", "primaryAssetId", "ownerId"), """
-        SELECT f.new_id, m.id, %(destination)s::uuid
+        SELECT f.new_id, m.id, %(taker)s::uuid
         FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND NOT m.stays AND m.place = 1
         WHERE NOT f.whole AND f.leaving > 1
     """)
@@ -3003,6 +2753,223 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     """)
     split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
     return replace(report, stacks_moved=moved, stacks_split=split)
+
+
+STACK_CHECKS = {
+    "stack": f"""
+        SELECT {key_of("stack")}
+        FROM v_stack s JOIN v_asset a ON a."stackId" = s.id
+        WHERE s.id IN (SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"
+    """,
+    "primary": f"""
+        SELECT {key_of("primary")}
+        FROM v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"
+        WHERE s.id IN (SELECT id FROM stack_concerned)
+          AND (a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)
+    """,
+}
+
+
+# ---- people: who -------------------------------------------------------------------------------------------
+
+
+def lock_faces_and_people(tx: Transaction) -> None:
+    """Lock the faces on the photos of this run and the people they show, in order, so that no job of Immich's
+    writes between.
+    """
+    value(tx, """
+        SELECT count(*) FROM (
+            SELECT f.id FROM v_asset_face f JOIN run_photo m
+                ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f
+        ) locked
+    """)
+    value(tx, """
+        SELECT count(*) FROM (
+            SELECT p."personGroupId" FROM v_person p
+            WHERE p."personGroupId" IN (
+                SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId")
+            ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p
+        ) locked
+    """)
+
+
+# Whose person may become the destination's, or go when it is emptied.
+GIVEN_PERSON = """(
+    holder IN (SELECT id FROM giving)
+    AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder
+        AND s."personGroupId" = people.grp))
+"""
+
+
+# A name as people compare names: trimmed, case folded.
+FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
+
+
+# What becomes of a person, in this order.
+PERSON_ACTION = f"""CASE
+    -- the taker has this very person already
+    WHEN kept THEN 'KEEP'
+    -- only deleted faces: they follow their photo and make no person
+    WHEN faces = 0 THEN 'UNLINK'
+    -- the same person by name, as agreed; or made from this one by an earlier run
+    WHEN merge_into IS NOT NULL AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'
+    -- nothing of it stays: it goes along
+    WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'
+    -- the taker gets one of its own, the other stays for the rest
+    ELSE 'DUPLICATE'
+END"""
+
+# The taker's person afterwards: a group's id, up to 3.1 a person's.
+PERSON_TARGET = """CASE
+    WHEN action = 'UNLINK' THEN NULL
+    WHEN action = 'MERGE' THEN merge_into
+    -- from 3.2: inside one cluster group all share the group, and one that nobody else knows moves whole
+    WHEN action = 'KEEP' OR same_cluster OR (action = 'TRANSFER' AND sole) THEN grp
+    ELSE gen_random_uuid()
+END"""
+
+# Whose row of the person ends.
+PERSON_LEAVER = f"""CASE
+    WHEN faces > 0 AND staying = 0 AND holder <> %(taker)s AND {GIVEN_PERSON} THEN holder
+END"""
+
+
+def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
+    """people: one row per person with a face on a photo of this run, with the action and the target.
+
+    A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that
+    name and flags are taken from: the source's if it has one, else the destination's own (in a foreign
+    cluster group), else anybody's. Only people of a giver, and not spared, are transferred or removed when
+    emptied. `leaver` is whose person row ends, besides the destination's own with `both_leave`. `merge` holds
+    the groups that may be merged by name.
+    """
+    create_people(tx)
+    gather_people(tx)
+    _find_merges(tx)
+    run(tx, f"UPDATE people SET action = {PERSON_ACTION}", merge=sorted(merge))
+    run(tx, f"UPDATE people SET target = {PERSON_TARGET}, leaver = {PERSON_LEAVER}")
+    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It
+    # ends when the destination has its person in another group now, unless that row still labels something.
+    run(tx, """
+        UPDATE people p SET both_leave = target IS DISTINCT FROM grp AND own = 0
+            AND action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
+            AND EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p.grp AND o."ownerId" = %(taker)s)
+            AND NOT EXISTS (
+                SELECT FROM v_person_user s
+                WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(taker)s
+                  AND s."sharedById" IS DISTINCT FROM p.leaver)
+    """)
+    run(tx, "ANALYZE people")
+
+
+def create_people(tx: Transaction) -> None:
+    """people: empty."""
+    run(tx, """
+        CREATE TEMP TABLE people (
+            grp uuid PRIMARY KEY, holder uuid, name text, folded text, "birthDate" date, "isHidden" boolean,
+            faces bigint, staying bigint,
+            kept boolean,           -- the destination has this very person already
+            same_cluster boolean,   -- 3.2: both users recognise faces together, the group need not move
+            sole boolean,           -- nobody else has a person row in the group, nor a share of it
+            own bigint,             -- undeleted faces on the destination's photos that do not move
+            merge_into uuid, note text, action text, target uuid, leaver uuid,
+            both_leave boolean,     -- the destination's own row ends too: its person is in another group then
+            remembered boolean DEFAULT false)
+    """)
+
+
+def gather_people(tx: Transaction) -> None:
+    """people: whose faces are on the photos of this run, and where else they are."""
+    run(tx, f"""
+        INSERT INTO people (
+            grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
+        WITH here AS (
+            SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
+            FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
+            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+            WHERE f."personGroupId" IS NOT NULL AND NOT {exempt("face")}
+            GROUP BY f."personGroupId"
+        ), held AS (
+            SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
+                {FOLDED_NAME} AS folded, p."birthDate", p."isHidden"
+            FROM v_person p JOIN here ON here.grp = p."personGroupId"
+            ORDER BY p."personGroupId", p."ownerId" = %(giver)s DESC, p."ownerId" = %(taker)s DESC,
+                p.name = '', p."ownerId"
+        ), elsewhere AS (
+            SELECT f."personGroupId" AS grp, count(*) AS faces,
+                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder,
+                count(*) FILTER (WHERE a."ownerId" = %(taker)s) AS of_destination
+            FROM v_asset_face f
+            JOIN here ON here.grp = f."personGroupId"
+            JOIN v_asset a ON a.id = f."assetId"
+            LEFT JOIN held ON held.grp = here.grp
+            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
+            GROUP BY f."personGroupId"
+        ), placed AS (
+            SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
+                g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp
+                        AND p."ownerId" = %(taker)s) AS kept
+            FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(taker)s
+        )
+        SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
+            held."isHidden", placed.faces,
+            -- inside one cluster group a person is shared: what others' photos show says nothing about the
+            -- source's
+            coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
+            coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
+            NOT EXISTS (
+                SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
+            AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
+        FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
+    """)
+
+
+def _find_merges(tx: Transaction) -> None:
+    """merge_into: the destination's only person of the same name; note: why there is none although the name
+    fits.
+    """
+    run(tx, f"""
+        WITH theirs AS (
+            SELECT {FOLDED_NAME} AS folded, count(*) AS count,
+                (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
+                bool_or(p."isHidden") AS "isHidden"
+            FROM v_person p
+            JOIN v_person_group g ON g.id = p."personGroupId"
+            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+            WHERE p."ownerId" = %(taker)s
+            GROUP BY 1
+        ), ours AS (
+            SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded
+        )
+        UPDATE people SET
+            note = CASE
+                WHEN ours.count > 1 THEN 'two of that name are in the selection'
+                WHEN theirs.count > 1 THEN 'the destination has two of that name'
+                WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
+                WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
+            END,
+            merge_into = CASE
+                WHEN ours.count > 1 OR theirs.count > 1 OR people."isHidden" <> theirs."isHidden"
+                    OR coalesce(people."birthDate" <> theirs."birthDate", false) THEN NULL
+                ELSE theirs.grp
+            END
+        FROM theirs JOIN ours USING (folded)
+        WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
+    """)
+    # An earlier run made the destination's person from this one: a second would be the same person twice.
+    run(tx, """
+        UPDATE people SET merge_into = made.target, note = NULL, remembered = true
+        FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
+        JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(taker)s
+        JOIN v_person_group g ON g.id = made.target
+        JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+        WHERE people.grp = made.grp AND made.target <> made.grp AND NOT people.kept AND people.faces > 0
+    """)
+
+
+# ---- people: the step --------------------------------------------------------------------------------------
 
 
 def step_people(tx: Transaction, report: Report) -> Report:
@@ -3015,14 +2982,14 @@ def step_people(tx: Transaction, report: Report) -> Report:
     change(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
-        WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM moving m WHERE m.id = f."assetId")
+        WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
           AND (a."ownerId" = p.leaver OR p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster
-               OR p.both_leave AND a."ownerId" = %(destination)s)
+               OR p.both_leave AND a."ownerId" = %(taker)s)
     """)
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
     relinked = change(tx, "asset_face", ("personGroupId",), f"""
         SELECT f.id, p.target AS "personGroupId"
-        FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN moving m ON m.id = f."assetId"
+        FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN run_photo m ON m.id = f."assetId"
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
     """)
@@ -3042,7 +3009,7 @@ def fill_gaps(tx: Transaction, pairs: str) -> None:
         change(tx, "person", (column,), f"""
             SELECT t."ownerId", t."personGroupId", max(p."{column}") AS "{column}"
             FROM ({pairs}) pair JOIN people p USING (grp)
-            JOIN v_person t ON t."personGroupId" = pair.target AND t."ownerId" = %(destination)s
+            JOIN v_person t ON t."personGroupId" = pair.target AND t."ownerId" = %(taker)s
             WHERE t."{column}" {is_empty} AND NOT p."{column}" {is_empty}
             GROUP BY t."ownerId", t."personGroupId"
         """)
@@ -3056,7 +3023,7 @@ def give_people_by_id(tx: Transaction) -> None:
         tx,
         "person",
         ("ownerId",),
-        """SELECT grp AS "personGroupId", %(destination)s::uuid AS "ownerId" FROM people
+        """SELECT grp AS "personGroupId", %(taker)s::uuid AS "ownerId" FROM people
             WHERE action = 'TRANSFER'""",
     )
     add(
@@ -3064,7 +3031,7 @@ def give_people_by_id(tx: Transaction) -> None:
         "person",
         ("personGroupId", "ownerId", "name", "birthDate", "isHidden", "isFavorite", "color", "thumbnailPath"),
         """
-        SELECT p.target, %(destination)s::uuid, h.name, h."birthDate", h."isHidden", h."isFavorite",
+        SELECT p.target, %(taker)s::uuid, h.name, h."birthDate", h."isHidden", h."isFavorite",
             h.color, ''
         FROM people p JOIN v_person h ON h."personGroupId" = p.grp
         WHERE p.action = 'DUPLICATE'
@@ -3092,11 +3059,11 @@ def give_people_by_group(tx: Transaction) -> None:
     destination's row is needed.
     """
     change(tx, "person_group", ("clusterGroupId",), """
-        SELECT p.grp AS id, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
+        SELECT p.grp AS id, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(taker)s
         WHERE p.action = 'TRANSFER' AND p.target = p.grp AND NOT p.same_cluster
     """)
     add(tx, "person_group", ("id", "clusterGroupId"), """
-        SELECT p.target, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(destination)s
+        SELECT p.target, u."clusterGroupId" FROM people p JOIN v_user u ON u.id = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE') AND p.target <> p.grp
     """)
     # The picture's path carries the owner, so it is drawn anew; the featured face stays if it moves along.
@@ -3108,9 +3075,9 @@ def give_people_by_group(tx: Transaction) -> None:
             *("thumbnailPath", "faceAssetId"),
         ),
         """
-        SELECT %(destination)s::uuid, p.target, p.name, p."birthDate", coalesce(h."isHidden", false),
+        SELECT %(taker)s::uuid, p.target, p.name, p."birthDate", coalesce(h."isHidden", false),
             coalesce(h."isFavorite", false), h.color, '',
-            (SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            (SELECT f.id FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
              WHERE f.id = h."faceAssetId" AND f."personGroupId" = p.grp)
         FROM people p LEFT JOIN v_person h ON h."personGroupId" = p.grp AND h."ownerId" = p.holder
         WHERE p.action IN ('TRANSFER', 'DUPLICATE')
@@ -3126,11 +3093,11 @@ def drop_people_by_group(tx: Transaction) -> None:
         SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
         JOIN people p ON p.grp = s."personGroupId" AND (
             p.leaver IN (s."sharedById", s."sharedWithId")
-            OR p.both_leave AND %(destination)s IN (s."sharedById", s."sharedWithId"))
+            OR p.both_leave AND %(taker)s IN (s."sharedById", s."sharedWithId"))
     """)
     remove(tx, "person", """
         SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL
-        UNION SELECT %(destination)s::uuid, grp FROM people WHERE both_leave
+        UNION SELECT %(taker)s::uuid, grp FROM people WHERE both_leave
     """)
     remove(tx, "person_group", """
         SELECT p.grp AS id FROM people p
@@ -3152,7 +3119,7 @@ def mend_featured(tx: Transaction) -> int:
             ON t.grp = p."personGroupId"
          UNION
          SELECT p."ownerId", p."personGroupId"
-         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId")
+         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId")
         EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
         ANALYZE portrait
     """)
@@ -3174,12 +3141,12 @@ def mend_featured(tx: Transaction) -> int:
           -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
           -- picture
           -- from somebody else's, and would again.
-          AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(source)s::uuid AND EXISTS (
+          AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(giver)s::uuid AND EXISTS (
             SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
                 AND o."ownerId" <> p."ownerId"))
           AND CASE
             -- those who have none get one with the faces that arrive; all else is Immich's to choose
-            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(destination)s
+            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(taker)s
                 AND EXISTS (
                 SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
             ELSE NOT EXISTS (
@@ -3193,11 +3160,139 @@ def mend_featured(tx: Transaction) -> int:
     change(tx, "person", ("faceAssetId", "thumbnailPath"), """
         SELECT p."ownerId", p."personGroupId", p."faceAssetId", '' AS "thumbnailPath"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
-        WHERE p."ownerId" = %(destination)s AND p."thumbnailPath" <> ''
+        WHERE p."ownerId" = %(taker)s AND p."thumbnailPath" <> ''
           AND p."personGroupId" IN (SELECT grp FROM people WHERE action = 'TRANSFER')
           AND EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = p."personGroupId")
     """)
     return mended
+
+
+PEOPLE_CHECKS = {
+    "face": f"""
+        WITH concerned AS (
+            SELECT f.id FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
+            UNION SELECT f.id FROM v_asset_face f JOIN touched_group t ON t.grp = f."personGroupId"
+        )
+        SELECT {key_of("face")}
+        FROM concerned
+        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
+            ON u.id = a."ownerId"
+        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+        WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
+            SELECT FROM v_person p
+            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+              AND g."clusterGroupId" = u."clusterGroupId")
+    """,
+    "featured": f"""
+        WITH concerned AS (
+            SELECT p."ownerId", p."personGroupId" FROM v_person p
+            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId"
+            UNION
+            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
+                ON t.grp = p."personGroupId"
+        )
+        SELECT {key_of("featured")}
+        FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
+        JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE a."ownerId" <> p."ownerId"
+    """,
+}
+
+
+# ---- memories, public links, tags --------------------------------------------------------------------------
+
+
+# A user's things that hold photos: the table that says which, its column for the thing, the thing's table and
+# owner. One rule for the three: a photo is in no such thing of anybody but its owner.
+HOLDERS = _table("""
+    memory  memory_asset       memoriesId    memory       ownerId
+    link    shared_link_asset  sharedLinkId  shared_link  userId
+    tag     tag_asset          tagId         tag          userId
+""")
+
+
+def held_by_others(kind: str) -> str:
+    """FROM what a step takes the photos out of: h says which photo, o is the thing, of another user than the
+    taker.
+    """
+    join, column, table, owner = HOLDERS[kind]
+    return f"""
+        FROM v_{join} h JOIN run_photo m ON m.id = h."assetId" JOIN v_{table} o ON o.id = h."{column}"
+        WHERE o."{owner}" <> %(taker)s AND NOT {exempt(kind)}
+    """
+
+
+def held_by_its_owner(kind: str) -> str:
+    """Whether the photo of a row h would be in a thing of its owner's, or in one that it was in before."""
+    _join, column, table, owner = HOLDERS[kind]
+    return f"""EXISTS (
+        SELECT FROM v_{table} o JOIN v_asset a ON a.id = h."assetId"
+        WHERE o.id = h."{column}" AND (o."{owner}" = a."ownerId" OR {exempt(kind)}))
+    """
+
+
+def _holder_check(kind: str) -> str:
+    join, column, table, owner = HOLDERS[kind]
+    return f"""
+        SELECT {key_of(kind)}
+        FROM v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId"
+        WHERE (h."assetId" IN (SELECT id FROM run_photo) OR o.id IN (SELECT id FROM link_looked_at))
+          AND o."{owner}" <> a."ownerId"
+    """
+
+
+HOLDER_CHECKS = {kind: _holder_check(kind) for kind in HOLDERS}
+
+
+def step_memories(tx: Transaction, report: Report) -> Report:
+    """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
+
+    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
+    refused.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE memory_losing ON COMMIT DROP AS
+        SELECT h."memoriesId", h."assetId" {held_by_others("memory")}
+    """)
+    remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_losing')
+    remove(tx, "memory", """
+        SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
+        WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
+    """)
+    return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
+
+
+def step_shared_links(tx: Transaction, report: Report) -> Report:
+    """A public link of the source all of whose photos will be the destination's goes along; others lose the
+    photos.
+
+    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on
+    showing the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6)
+    go too.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
+        SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
+            l."userId" = %(giver)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
+                SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
+                WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s
+                  AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) AS goes
+        FROM v_shared_link l
+        WHERE l.id IN (SELECT h."sharedLinkId" {held_by_others("link")})
+    """)
+    moved = change(tx, "shared_link", ("userId",),
+        'SELECT id, %(taker)s::uuid AS "userId" FROM link_concerned WHERE goes')
+    remove(tx, "shared_link_asset", f"""
+        SELECT h."assetId", h."sharedLinkId" {held_by_others("link")}
+          AND o.id IN (SELECT id FROM link_concerned WHERE NOT goes)
+    """)
+    remove(tx, "shared_link", """
+        SELECT l.id FROM link_concerned l
+        WHERE l.individual AND NOT l.goes
+          AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
+    """)
+    losing = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
+    return replace(report, links_moved=moved, links_losing=losing)
 
 
 def step_tags(tx: Transaction, report: Report) -> Report:
@@ -3208,9 +3303,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     """
     run(tx, f"""
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
-        SELECT ta."assetId", ta."tagId", t.value, t."userId"
-        FROM v_tag_asset ta JOIN moving m ON m.id = ta."assetId" JOIN v_tag t ON t.id = ta."tagId"
-        WHERE t."userId" <> %(destination)s AND NOT {exempt("tag")};
+        SELECT h."assetId", h."tagId", o.value, o."userId" {held_by_others("tag")};
         CREATE TEMP TABLE tag_wanted ON COMMIT DROP AS
         WITH path AS (
             SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
@@ -3226,11 +3319,11 @@ def step_tags(tx: Transaction, report: Report) -> Report:
             mine.id IS NULL AS is_new,
             (SELECT t.color FROM v_tag t
              WHERE t.value = named.value AND t."userId" IN (SELECT "userId" FROM tag_leaving)
-             ORDER BY t."userId" = %(source)s DESC, t."userId" LIMIT 1) AS color
-        FROM named LEFT JOIN v_tag mine ON mine."userId" = %(destination)s AND mine.value = named.value
+             ORDER BY t."userId" = %(giver)s DESC, t."userId" LIMIT 1) AS color
+        FROM named LEFT JOIN v_tag mine ON mine."userId" = %(taker)s AND mine.value = named.value
     """)
     made = add(tx, "tag", ("id", "userId", "value", "color", "parentId"), """
-        SELECT w.id, %(destination)s::uuid, w.value, w.color, parent.id
+        SELECT w.id, %(taker)s::uuid, w.value, w.color, parent.id
         FROM tag_wanted w LEFT JOIN tag_wanted parent ON parent.value = w.parent
         WHERE w.is_new
     """)
@@ -3245,40 +3338,75 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     return replace(report, tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
 
+# ---- duplicates; the photos themselves ---------------------------------------------------------------------
+
+
 def step_duplicates(tx: Transaction, report: Report) -> Report:
     """Moved photos leave their duplicate groups, and so does a lone one that remains; detection is due again.
 
     duplicate.repository lists groups per owner but changes them by duplicateId alone.
     """
     run(tx, """
-        CREATE TEMP TABLE duplicate_left ON COMMIT DROP AS
-        SELECT a.id, a."duplicateId" FROM v_asset a JOIN moving USING (id) WHERE a."duplicateId" IS NOT NULL
+        CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS
+        SELECT a.id, a."duplicateId" FROM v_asset a JOIN run_photo USING (id)
+            WHERE a."duplicateId" IS NOT NULL
     """)
     change(tx, "asset", ("duplicateId",), """
-        SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_left
+        SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing
         UNION ALL
         SELECT a.id, NULL FROM v_asset a
-        WHERE a."ownerId" = %(source)s AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
-          AND a."duplicateId" IN (SELECT "duplicateId" FROM duplicate_left)
+        WHERE a."ownerId" = %(giver)s AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
+          AND a."duplicateId" IN (SELECT "duplicateId" FROM duplicate_losing)
           AND 1 >= (
             SELECT count(*) FROM v_asset o
-            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(source)s AND o."deletedAt" IS NULL
-              AND NOT EXISTS (SELECT FROM moving m WHERE m.id = o.id))
+            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(giver)s AND o."deletedAt" IS NULL
+              AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = o.id))
     """)
     change(tx, "asset_job_status", ("duplicatesDetectedAt",), """
         SELECT j."assetId", NULL::timestamptz AS "duplicatesDetectedAt"
-        FROM v_asset_job_status j JOIN moving m ON m.id = j."assetId"
+        FROM v_asset_job_status j JOIN run_photo m ON m.id = j."assetId"
             WHERE j."duplicatesDetectedAt" IS NOT NULL
     """)
-    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_left"))
+    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def step_owner(tx: Transaction, report: Report) -> Report:
     """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
     is.
     """
-    change(tx, "asset", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM moving')
+    change(tx, "asset", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM run_photo')
     return report
+
+
+# ---- albums ------------------------------------------------------------------------------------------------
+
+
+def choose_copies(tx: Transaction) -> None:
+    """album_copy: of a photo that stays because the destination has it already, the destination's own in the
+    album.
+
+    Else the photo would vanish from the album with the old account. For albums that are handed over; where
+    everything goes, for every album that the destination sees. Copies in the locked folder are not shown to
+    others.
+    """
+    run(tx, """
+        INSERT INTO album_copy
+        SELECT DISTINCT aa."albumId", b.id
+        FROM staying_photo l
+        JOIN v_album_asset aa ON aa."assetId" = l.id
+        JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL
+        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        WHERE l.reason = 'duplicate' AND b."deletedAt" IS NULL AND b.visibility IN ('timeline', 'archive')
+          AND NOT EXISTS (SELECT FROM v_album_asset t WHERE t."albumId" = aa."albumId" AND t."assetId" = b.id)
+          AND (
+            EXISTS (SELECT FROM changing_album c WHERE c.id = aa."albumId" AND c.owner = %(taker)s)
+            OR (%(everything)s AND (
+                EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = aa."albumId"
+                    AND u."userId" = %(taker)s)
+                OR EXISTS (
+                    SELECT FROM v_album_owner o WHERE o."albumId" = aa."albumId"
+                        AND o."userId" = %(taker)s))))
+    """)
 
 
 def step_albums(tx: Transaction, report: Report) -> Report:
@@ -3293,15 +3421,15 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             -- of the column's own type, which is text up to 2.7 and an enumeration from 3.0 on
             SELECT u."albumId", u."userId", CASE WHEN u.role = 'owner' THEN u.role ELSE 'editor' END AS role
             FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
-            WHERE u."userId" = %(destination)s AND u.role = 'viewer'
+            WHERE u."userId" = %(taker)s AND u.role = 'viewer'
         """)
         add(tx, "album_user", ("albumId", "userId", "role"),
-            "SELECT id, %(destination)s::uuid, 'editor' FROM changing_album")
+            "SELECT id, %(taker)s::uuid, 'editor' FROM changing_album")
     elif itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP):
         hand_over_albums(tx, stays_member=itself == ALBUM_HANDED_OVER)
         change(tx, "shared_link", ("userId",), """
-            SELECT l.id, %(destination)s::uuid AS "userId" FROM v_shared_link l
-            JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(source)s
+            SELECT l.id, %(taker)s::uuid AS "userId" FROM v_shared_link l
+            JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s
         """)
         report = put_copies_into_albums(tx, report)
     names = rows(
@@ -3321,25 +3449,25 @@ def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
     """
     remove(tx, "album_user", """
         SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
-        WHERE u."userId" = %(destination)s
+        WHERE u."userId" = %(taker)s
     """)
     if tx.schema.album_owner_rows:
-        demote_owners(tx, "source")
+        demote_owners(tx)
         add(tx, "album_user", ("albumId", "userId", "role"),
-            "SELECT id, %(destination)s::uuid, 'owner' FROM changing_album")
+            "SELECT id, %(taker)s::uuid, 'owner' FROM changing_album")
     else:
-        change(tx, "album", ("ownerId",), 'SELECT id, %(destination)s::uuid AS "ownerId" FROM changing_album')
+        change(tx, "album", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_album')
     if stays_member:
         add(tx, "album_user", ("albumId", "userId", "role"),
-            "SELECT id, %(source)s::uuid, 'editor' FROM changing_album")
+            "SELECT id, %(giver)s::uuid, 'editor' FROM changing_album")
     else:
         remove(tx, "album_user", """
             SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
-            WHERE u."userId" = %(source)s
+            WHERE u."userId" = %(giver)s
         """)
 
 
-def demote_owners(tx: Transaction, user: str) -> None:
+def demote_owners(tx: Transaction) -> None:
     """From 3.0: the owner of each album in changing_album, if it is that user, becomes an editor.
 
     Before the next owner comes: two at a time are forbidden (album_user_unique_owner). By an UPDATE: an album
@@ -3348,7 +3476,7 @@ def demote_owners(tx: Transaction, user: str) -> None:
     change(tx, "album_user", ("role",), f"""
         SELECT u."albumId", u."userId", 'editor'::album_user_role_enum AS role
         FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
-        WHERE u.role = 'owner' AND u."userId" = %({user})s
+        WHERE u.role = 'owner' AND u."userId" = %(giver)s
     """)
 
 
@@ -3364,164 +3492,23 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
             SELECT id FROM changing_album
             UNION SELECT "albumId" FROM album_copy
             UNION SELECT "albumId" FROM v_album_owner
-            WHERE %(everything)s AND "userId" = %(destination)s) changed USING (id)
-        JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(source)s
-        JOIN v_asset b ON b."ownerId" = %(destination)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+            WHERE %(everything)s AND "userId" = %(taker)s) changed USING (id)
+        JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(giver)s
+        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
     return replace(report, album_copies=copies)
 
 
-def note_kept(tx: Transaction) -> None:
-    """Record what an undo must know of rows that are not written, and what is wrong already."""
-    # who owned the photos concerned that do not move, and which of those that move were in the locked folder
-    note(tx, "asset", ("ownerId",),
-        'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM moving)')
-    note(tx, "asset", ("visibility",),
-        "SELECT a.id, a.visibility FROM v_asset a JOIN moving USING (id) WHERE a.visibility = 'locked'")
-    # faces whose link stays as it is, and everybody's rows of the people concerned
-    note(tx, "asset_face", ("personGroupId",), """
-        SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-        JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
-    """)
-    note(
-        tx,
-        "person",
-        ("name", "birthDate", "isHidden", "isFavorite", "color"),
-        """SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId" """,
-    )
-    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
-
-
-TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
-    ("Memories", step_memories),
-    ("Public links", step_shared_links),
-    ("Stacks", step_stacks),
-    ("Tags", step_tags),
-    ("Duplicate groups", step_duplicates),
-    ("Photos", step_owner),
-    ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
-    ("Albums", step_albums),
-)
-
-
-# ---- the checks --------------------------------------------------------------------------------------------
-#
-# Each query yields a text that names one violation. Those that were there before the steps stop nothing: an
-# older transfer by hand may have left them. Any other rolls back.
-
-# By what a check names a row, over the aliases of the statements that use it; and whose the other side is.
-# With another owner there the same rows are another thing for an undo, and as wrong as before for the check.
-KEYS = {
-    # up to 3.1 v_person_group.clusterGroupId is the person's owner
-    "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
-    "featured": ("""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")""", 'a."ownerId"'),
-    "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
-    "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
-    "primary": ("""concat_ws(' ', s.id, s."primaryAssetId")""", 's."ownerId"'),
-    "tag": ("""concat_ws(' ', ta."assetId", ta."tagId")""", "NULL::uuid"),
-    "memory": ("""concat_ws(' ', ma."assetId", ma."memoriesId")""", "NULL::uuid"),
-    "link": ("""concat_ws(' ', la."assetId", l.id)""", 'l."userId"'),
-    "album owner": ("c.id::text", "NULL::uuid"),
-}
-
-
-def key_of(kind: str) -> str:
-    """What a check selects."""
-    return ", ".join(KEYS[kind])
-
-
-def exempt(kind: str) -> str:
-    """The condition that the row at hand, by the aliases of KEYS, is exempt."""
-    key, owner = KEYS[kind]
-    return f"""EXISTS (
-        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key} AND x.owner IS NOT DISTINCT
-            FROM {owner})"""
-
-
-CROSS_OWNER_CHECKS = {
-    # A face is right when its photo's owner has a person row for it, in a group of their own cluster group.
-    "face": f"""
-        WITH concerned AS (
-            SELECT f.id FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
-            UNION SELECT f.id FROM v_asset_face f JOIN touched_group t ON t.grp = f."personGroupId"
-        )
-        SELECT {key_of("face")}
-        FROM concerned
-        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
-            ON u.id = a."ownerId"
-        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
-        WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
-            SELECT FROM v_person p
-            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
-              AND g."clusterGroupId" = u."clusterGroupId")
-    """,
-    "featured": f"""
-        WITH concerned AS (
-            SELECT p."ownerId", p."personGroupId" FROM v_person p
-            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN moving m ON m.id = f."assetId"
-            UNION
-            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
-                ON t.grp = p."personGroupId"
-        )
-        SELECT {key_of("featured")}
-        FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
-        JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE a."ownerId" <> p."ownerId"
-    """,
-    "live": f"""
-        WITH concerned AS (
-            SELECT a.id FROM v_asset a JOIN moving USING (id)
-            UNION SELECT a.id FROM v_asset a JOIN moving m ON m.id = a."livePhotoVideoId"
-        )
-        SELECT {key_of("live")}
-        FROM concerned JOIN v_asset s USING (id) JOIN v_asset v ON v.id = s."livePhotoVideoId"
-        WHERE s."ownerId" <> v."ownerId"
-    """,
-    "stack": f"""
-        SELECT {key_of("stack")}
-        FROM v_stack s JOIN v_asset a ON a."stackId" = s.id
-        WHERE s.id IN (SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"
-    """,
-    "primary": f"""
-        SELECT {key_of("primary")}
-        FROM v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"
-        WHERE s.id IN (SELECT id FROM stack_concerned)
-          AND (a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)
-    """,
-    "tag": f"""
-        SELECT {key_of("tag")}
-        FROM v_tag_asset ta JOIN v_tag t ON t.id = ta."tagId" JOIN v_asset a ON a.id = ta."assetId"
-        WHERE ta."assetId" IN (SELECT id FROM moving) AND t."userId" <> a."ownerId"
-    """,
-    "memory": f"""
-        SELECT {key_of("memory")}
-        FROM v_memory_asset ma JOIN v_memory m ON m.id = ma."memoriesId" JOIN v_asset a ON a.id = ma."assetId"
-        WHERE ma."assetId" IN (SELECT id FROM moving) AND m."ownerId" <> a."ownerId"
-    """,
-    "link": f"""
-        SELECT {key_of("link")}
-        FROM v_shared_link_asset la JOIN v_shared_link l ON l.id = la."sharedLinkId"
-        JOIN v_asset a ON a.id = la."assetId"
-        WHERE (la."assetId" IN (SELECT id FROM moving) OR l.id IN (SELECT id FROM link_looked_at))
-          AND l."userId" <> a."ownerId"
-    """,
+ALBUM_CHECKS = {
     "album owner": f"""
         SELECT {key_of("album owner")} FROM concerned_album c
         WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
     """,
 }
 
-# Rows that must be the same in number for each moved photo, and album rows that must all still be there.
-STOCK = {
-    "asset": """
-        SELECT id::text FROM v_asset WHERE id IN (SELECT id FROM moving UNION SELECT id FROM neighbour)
-    """,
-    "face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN (SELECT id FROM moving)""",
-    "face_search": """
-        SELECT s."faceId"::text FROM v_face_search s JOIN v_asset_face f ON f.id = s."faceId"
-        WHERE f."assetId" IN (SELECT id FROM moving)
-    """,
+
+ALBUM_STOCK = {
     "album": "SELECT id::text FROM v_album WHERE id IN (SELECT id FROM concerned_album)",
     "album_asset": """
         SELECT concat_ws(' ', aa."albumId", aa."assetId") FROM v_album_asset aa
@@ -3532,22 +3519,13 @@ STOCK = {
         SELECT concat_ws(' ', "albumId", "userId", role) FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album)
           AND ("albumId" NOT IN (SELECT id FROM changing_album)
-               OR "userId" NOT IN (%(source)s, %(destination)s))  -- those two are checked as "changing album"
+               OR "userId" NOT IN (%(giver)s, %(taker)s))  -- those two are checked as "changing album"
     """,
     "activity": """SELECT id::text FROM v_activity WHERE "albumId" IN (SELECT id FROM concerned_album)""",
 }
 
-# What this transaction may not have written at all: xmin tells, whoever else writes meanwhile.
-UNTOUCHED_CHECKS = {
-    "owner": """
-        SELECT a.id::text FROM v_asset a
-        WHERE a."writtenBy" = pg_current_xact_id()::xid
-          AND NOT EXISTS (SELECT FROM moving m WHERE m.id = a.id)
-          AND NOT EXISTS (SELECT FROM neighbour n WHERE n.id = a.id AND n."ownerId" = a."ownerId")
-    """,
-    "not moved": """
-        SELECT a.id::text FROM v_asset a JOIN moving USING (id) WHERE a."ownerId" <> %(destination)s
-    """,
+
+ALBUM_WRITTEN = {
     "album": """
         SELECT id::text FROM v_album
         WHERE id IN (SELECT id FROM concerned_album)
@@ -3559,15 +3537,15 @@ UNTOUCHED_CHECKS = {
     "album member": """
         SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(source)s,
-              %(destination)s))
+          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(giver)s,
+              %(taker)s))
     """,
     "changing album": """
         SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
         FROM changing_album c
         LEFT JOIN v_album_owner o ON o."albumId" = c.id
-        LEFT JOIN v_album_user s ON s."albumId" = c.id AND s."userId" = %(source)s AND s.role <> 'owner'
-        LEFT JOIN v_album_user d ON d."albumId" = c.id AND d."userId" = %(destination)s AND d.role <> 'owner'
+        LEFT JOIN v_album_user s ON s."albumId" = c.id AND s."userId" = %(giver)s AND s.role <> 'owner'
+        LEFT JOIN v_album_user d ON d."albumId" = c.id AND d."userId" = %(taker)s AND d.role <> 'owner'
         WHERE o."userId" IS DISTINCT FROM c.owner
            OR s.role::text IS DISTINCT FROM c.source_role
            OR d.role::text IS DISTINCT FROM c.destination_role
@@ -3576,7 +3554,8 @@ UNTOUCHED_CHECKS = {
         WITH concerned AS (
             SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN concerned_album c
                 ON c.id = aa."albumId"
-            UNION SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
+            UNION SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN run_photo m
+                ON m.id = aa."assetId"
         )
         SELECT concat_ws(' ', aa."albumId", aa."assetId")
         FROM concerned JOIN v_album_asset aa USING ("albumId", "assetId")
@@ -3591,20 +3570,169 @@ UNTOUCHED_CHECKS = {
 }
 
 
-def take_stock(tx: Transaction, more: str = "") -> None:
-    """Before the steps: what is already wrong, and what must be there afterwards. `more` widens what is
-    looked at.
+# ---- storage figures and phones: last, since Immich writes those rows all the time -------------------------
+
+
+def write_users(tx: Transaction, report: Report) -> Report:
+    """Storage figures by Immich's own formula, and every app concerned fetches everything anew."""
+    storage = write_storage(tx)
+    reset_apps(tx)
+    return replace(report, storage=storage)
+
+
+def write_storage(tx: Transaction) -> tuple[Storage, ...]:
+    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries'
+    photos.
     """
+    before = {
+        str(user): (email, usage, quota)
+        for user, email, usage, quota in rows(tx, """
+            SELECT id, email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
+            WHERE id IN (%(giver)s, %(taker)s)
+        """)
+    }
+    after = {
+        str(user): int(usage)
+        for user, usage in rows(tx, """
+            SELECT u.id, coalesce(sum(e."fileSizeInByte"), 0)
+            FROM v_user u
+            LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL
+            LEFT JOIN v_asset_exif e ON e."assetId" = a.id
+            WHERE u.id IN (%(giver)s, %(taker)s)
+            GROUP BY u.id
+        """)
+    }
+    change(tx, "user", ("quotaUsageInBytes",), """
+        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[],
+            %(usage)s::bigint[])
+            AS figure (user_id, usage) ON user_id = id
+    """, users=list(after), usage=list(after.values()))
+    # asked once more, at the very end
+    require_active_users(tx)
+    return tuple(
+        Storage(before[user][0], int(before[user][1]), after[user], before[user][2])
+        for user in (tx.values["giver"], tx.values["taker"])
+        if user in after
+    )
+
+
+def reset_apps(tx: Transaction) -> None:
+    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums
+    concerned.
+
+    The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of
+    the former owner move the local photos to its trash, and a partner's phone delete what it has just
+    received.
+    """
+    change(tx, "session", ("isPendingSyncReset",), """
+        WITH pair AS (
+            SELECT unnest(ARRAY[%(giver)s, %(taker)s]::uuid[]) AS id
+            UNION SELECT holder FROM people WHERE action <> 'KEEP'
+            UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person'
+                AND kind NOT IN ('seen', 'wrong')
+        ), concerned AS (
+            SELECT id FROM pair
+            UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
+            UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)
+            UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
+            UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
+        )
+        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id
+            FROM concerned)
+    """)
+
+
+# ---- the steps in their order, and what an undo must know besides ------------------------------------------
+
+
+TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+    ("Memories", step_memories),
+    ("Public links", step_shared_links),
+    ("Stacks", step_stacks),
+    ("Tags", step_tags),
+    ("Duplicate groups", step_duplicates),
+    ("Photos", step_owner),
+    ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
+    ("Albums", step_albums),
+)
+
+
+def note_kept(tx: Transaction) -> None:
+    """Record what an undo must know of rows that are not written, and what is wrong already."""
+    # who owned the photos concerned that do not move, and which of those that move were in the locked folder
+    # or in the trash
+    note(tx, "asset", ("ownerId",),
+        'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)')
+    note(tx, "asset", ("deletedAt", "visibility"), """
+        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
+        WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
+    """)
+    # faces whose link stays as it is, and everybody's rows of the people concerned
+    note(tx, "asset_face", ("personGroupId",), """
+        SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
+        JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
+    """)
+    note(tx, "person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
+        SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+        UNION
+        SELECT p.* FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId"
+        UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
+    """)
+    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
+
+
+# ---- the checks --------------------------------------------------------------------------------------------
+#
+# Each query yields what names one violation. Those that were there before the steps stop nothing: an older
+# transfer by hand may have left them. Any other rolls back.
+
+
+# What ties photos to owners: each yields the key and owner (KEYS) of one violation.
+CROSS_OWNER_CHECKS = {**PEOPLE_CHECKS, **LIVE_CHECKS, **STACK_CHECKS, **HOLDER_CHECKS, **ALBUM_CHECKS}
+
+
+# Rows that must be the same in number for each moved photo, and album rows that must all still be there.
+STOCK = {
+    "asset": """
+        SELECT id::text FROM v_asset WHERE id IN (SELECT id FROM run_photo UNION SELECT id FROM neighbour)
+    """,
+    "face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN (SELECT id FROM run_photo)""",
+    "face_search": """
+        SELECT s."faceId"::text FROM v_face_search s JOIN v_asset_face f ON f.id = s."faceId"
+        WHERE f."assetId" IN (SELECT id FROM run_photo)
+    """,
+    **ALBUM_STOCK,
+}
+
+
+# What this transaction must have written, and what it may not have: xmin tells, whoever else writes
+# meanwhile.
+WRITTEN_CHECKS = {
+    "owner": """
+        SELECT a.id::text FROM v_asset a
+        WHERE a."writtenBy" = pg_current_xact_id()::xid
+          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
+          AND NOT EXISTS (SELECT FROM neighbour n WHERE n.id = a.id AND n."ownerId" = a."ownerId")
+    """,
+    "not moved": """
+        SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
+    """,
+    **ALBUM_WRITTEN,
+}
+
+
+def hold_still(tx: Transaction, more: str = "") -> None:
+    """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
     run(tx, """
         CREATE TEMP TABLE concerned_album AS
-            SELECT aa."albumId" AS id FROM v_album_asset aa JOIN moving m ON m.id = aa."assetId"
+            SELECT aa."albumId" AS id FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
             UNION SELECT id FROM changing_album
             UNION SELECT "albumId" FROM album_copy;
         CREATE TEMP TABLE stack_concerned AS
-            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN moving USING (id)
+            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN run_photo USING (id)
                 WHERE a."stackId" IS NOT NULL;
         CREATE TEMP TABLE link_looked_at AS
-            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN moving m
+            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN run_photo m
                 ON m.id = la."assetId";
         -- photos that may be written although they do not move: the rest of a stack or of a group of
         -- duplicates; or
@@ -3613,12 +3741,10 @@ def take_stock(tx: Transaction, more: str = "") -> None:
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
             UNION
             SELECT a.id, a."ownerId" FROM v_asset a
-            WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN moving USING (id))
+            WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN run_photo USING (id))
             UNION
             SELECT a.id, a."ownerId" FROM v_asset a JOIN v_asset_face f ON f."assetId" = a.id
             WHERE f."deletedAt" IS NOT NULL AND f."personGroupId" IN (SELECT grp FROM touched_group);
-        CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
-        CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
     """)
     if more:
         run(tx, more)
@@ -3631,6 +3757,14 @@ def take_stock(tx: Transaction, more: str = "") -> None:
         ("v_asset", "id IN (SELECT id FROM neighbour)"),
     ):
         value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {query} FOR KEY SHARE) locked")
+
+
+def take_stock(tx: Transaction) -> None:
+    """Before the steps: what is already wrong, and what must be there afterwards."""
+    run(tx, """
+        CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
+        CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
+    """)
     for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
         for kind, query in queries.items():
             run(tx, f"INSERT INTO {table} SELECT '{kind}', found.* FROM ({query}) AS found")
@@ -3642,7 +3776,7 @@ def check(tx: Transaction) -> None:
     # stacks that a split made
     run(tx, """
         INSERT INTO stack_concerned
-        SELECT DISTINCT a."stackId" FROM v_asset a JOIN moving USING (id)
+        SELECT DISTINCT a."stackId" FROM v_asset a JOIN run_photo USING (id)
         WHERE a."stackId" IS NOT NULL AND a."stackId" NOT IN (SELECT id FROM stack_concerned)
     """)
     broken: list[str] = []
@@ -3659,7 +3793,7 @@ def check(tx: Transaction) -> None:
         found(f"{kind} row lost", f"({before}) EXCEPT ({query})")
         if kind in ("face", "face_search"):
             found(f"{kind} row added", f"({query}) EXCEPT ({before})")
-    for kind, query in UNTOUCHED_CHECKS.items():
+    for kind, query in WRITTEN_CHECKS.items():
         found(kind, query)
     if broken:
         raise InvariantBroken(
@@ -3681,7 +3815,7 @@ def new_trouble(kind: str, query: str) -> str:
     """
 
 
-def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
+def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport:
     """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
     owner?
     """
@@ -3698,103 +3832,22 @@ def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
     return replace(report, wrong_after=total)
 
 
-# ---- the two users' own rows: last, since Immich writes them all the time ----------------------------------
-
-
-def settle_users(tx: Transaction, report: Report) -> Report:
-    """Storage figures by Immich's own formula, and every app concerned fetches everything anew."""
-    storage = settle_storage(tx)
-    reset_apps(tx)
-    return replace(report, storage=storage)
-
-
-def settle_storage(tx: Transaction) -> tuple[Storage, ...]:
-    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries'
-    photos.
-    """
-    before = {
-        str(user): (email, usage, quota)
-        for user, email, usage, quota in rows(tx, """
-            SELECT id, email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
-            WHERE id IN (%(source)s, %(destination)s)
-        """)
-    }
-    after = {
-        str(user): int(usage)
-        for user, usage in rows(tx, """
-            SELECT u.id, coalesce(sum(e."fileSizeInByte"), 0)
-            FROM v_user u
-            LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL
-            LEFT JOIN v_asset_exif e ON e."assetId" = a.id
-            WHERE u.id IN (%(source)s, %(destination)s)
-            GROUP BY u.id
-        """)
-    }
-    change(tx, "user", ("quotaUsageInBytes",), """
-        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[],
-            %(usage)s::bigint[])
-            AS figure (user_id, usage) ON user_id = id
-    """, users=list(after), usage=list(after.values()))
-    # asked once more, at the very end
-    require_active_users(tx)
-    return tuple(
-        Storage(before[user][0], int(before[user][1]), after[user], before[user][2])
-        for user in (tx.values["source"], tx.values["destination"])
-        if user in after
-    )
-
-
-def reset_apps(tx: Transaction) -> None:
-    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums
-    concerned.
-
-    The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of
-    the former owner move the local photos to its trash, and a partner's phone delete what it has just
-    received.
-    """
-    change(tx, "session", ("isPendingSyncReset",), """
-        WITH pair AS (
-            SELECT unnest(ARRAY[%(source)s, %(destination)s]::uuid[]) AS id
-            UNION SELECT holder FROM people WHERE action <> 'KEEP'
-            UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person'
-                AND kind NOT IN ('seen', 'wrong')
-        ), concerned AS (
-            SELECT id FROM pair
-            UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
-            UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)
-            UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
-            UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
-        )
-        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id
-            FROM concerned)
-    """)
-
-
 # ============================================================================================================
 # 7  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
 # ============================================================================================================
 
 
 def repair(
-    database_config: Mapping[str, Any],
-    user: str,
-    *,
-    dry_run: bool,
-    merge: frozenset[str] = frozenset(),
-    expected_digest: str | None = None,
-    accepted_links: frozenset[str] = frozenset(),
-    undo_folder: Path | None = None,
-    progress: Progress = quiet,
+    database_config: Mapping[str, Any], user: str, how: How = HOW, merge: frozenset[str] = frozenset()
 ) -> Report:
     """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer().
     """
-    return execute(
+    return perform(
         database_config,
-        lambda tx: _repair(tx, merge, expected_digest, progress),
-        dry_run=dry_run,
-        values=common_values(None, user),
-        accepted_links=accepted_links,
-        save=journal_writer(undo_folder, "repair"),
+        lambda tx: _repair(tx, merge, how),
+        common_values(None, user),
+        how,
+        save=journal_writer(how.undo_folder, "repair"),
         look_again=look_again,
     )
 
@@ -3807,29 +3860,29 @@ def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[P
         plan_repair(tx, frozenset())
         return Report(people=people_listed(tx))
 
-    report = execute(database_config, look, dry_run=True, values=common_values(None, user))
+    report = perform(database_config, look, common_values(None, user), HOW)
     return mergeable(report)
 
 
 def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
-    """Fill moving and people, and lock what they name. A repair has no source; the photos are the
+    """Fill run_photo and people, and lock what they name. A repair has no source; the photos are the
     destination's.
     """
     create_tables(tx)
-    if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(destination)s AND "deletedAt" IS NULL"""):
+    if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(taker)s AND "deletedAt" IS NULL"""):
         raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
     # Whoever's people they are; but inside one cluster group (3.2) the other user's row is right as it is.
     run(tx, """
-        INSERT INTO giver SELECT id FROM v_user;
+        INSERT INTO giving SELECT id FROM v_user;
         INSERT INTO spared
         SELECT p."ownerId", p."personGroupId" FROM v_user u
         JOIN v_person_group g ON g."clusterGroupId" = u."clusterGroupId"
-        JOIN v_person p ON p."personGroupId" = g.id AND p."ownerId" <> u.id WHERE u.id = %(destination)s;
+        JOIN v_person p ON p."personGroupId" = g.id AND p."ownerId" <> u.id WHERE u.id = %(taker)s;
         -- the user's people who show somebody else's photo are mended too
         INSERT INTO portrait
         SELECT p."ownerId", p."personGroupId"
         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE p."ownerId" = %(destination)s AND a."ownerId" <> p."ownerId"
+        WHERE p."ownerId" = %(taker)s AND a."ownerId" <> p."ownerId"
     """)
     choose_broken_photos(tx)
     lock_faces_and_people(tx)
@@ -3837,61 +3890,60 @@ def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
     touch_people(tx)
 
 
-def _repair(
-    tx: Transaction, merge: frozenset[str], expected_digest: str | None, progress: Progress
-) -> Report:
-    progress("Looking for faces with other users' people")
+def _repair(tx: Transaction, merge: frozenset[str], how: How) -> Report:
+    how.progress("Looking for faces with other users' people")
     plan_repair(tx, merge)
-    require_digest(tx, expected_digest)
+    require_digest(tx, how.expected_digest)
+    hold_still(tx)
     take_stock(tx)
     report = Report(
         digest=plan_digest(tx),
-        assets=value(tx, "SELECT count(*) FROM moving"),
+        assets=value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
         already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
     )
     note_kept(tx)
-    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN moving USING (id)')
-    progress("People and faces")
+    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
+    how.progress("People and faces")
     report = step_people(tx, report)
-    progress("Checking")
+    how.progress("Checking")
     check(tx)
     reset_apps(tx)
     return report
 
 
 def choose_broken_photos(tx: Transaction) -> None:
-    """moving: the user's photos with a face whose person the user cannot have, or with a featured photo out
-    of place.
+    """run_photo: the user's photos with a face whose person the user cannot have, or with a featured photo
+    out of place.
 
-    They are the user's already; what arrives is the people. left_behind is empty: nothing stays.
+    They are the user's already; what arrives is the people. staying_photo is empty: nothing stays.
     """
     run(tx, """
-        CREATE TEMP TABLE moving AS
+        CREATE TEMP TABLE run_photo AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
-        WHERE a."ownerId" = %(destination)s AND (
+        WHERE a."ownerId" = %(taker)s AND (
             EXISTS (
                 SELECT FROM v_asset_face f WHERE f."assetId" = a.id AND f."personGroupId" IS NOT NULL
                     AND NOT EXISTS (
                     SELECT FROM v_person p
                     JOIN v_person_group g ON g.id = p."personGroupId"
                     JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
-                    WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = %(destination)s))
+                    WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = %(taker)s))
             OR EXISTS (
                 SELECT FROM v_asset_face f JOIN v_person p ON p."faceAssetId" = f.id
-                WHERE f."assetId" = a.id AND p."ownerId" <> %(destination)s));
-        ALTER TABLE moving ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE left_behind (id uuid, origin text, reason text) ON COMMIT DROP;
+                WHERE f."assetId" = a.id AND p."ownerId" <> %(taker)s));
+        ALTER TABLE run_photo ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE staying_photo (id uuid, origin text, reason text) ON COMMIT DROP;
         SELECT count(*) FROM (SELECT a.id FROM v_asset a
-            JOIN moving USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
-        ANALYZE moving
+            JOIN run_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        ANALYZE run_photo
     """)
 
 
 # ============================================================================================================
 # 8  UNDO: a transfer the other way round, over the photos of a run that can go back
 #
-#    journal -> past (what the run did, a record for each row) -> moving, left_behind (photos)
+#    journal -> past (what the run did, a record for each row) -> run_photo, staying_photo (photos)
 #      -> judged (is each row as the run left it?) -> back (what may go back) -> put back -> steps -> checks
 #
 #    source and destination are swapped: source gives the photos back, destination is who had them.
@@ -3918,33 +3970,19 @@ UNDO_REASONS = REASONS | {
 LOST = ("album", "memory", "link", "stack", "person")
 
 
-def undo(
-    database_config: Mapping[str, Any],
-    path: Path,
-    *,
-    dry_run: bool,
-    expected_digest: str | None = None,
-    accepted_links: frozenset[str] = frozenset(),
-    progress: Progress = quiet,
-) -> UndoReport:
-    """Take back the run whose journal is at `path`; a dry run does all of it and rolls back. See transfer().
-    """
+def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> UndoReport:
+    """Take back the run whose journal is at `path`. Raises TransferError; nothing is changed then."""
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
         raise TransferError("That run cannot be undone.", "It was undone already, or never committed.")
     if header["format"] not in (1, JOURNAL_FORMAT):
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
-
-    def save(tx: Transaction, _report: UndoReport) -> Path:
-        return write_marker(tx, path)
-
-    return execute(
+    return perform(
         database_config,
-        lambda tx: _undo(tx, path, header, expected_digest, progress),
-        dry_run=dry_run,
-        values=undo_values(header),
-        accepted_links=accepted_links,
-        save=save,
+        lambda tx: _undo(tx, path, header, how),
+        undo_values(header),
+        how,
+        save=lambda tx, _report: write_marker(tx, path),
         look_again=look_again,
     )
 
@@ -3977,15 +4015,13 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _undo(
-    tx: Transaction, path: Path, header: Mapping[str, Any], expected_digest: str | None, progress: Progress
-) -> UndoReport:
-    progress("Reading the undo file")
+def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> UndoReport:
+    how.progress("Reading the undo file")
     require_same_place(tx, path, header)
     create_tables(tx)
     load_past(tx, path, header)
-    progress("Looking what has changed since")
-    run(tx, "INSERT INTO giver SELECT %(source)s::uuid WHERE %(source)s IS NOT NULL")
+    how.progress("Looking what has changed since")
+    run(tx, "INSERT INTO giving SELECT %(giver)s::uuid WHERE %(giver)s IS NOT NULL")
     choose_returning(tx)
     judge_records(tx)
     if tx.values["is_repair"]:
@@ -3997,13 +4033,13 @@ def _undo(
     report = Report()
     if not tx.values["is_repair"]:
         for words, step in GIVE_BACK_STEPS:
-            progress(words)
+            how.progress(words)
             report = step(tx, report)
     find_home(tx)
     for words, put_back in PUT_BACK:
-        progress(words)
+        how.progress(words)
         put_back(tx)
-    progress("What was done since")
+    how.progress("What was done since")
     spare_people(tx)
     decide_people(tx, frozenset())
     touch_people(tx)
@@ -4013,14 +4049,14 @@ def _undo(
         for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
             report = step(tx, report)
     remove_made(tx)
-    if expected_digest not in (None, undo_digest(tx)):
+    if how.expected_digest not in (None, undo_digest(tx)):
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
-    progress("Checking")
+    how.progress("Checking")
     check(tx)
     if tx.values["is_repair"]:
         reset_apps(tx)
     else:
-        report = settle_users(tx, report)
+        report = write_users(tx, report)
     return undo_report(tx, report)
 
 
@@ -4194,15 +4230,18 @@ def adapt_format_1(tx: Transaction) -> None:
             OR l.before ->> 'personGroupId' = ANY (%(others_people)s)
             OR (l.kind = 'seen' AND o.key IS NULL))
         UNION ALL
-        SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'))
+        SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'),
+            t."userId")
         FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
-        WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(destination)s)
+        WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(taker)s)
         UNION ALL
-        SELECT 0, 'wrong', 'memory', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId',
-            l.key ->> 'memoriesId'))
+        SELECT 0, 'wrong', 'memory', jsonb_build_array(
+            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'), coalesce(m."ownerId"::text,
+                o.before ->> 'ownerId'))
         FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
-        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed') AND m."ownerId" IS DISTINCT
-            FROM %(destination)s
+        LEFT JOIN line o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
+        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed')
+          AND m."ownerId" IS DISTINCT FROM %(taker)s
         UNION ALL
         SELECT 0, 'wrong', 'link', jsonb_build_array(
             concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'), coalesce(o.before ->> 'userId',
@@ -4245,7 +4284,7 @@ def adapt_format_1(tx: Transaction) -> None:
                     AND o.key ->> 'id' = l.before ->> 'stackId'
                 WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text
                     AND o.before ->> 'ownerId' = a."ownerId"::text)
-            THEN a."ownerId"::text ELSE %(destination)s END)
+            THEN a."ownerId"::text ELSE %(taker)s END)
         FROM v_asset a
         WHERE a.id IN (
             SELECT (l.key ->> 'id')::uuid FROM line l WHERE l."table" = 'asset'
@@ -4256,7 +4295,8 @@ def adapt_format_1(tx: Transaction) -> None:
 
 
 def choose_returning(tx: Transaction) -> None:
-    """moving: the photos that go back. left_behind: those that do not, with the reason. A repair has neither.
+    """run_photo: the photos that go back. staying_photo: those that do not, with the reason. A repair has
+    neither.
     """
     create_candidates(tx)
     run(tx, """
@@ -4267,8 +4307,9 @@ def choose_returning(tx: Transaction) -> None:
         INSERT INTO candidate
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen', true, EXISTS (
             SELECT FROM past p
-            WHERE p."table" = 'asset' AND p.columns = 'visibility' AND p.key = jsonb_build_object('id', a.id))
-        FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(source)s;
+            WHERE p."table" = 'asset' AND p.before ->> 'visibility' = 'locked'
+                AND p.key = jsonb_build_object('id', a.id))
+        FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s;
         ANALYZE returning_photo; ANALYZE candidate
     """)
     judge_photos(tx)
@@ -4278,7 +4319,7 @@ def choose_returning(tx: Transaction) -> None:
         SELECT p.id, coalesce(a."livePhotoVideoId", p.id), 'chosen', coalesce(a."originalFileName", ''),
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
         FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
-            FROM %(source)s;
+            FROM %(giver)s;
         -- stacks and live photos that were torn between owners before the run
         CREATE TEMP TABLE torn_before ON COMMIT DROP AS
         SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
@@ -4288,7 +4329,7 @@ def choose_returning(tx: Transaction) -> None:
         UPDATE verdict v SET reason = 'stacked'
         WHERE v.reason IS NULL AND EXISTS (
             SELECT FROM v_asset o
-            WHERE o."stackId" = v."stackId" AND o."ownerId" <> %(destination)s
+            WHERE o."stackId" = v."stackId" AND o."ownerId" <> %(taker)s
               AND o.id NOT IN (SELECT id FROM returning_photo)
               AND NOT EXISTS (
                 SELECT FROM torn_before t
@@ -4299,7 +4340,7 @@ def choose_returning(tx: Transaction) -> None:
             SELECT unit FROM verdict WHERE reason IS NOT NULL
             UNION
             SELECT w.unit FROM verdict w JOIN v_asset o ON o.id = w.unit OR o."livePhotoVideoId" = w.unit
-            WHERE o."ownerId" = %(source)s AND o.id NOT IN (SELECT id FROM returning_photo)
+            WHERE o."ownerId" = %(giver)s AND o.id NOT IN (SELECT id FROM returning_photo)
               AND NOT EXISTS (
                 SELECT FROM torn_before t
                 WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
@@ -4329,7 +4370,7 @@ def judge_records(tx: Transaction) -> None:
     """
     run(
         tx,
-        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD as_left "
+        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD unchanged "
         "boolean",
     )
     for (table,) in rows(tx, """SELECT DISTINCT "table" FROM past WHERE kind <> 'seen' ORDER BY 1"""):
@@ -4380,13 +4421,14 @@ def _recorded(record: str, key: Sequence[str]) -> str:
 
 
 def choose_repaired(tx: Transaction) -> None:
-    """moving: the photos on which a repair wrote, as far as they are the user's still. Nothing changes hands.
+    """run_photo: the photos on which a repair wrote, as far as they are the user's still. Nothing changes
+    hands.
     """
     run(tx, """
-        INSERT INTO moving
+        INSERT INTO run_photo
         SELECT a.id, 'chosen' FROM past_owner o JOIN v_asset a ON a.id = o.id AND a."ownerId" = o.owner
-        WHERE o.owner = %(destination)s;
-        ANALYZE moving
+        WHERE o.owner = %(taker)s;
+        ANALYZE run_photo
     """)
 
 
@@ -4400,21 +4442,21 @@ def choose_albums_back(tx: Transaction) -> None:
     run(tx, """
         CREATE TEMP TABLE member_record ON COMMIT DROP AS
         SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS album, (key ->> 'userId')::uuid AS member,
-            before ->> 'role' AS role, as_left,
+            before ->> 'role' AS role, unchanged,
             "table" = 'album' OR coalesce(after ->> 'role' = 'owner', false) AS hands_over
         FROM judged WHERE "table" = 'album_user' OR ("table" = 'album' AND columns = 'ownerId');
         CREATE TEMP TABLE handed_over ON COMMIT DROP AS
-            SELECT album AS id, as_left FROM member_record WHERE hands_over;
+            SELECT album AS id, unchanged FROM member_record WHERE hands_over;
         INSERT INTO changing_album (id, owner, source_role)
-        SELECT al.id, %(destination)s, max(r.role) FILTER (WHERE r.member = %(source)s AND r.role <> 'owner')
+        SELECT al.id, %(taker)s, max(r.role) FILTER (WHERE r.member = %(giver)s AND r.role <> 'owner')
         FROM member_record r JOIN v_album al ON al.id = r.album LEFT JOIN handed_over h ON h.id = al.id
-        WHERE coalesce(h.as_left, r.as_left AND EXISTS (
-            SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(destination)s))
+        WHERE coalesce(h.unchanged, r.unchanged AND EXISTS (
+            SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s))
         GROUP BY al.id;
         INSERT INTO album_copy
         SELECT aa."albumId", aa."assetId" FROM judged j JOIN v_album_asset aa
             ON aa."albumId" = (j.key ->> 'albumId')::uuid AND aa."assetId" = (j.key ->> 'assetId')::uuid
-        WHERE j."table" = 'album_asset' AND j.as_left
+        WHERE j."table" = 'album_asset' AND j.unchanged
           AND (aa."albumId" IN (SELECT id FROM changing_album) OR aa."albumId" NOT IN (SELECT id
               FROM handed_over))
           AND NOT EXISTS (
@@ -4430,10 +4472,10 @@ def take_stock_of_undo(tx: Transaction) -> None:
         SELECT (key ->> 'personGroupId')::uuid FROM past WHERE "table" = 'person'
         UNION SELECT (before ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
         UNION SELECT (after ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
-        UNION SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId";
+        UNION SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId";
         DELETE FROM touched_group WHERE grp IS NULL
     """)
-    take_stock(tx, """
+    hold_still(tx, """
         INSERT INTO stack_concerned
             SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'stack'
             UNION SELECT (before ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset'
@@ -4443,18 +4485,19 @@ def take_stock_of_undo(tx: Transaction) -> None:
         INSERT INTO link_looked_at SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'shared_link';
         INSERT INTO neighbour
             SELECT a.id, a."ownerId" FROM judged j JOIN v_asset a ON a.id = j.photo
-            WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM moving)
+            WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM run_photo)
     """)
+    take_stock(tx)
     # What third users have put into their memories and links since is theirs, as wrong as it is already.
     run(tx, """
         INSERT INTO exempt
         SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_memory o ON o.id = split_part(t.key,
             ' ', 2)::uuid
-        WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(source)s, %(destination)s)
+        WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(giver)s, %(taker)s)
         UNION ALL
         SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o
             ON o.id = split_part(t.key, ' ', 2)::uuid
-        WHERE t.kind = 'link' AND o."userId" NOT IN (%(source)s, %(destination)s)
+        WHERE t.kind = 'link' AND o."userId" NOT IN (%(giver)s, %(taker)s)
     """)
 
 
@@ -4463,14 +4506,14 @@ def note_changes(tx: Transaction) -> None:
     run(tx, """
         CREATE TEMP TABLE face_changed ON COMMIT DROP AS
         SELECT DISTINCT f.id FROM past p JOIN v_asset_face f ON f.id = (p.key ->> 'id')::uuid
-        JOIN moving m ON m.id = f."assetId"
+        JOIN run_photo m ON m.id = f."assetId"
         WHERE p."table" = 'asset_face' AND p.columns = 'personGroupId'
           AND f."personGroupId"::text IS DISTINCT FROM coalesce(p.after, p.before) ->> 'personGroupId';
         CREATE TEMP TABLE tag_taken ON COMMIT DROP AS
-        SELECT p.key FROM past p JOIN moving m ON m.id = (p.key ->> 'assetId')::uuid
+        SELECT p.key FROM past p JOIN run_photo m ON m.id = (p.key ->> 'assetId')::uuid
         JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
         WHERE p."table" = 'tag_asset' AND p.kind = 'removed' AND NOT EXISTS (
-            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(source)s
+            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(giver)s
             WHERE ta."assetId" = m.id AND now.value = t.value)
     """)
 
@@ -4487,7 +4530,7 @@ def spare_people(tx: Transaction) -> None:
         FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
         CROSS JOIN LATERAL (
             SELECT jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId") AS key) k
-        WHERE p."ownerId" = %(source)s
+        WHERE p."ownerId" = %(giver)s
           AND (p.name <> '' OR EXISTS (
             SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed')
                 AND o.key = k.key))
@@ -4495,7 +4538,7 @@ def spare_people(tx: Transaction) -> None:
               AND s."sharedById" = p."ownerId")
             OR NOT EXISTS (
               SELECT FROM judged j
-              WHERE (j."table" = 'person' AND j.kind = 'made' AND j.as_left AND j.key = k.key)
+              WHERE (j."table" = 'person' AND j.kind = 'made' AND j.unchanged AND j.key = k.key)
                  -- given whole: what was set since goes along
                  OR (j."table" = 'person' AND j.columns = 'ownerId'
                      AND j.key ->> 'personGroupId' = t.grp::text)
@@ -4512,10 +4555,10 @@ def find_home(tx: Transaction) -> None:
     run(tx, """
         CREATE TEMP TABLE home ON COMMIT DROP AS
             SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
-            WHERE a.id IN (SELECT id FROM moving) OR a.id NOT IN (SELECT id FROM returning_photo);
+            WHERE a.id IN (SELECT id FROM run_photo) OR a.id NOT IN (SELECT id FROM returning_photo);
         ALTER TABLE home ADD PRIMARY KEY (id);
         CREATE TEMP TABLE back ON COMMIT DROP AS
-            SELECT * FROM judged WHERE as_left AND (photo IS NULL OR photo IN (SELECT id FROM home));
+            SELECT * FROM judged WHERE unchanged AND (photo IS NULL OR photo IN (SELECT id FROM home));
         CREATE INDEX ON back ("table");
         -- the faces that get their former person back, and the person of each face concerned as it will be
         CREATE TEMP TABLE face_back ON COMMIT DROP AS
@@ -4525,7 +4568,7 @@ def find_home(tx: Transaction) -> None:
         CREATE TEMP TABLE face_then ON COMMIT DROP AS
             SELECT grp FROM face_back
             UNION
-            SELECT f."personGroupId" FROM v_asset_face f JOIN moving m ON m.id = f."assetId"
+            SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
             WHERE f.id NOT IN (SELECT id FROM face_back);
         ANALYZE home; ANALYZE back; ANALYZE face_back; ANALYZE face_then
     """)
@@ -4554,7 +4597,7 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
             SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
                 SELECT FROM v_person_group g JOIN v_user o ON o."clusterGroupId" = g."clusterGroupId"
-                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(destination)s))))
+                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(taker)s))))
         """,
     ),
     "asset_face": (
@@ -4587,44 +4630,35 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             SELECT FROM back k WHERE k."table" = 'memory_asset' AND k.key ->> 'memoriesId' = m.id::text)
         """,
     ),
-    "memory_asset": ("ma", f"""
-        EXISTS (
-            SELECT FROM v_memory m JOIN v_asset a ON a.id = ma."assetId"
-            WHERE m.id = ma."memoriesId" AND (m."ownerId" = a."ownerId" OR {exempt("memory")}))
-    """),
+    "memory_asset": ("h", held_by_its_owner("memory")),
     "shared_link": (
-        "l",
+        "o",
         # a link to an album is its owner's; one to photos has some, all its owner's
         f"""
-        EXISTS (SELECT FROM v_user u WHERE u.id = l."userId") AND CASE
-            WHEN l."albumId" IS NOT NULL THEN
-                EXISTS (SELECT FROM changing_album c WHERE c.id = l."albumId" AND c.owner = l."userId")
+        EXISTS (SELECT FROM v_user u WHERE u.id = o."userId") AND CASE
+            WHEN o."albumId" IS NOT NULL THEN
+                EXISTS (SELECT FROM changing_album c WHERE c.id = o."albumId" AND c.owner = o."userId")
             WHEN b.kind = 'removed' THEN EXISTS (
-                SELECT FROM back k WHERE k."table" = 'shared_link_asset'
-                    AND k.key ->> 'sharedLinkId' = l.id::text)
-            ELSE EXISTS (SELECT FROM v_shared_link_asset la JOIN home ON home.id = la."assetId"
-                         WHERE la."sharedLinkId" = l.id)
+                SELECT FROM back k
+                WHERE k."table" = 'shared_link_asset' AND k.key ->> 'sharedLinkId' = o.id::text)
+            ELSE EXISTS (
+                SELECT FROM v_shared_link_asset h JOIN home ON home.id = h."assetId"
+                    WHERE h."sharedLinkId" = o.id)
                 AND NOT EXISTS (
-                    SELECT FROM v_shared_link_asset la JOIN v_asset a ON a.id = la."assetId"
-                    WHERE la."sharedLinkId" = l.id AND a."ownerId" <> l."userId" AND NOT {exempt("link")})
+                    SELECT FROM v_shared_link_asset h JOIN v_asset a ON a.id = h."assetId"
+                    WHERE h."sharedLinkId" = o.id AND a."ownerId" <> o."userId" AND NOT {exempt("link")})
         END
         """,
     ),
-    "shared_link_asset": ("la", f"""
-        EXISTS (
-            SELECT FROM v_shared_link l JOIN v_asset a ON a.id = la."assetId"
-            WHERE l.id = la."sharedLinkId" AND (l."userId" = a."ownerId" OR {exempt("link")}))
-    """),
+    "shared_link_asset": ("h", held_by_its_owner("link")),
     "tag_asset": (
-        "ta",
+        "h",
         # and the tag that took its place is still on the photo: what was taken from it since does not come
         # back
         f"""
-        EXISTS (
-            SELECT FROM v_tag t JOIN v_asset a ON a.id = ta."assetId"
-            JOIN v_tag now ON now.value = t.value AND now."userId" = %(source)s
-            JOIN v_tag_asset o ON o."assetId" = ta."assetId" AND o."tagId" = now.id
-            WHERE t.id = ta."tagId" AND (t."userId" = a."ownerId" OR {exempt("tag")}))
+        {held_by_its_owner("tag")} AND EXISTS (
+            SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(giver)s
+            JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE t.id = h."tagId")
         """,
     ),
     "stack": (
@@ -4823,9 +4857,9 @@ def keep_new_names(tx: Transaction) -> None:
         SELECT mine."ownerId", mine."personGroupId", max(theirs.name) AS name
         FROM back b
         JOIN v_person mine ON mine."personGroupId" = (b.before ->> 'personGroupId')::uuid
-            AND mine."ownerId" = %(destination)s AND mine.name = ''
+            AND mine."ownerId" = %(taker)s AND mine.name = ''
         JOIN v_person theirs ON theirs."personGroupId" = (b.after ->> 'personGroupId')::uuid
-            AND theirs."ownerId" = %(source)s AND theirs.name <> ''
+            AND theirs."ownerId" = %(giver)s AND theirs.name <> ''
         JOIN past k ON k."table" = 'person' AND k.key =
                 jsonb_build_object('ownerId', theirs."ownerId", 'personGroupId', theirs."personGroupId")
             AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
@@ -4861,7 +4895,14 @@ def put_back_stacks(tx: Transaction) -> None:
                 SELECT FROM member_back o JOIN v_asset a ON a.id = o.id
                 WHERE o.stack = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")}));
         DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
-          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
+          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack);
+        -- and one that was torn between owners goes back whole or not at all
+        DELETE FROM member_back k USING v_asset a, past p
+        WHERE a.id = k.id AND p."table" = 'asset' AND p.columns = 'stackId'
+            AND p.before ->> 'stackId' = k.stack::text
+          AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM member_back) AND EXISTS (
+            SELECT FROM member_back o JOIN v_asset b ON b.id = o.id WHERE o.stack = k.stack
+                AND b."ownerId" <> a."ownerId")
     """)
     change(tx, "asset", ("stackId",),
         'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
@@ -4908,15 +4949,15 @@ def put_back_albums(tx: Transaction) -> None:
         CROSS JOIN LATERAL jsonb_populate_record(t, j.before) m
         WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed'
             OR t.role IS NOT NULL)
-          AND m."userId" = %(destination)s AND m."albumId" IN (SELECT id FROM changing_album)
+          AND m."userId" = %(taker)s AND m."albumId" IN (SELECT id FROM changing_album)
     """)
     # as hand_over_albums(), for the same reasons, and with the same row as before where there is one
     remove(tx, "album_user", """
         SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
-        JOIN handed_over h ON h.id = c.id WHERE u."userId" = %(destination)s
+        JOIN handed_over h ON h.id = c.id WHERE u."userId" = %(taker)s
     """)
     if tx.schema.album_owner_rows:
-        demote_owners(tx, "source")
+        demote_owners(tx)
         add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r")
         add(tx, "album_user", ("albumId", "userId", "role"),
             "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)")
@@ -4949,13 +4990,18 @@ def put_back_duplicates(tx: Transaction) -> None:
     """
     change(tx, "asset", ("duplicateId",), """
         WITH member AS (
-            SELECT p.before ->> 'duplicateId' AS grp, b.photo FROM past p
+            SELECT p.before ->> 'duplicateId' AS grp, b.photo, b.photo IS NOT NULL AND NOT EXISTS (
+                -- thrown away since
+                SELECT FROM v_asset a WHERE a.id = b.photo AND a."deletedAt" IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM past o WHERE o."table" = 'asset' AND o.kind = 'seen' AND o.key = p.key
+                      AND o.before ->> 'deletedAt' IS NOT NULL)) AS is_there
+            FROM past p
             LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
             WHERE p."table" = 'asset' AND p.columns = 'duplicateId'
         )
         SELECT m.photo AS id, m.grp::uuid AS "duplicateId" FROM member m
         -- of a group that cannot come back whole, a lone photo would be left
-        WHERE m.grp IN (SELECT grp FROM member GROUP BY grp HAVING bool_and(photo IS NOT NULL))
+        WHERE m.grp IN (SELECT grp FROM member GROUP BY grp HAVING bool_and(is_there))
     """)
     put_back_changed(tx, "asset_job_status")
 
@@ -4989,14 +5035,14 @@ def remove_made(tx: Transaction) -> None:
     """
     run(tx, """
         CREATE TEMP TABLE tag_made ON COMMIT DROP AS
-        SELECT t.id, t."userId", t.value, j.as_left, EXISTS (
+        SELECT t.id, t."userId", t.value, j.unchanged, EXISTS (
             SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
         FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'id')::uuid WHERE j."table" = 'tag';
         CREATE TEMP TABLE tag_unused ON COMMIT DROP AS
-        SELECT m.id FROM tag_made m WHERE m.as_left AND NOT m.used AND NOT EXISTS (
+        SELECT m.id FROM tag_made m WHERE m.unchanged AND NOT m.used AND NOT EXISTS (
             SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
             WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
-              AND (o.id IS NULL OR NOT o.as_left OR o.used))
+              AND (o.id IS NULL OR NOT o.unchanged OR o.used))
     """)
     remove(tx, "tag_closure", """
         SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
@@ -5012,7 +5058,7 @@ def remove_made(tx: Transaction) -> None:
     remove(tx, "tag", "SELECT id FROM tag_unused")
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
-        SELECT p."ownerId", p."personGroupId", p.name, NOT j.as_left OR EXISTS (
+        SELECT p."ownerId", p."personGroupId", p.name, NOT j.unchanged OR EXISTS (
                 SELECT FROM v_person_user s
                 WHERE s."personGroupId" = p."personGroupId" AND p."ownerId" IN (s."sharedById",
                     s."sharedWithId"))
@@ -5049,48 +5095,48 @@ def remove_made(tx: Transaction) -> None:
 def undo_digest(tx: Transaction) -> str:
     """What ties the undo to its analysis: the photos, the records that go back, and each person's decision.
     """
-    return value(tx, """
+    return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM moving),
-            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM left_behind),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
-    """)
+    """))
 
 
 def undo_report(tx: Transaction, report: Report) -> UndoReport:
     """What an undo did, or would do: the counts are those of the rows that it wrote."""
-    left = rows(tx,
-        "SELECT reason, array_agg(name ORDER BY name, id) FROM left_behind GROUP BY reason ORDER BY reason")
+    stays = rows(tx,
+        "SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo GROUP BY reason ORDER BY reason")
     people = rows(
         tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"'
     )
     written = """SELECT count(DISTINCT key) FROM journal WHERE "table" = '{}' AND {}"""
-    user = "destination" if tx.values["is_repair"] else "source"
+    user = "taker" if tx.values["is_repair"] else "giver"
     return UndoReport(
         digest=undo_digest(tx),
-        photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM moving"),
-        left=tuple((reason, tuple(names)) for reason, names in left),
+        photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
+        stays=tuple((reason, tuple(names)) for reason, names in stays),
         faces=value(tx, written.format("asset_face", "after ->> 'personGroupId' IS NOT NULL")),
         faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
         people_removed=value(
             tx, written.format("person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text""")
         ),
-        people_left=tuple(
+        people_kept=tuple(
             (name, "changed since" if changed else "still on photos") for name, changed in people
         ),
         people_given=value(
             tx,
             written.format(
                 "person",
-                """((kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(source)s::text)
+                """((kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
                     OR (kind = 'changed' AND after ? 'ownerId'))""",
             ),
         ),
         albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
-        tags_left=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         lost=lost_things(tx),
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
@@ -5102,7 +5148,7 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """
     found = rows(tx, """
         SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id)
-            WHERE NOT h.as_left
+            WHERE NOT h.unchanged
         UNION ALL
         SELECT DISTINCT 'memory', '', j.key ->> 'memoriesId' FROM judged j
         WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home)
@@ -5119,8 +5165,8 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
         UNION ALL
         SELECT 'stack', a."originalFileName", a.id::text FROM judged j JOIN v_asset a ON a.id = j.photo
         WHERE j."table" = 'asset' AND j.columns = 'stackId' AND j.before ->> 'stackId' IS NOT NULL
-          AND j.photo IN (SELECT id FROM moving) AND a."stackId" IS DISTINCT
-              FROM (j.before ->> 'stackId')::uuid
+          AND j.photo IN (SELECT id FROM run_photo)
+            AND a."stackId" IS DISTINCT FROM (j.before ->> 'stackId')::uuid
         UNION ALL
         SELECT 'person', j.before ->> 'name', j.key ->> 'personGroupId' FROM judged j
         WHERE j."table" = 'person' AND j.kind = 'removed' AND (j.key ->> 'personGroupId')::uuid IN (
@@ -5141,11 +5187,11 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
 # back.
 FILES_OF_SOURCE = """
     SELECT count(*) FROM v_user u CROSS JOIN (
-        SELECT a."originalPath" AS path FROM v_asset a JOIN moving USING (id)
-        UNION ALL SELECT a."sidecarPath" FROM v_asset a JOIN moving USING (id)
-        UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN moving USING (id)
-        UNION ALL SELECT f.path FROM v_asset_file f JOIN moving m ON m.id = f."assetId") file
-    WHERE u.id = %(source)s AND (
+        SELECT a."originalPath" AS path FROM v_asset a JOIN run_photo USING (id)
+        UNION ALL SELECT a."sidecarPath" FROM v_asset a JOIN run_photo USING (id)
+        UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN run_photo USING (id)
+        UNION ALL SELECT f.path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId") file
+    WHERE u.id = %(giver)s AND (
         starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
             '/library/' || u."storageLabel" || '/')
         OR path LIKE '%%/' || u.id || '/%%')
@@ -5189,7 +5235,7 @@ LINES_SHOWN = 20  # of a long list, before the rest is summed up
 # For terminals whose encoding lacks them.
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
 
-BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
+RED, GREEN, YELLOW = "31", "32", "33"
 
 
 @dataclass(frozen=True)
@@ -5537,30 +5583,18 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     say("  Looking …")
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
     request = replace(request, merge=ask_merges(merge_pairs(config, request), destination))
-    report = working(lambda progress: transfer(config, request, dry_run=True, progress=progress))
-    heading({"a": "ALBUM", "t": "TAG", "e": "ACCOUNT"}[what[0]] + " TRANSFER ANALYSIS")
+    report = working(lambda progress: transfer(config, request, How(progress=progress)))
+    heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
     if not (report.assets or report.albums_changed):
         say("\n  There is nothing to transfer.")
         return state
     if not execute:
         return end_dry_run(state, "4")
-    accepted = confirm(
-        api,
-        state,
-        f"Transfer {count(report.assets, 'photo')} to {who(destination)}?",
-        typed=source.email if request.everything else None,
-    )
+    question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
+    how = confirm(api, state, report.digest, question, source.email if request.everything else None)
     carry_out(
-        lambda progress: transfer(
-            config,
-            request,
-            dry_run=False,
-            expected_digest=report.digest,
-            accepted_links=accepted,
-            undo_folder=state.undo_folder,
-            progress=progress,
-        ),
+        lambda progress: transfer(config, request, replace(how, progress=progress)),
         "TRANSFER COMPLETED",
         lambda done: transfer_done(state, api, done, source, destination),
     )
@@ -5609,14 +5643,15 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
         return replace(request, album_itself=choices[answer])
     if request.everything:
         owned = dict(list_account(config, source.id).rows)
-        for name, words in (("trashed", "in the trash"), ("locked", "in the locked folder")):
-            if owned[words]:
-                photos = count(owned[words], "photo")
-                request = replace(request, **{name: ask_yes(f"  Also the {photos} {words}?")})
+        trashed, locked = (
+            owned[code] > 0 and ask_yes(f"  Also the {count(owned[code], 'photo')} {words}?")
+            for code, words in (("trashed", "in the trash"), ("locked", "in the locked folder"))
+        )
+        return replace(request, trashed=trashed, locked=locked)
     return request
 
 
-def working(work: Callable[[Progress], Report]) -> Report:
+def working(work: Callable[[Progress], Result]) -> Result:
     """Run `work` with its progress shown, and leave a clean line behind."""
     progress = progress_line()
     try:
@@ -5702,7 +5737,7 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         ),
         (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
         (report.links_moved, "public link goes along", "public links go along"),
-        (report.links_left, "public link loses photos, or goes when it is empty", "public links lose photos"),
+        (report.links_losing, "public link loses photos, or goes when it is empty", "public links lose photos"),
         (
             report.album_copies,
             f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
@@ -5772,14 +5807,29 @@ def person_line(person: Person) -> str:
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
 
 
+ACCOUNT_WORDS = {
+    "photo": "photos and videos",
+    "video": "videos of live photos",
+    "trashed": "in the trash",
+    "locked": "in the locked folder",
+    "external": "in external libraries",
+    "person": "people",
+    "album": "albums",
+    "tag": "tags",
+    "memory": "memories",
+    "link": "public links",
+    "stack": "stacks",
+}
+
+
 def show_figures(report: Report) -> None:
     """Both accounts, before and after, when everything is handed over."""
     for before, after in zip(report.figures_before, report.figures_after, strict=True):
         quota = "no quota" if before.quota is None else f"quota {size(before.quota)}"
         say(f"\n  Account {clean(before.email)} ({quota}):")
-        for (words, number), (_words, then) in zip(before.rows, after.rows, strict=True):
+        for (code, number), (_code, then) in zip(before.rows, after.rows, strict=True):
             if number or then:
-                say(f"    {words + ':':<24}{number:>8} → {then}")
+                say(f"    {ACCOUNT_WORDS[code] + ':':<24}{number:>8} → {then}")
 
 
 def show_storage(report: Report | UndoReport) -> None:
@@ -5794,8 +5844,8 @@ def show_storage(report: Report | UndoReport) -> None:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
 
 
-def confirm(api: Api, state: State, question: str, typed: str | None = None) -> frozenset[str]:
-    """The last question before a change; the unknown links that were accepted. Raises Back without the word
+def confirm(api: Api, state: State, digest: str, question: str, typed: str | None = None) -> How:
+    """The last question before a change, of which `digest` was shown; how to go ahead. Raises Back without
     yes.
 
     `typed` is a text that has to be typed besides.
@@ -5830,7 +5880,7 @@ def confirm(api: Api, state: State, question: str, typed: str | None = None) -> 
             raise Back
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
-    return frozenset(links)
+    return How(False, digest, frozenset(links), state.undo_folder)
 
 
 def end_dry_run(state: State, entry: str) -> State:
@@ -5913,7 +5963,7 @@ def show_remains(report: Report) -> None:
     if not report.figures_after:
         return
     source = report.figures_after[0]
-    remains = [f"{words}: {number}" for words, number in source.rows if number]
+    remains = [f"{ACCOUNT_WORDS[code]}: {number}" for code, number in source.rows if number]
     say(f"\n  {clean(source.email)} still has: {', '.join(remains) or 'nothing'}.")
 
 
@@ -5957,7 +6007,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
     say("\n  Looking …")
     merge = ask_merges(repair_merge_pairs(config, user.id), user)
-    report = working(lambda progress: repair(config, user.id, dry_run=True, merge=merge, progress=progress))
+    report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
     if not (report.people or report.faces or report.featured):
@@ -5965,18 +6015,9 @@ def repair_screen(state: State, *, execute: bool) -> State:
         return state
     if not execute:
         return end_dry_run(state, "6")
-    accepted = confirm(api, state, f"Repair the faces of {who(user)}?")
+    how = confirm(api, state, report.digest, f"Repair the faces of {who(user)}?")
     carry_out(
-        lambda progress: repair(
-            config,
-            user.id,
-            dry_run=False,
-            merge=merge,
-            expected_digest=report.digest,
-            accepted_links=accepted,
-            undo_folder=state.undo_folder,
-            progress=progress,
-        ),
+        lambda progress: repair(config, user.id, replace(how, progress=progress), merge),
         "REPAIR COMPLETED",
         lambda done: repair_done(state, api, done),
     )
@@ -6023,24 +6064,16 @@ def undo_screen(state: State) -> State:
             f"That run cannot be undone: it is {run_chosen.state}.",
             todo="Look again when the database answers." if "known" in run_chosen.state else "",
         )
-    report = working(lambda progress: undo(config, run_chosen.path, dry_run=True, progress=progress))
+    report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
     if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
         say("\n  There is nothing left that could be taken back.")
         return state
-    accepted = confirm(
-        api, state, "Take this back? An undo cannot itself be undone; one would run the transfer again."
-    )
+    question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
+    how = confirm(api, state, report.digest, question)
     carry_out(
-        lambda progress: undo(
-            config,
-            run_chosen.path,
-            dry_run=False,
-            expected_digest=report.digest,
-            accepted_links=accepted,
-            progress=progress,
-        ),
+        lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
         "UNDO COMPLETED",
         lambda done: undo_done(api, done, run_chosen),
     )
@@ -6083,20 +6116,20 @@ def show_undo(report: UndoReport, past: Past) -> None:
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
-    if report.left or report.people_left or report.faces_changed or report.tags_left or report.tags_taken:
+    if report.stays or report.people_kept or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
-    for reason, names in report.left:
+    for reason, names in report.stays:
         say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
         show_list([clean(name) for name in names if name], "      ")
-    if report.people_left:
-        say(f"    {count(len(report.people_left), 'person', 'people')} made by the run:")
-        show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_left], "      ")
+    if report.people_kept:
+        say(f"    {count(len(report.people_kept), 'person', 'people')} made by the run:")
+        show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_kept], "      ")
     if report.faces_changed:
         say(f"    {count(report.faces_changed, 'face')}: given to another person, or to none, since")
     if report.tags_taken:
         say(f"    {count(report.tags_taken, 'tag')} of photos: taken from them since")
-    if report.tags_left:
-        say(f"    {count(report.tags_left, 'tag')} made by the run: in use or changed by now")
+    if report.tags_kept:
+        say(f"    {count(report.tags_kept, 'tag')} made by the run: in use or changed by now")
     if report.lost:
         say("\n  Taken away by the run, and cannot be given back:")
         for what, names in report.lost:
@@ -6113,9 +6146,9 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
     say(f"    • Persons removed:     {report.people_removed}")
-    left = sum(len(names) for _reason, names in report.left)
-    if left:
-        say(f"    • Photos left, see above: {left}")
+    staying = sum(len(names) for _reason, names in report.stays)
+    if staying:
+        say(f"    • Photos that stay, see above: {staying}")
     show_wrong_after(report)
     say("\n  Next steps:")
     start_jobs(api)
@@ -6137,7 +6170,7 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
         )
-    if report.left or report.people_left:
+    if report.stays or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
     for step in steps:
         paragraph(step, "      ", "    • ")

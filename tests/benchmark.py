@@ -120,9 +120,13 @@ def main() -> None:
         bare = seconds(lambda: bare_updates(params, library, bob, album))
         undo_folder = Path(folder) / "transfers"
         steps = {
-            "dry run": lambda: transfer.transfer(params, request, dry_run=True),
-            "execution": lambda: transfer.transfer(params, request, dry_run=False, undo_folder=undo_folder),
-            "undo": lambda: transfer.undo(params, transfer.list_past(params, undo_folder)[0].path, dry_run=False),
+            "dry run": lambda: transfer.transfer(params, request, transfer.How(dry_run=True)),
+            "execution": lambda: transfer.transfer(
+                params, request, transfer.How(dry_run=False, undo_folder=undo_folder)
+            ),
+            "undo": lambda: transfer.undo(
+                params, transfer.list_past(params, undo_folder)[0].path, transfer.How(dry_run=False)
+            ),
         }
         print(f"{'bare UPDATEs':<14}{bare:8.1f} s")
         for words, work in steps.items():

@@ -248,7 +248,7 @@ class Runner:
     def dry(self, album: str, **wanted: Any) -> transfer.Report:
         """A dry run, which must leave every row of every table as it is."""
         before = self.library.snapshot()
-        report = transfer.transfer(self.params, self.request(album, **wanted), dry_run=True)
+        report = transfer.transfer(self.params, self.request(album, **wanted), transfer.How(dry_run=True))
         assert self.library.snapshot() == before
         assert report.wrong_after is None
         return report
@@ -258,7 +258,9 @@ class Runner:
         shown = self.dry(album, **wanted) if with_dry_run(self.library) else None
         request = self.request(album, **wanted)
         before, wrong_before = self.library.snapshot(), problems(self.library)
-        done = transfer.transfer(self.params, request, dry_run=False, expected_digest=shown.digest if shown else None)
+        done = transfer.transfer(
+            self.params, request, transfer.How(dry_run=False, expected_digest=shown.digest if shown else None)
+        )
         after = self.library.snapshot()
         assert shown is None or told(done) == told(shown), "the dry run said something else"
         assert done.wrong_after is not None
@@ -277,7 +279,7 @@ class Runner:
         before = self.library.snapshot()
         for dry_run in (True, False):
             with pytest.raises(error) as caught:
-                transfer.transfer(self.params, self.request(album, **wanted), dry_run=dry_run)
+                transfer.transfer(self.params, self.request(album, **wanted), transfer.How(dry_run=dry_run))
             assert self.library.snapshot() == before
         assert caught.value.what
         return caught.value
@@ -287,10 +289,12 @@ class Runner:
         user, before, wrong_before = user or self.ben, self.library.snapshot(), problems(self.library)
         shown = None
         if with_dry_run(self.library):
-            shown = transfer.repair(self.params, user, dry_run=True, merge=frozenset(merge))
+            shown = transfer.repair(self.params, user, transfer.How(dry_run=True), merge=frozenset(merge))
             assert self.library.snapshot() == before
         digest = shown.digest if shown else None
-        done = transfer.repair(self.params, user, dry_run=False, merge=frozenset(merge), expected_digest=digest)
+        done = transfer.repair(
+            self.params, user, transfer.How(dry_run=False, expected_digest=digest), merge=frozenset(merge)
+        )
         after = self.library.snapshot()
         assert shown is None or told(done) == told(shown), "the dry run said something else"
         assert problems(self.library) - wrong_before == set()

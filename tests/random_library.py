@@ -765,7 +765,7 @@ def _hand_on(world: World, user: str, number: int) -> None:
         with patch("tests.library.new_id", lambda: str(UUID(int=random.getrandbits(128), version=4))):
             album = world.library.album(user, "Handed on", [photo])
         request = transfer.Request(source=user, destination=to, album=album)
-        transfer.transfer(world.params, request, dry_run=False)
+        transfer.transfer(world.params, request, transfer.How(dry_run=False))
         world.library.rows("delete from album where id = %s", album)
 
 

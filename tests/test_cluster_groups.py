@@ -55,9 +55,9 @@ def move(library, params, anna, ben) -> Move:
     def run(album: str, merge: Sequence[str] = ()) -> transfer.Report:
         request = transfer.Request(anna, ben, album=album, merge=frozenset(merge))
         before, wrong = library.snapshot(), problems(library)
-        shown = transfer.transfer(params, request, dry_run=True)
+        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
         assert library.snapshot() == before
-        done = transfer.transfer(params, request, dry_run=False, expected_digest=shown.digest)
+        done = transfer.transfer(params, request, transfer.How(dry_run=False, expected_digest=shown.digest))
         after = library.snapshot()
         assert problems(library) - wrong == set()
         assert kinds(done) == kinds(shown)
@@ -409,10 +409,10 @@ def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, p
     )
     album = library.album(anna, "Trip", [photo])
     request = transfer.Request(anna, ben, album=album, merge=frozenset([people["Oma"]]))
-    report = transfer.transfer(params, request, dry_run=False, undo_folder=tmp_path / "transfers")
+    report = transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"))
     assert {person.action for person in report.people} >= {"TRANSFER", "DUPLICATE", "MERGE"}
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     library.rows("delete from album where id = %s", album)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 

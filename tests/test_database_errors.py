@@ -327,7 +327,7 @@ def role(there: Installation, rights: str = "") -> Iterator[dict[str, Any]]:
 def test_a_role_without_rights(shared: Installation, rights: str) -> None:
     before = shared.library.snapshot()
     with role(shared, rights) as params, pytest.raises(TransferError) as caught:
-        transfer.transfer(params, request(shared), dry_run=True)
+        transfer.transfer(params, request(shared), transfer.How(dry_run=True))
     assert "database user" in caught.value.why
     assert "Immich's own database user" in caught.value.todo
     assert "role-secret" not in words(caught.value)
@@ -347,7 +347,7 @@ def test_a_database_that_only_allows_reading(shared: Installation, place: str, d
     before = shared.library.snapshot()
     try:
         with pytest.raises(TransferError) as caught:
-            transfer.transfer(params, request(shared), dry_run=dry_run)
+            transfer.transfer(params, request(shared), transfer.How(dry_run=dry_run))
         assert "only allows reading" in caught.value.why
         assert shared.library.snapshot() == before
     finally:
@@ -418,7 +418,7 @@ def test_rows_that_somebody_holds(shared: Installation) -> None:
     before = shared.library.snapshot()
     params = {**shared.params, "options": "-c lock_timeout=200ms"}
     with shared.locked(), pytest.raises(TransferError) as caught:
-        transfer.transfer(params, request(shared), dry_run=True)
+        transfer.transfer(params, request(shared), transfer.How(dry_run=True))
     assert "working on the same rows" in caught.value.why
     assert "Job Queues" in caught.value.todo
     assert shared.library.snapshot() == before
@@ -430,7 +430,7 @@ def test_another_run_of_the_tool(shared: Installation) -> None:
         with other.cursor() as cursor:
             cursor.execute("select pg_advisory_lock(%s)", (transfer.ADVISORY_LOCK,))
         with pytest.raises(transfer.AnotherRun, match="Another run"):
-            transfer.transfer(shared.params, request(shared), dry_run=True)
+            transfer.transfer(shared.params, request(shared), transfer.How(dry_run=True))
     finally:
         other.close()
     assert shared.wait_for_no_session() == []
@@ -472,7 +472,9 @@ def test_an_error_nobody_expected_is_still_a_sentence(shared: Installation) -> N
 
 
 def test_no_session_is_left(shared: Installation) -> None:
-    transfer.transfer(shared.params, request(shared), dry_run=True)
+    transfer.transfer(shared.params, request(shared), transfer.How(dry_run=True))
     with suppress(TransferError):
-        transfer.transfer(shared.params, transfer.Request(shared.alice, shared.alice, NOBODY), dry_run=True)
+        transfer.transfer(
+            shared.params, transfer.Request(shared.alice, shared.alice, NOBODY), transfer.How(dry_run=True)
+        )
     assert shared.wait_for_no_session() == []

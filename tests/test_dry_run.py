@@ -16,7 +16,7 @@ def test_a_dry_run_changes_no_table_and_says_what_the_run_does(scene, move) -> N
     seen = ("assets", "chosen", "others", "people", "faces", "along", "stays", "tags", "tags_made", "memories")
     seen += ("duplicates", "albums_unseen", "albums_public", "storage", "featured", "digest")
     assert [name for name in seen if not getattr(report, name)] == []
-    assert (report.stacks_moved, report.stacks_split, report.links_moved, report.links_left) == (1, 1, 2, 1)
+    assert (report.stacks_moved, report.stacks_split, report.links_moved, report.links_losing) == (1, 1, 2, 1)
     assert dict(report.stays) == {"duplicate": ("twin.jpg",)}
 
 
@@ -51,5 +51,5 @@ def test_after_a_dry_run_nothing_is_locked(library, scene, dry) -> None:
 
 def test_progress_is_told_step_by_step(scene, runner, params) -> None:
     steps: list[str] = []
-    transfer.transfer(params, runner.request(scene.album), dry_run=True, progress=steps.append)
+    transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=steps.append))
     assert len(steps) == len(set(steps)) >= len(transfer.TRANSFER_STEPS) + 2

@@ -23,10 +23,12 @@ def go(library, params, anna, ben, tmp_path) -> Go:
     def run(**options: Any) -> transfer.Report:
         request = transfer.Request(anna, ben, everything=True, **options)
         before, wrong = library.snapshot(), problems(library)
-        shown = transfer.transfer(params, request, dry_run=True)
+        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
         assert library.snapshot() == before
         done = transfer.transfer(
-            params, request, dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"
+            params,
+            request,
+            transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"),
         )
         assert told(done) == told(shown)
         assert problems(library) - wrong == set()
@@ -119,7 +121,7 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
 
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     assert past.header["selection"] == {"kind": "everything", "name": "everything"}
-    assert transfer.undo(params, past.path, dry_run=False).albums == 2
+    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).albums == 2
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -136,7 +138,7 @@ def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, accou
     assert hers_then == {"in external libraries": 1, "people": 1, "tags": 2, "memories": 1}
     assert (his_then["in the trash"], his_then["in the locked folder"]) == (1, 1)
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -185,7 +187,7 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
     for name, kind in (("Hers", "plain"), ("Late", "archived")):
         assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows[name]) == his[kind]
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -343,7 +345,7 @@ def test_the_cover_of_the_destinations_own_album_survives_the_account(
     original = library.snapshot(ignore=NOT_PUT_BACK)
     go()
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == original
     go()
     before = belongings(library, ben, anna)
@@ -367,7 +369,7 @@ def test_what_the_source_still_has_is_said(library, anna, ben, go, params, capsy
     library.tag(anna, "Trip/Rome")
     library.asset(anna, visibility="locked")
     request = transfer.Request(anna, ben, everything=True)
-    transfer.show_remains(transfer.transfer(params, request, dry_run=True))
+    transfer.show_remains(transfer.transfer(params, request, transfer.How(dry_run=True)))
     assert "still has: in the trash: 1, in the locked folder: 1, tags: 2." in capsys.readouterr().out
 
 

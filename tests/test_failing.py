@@ -20,14 +20,14 @@ TABLES = (
 
 def run(runner, scene, progress=transfer.quiet) -> transfer.Report:
     request = runner.request(scene.album, merge=[scene.oma])
-    return transfer.transfer(runner.params, request, dry_run=False, progress=progress)
+    return transfer.transfer(runner.params, request, transfer.How(dry_run=False, progress=progress))
 
 
 def steps_of(runner, scene) -> list[str]:
     """What progress is told in a whole run."""
     steps: list[str] = []
     request = runner.request(scene.album, merge=[scene.oma])
-    transfer.transfer(runner.params, request, dry_run=True, progress=steps.append)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=True, progress=steps.append))
     return steps
 
 
@@ -84,7 +84,7 @@ def test_a_statement_refused_on_any_table_changes_nothing(library, scene, runner
     for dry_run in (True, False):
         with pytest.raises(transfer.TransferError) as caught:
             request = runner.request(scene.album, merge=[scene.oma])
-            transfer.transfer(runner.params, request, dry_run=dry_run)
+            transfer.transfer(runner.params, request, transfer.How(dry_run=dry_run))
         assert "planted" in caught.value.why
         assert library.snapshot() == before
 
@@ -158,7 +158,9 @@ def test_a_database_user_without_rights_changes_nothing(library, scene, runner, 
     try:
         before = library.snapshot()
         with pytest.raises(transfer.TransferError) as caught:
-            transfer.transfer({**params, "user": name, "password": "x"}, runner.request(scene.album), dry_run=True)
+            transfer.transfer(
+                {**params, "user": name, "password": "x"}, runner.request(scene.album), transfer.How(dry_run=True)
+            )
         assert "may not" in caught.value.why
         assert library.snapshot() == before
     finally:
@@ -169,7 +171,7 @@ def test_a_server_that_only_reads_is_told(library, scene, runner, params) -> Non
     before = library.snapshot()
     options = "-c default_transaction_read_only=on"
     try:
-        transfer.transfer({**params, "options": options}, runner.request(scene.album), dry_run=True)
+        transfer.transfer({**params, "options": options}, runner.request(scene.album), transfer.How(dry_run=True))
     except transfer.TransferError as error:
         assert "only allows reading" in error.why
     assert library.snapshot() == before
@@ -177,5 +179,7 @@ def test_a_server_that_only_reads_is_told(library, scene, runner, params) -> Non
 
 def test_a_database_that_is_not_there_is_one_sentence(runner, params) -> None:
     with pytest.raises(transfer.TransferError) as caught:
-        transfer.transfer({**params, "dbname": postgres.server().unique("none")}, runner.request("x"), dry_run=True)
+        transfer.transfer(
+            {**params, "dbname": postgres.server().unique("none")}, runner.request("x"), transfer.How(dry_run=True)
+        )
     assert "no database" in caught.value.why

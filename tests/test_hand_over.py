@@ -25,9 +25,11 @@ def hand(library, params, anna, ben, tmp_path):
     def run(album: str, itself: str) -> transfer.Report:
         request = transfer.Request(anna, ben, album=album, album_itself=itself)
         wrong = problems(library)
-        shown = transfer.transfer(params, request, dry_run=True)
+        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
         done = transfer.transfer(
-            params, request, dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"
+            params,
+            request,
+            transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"),
         )
         assert told(done) == told(shown)
         assert problems(library) - wrong == set()
@@ -44,8 +46,8 @@ def take_back(library, params, tmp_path):
     def run() -> transfer.UndoReport:
         past = transfer.list_past(params, tmp_path / "transfers")[0]
         wrong = problems(library)
-        shown = transfer.undo(params, past.path, dry_run=True)
-        done = transfer.undo(params, past.path, dry_run=False, expected_digest=shown.digest)
+        shown = transfer.undo(params, past.path, transfer.How(dry_run=True))
+        done = transfer.undo(params, past.path, transfer.How(dry_run=False, expected_digest=shown.digest))
         assert problems(library) - wrong == set()
         return done
 
@@ -144,7 +146,7 @@ def test_an_album_that_is_not_the_sources_any_more_is_refused(library, anna, ben
         for dry_run in (True, False):
             request = transfer.Request(anna, ben, album=album, album_itself=itself)
             with pytest.raises(transfer.TransferError, match="not the source's"):
-                transfer.transfer(params, request, dry_run=dry_run)
+                transfer.transfer(params, request, transfer.How(dry_run=dry_run))
     assert library.snapshot() == before
     assert runner.dry(album).assets == 1
 
@@ -204,7 +206,7 @@ def test_wrong_roles_roll_everything_back(library, params, anna, ben, carla, its
     before, request = library.snapshot(), transfer.Request(anna, ben, album=album, album_itself=itself)
     for dry_run in (True, False):
         with pytest.raises(transfer.InvariantBroken) as caught:
-            transfer.transfer(params, request, dry_run=dry_run)
+            transfer.transfer(params, request, transfer.How(dry_run=dry_run))
         assert "changing album" in caught.value.why
         assert library.snapshot() == before
 
@@ -291,7 +293,7 @@ def test_an_album_that_was_handed_on_since_stays_there(library, anna, ben, carla
     album = library.album(anna, "Trip", [photo])
     hand(album, ALBUM_HANDED_OVER)
     request = transfer.Request(ben, carla, album=album, album_itself=ALBUM_HANDED_OVER)
-    transfer.transfer(params, request, dry_run=False)
+    transfer.transfer(params, request, transfer.How(dry_run=False))
     undone = take_back()
     assert (undone.albums, undone.photos) == (0, 0)
     assert roles(library, album) == {carla: "owner", ben: "editor", anna: "editor"}
@@ -390,7 +392,7 @@ def test_whoever_joins_or_leaves_meanwhile_the_album_keeps_one_owner(library, an
                 Other(params, step, EVENTS[event], {"album": album, "anna": anna, "ben": ben}, hold) as other,
                 contextlib.suppress(transfer.TransferError),
             ):
-                report = transfer.transfer(quick, request, dry_run=False, progress=other.progress)
+                report = transfer.transfer(quick, request, transfer.How(dry_run=False, progress=other.progress))
             owners = [user for user, role in roles(library, album).items() if role == "owner"]
             there = bool(library.rows("select 1 from album where id = %s", album))
             where = (step, hold, report and report.assets, str(other.error))
@@ -414,9 +416,9 @@ def test_a_former_owner_who_leaves_during_an_undo_does_not_take_the_album_along(
             photo = library.asset(anna)
             album = library.album(anna, "Trip", [photo], members={ben: "viewer"})
             request = transfer.Request(anna, ben, album=album, album_itself=ALBUM_HANDED_OVER)
-            transfer.transfer(params, request, dry_run=False, undo_folder=folder)
+            transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=folder))
             past = transfer.list_past(params, folder)[0]
             with Other(params, step, statement, {"album": album, "anna": anna, "ben": ben}, hold) as other:
-                transfer.undo(params, past.path, dry_run=False, progress=other.progress)
+                transfer.undo(params, past.path, transfer.How(dry_run=False, progress=other.progress))
             assert roles(library, album) == {anna: "owner", ben: "viewer"}, (step, hold, other.error)
             assert library.owner_of(photo) == anna

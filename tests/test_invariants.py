@@ -58,7 +58,9 @@ def violate(library, scene, runner, sql: str) -> transfer.InvariantBroken:
     error = None
     for dry_run in (True, False):
         with pytest.raises(transfer.InvariantBroken) as caught:
-            transfer.transfer(runner.params, runner.request(scene.album, merge=[scene.oma]), dry_run=dry_run)
+            transfer.transfer(
+                runner.params, runner.request(scene.album, merge=[scene.oma]), transfer.How(dry_run=dry_run)
+            )
         error = caught.value
         assert library.snapshot() == before
     assert error.why

@@ -41,7 +41,9 @@ def run(runner, scene, folder):
 
     def run(album: str | None = None, **how) -> transfer.Report:
         request = runner.request(album or scene.album, merge=[scene.oma])
-        return transfer.transfer(runner.params, request, **({"dry_run": False, "undo_folder": folder} | how))
+        return transfer.transfer(
+            runner.params, request, transfer.How(**{"dry_run": False, "undo_folder": folder} | how)
+        )
 
     return run
 
@@ -69,7 +71,7 @@ def refused(library, params, path: Path, error: type[transfer.TransferError] = t
     before = library.snapshot()
     for dry_run in (True, False):
         with pytest.raises(error) as caught:
-            transfer.undo(params, path, dry_run=dry_run)
+            transfer.undo(params, path, transfer.How(dry_run=dry_run))
         assert library.snapshot() == before
     assert caught.value.what
     return caught.value
@@ -115,7 +117,7 @@ def test_an_odd_name_of_an_album_is_no_obstacle(library, anna, run, folder, para
     assert not re.search(r"[\s/\\:*?\"<>|$;`'\x00-\x1f]", path.name)
     (past,) = transfer.list_past(params, folder)
     assert past.header["selection"] == {"kind": "album", "name": name}
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -124,7 +126,7 @@ def test_long_addresses_are_no_obstacle(library, run, folder, runner, params) ->
     source, destination = (library.user(name, email=f"{name * 200}@example.com") for name in ("ä", "ö"))
     album = library.album(source, "漢字" * 50, [library.asset(source)])
     request = runner.request(album, source=source, destination=destination)
-    transfer.transfer(params, request, dry_run=False, undo_folder=folder)
+    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=folder))
     assert [past.state for past in transfer.list_past(params, folder)] == ["committed"]
 
 
@@ -162,9 +164,9 @@ def test_without_a_folder_none_is_written(run, folder) -> None:
 
 
 def test_an_undo_and_its_analysis_leave_one_file(params, journal) -> None:
-    transfer.undo(params, journal, dry_run=True)
+    transfer.undo(params, journal, transfer.How(dry_run=True))
     assert list(journal.parent.iterdir()) == [journal]
-    transfer.undo(params, journal, dry_run=False)
+    transfer.undo(params, journal, transfer.How(dry_run=False))
     assert [path.name for path in journal.parent.iterdir()] == [
         journal.name.removesuffix(".jsonl.gz") + ".undone.jsonl.gz"
     ]
@@ -286,11 +288,11 @@ def test_a_disk_that_does_not_confirm_lets_nothing_be_committed(library, run, fo
 def test_an_undo_that_cannot_be_noted_changes_nothing(library, params, journal) -> None:
     before = library.snapshot()
     with no_file_longer_than(0), pytest.raises(transfer.TransferError):
-        transfer.undo(params, journal, dry_run=False)
+        transfer.undo(params, journal, transfer.How(dry_run=False))
     assert library.snapshot() == before
     (past,) = transfer.list_past(params, journal.parent)
     assert past.state == "committed"
-    transfer.undo(params, journal, dry_run=False)
+    transfer.undo(params, journal, transfer.How(dry_run=False))
 
 
 def test_a_name_that_cannot_be_changed_is_no_failure(library, scene, run, folder, params, monkeypatch) -> None:
@@ -306,7 +308,7 @@ def test_a_name_that_cannot_be_changed_is_no_failure(library, scene, run, folder
     assert [past.state for past in transfer.list_past(params, folder)] == ["committed"]
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
-        transfer.undo(params, transfer.list_past(params, folder)[0].path, dry_run=False)
+        transfer.undo(params, transfer.list_past(params, folder)[0].path, transfer.How(dry_run=False))
         assert library.owner_of(scene.lake) == scene.anna
     assert [past.state for past in transfer.list_past(params, folder)] == ["undone"]
 
@@ -373,7 +375,7 @@ def test_a_damaged_file_is_refused_and_does_not_hide_the_others(library, scene, 
             damage(journal)
             try:
                 with pytest.raises(transfer.JournalBroken):
-                    transfer.undo(params, journal, dry_run=False)
+                    transfer.undo(params, journal, transfer.How(dry_run=False))
                 good = [past for past in transfer.list_past(params, journal.parent) if past.path != journal]
                 assert [(past.state, past.header["selection"]["name"]) for past in good] == [("committed", "Second")]
             finally:
@@ -421,7 +423,7 @@ def test_one_of_another_server_is_refused(library, params, journal, monkeypatch)
 
 
 def test_a_second_undo_is_refused(library, params, journal) -> None:
-    transfer.undo(params, journal, dry_run=False)
+    transfer.undo(params, journal, transfer.How(dry_run=False))
     (past,) = transfer.list_past(params, journal.parent)
     assert past.state == "undone"
     refused(library, params, journal)
@@ -438,7 +440,7 @@ def test_the_same_photos_again_and_again(library, scene, run, folder, params, mo
         run()
         past = transfer.list_past(params, folder)
         assert [entry.state for entry in past] == ["committed"] + ["undone"] * (number - 1)
-        transfer.undo(params, past[0].path, dry_run=False)
+        transfer.undo(params, past[0].path, transfer.How(dry_run=False))
         assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert [entry.state for entry in transfer.list_past(params, folder)] == ["undone"] * 3
 
@@ -449,9 +451,9 @@ def test_a_second_transfer_while_the_first_stands(library, scene, run, folder, p
     between = library.snapshot(ignore=NOT_PUT_BACK)
     assert run().assets == 0
     second, first = transfer.list_past(params, folder)
-    assert transfer.undo(params, second.path, dry_run=False).photos == 0
+    assert transfer.undo(params, second.path, transfer.How(dry_run=False)).photos == 0
     assert library.snapshot(ignore=NOT_PUT_BACK) == between
-    assert transfer.undo(params, first.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(params, first.path, transfer.How(dry_run=False)).photos == scene.moving
 
 
 def test_the_list_is_newest_first(library, anna, run, folder, params) -> None:
@@ -460,7 +462,7 @@ def test_the_list_is_newest_first(library, anna, run, folder, params) -> None:
         run(library.album(anna, name, [library.asset(anna)]))
     past = transfer.list_past(params, folder)
     assert [entry.header["selection"]["name"] for entry in past] == names[::-1]
-    transfer.undo(params, past[2].path, dry_run=False)
+    transfer.undo(params, past[2].path, transfer.How(dry_run=False))
     past = transfer.list_past(params, folder)
     assert [entry.header["selection"]["name"] for entry in past] == names[::-1]
     assert [entry.state for entry in past] == ["committed", "committed", "undone", "committed"]
@@ -556,7 +558,7 @@ def peak(reset: bool = False) -> int:
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux tells")
 def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
     """Neither when it is written nor when it is read: 30 MB of rows here."""
-    count, values = 30_000, {"source": scene.anna, "destination": scene.ben, "everything": True, "kind": "transfer"}
+    count, values = 30_000, {"giver": scene.anna, "taker": scene.ben, "everything": True}
     with transfer.database(params) as connection, connection.cursor() as cursor:
         tx = transfer.opened(cursor, values)
         transfer.create_tables(tx)

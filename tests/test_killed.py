@@ -146,7 +146,7 @@ def steps(run) -> list[str]:
 def transferred(runner, scene, folder, **how) -> transfer.Report:
     """The scene's transfer, done."""
     request = runner.request(scene.album, merge=[scene.oma])
-    return transfer.transfer(runner.params, request, **({"dry_run": False, "undo_folder": folder} | how))
+    return transfer.transfer(runner.params, request, transfer.How(**{"dry_run": False, "undo_folder": folder} | how))
 
 
 AFTER_COMMIT = ("COMMIT sent", "after COMMIT", "after the rename")
@@ -183,7 +183,7 @@ def test_a_transfer_killed_while_it_writes_its_file_has_not_happened(library, sc
     assert "committed" not in states(runner.params, folder)
     for path in folder.iterdir():
         with pytest.raises(transfer.TransferError):
-            transfer.undo(runner.params, path, dry_run=False)
+            transfer.undo(runner.params, path, transfer.How(dry_run=False))
     assert transferred(runner, scene, folder).assets == scene.moving
     assert states(runner.params, folder)[0] == "committed"
 
@@ -197,7 +197,7 @@ def test_a_transfer_killed_after_commit_has_happened_and_can_be_undone(
     wait_for_owner(library, scene.lake, scene.ben)
     assert states(runner.params, folder) == ["committed"]
     (past,) = transfer.list_past(runner.params, folder)
-    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert states(runner.params, folder) == ["undone"]
 
@@ -215,14 +215,16 @@ def test_an_undo_killed_before_commit_has_not_happened(library, scene, runner, k
     transferred(runner, scene, folder)
     (past,) = transfer.list_past(runner.params, folder)
     between = library.snapshot()
-    told = steps(lambda progress: transfer.undo(runner.params, past.path, dry_run=True, progress=progress))
+    told = steps(
+        lambda progress: transfer.undo(runner.params, past.path, transfer.How(dry_run=True, progress=progress))
+    )
     assert len(told) > 8
     for at in (*told, "before COMMIT"):
         killed(at, past.path)
         assert library.snapshot() == between, at
         assert states(runner.params, folder) == ["committed"], at
         assert list(folder.iterdir()) == [past.path], at
-    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -239,7 +241,7 @@ def test_an_undo_killed_after_commit_has_happened_and_is_not_done_twice(
     after = library.snapshot()
     assert states(runner.params, folder) == ["undone"]
     with pytest.raises(transfer.TransferError):
-        transfer.undo(runner.params, transfer.list_past(runner.params, folder)[0].path, dry_run=False)
+        transfer.undo(runner.params, transfer.list_past(runner.params, folder)[0].path, transfer.How(dry_run=False))
     assert library.snapshot() == after
 
 
@@ -252,7 +254,7 @@ def test_an_undo_killed_after_commit_is_not_done_twice_even_if_nobody_has_looked
     wait_for_owner(library, scene.lake, scene.anna)
     after = library.snapshot()
     with pytest.raises(transfer.TransferError):
-        transfer.undo(runner.params, past.path, dry_run=False)
+        transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     assert library.snapshot() == after
     assert states(runner.params, folder) == ["undone"]
 
@@ -263,7 +265,9 @@ def test_a_repair_killed_at_any_step(library, scene, runner, killed, folder) -> 
     before = library.snapshot()
 
     def run(progress, dry_run: bool = True) -> transfer.Report:
-        return transfer.repair(runner.params, scene.ben, dry_run=dry_run, undo_folder=folder, progress=progress)
+        return transfer.repair(
+            runner.params, scene.ben, transfer.How(dry_run=dry_run, undo_folder=folder, progress=progress)
+        )
 
     for at in (*steps(run), "before COMMIT", "the journal half written"):
         killed(at, repair=True)
@@ -273,7 +277,7 @@ def test_a_repair_killed_at_any_step(library, scene, runner, killed, folder) -> 
     killed("after COMMIT", repair=True)
     past = transfer.list_past(runner.params, folder)[0]
     assert past.state == "committed"
-    transfer.undo(runner.params, past.path, dry_run=False)
+    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == put_back
 
 
@@ -359,7 +363,9 @@ def test_a_commit_that_the_server_did_not_hear_is_a_failure(library, scene, runn
     before = library.snapshot()
     with Proxy(runner.params, heard=False, lingers=lingers) as proxy:
         with pytest.raises(transfer.TransferError) as caught:
-            transfer.transfer(proxy.params, runner.request(scene.album), dry_run=False, undo_folder=folder)
+            transfer.transfer(
+                proxy.params, runner.request(scene.album), transfer.How(dry_run=False, undo_folder=folder)
+            )
         assert not isinstance(caught.value, transfer.CommitUnknown)
         assert proxy.cut
     wait_for_nobody(library)
@@ -371,14 +377,16 @@ def test_a_commit_that_the_server_did_not_hear_is_a_failure(library, scene, runn
 def test_a_commit_whose_answer_was_lost_is_a_success(library, scene, runner, folder, lingers) -> None:
     before = library.snapshot(ignore=NOT_PUT_BACK)
     with Proxy(runner.params, heard=True, lingers=lingers) as proxy:
-        report = transfer.transfer(proxy.params, runner.request(scene.album), dry_run=False, undo_folder=folder)
+        report = transfer.transfer(
+            proxy.params, runner.request(scene.album), transfer.How(dry_run=False, undo_folder=folder)
+        )
         assert proxy.cut
     assert report.assets == scene.moving
     assert library.owner_of(scene.lake) == scene.ben
     assert states(runner.params, folder) == ["committed"]
     (past,) = transfer.list_past(runner.params, folder)
     with Proxy(runner.params, heard=True) as proxy:
-        assert transfer.undo(proxy.params, past.path, dry_run=False).photos == scene.moving
+        assert transfer.undo(proxy.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
         assert proxy.cut
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert states(runner.params, folder) == ["undone"]
@@ -393,7 +401,9 @@ def test_a_commit_that_takes_long_is_waited_for(library, scene, runner, folder) 
            for each row execute function slow()"""
     )
     with Proxy(runner.params, heard=True, waits=False, lingers=3) as proxy:
-        report = transfer.transfer(proxy.params, runner.request(scene.album), dry_run=False, undo_folder=folder)
+        report = transfer.transfer(
+            proxy.params, runner.request(scene.album), transfer.How(dry_run=False, undo_folder=folder)
+        )
         assert proxy.cut
     assert report.assets == scene.moving
     assert library.owner_of(scene.lake) == scene.ben
@@ -406,12 +416,12 @@ def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runne
     between = library.snapshot()
     with Proxy(runner.params, heard=False) as proxy:
         with pytest.raises(transfer.TransferError) as caught:
-            transfer.undo(proxy.params, past.path, dry_run=False)
+            transfer.undo(proxy.params, past.path, transfer.How(dry_run=False))
         assert not isinstance(caught.value, transfer.CommitUnknown)
     wait_for_nobody(library)
     assert library.snapshot() == between
     assert list(folder.iterdir()) == [past.path]
-    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -427,9 +437,11 @@ def test_nothing_is_guessed_while_the_server_cannot_be_asked(
     with Proxy(runner.params, heard=heard, closes=True) as proxy, pytest.raises(transfer.CommitUnknown) as caught:
         if undo:
             (past,) = transfer.list_past(runner.params, folder)
-            transfer.undo(proxy.params, past.path, dry_run=False)
+            transfer.undo(proxy.params, past.path, transfer.How(dry_run=False))
         else:
-            transfer.transfer(proxy.params, runner.request(scene.album), dry_run=False, undo_folder=folder)
+            transfer.transfer(
+                proxy.params, runner.request(scene.album), transfer.How(dry_run=False, undo_folder=folder)
+            )
     assert caught.value.todo
     wait_for_nobody(library)
     if not heard:

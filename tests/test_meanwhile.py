@@ -63,19 +63,19 @@ def test_a_second_run_is_refused_and_the_first_goes_on(library, scene, runner, p
     def progress(_step: str) -> None:
         nonlocal refused
         for attempt in (
-            lambda: transfer.transfer(params, request, dry_run=True),
-            lambda: transfer.transfer(params, elsewhere, dry_run=False),
+            lambda: transfer.transfer(params, request, transfer.How(dry_run=True)),
+            lambda: transfer.transfer(params, elsewhere, transfer.How(dry_run=False)),
             lambda: transfer.merge_pairs(params, elsewhere),
-            lambda: transfer.repair(params, scene.carla, dry_run=False),
+            lambda: transfer.repair(params, scene.carla, transfer.How(dry_run=False)),
         ):
             with pytest.raises(transfer.AnotherRun):
                 attempt()
             refused += 1
 
-    report = transfer.transfer(params, request, dry_run=first_dry, progress=progress)
+    report = transfer.transfer(params, request, transfer.How(dry_run=first_dry, progress=progress))
     assert refused >= 4 * len(transfer.TRANSFER_STEPS)
     assert library.owner_of(scene.lake) == (scene.anna if first_dry else scene.ben)
-    assert transfer.transfer(params, elsewhere, dry_run=False).assets == 1
+    assert transfer.transfer(params, elsewhere, transfer.How(dry_run=False)).assets == 1
     assert report.assets == scene.moving
 
 
@@ -84,8 +84,8 @@ def test_a_run_that_failed_locks_nobody_out(scene, runner, params) -> None:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        transfer.transfer(params, runner.request(scene.album), dry_run=False, progress=progress)
-    assert transfer.transfer(params, runner.request(scene.album), dry_run=True).assets == scene.moving
+        transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
+    assert transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True)).assets == scene.moving
 
 
 # ---- between the dry run and the run --------------------------------------------------------------------------------
@@ -95,7 +95,9 @@ def changed(library, runner, album: str, shown: transfer.Report, **wanted) -> bo
     """Whether the run is refused since it is not what was shown; then nothing was changed."""
     before = library.snapshot()
     try:
-        transfer.transfer(runner.params, runner.request(album, **wanted), dry_run=False, expected_digest=shown.digest)
+        transfer.transfer(
+            runner.params, runner.request(album, **wanted), transfer.How(dry_run=False, expected_digest=shown.digest)
+        )
     except transfer.Changed as error:
         assert error.todo
         assert library.snapshot() == before
@@ -224,7 +226,7 @@ def late_writer(library, scene, runner, params, monkeypatch, task) -> transfer.R
             return look(*args)
 
         monkeypatch.setattr(transfer, "look_again", after_commit)
-        report = transfer.transfer(params, runner.request(scene.album), dry_run=False, progress=progress)
+        report = transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
     assert errors == []
     return report
 
@@ -302,7 +304,7 @@ def test_what_was_looked_at_cannot_change_before_commit(library, scene, second, 
             with pytest.raises(psycopg2.errors.LockNotAvailable):
                 second.rows(statement.replace("for update", "for no key update nowait"), value)
 
-    transfer.transfer(params, runner.request(scene.album), dry_run=True, progress=progress)
+    transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=progress))
     assert len(steps) > len(transfer.TRANSFER_STEPS)
 
 
@@ -316,8 +318,7 @@ def test_a_row_that_stays_locked_ends_in_one_sentence_after_one_more_try(library
         transfer.transfer(
             {**params, "options": "-c lock_timeout=200ms"},
             runner.request(scene.album),
-            dry_run=False,
-            progress=steps.append,
+            transfer.How(dry_run=False, progress=steps.append),
         )
     assert "working on the same rows" in caught.value.why
     assert steps.count(steps[0]) == 2
@@ -337,8 +338,7 @@ def test_a_row_that_is_let_go_in_time_is_waited_for(library, scene, runner, para
         report = transfer.transfer(
             {**params, "options": "-c lock_timeout=200ms"},
             runner.request(scene.album),
-            dry_run=False,
-            progress=progress,
+            transfer.How(dry_run=False, progress=progress),
         )
     assert report.assets == scene.moving
     assert library.owner_of(scene.lake) == scene.ben
@@ -352,7 +352,9 @@ def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params) 
         held(params, "select 1 from asset where id = %s for update", scene.lake),
         pytest.raises(transfer.TransferError),
     ):
-        transfer.transfer({**params, "options": "-c lock_timeout=100ms"}, runner.request(scene.album), dry_run=True)
+        transfer.transfer(
+            {**params, "options": "-c lock_timeout=100ms"}, runner.request(scene.album), transfer.How(dry_run=True)
+        )
     assert time.monotonic() - begun < 5
 
 
@@ -372,8 +374,7 @@ def test_a_deadlock_is_tried_again(library, scene, runner, params, second) -> No
             report = transfer.transfer(
                 {**params, "options": "-c deadlock_timeout=500ms"},
                 runner.request(scene.album),
-                dry_run=False,
-                progress=steps.append,
+                transfer.How(dry_run=False, progress=steps.append),
             )
     assert errors == []
     assert steps.count(steps[0]) == 2
@@ -397,7 +398,7 @@ def planted_error(library, code: str, times: int) -> None:
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_a_passing_conflict_is_tried_again_once(library, scene, runner, code) -> None:
     planted_error(library, code, 1)
-    report = transfer.transfer(runner.params, runner.request(scene.album), dry_run=False)
+    report = transfer.transfer(runner.params, runner.request(scene.album), transfer.How(dry_run=False))
     assert report.assets == scene.moving
     assert problems(library) == set()
 
@@ -409,7 +410,7 @@ def test_a_lasting_conflict_is_one_sentence(library, scene, runner, code, attemp
     planted_error(library, code, 99)
     before = library.snapshot()
     with pytest.raises(transfer.TransferError) as caught:
-        transfer.transfer(runner.params, runner.request(scene.album), dry_run=False)
+        transfer.transfer(runner.params, runner.request(scene.album), transfer.How(dry_run=False))
     assert caught.value.why
     assert caught.value.todo
     assert library.value("select last_value from planted") == attempts

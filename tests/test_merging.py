@@ -239,6 +239,8 @@ def test_an_agreed_merge_whose_namesake_has_gone_stops_the_run(library, photo, a
     before = library.snapshot()
     with pytest.raises(transfer.Changed):
         transfer.transfer(
-            runner.params, runner.request(album, merge=[source]), dry_run=False, expected_digest=shown.digest
+            runner.params,
+            runner.request(album, merge=[source]),
+            transfer.How(dry_run=False, expected_digest=shown.digest),
         )
     assert library.snapshot() == before

@@ -93,14 +93,14 @@ def test_a_file_of_format_1_is_undone(version, run, pool, tmp_path) -> None:
         (past,) = transfer.list_past(params, tmp_path)
         assert (past.path, past.state) == (path, "committed")
         assert transfer.past_line(past).endswith(f"  {RUNS[run]}")
-        planned = transfer.undo(params, path, dry_run=True)
+        planned = transfer.undo(params, path, transfer.How(dry_run=True))
         assert library.snapshot() == full
-        undone = transfer.undo(params, path, dry_run=False, expected_digest=planned.digest)
+        undone = transfer.undo(params, path, transfer.How(dry_run=False, expected_digest=planned.digest))
         left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
         assert not left, "\n".join(left)
         assert replace(undone, wrong_after=None) == planned
         assert (undone.photos, undone.wrong_after) == (data["photos"], 0)
-        assert (undone.left, undone.people_left, undone.tags_left, undone.faces_changed) == ((), (), 0, 0)
+        assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
         assert [past.state for past in transfer.list_past(params, tmp_path)] == ["undone"]
 
 
@@ -192,7 +192,7 @@ def test_a_strange_header_is_a_damaged_file(handed_over, tmp_path, part, value) 
     assert len(transfer.remembered_people(params, tmp_path, bob)) == 4
     for dry_run in (True, False):
         with pytest.raises(transfer.TransferError):
-            transfer.undo(params, strange, dry_run=dry_run)
+            transfer.undo(params, strange, transfer.How(dry_run=dry_run))
 
 
 @pytest.mark.parametrize("xid", ["", "abc", "9" * 30])

@@ -34,9 +34,9 @@ class Albums:
         remembered = transfer.remembered_people(self.params, self.folder, to)
         request = transfer.Request(self.anna, to, album=self.albums[number - 1], merge=merge, remembered=remembered)
         wrong = problems(self.library)
-        shown = transfer.transfer(self.params, request, dry_run=True)
+        shown = transfer.transfer(self.params, request, transfer.How(dry_run=True))
         done = transfer.transfer(
-            self.params, request, dry_run=False, expected_digest=shown.digest, undo_folder=self.folder
+            self.params, request, transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=self.folder)
         )
         assert told(done) == told(shown)
         assert problems(self.library) - wrong == set()
@@ -44,7 +44,7 @@ class Albums:
 
     def undo(self) -> None:
         """Take the newest run back."""
-        transfer.undo(self.params, transfer.list_past(self.params, self.folder)[0].path, dry_run=False)
+        transfer.undo(self.params, transfer.list_past(self.params, self.folder)[0].path, transfer.How(dry_run=False))
 
     def his(self) -> set[str]:
         """Ben's people."""

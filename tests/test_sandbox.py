@@ -46,7 +46,7 @@ def dry_run(library: Library, family: Family, album: str, destination: str) -> t
     request = transfer.Request(family.alice, destination, album)
     pairs = transfer.merge_pairs(params, request)
     request = replace(request, merge=frozenset(person.id for person in pairs))
-    return transfer.transfer(params, request, dry_run=True)
+    return transfer.transfer(params, request, transfer.How(dry_run=True))
 
 
 def test_nothing_is_wrong_in_the_family_before_a_transfer(every: Library) -> None:
@@ -60,7 +60,9 @@ def test_an_older_transfer_leaves_faces_and_a_picture_to_repair(every: Library) 
         "face of another's person",
         "featured photo of another's",
     }
-    report = transfer.repair(postgres.server().params(every.connection.info.dbname), family.bob, dry_run=True)
+    report = transfer.repair(
+        postgres.server().params(every.connection.info.dbname), family.bob, transfer.How(dry_run=True)
+    )
     assert (report.assets, report.faces, report.featured) != (0, 0, 0)
 
 
@@ -90,7 +92,7 @@ def test_summer_for_bob_shows_every_rule_for_photos(every: Library) -> None:
     assert {why for why, _ in report.along} == {"live", "stack", "stack live"}
     assert report.others == len(family.by_bob)
     assert (report.stacks_moved, report.stacks_split) == (2, 1)
-    assert (report.links_moved, report.links_left) == (1, 1)
+    assert (report.links_moved, report.links_losing) == (1, 1)
     assert (report.tags, report.memories, report.duplicates) == (3, 2, 1)
     assert 0 < report.tags_made < 5  # Bob has some of the paths
     assert report.albums_unseen == report.albums_public == ("Family favourites",)

@@ -52,15 +52,15 @@ ALBUM_WORDS = {
 
 
 def run_transfer(world: World, request: transfer.Request, folder: Path, **how: Any) -> transfer.Report:
-    return transfer.transfer(world.params, request, undo_folder=folder, **how)
+    return transfer.transfer(world.params, request, transfer.How(undo_folder=folder, **how))
 
 
 def run_repair(world: World, user: str, merge: frozenset[str], folder: Path, **how: Any) -> transfer.Report:
-    return transfer.repair(world.params, user, merge=merge, undo_folder=folder, **how)
+    return transfer.repair(world.params, user, transfer.How(undo_folder=folder, **how), merge=merge)
 
 
 def run_undo(world: World, path: Path, **how: Any) -> transfer.UndoReport:
-    return transfer.undo(world.params, path, **how)
+    return transfer.undo(world.params, path, transfer.How(**how))
 
 
 def committed_runs(world: World, folder: Path) -> set[Path]:

@@ -30,7 +30,7 @@ def test_a_link_all_of_whose_photos_move_goes_along(library, anna, ben, photo, a
     report = move(album)
     assert link_row(library, link) == (ben, {photo})
     assert library.row("select key, slug, password from shared_link where id = %s", link) == before
-    assert (report.links_moved, report.links_left) == (1, 0)
+    assert (report.links_moved, report.links_losing) == (1, 0)
 
 
 def test_a_link_whose_other_photos_are_the_destinations_already_goes_along(
@@ -47,7 +47,7 @@ def test_the_photo_leaves_a_link_with_photos_that_stay(library, anna, photo, alb
     link = library.link(anna, assets=[photo, stays])
     report = move(album)
     assert link_row(library, link) == (anna, {stays})
-    assert (report.links_moved, report.links_left) == (0, 1)
+    assert (report.links_moved, report.links_losing) == (0, 1)
 
 
 def test_a_link_with_a_third_users_photo_does_not_go_along(library, anna, carla, photo, album, move) -> None:
@@ -63,14 +63,14 @@ def test_a_third_users_link_loses_the_photo_and_goes_when_empty(library, carla, 
     report = move(album)
     assert link_row(library, link) == (carla, {own})
     assert link_row(library, alone) is None
-    assert (report.links_moved, report.links_left) == (0, 2)
+    assert (report.links_moved, report.links_losing) == (0, 2)
 
 
 def test_the_destinations_link_keeps_the_photo(library, ben, photo, album, move) -> None:
     link = library.link(ben, assets=[photo])
     report = move(album)
     assert link_row(library, link) == (ben, {photo})
-    assert (report.links_moved, report.links_left) == (0, 0)
+    assert (report.links_moved, report.links_losing) == (0, 0)
 
 
 def test_links_that_were_empty_or_show_other_photos_are_left_alone(library, anna, album, move) -> None:
@@ -87,7 +87,7 @@ def test_links_to_albums_follow_their_album(library, anna, carla, photo, album, 
     before = [library.rows("select * from shared_link where id = %s", link) for link in links]
     report = move(album)
     assert [library.rows("select * from shared_link where id = %s", link) for link in links] == before
-    assert (report.links_moved, report.links_left) == (0, 0)
+    assert (report.links_moved, report.links_losing) == (0, 0)
 
 
 def test_a_stray_photo_on_a_link_to_an_album_leaves_it(library, anna, photo, album, move) -> None:

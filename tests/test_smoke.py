@@ -29,10 +29,12 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
         pairs = transfer.merge_pairs(params, request)
         request = transfer.replace(request, merge=frozenset(person.id for person in pairs))
         now = library.snapshot()
-        shown = transfer.transfer(params, request, dry_run=True)
+        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
         assert library.snapshot() == now
         done = transfer.transfer(
-            params, request, dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"
+            params,
+            request,
+            transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"),
         )
         assert done.assets == shown.assets > 0
         assert done.wrong_after == 0
@@ -40,8 +42,8 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
     runs = transfer.list_past(params, tmp_path / "transfers")
     assert [run.state for run in runs] == ["committed", "committed"]
     for run in runs:
-        report = transfer.undo(params, run.path, dry_run=False)
-        assert not report.left and not report.people_left
+        report = transfer.undo(params, run.path, transfer.How(dry_run=False))
+        assert not report.stays and not report.people_kept
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert exact["album_asset"] == library.snapshot()["album_asset"]
 
@@ -50,10 +52,10 @@ def test_repair_and_back(library: Library, params: dict[str, Any], tmp_path: Pat
     """What an older transfer by hand left with the wrong people is mended, and can be had back."""
     people = family.build(library, older_transfer=True)
     before = library.snapshot(ignore=NOT_PUT_BACK)
-    done = transfer.repair(params, people.bob, dry_run=False, undo_folder=tmp_path)
+    done = transfer.repair(params, people.bob, transfer.How(dry_run=False, undo_folder=tmp_path))
     assert done.people
-    assert not transfer.repair(params, people.bob, dry_run=True).people
-    transfer.undo(params, transfer.list_past(params, tmp_path)[0].path, dry_run=False)
+    assert not transfer.repair(params, people.bob, transfer.How(dry_run=True)).people
+    transfer.undo(params, transfer.list_past(params, tmp_path)[0].path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 

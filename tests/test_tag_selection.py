@@ -122,9 +122,11 @@ def test_albums_of_tagged_photos_stay_whose_they_are(library, anna, ben, by_tag)
 def test_a_tag_that_was_deleted_meanwhile_moves_nothing(library, anna, by_tag, tmp_path) -> None:
     before = library.snapshot()
     request = by_tag.request(new_id())
-    assert transfer.transfer(by_tag.params, request, dry_run=True).assets == 0
+    assert transfer.transfer(by_tag.params, request, transfer.How(dry_run=True)).assets == 0
     try:
-        report = transfer.transfer(by_tag.params, request, dry_run=False, undo_folder=tmp_path / "transfers")
+        report = transfer.transfer(
+            by_tag.params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers")
+        )
         assert report.assets == 0
     except transfer.TransferError as error:
         assert error.todo
@@ -141,11 +143,13 @@ def test_it_can_be_taken_back(library, anna, ben, by_tag, tmp_path) -> None:
     not_put_back = ("updatedAt", "updateId", "*_audit")
     before = library.snapshot(ignore=not_put_back)
     folder = tmp_path / "transfers"
-    transfer.transfer(by_tag.params, by_tag.request(library.tag(anna, "Trip")), dry_run=False, undo_folder=folder)
+    transfer.transfer(
+        by_tag.params, by_tag.request(library.tag(anna, "Trip")), transfer.How(dry_run=False, undo_folder=folder)
+    )
     assert owned(library, ben, photos) == set(photos)
     (past,) = transfer.list_past(by_tag.params, folder)
     assert past.header["selection"] == {"kind": "tag", "name": "Trip"}
-    transfer.undo(by_tag.params, past.path, dry_run=False)
+    transfer.undo(by_tag.params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=not_put_back) == before
 
 

@@ -41,9 +41,11 @@ def there_and_back(world: World, folder: Path, do: Callable[..., transfer.Report
     planned = None
     if with_dry_run(library):
         full = library.snapshot()
-        planned = transfer.undo(world.params, path, dry_run=True)
+        planned = transfer.undo(world.params, path, transfer.How(dry_run=True))
         assert library.snapshot() == full
-    undone = transfer.undo(world.params, path, dry_run=False, expected_digest=planned.digest if planned else None)
+    undone = transfer.undo(
+        world.params, path, transfer.How(dry_run=False, expected_digest=planned.digest if planned else None)
+    )
     assert planned is None or replace(undone, wrong_after=None) == planned
     left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
     assert not left, "\n".join(left)
@@ -71,7 +73,7 @@ def on_the_sample_family(library: Library, folder: Path, kind: Kind) -> None:
         other = people.carol if destination == people.bob else people.bob
         world = World(library, [people.alice, destination, other], album=people.summer, tag=tag, merge=merge)
         undone = there_and_back(world, folder, kind.do)
-        assert (undone.left, undone.people_left, undone.tags_left, undone.faces_changed) == ((), (), 0, 0)
+        assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
         assert bool(undone.photos) == kind.transfers
 
 
@@ -251,13 +253,13 @@ def test_faces_of_a_person_that_nobody_has(world, folder) -> None:
 def transferred(runner, scene, folder) -> transfer.Past:
     """The scene's transfer, done."""
     request = runner.request(scene.album, merge=[scene.oma])
-    transfer.transfer(runner.params, request, dry_run=False, undo_folder=folder)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=folder))
     return transfer.list_past(runner.params, folder)[0]
 
 
 def test_the_numbers_are_right(library, scene, runner, folder) -> None:
     past = transferred(runner, scene, folder)
-    undone = transfer.undo(runner.params, past.path, dry_run=False)
+    undone = transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     assert undone.photos == scene.moving
     assert undone.faces == 2  # Max's, Oma's; Lea's stays with Lea
     assert undone.people_given == 2  # Lea, who was transferred, and Oma, who was merged
@@ -272,7 +274,7 @@ def test_the_numbers_are_right(library, scene, runner, folder) -> None:
 def test_the_storage_figures_are_set(library, scene, runner, folder) -> None:
     past = transferred(runner, scene, folder)
     library.asset(scene.anna, "later.jpg", size=777)
-    transfer.undo(runner.params, past.path, dry_run=False)
+    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     for user in (scene.anna, scene.ben):
         assert usage(library, user) == usage_by_immich(library, user)
 
@@ -280,17 +282,17 @@ def test_the_storage_figures_are_set(library, scene, runner, folder) -> None:
 def test_apps_fetch_everything_anew(library, scene, runner, folder) -> None:
     past = transferred(runner, scene, folder)
     library.rows('update session set "isPendingSyncReset" = false')
-    transfer.undo(runner.params, past.path, dry_run=False)
+    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     told = dict(library.rows('select "userId", "isPendingSyncReset" from session'))
     assert told == {scene.anna: True, scene.ben: True, scene.carla: True}  # Carla is a member of the album
 
 
 def test_the_same_transfer_can_be_done_again(library, scene, runner, folder) -> None:
     request = runner.request(scene.album, merge=[scene.oma])
-    shown = transfer.transfer(runner.params, request, dry_run=True)
+    shown = transfer.transfer(runner.params, request, transfer.How(dry_run=True))
     past = transferred(runner, scene, folder)
-    transfer.undo(runner.params, past.path, dry_run=False)
-    again = transfer.transfer(runner.params, request, dry_run=True)
+    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
+    again = transfer.transfer(runner.params, request, transfer.How(dry_run=True))
     assert again.digest == shown.digest
 
 
@@ -301,7 +303,7 @@ def refused(library: Library, past: transfer.Past, params: dict[str, Any], **how
     """The undo must fail, and leave the database and the files as they are."""
     before, files = library.snapshot(), sorted(past.path.parent.iterdir())
     with pytest.raises((transfer.TransferError, KeyboardInterrupt, RuntimeError)) as caught:
-        transfer.undo(params, past.path, dry_run=False, **how)
+        transfer.undo(params, past.path, transfer.How(dry_run=False, **how))
     assert library.snapshot() == before
     assert sorted(past.path.parent.iterdir()) == files
     (found,) = [entry for entry in transfer.list_past(params, past.path.parent) if entry.path == past.path]
@@ -311,7 +313,7 @@ def refused(library: Library, past: transfer.Past, params: dict[str, Any], **how
 
 def test_what_is_no_longer_what_was_shown_is_refused(library, scene, runner, folder) -> None:
     past = transferred(runner, scene, folder)
-    shown = transfer.undo(runner.params, past.path, dry_run=True)
+    shown = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     library.rows("update asset set visibility = 'locked' where id = %s", scene.hill)
     assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
 
@@ -337,13 +339,15 @@ def test_unknown_links_must_be_accepted(library, scene, runner, folder) -> None:
     library.rows("create table extra (id uuid references asset)")
     error = refused(library, past, runner.params)
     assert isinstance(error, transfer.UnknownLinks)
-    transfer.undo(runner.params, past.path, dry_run=False, accepted_links=frozenset(["extra (id) -> asset"]))
+    transfer.undo(
+        runner.params, past.path, transfer.How(dry_run=False, accepted_links=frozenset(["extra (id) -> asset"]))
+    )
 
 
 def steps_of(past: transfer.Past, params: dict[str, Any]) -> list[str]:
     """What progress is told in a whole undo."""
     told: list[str] = []
-    transfer.undo(params, past.path, dry_run=True, progress=told.append)
+    transfer.undo(params, past.path, transfer.How(dry_run=True, progress=told.append))
     assert len(told) > 8
     return told
 
@@ -373,7 +377,7 @@ def test_a_failure_at_any_step_changes_nothing(library, scene, runner, folder, f
                 lose_connection(runner.params)
 
         refused(library, past, runner.params, progress=progress)
-    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
 
 
 PLANTED = {
@@ -405,7 +409,7 @@ def test_the_same_library_passes_without_a_violation(library, scene, runner, fol
     past = transferred(runner, scene, folder)
     library.rows("create table fired (at timestamptz)")
     library.rows(PLANT.format("insert into fired values (now())"))
-    assert transfer.undo(runner.params, past.path, dry_run=False).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
     assert library.rows("select 1 from fired")
 
 
@@ -420,6 +424,6 @@ def test_an_undo_writes_only_its_mark(scene, runner, folder, monkeypatch) -> Non
         commit(*args)
 
     monkeypatch.setattr(transfer, "commit", look)
-    transfer.undo(runner.params, past.path, dry_run=False)
+    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     name = past.path.name.removesuffix(".jsonl.gz") + ".undoing.json"
     assert seen == [(name, {"xid", "system", "database"}, 0o600)]

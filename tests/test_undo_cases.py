@@ -77,12 +77,12 @@ class Story:
         request = transfer.Request(source or self.anna, destination or self.ben, album=album, **wanted)
         return self._run(
             {request.source, request.destination},
-            lambda how: transfer.transfer(self.params, request, **how),
+            lambda how: transfer.transfer(self.params, request, transfer.How(**how)),
         )
 
     def repair(self) -> Path:
         """Give Ben his own people. Gives the file for the undo."""
-        return self._run({self.anna, self.ben}, lambda how: transfer.repair(self.params, self.ben, **how))
+        return self._run({self.anna, self.ben}, lambda how: transfer.repair(self.params, self.ben, transfer.How(**how)))
 
     def _run(self, pair: set[str], do: Callable[[dict[str, Any]], transfer.Report]) -> Path:
         self.library.settle_usage()
@@ -102,9 +102,9 @@ class Story:
         covers, thirds = covers_in_albums(library), owned_by_others(library, self.pairs[path])
         owners, shown = owners_of_photos(library), shown_on_photos(library)
 
-        planned = transfer.undo(self.params, path, dry_run=True)
+        planned = transfer.undo(self.params, path, transfer.How(dry_run=True))
         assert library.snapshot() == rows, "the analysis changed something"
-        done = transfer.undo(self.params, path, dry_run=False, expected_digest=planned.digest)
+        done = transfer.undo(self.params, path, transfer.How(dry_run=False, expected_digest=planned.digest))
         assert replace(done, wrong_after=None) == planned, "the analysis said something else"
 
         assert problems(library) - wrong - self.wrong == set()
@@ -791,7 +791,7 @@ def test_an_album_that_was_handed_on_since(story, library, anna, ben, carla, its
     story.move(album, source=ben, destination=carla, album_itself=itself)
     roles = members(library, album)
     done = story.undo(path)
-    assert (done.photos, done.albums, [why for why, _names in done.left]) == (1, 0, ["handed_on"])
+    assert (done.photos, done.albums, [why for why, _names in done.stays]) == (1, 0, ["handed_on"])
     assert story.owners(goes, stays) == [carla, anna]
     assert (library.album_owner(album), members(library, album)) == (carla, roles)
     assert library.value('select "userId" from shared_link where id = %s', link) == carla

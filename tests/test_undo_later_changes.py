@@ -79,10 +79,10 @@ class Past:
         changed, wrong = library.snapshot(), problems(library)
         planned = None
         if with_dry_run(library):
-            planned = transfer.undo(params, self.path, dry_run=True)
+            planned = transfer.undo(params, self.path, transfer.How(dry_run=True))
             assert library.snapshot() == changed
         digest = planned.digest if planned else None
-        done = transfer.undo(params, self.path, dry_run=False, expected_digest=digest)
+        done = transfer.undo(params, self.path, transfer.How(dry_run=False, expected_digest=digest))
         assert planned is None or replace(done, wrong_after=None) == planned
         assert problems(library) - wrong - self.wrong_before == set()
         assert fixed_part(library.snapshot()) == fixed_part(changed)
@@ -121,7 +121,7 @@ def past(library, scene, runner, tmp_path) -> Past:
     """The transfer of the scene's album has happened."""
     before, wrong = library.snapshot(), problems(library)
     request = runner.request(scene.album, merge=[scene.oma])
-    transfer.transfer(runner.params, request, dry_run=False, undo_folder=tmp_path / "transfers")
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"))
     (path,) = (tmp_path / "transfers").iterdir()
     return Past(library, scene, runner, path, before, wrong)
 
@@ -129,7 +129,7 @@ def past(library, scene, runner, tmp_path) -> Past:
 def test_nothing_happened(past) -> None:
     done = past.undo()
     assert past.is_as_before()
-    assert (done.photos, done.left, done.people_left, done.tags_left) == (past.scene.moving, (), (), 0)
+    assert (done.photos, done.stays, done.people_kept, done.tags_kept) == (past.scene.moving, (), (), 0)
 
 
 # ---- people ---------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_a_person_that_the_run_made_and_somebody_changed_stays(past, scene, libr
     row = library.person_row(scene.ben, person)
     assert str(row[column]) == str(PERSONAL[column])
     assert row["faceAssetId"] is None
-    assert [why for _name, why in done.people_left] == ["changed since"]
+    assert [why for _name, why in done.people_kept] == ["changed since"]
     assert library.person_of(scene.faces["max"]) == scene.max
     assert {k: v for k, v in library.person_row(scene.anna, scene.max).items() if k not in STAMPS} | {
         "faceAssetId": None,
@@ -181,13 +181,15 @@ def test_a_birth_date_that_a_merge_filled_is_emptied_again(library, anna, ben, r
     album = library.album(anna, "Trip", [album_photo])
     for changed in (False, True):
         transfer.transfer(
-            runner.params, runner.request(album, merge=[hers]), dry_run=False, undo_folder=tmp_path / "transfers"
+            runner.params,
+            runner.request(album, merge=[hers]),
+            transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"),
         )
         assert str(library.person_row(ben, his)["birthDate"]) == "1999-01-02"
         if changed:
             edit_person(library, ben, his, birthDate="1999-01-03")
         past = transfer.list_past(runner.params, tmp_path / "transfers")[0]
-        transfer.undo(runner.params, past.path, dry_run=False)
+        transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
         assert str(library.person_row(ben, his)["birthDate"]) == ("1999-01-03" if changed else "None")
 
 
@@ -264,7 +266,7 @@ def test_a_new_photo_of_a_person_stays_with_the_person(past, scene, library, fac
     assert past.name_of(new, scene.ben).strip().lower() == name
     assert past.name_of(scene.faces[face], scene.anna).strip().lower() == name
     if face == "max":
-        assert done.people_left == (("Max", "still on photos"),)
+        assert done.people_kept == (("Max", "still on photos"),)
 
 
 @pytest.mark.parametrize("which", ["max", "lea"])
@@ -305,7 +307,7 @@ def test_a_person_that_was_shared_since(past, scene, library, who) -> None:
     person = library.person_of(scene.faces[who])
     library.share_person(person, scene.ben, scene.carla)
     done = past.undo()
-    for name, _why in done.people_left:
+    for name, _why in done.people_kept:
         assert library.rows('select 1 from person where "ownerId" = %s and name = %s', scene.ben, name)
     assert library.rows('select 1 from person_user where "personGroupId" = %s', person)
     assert past.name_of(scene.faces[who], scene.anna) is not None
@@ -337,13 +339,13 @@ def test_cluster_groups_changed_since(past, scene, library, change) -> None:
 
 def left(done: transfer.UndoReport) -> dict[str, tuple[str, ...]]:
     """What is left, by reason."""
-    return dict(done.left)
+    return dict(done.stays)
 
 
 def test_a_photo_that_was_deleted_since(past, scene, library) -> None:
     delete_photo(library, scene.lake)
     done = past.undo()
-    assert {reason: len(names) for reason, names in done.left} == {"gone": 1}
+    assert {reason: len(names) for reason, names in done.stays} == {"gone": 1}
     assert done.photos == scene.moving - 1
     assert past.owner(scene.hill, *scene.stacked, *scene.live) == {scene.anna}
 
@@ -351,7 +353,7 @@ def test_a_photo_that_was_deleted_since(past, scene, library) -> None:
 def test_a_photo_in_the_trash_goes_back_into_the_trash(past, scene, library) -> None:
     trash_photo(library, scene.lake)
     done = past.undo()
-    assert (done.photos, done.left) == (scene.moving, ())
+    assert (done.photos, done.stays) == (scene.moving, ())
     assert past.owner(scene.lake) == {scene.anna}
     assert library.value("select status::text from asset where id = %s", scene.lake) == "trashed"
 
@@ -396,7 +398,7 @@ def test_a_photo_that_was_handed_on_stays_where_it_is(past, scene, library, runn
     before = plain(library.snapshot())
     folder = past.path.parent
     request = runner.request(album, source=scene.ben, destination=scene.carla)
-    transfer.transfer(runner.params, request, dry_run=False, undo_folder=folder)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=folder))
     done = past.undo()
     assert left(done) == {"handed_on": ("hill.jpg", "lake.jpg")}
     assert past.owner(scene.lake, scene.hill) == {scene.carla}
@@ -409,10 +411,10 @@ def test_two_runs_undone_in_the_right_order(past, scene, library, runner) -> Non
     album = library.album(scene.ben, "For Carla", [scene.lake, scene.hill])
     folder = past.path.parent
     request = runner.request(album, source=scene.ben, destination=scene.carla)
-    transfer.transfer(runner.params, request, dry_run=False, undo_folder=folder)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=folder))
     for _ in range(2):
         newest = next(p for p in transfer.list_past(runner.params, folder) if p.state == "committed")
-        transfer.undo(runner.params, newest.path, dry_run=False)
+        transfer.undo(runner.params, newest.path, transfer.How(dry_run=False))
     ask(library, "delete from album where id = %s", album)
     assert past.is_as_before()
 
@@ -428,7 +430,7 @@ def test_a_photo_that_was_uploaded_again_stays(past, scene, library) -> None:
 def test_half_of_a_live_photo_was_uploaded_again(past, scene, library) -> None:
     upload_again(library, scene.anna, scene.live[0])
     done = past.undo()
-    assert {reason: len(names) for reason, names in done.left} == {"again": 1, "together": 1}
+    assert {reason: len(names) for reason, names in done.stays} == {"again": 1, "together": 1}
     assert past.owner(*scene.live) == {scene.ben}
 
 
@@ -465,7 +467,7 @@ def test_a_stack_with_another_photo_since_stays_whole(past, scene, library) -> N
 def test_a_stack_with_another_transferred_photo_since_goes_back_whole(past, scene, library) -> None:
     library.rows('update asset set "stackId" = %s where id = %s', scene.stack, scene.lake)
     done = past.undo()
-    assert (done.photos, done.left) == (scene.moving, ())
+    assert (done.photos, done.stays) == (scene.moving, ())
     members = {row[0] for row in library.rows('select id from asset where "stackId" = %s', scene.stack)}
     assert members == {*scene.stacked, scene.lake}
     assert library.value('select "ownerId" from stack where id = %s', scene.stack) == scene.anna
@@ -491,7 +493,7 @@ def test_a_stack_of_which_one_photo_stays_is_split(past, scene, library) -> None
 def test_a_stack_that_the_run_split_and_that_was_stacked_otherwise_since(past, scene, library) -> None:
     new = library.stack(scene.ben, [scene.torn[0], scene.hill])
     done = past.undo()
-    assert (done.photos, done.left) == (scene.moving, ())
+    assert (done.photos, done.stays) == (scene.moving, ())
     assert {row[0] for row in library.rows('select id from asset where "stackId" = %s', new)} == {
         scene.torn[0],
         scene.hill,
@@ -526,7 +528,7 @@ def test_a_live_photo_taken_apart_since_goes_back_apart(past, scene, library) ->
 def test_a_live_photo_whose_video_was_deleted_since(past, scene, library) -> None:
     delete_photo(library, scene.live[1])
     done = past.undo()
-    assert {reason: len(names) for reason, names in done.left} == {"gone": 1}
+    assert {reason: len(names) for reason, names in done.stays} == {"gone": 1}
     assert past.owner(scene.live[0]) == {scene.anna}
 
 
@@ -534,7 +536,7 @@ def test_a_live_photo_whose_video_was_deleted_since(past, scene, library) -> Non
 def test_a_live_photo_of_which_a_half_stays_stays_whole(past, scene, library, half) -> None:
     library.rows("update asset set visibility = 'locked' where id = %s", scene.live[half])
     done = past.undo()
-    assert {reason: len(names) for reason, names in done.left} == {"locked": 1, "together": 1}
+    assert {reason: len(names) for reason, names in done.stays} == {"locked": 1, "together": 1}
     assert past.owner(*scene.live) == {scene.ben}
 
 
@@ -576,7 +578,7 @@ def test_a_tag_that_the_run_made_and_that_is_used_elsewhere_stays(past, scene, l
     other = library.asset(scene.ben)
     library.tag_assets(tags_of(library, scene.ben)["Trips/Rome"], other)
     done = past.undo()
-    assert done.tags_left == 2
+    assert done.tags_kept == 2
     assert tags_on(library, other) == {(scene.ben, "Trips/Rome")}
     assert tags_on(library, scene.lake) == {(scene.anna, "Trips/Rome")}
 
@@ -585,13 +587,13 @@ def test_a_tag_that_the_run_made_and_that_is_used_elsewhere_stays(past, scene, l
 def test_a_tag_that_the_run_made_and_that_was_recoloured_stays(past, scene, library, path) -> None:
     library.rows("update tag set color = '#123456' where id = %s", tags_of(library, scene.ben)[path])
     done = past.undo()
-    assert done.tags_left == (2 if path == "Trips/Rome" else 1)
+    assert done.tags_kept == (2 if path == "Trips/Rome" else 1)
     assert library.value("select color from tag where id = %s", tags_of(library, scene.ben)[path]) == "#123456"
 
 
 def test_a_tag_that_the_run_made_and_that_has_another_below_it_stays(past, scene, library) -> None:
     library.tag(scene.ben, "Trips/Rome/Forum")
-    assert past.undo().tags_left == 2
+    assert past.undo().tags_kept == 2
     assert set(tags_of(library, scene.ben)) == {"Trips", "Trips/Rome", "Trips/Rome/Forum"}
 
 
@@ -670,7 +672,7 @@ def test_people_that_only_jobs_touched_are_removed(past, scene, library) -> None
     draw_people(library)
     assert library.person_row(scene.ben, past.bens_max)["thumbnailPath"] != ""
     done = past.undo()
-    assert done.people_left == ()
+    assert done.people_kept == ()
     assert done.people_removed >= 1
     assert past.is_as_before(*KEPT_BY_JOBS)
 
@@ -686,7 +688,7 @@ def test_people_whose_picture_was_drawn_by_the_stand_in_are_removed(past, scene,
         assert answer.ok, answer.text
         library.rows('update "user" set "isAdmin" = false where id = %s', scene.ben)
     library.rows("delete from api_key")
-    assert past.undo().people_left == ()
+    assert past.undo().people_kept == ()
     assert past.is_as_before(*KEPT_BY_JOBS)
 
 
@@ -702,7 +704,7 @@ JOBS = {
 def test_a_job_that_ran_since_does_not_matter(past, scene, library, job) -> None:
     job(library)
     done = past.undo()
-    assert (done.photos, done.left, done.people_left, done.faces_changed) == (scene.moving, (), (), 0)
+    assert (done.photos, done.stays, done.people_kept, done.faces_changed) == (scene.moving, (), (), 0)
     assert past.is_as_before(*KEPT_BY_JOBS, "asset.duplicateId", "asset_job_status.duplicatesDetectedAt")
 
 
@@ -711,7 +713,7 @@ def test_all_jobs_that_ran_since_do_not_matter(past, scene, library) -> None:
         for job in JOBS.values():
             job(library)
     done = past.undo()
-    assert (done.photos, done.left, done.people_left, done.faces_changed) == (scene.moving, (), (), 0)
+    assert (done.photos, done.stays, done.people_kept, done.faces_changed) == (scene.moving, (), (), 0)
     assert past.is_as_before(*KEPT_BY_JOBS, "asset.duplicateId", "asset_job_status.duplicatesDetectedAt")
     assert library.rows('select 1 from person where "thumbnailPath" like %s', f"%/{scene.ben}/%") != []
 
@@ -764,7 +766,7 @@ def test_without_one_of_the_two_accounts_it_is_refused(past, scene, library, run
     before = library.snapshot()
     for dry_run in (True, False):
         with pytest.raises(transfer.TransferError) as caught:
-            transfer.undo(runner.params, past.path, dry_run=dry_run)
+            transfer.undo(runner.params, past.path, transfer.How(dry_run=dry_run))
         assert "not active" in caught.value.what
         assert library.snapshot() == before
 
@@ -772,7 +774,7 @@ def test_without_one_of_the_two_accounts_it_is_refused(past, scene, library, run
 def test_a_third_account_that_has_gone_since_does_not_matter(past, scene, library) -> None:
     library.rows('delete from "user" where id = %s', scene.carla)
     done = past.undo()
-    assert (done.photos, done.left) == (scene.moving, ())
+    assert (done.photos, done.stays) == (scene.moving, ())
 
 
 # ---- repair ---------------------------------------------------------------------------------------------------------
@@ -788,7 +790,7 @@ def repaired(library, anna, ben, carla, runner, tmp_path) -> Callable[..., Any]:
     library.settle_usage()
     before, wrong = library.snapshot(), problems(library)
     folder = tmp_path / "transfers"
-    transfer.repair(runner.params, ben, dry_run=False, undo_folder=folder)
+    transfer.repair(runner.params, ben, transfer.How(dry_run=False, undo_folder=folder))
     (path,) = folder.iterdir()
     scene = type("Small", (), {"anna": anna, "ben": ben, "carla": carla, "photo": photo, "own": own, "faces": faces})
     return Past(library, scene, runner, path, before, wrong)
@@ -805,7 +807,7 @@ def test_a_repair_undone_leaves_people_that_somebody_changed(repaired, library) 
     edit_person(library, scene.ben, person, name="Maximilian")
     new = library.face(scene.own, person)
     done = repaired.undo()
-    assert done.people_left == (("Maximilian", "changed since"),)
+    assert done.people_kept == (("Maximilian", "changed since"),)
     assert repaired.name_of(new, scene.ben) == "Maximilian"
 
 
@@ -820,5 +822,5 @@ def test_a_repair_undone_leaves_faces_that_somebody_changed(repaired, library) -
 def test_a_repair_undone_after_jobs_ran(repaired, library) -> None:
     draw_people(library)
     move_files(library)
-    assert repaired.undo().people_left == ()
+    assert repaired.undo().people_kept == ()
     assert repaired.is_as_before(*KEPT_BY_JOBS)

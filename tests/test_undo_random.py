@@ -57,13 +57,13 @@ def selection(**wanted: Any) -> Run:
     def do(world: World, **how: Any) -> transfer.Report:
         asked = {name: value(world) if callable(value) else value for name, value in wanted.items()}
         request = transfer.Request(world.source, world.destination, merge=world.merge, **asked)
-        return transfer.transfer(world.params, request, **how)
+        return transfer.transfer(world.params, request, transfer.How(**how))
 
     return do
 
 
 def repair(world: World, **how: Any) -> transfer.Report:
-    return transfer.repair(world.params, world.destination, merge=world.merge, **how)
+    return transfer.repair(world.params, world.destination, transfer.How(**how), merge=world.merge)
 
 
 ALBUM, TAG = (lambda world: world.album), (lambda world: world.tag)
@@ -243,15 +243,15 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
 
         (past,) = transfer.list_past(world.params, folder)
         assert past.state == "committed"
-        planned = transfer.undo(world.params, past.path, dry_run=True)
+        planned = transfer.undo(world.params, past.path, transfer.How(dry_run=True))
         assert library.snapshot() == after
-        undone = transfer.undo(world.params, past.path, dry_run=False, expected_digest=planned.digest)
+        undone = transfer.undo(world.params, past.path, transfer.How(dry_run=False, expected_digest=planned.digest))
         left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
         assert not left, "\n".join(left)
         assert problems(library) == wrong_before
         assert replace(undone, wrong_after=None) == planned
         assert undone.photos == len(moved)
-        assert (undone.left, undone.people_left, undone.tags_left, undone.faces_changed) == ((), (), 0, 0)
+        assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
         (past,) = transfer.list_past(world.params, folder)
         assert past.state == "undone"
 
@@ -266,9 +266,9 @@ def undo_after(library: Library, plan: Plan, happened: list[tuple[str, int, int]
         later(world, happened)
         changed, wrong = library.snapshot(), problems(library)
         (past,) = transfer.list_past(world.params, folder)
-        planned = transfer.undo(world.params, past.path, dry_run=True)
+        planned = transfer.undo(world.params, past.path, transfer.How(dry_run=True))
         assert library.snapshot() == changed
-        undone = transfer.undo(world.params, past.path, dry_run=False, expected_digest=planned.digest)
+        undone = transfer.undo(world.params, past.path, transfer.How(dry_run=False, expected_digest=planned.digest))
         assert replace(undone, wrong_after=None) == planned
         after = library.snapshot()
         new = problems(library) - wrong - wrong_before

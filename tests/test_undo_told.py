@@ -25,7 +25,7 @@ def library(request, pool) -> Iterator[Library]:
 def past(runner, scene, tmp_path) -> transfer.Past:
     """The scene's album was handed over."""
     request = replace(runner.request(scene.album, merge=[scene.oma]), album_itself=transfer.ALBUM_HANDED_OVER)
-    transfer.transfer(runner.params, request, dry_run=False, undo_folder=tmp_path)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=tmp_path))
     return transfer.list_past(runner.params, tmp_path)[0]
 
 
@@ -38,7 +38,7 @@ def told(past: transfer.Past, report: transfer.UndoReport, capsys, monkeypatch) 
 
 
 def test_an_undo_of_what_nobody_touched_has_lost_nothing(runner, past, capsys, monkeypatch) -> None:
-    report = transfer.undo(runner.params, past.path, dry_run=True)
+    report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     assert (report.lost, report.files) == ((), 0)
     shown = told(past, report, capsys, monkeypatch)
     assert "cannot be given back" not in shown
@@ -59,7 +59,7 @@ def test_what_cannot_be_given_back_is_named(library, runner, scene, past, capsys
         )
     else:
         library.rows('update album set "ownerId" = %s where id = %s', scene.carla, scene.album)
-    report = transfer.undo(runner.params, past.path, dry_run=True)
+    report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     album = library.value('select "albumName" from album where id = %s', scene.album)
     assert {what: len(names) for what, names in report.lost} == {"album": 1, "memory": 1, "link": 1}
     assert dict(report.lost)["album"] == (album,)
@@ -72,14 +72,14 @@ def test_what_cannot_be_given_back_is_named(library, runner, scene, past, capsys
 def test_a_person_of_the_run_whose_photo_stays_is_not_lost(library, runner, scene, past) -> None:
     """Nobody misses a person without a photo."""
     delete_person(library, scene.ben, library.person_of(scene.faces["lea"]))
-    report = transfer.undo(runner.params, past.path, dry_run=True)
+    report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     assert "person" not in dict(report.lost)
 
 
 def test_files_that_a_job_moved_are_counted(library, runner, scene, past, capsys, monkeypatch) -> None:
     """The storage template has put the originals into Ben's folder: deleting his account would take them."""
     file_photos(library)
-    report = transfer.undo(runner.params, past.path, dry_run=True)
+    report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     assert report.files == report.photos == scene.moving
     assert f"{scene.moving} files of the photos that went back lie in the folders of ben@example.com" in told(
         past, report, capsys, monkeypatch

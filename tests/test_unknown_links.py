@@ -99,13 +99,13 @@ def test_a_dry_run_is_allowed_and_the_run_only_with_every_link_accepted(library,
     library.rows(TAG_LINK)
     library.rows("insert into frame values (%s)", photo)
     before = library.snapshot()
-    assert transfer.transfer(params, request, dry_run=True).assets == 1
+    assert transfer.transfer(params, request, transfer.How(dry_run=True)).assets == 1
     for accepted, refused in ((set(), (OTHER, NAMED)), ({NAMED}, (OTHER,)), ({OTHER, "x"}, (NAMED,))):
         with pytest.raises(UnknownLinks) as caught:
-            transfer.transfer(params, request, dry_run=False, accepted_links=frozenset(accepted))
+            transfer.transfer(params, request, transfer.How(dry_run=False, accepted_links=frozenset(accepted)))
         assert caught.value.why == "; ".join(refused)
         assert library.snapshot() == before
-    report = transfer.transfer(params, request, dry_run=False, accepted_links=frozenset([NAMED, OTHER]))
+    report = transfer.transfer(params, request, transfer.How(dry_run=False, accepted_links=frozenset([NAMED, OTHER])))
     assert (report.assets, library.owner_of(photo)) == (1, ben)
     assert library.rows('select "photoId" from frame') == [(photo,)]
 
@@ -114,14 +114,14 @@ def test_a_dry_run_is_allowed_and_the_run_only_with_every_link_accepted(library,
 def test_a_repair_and_an_undo_ask_for_the_same(library, anna, ben, params, tmp_path) -> None:
     photo, folder = library.asset(anna), tmp_path / "transfers"
     request = transfer.Request(anna, ben, album=library.album(anna, "Trip", [photo]))
-    transfer.transfer(params, request, dry_run=False, undo_folder=folder)
+    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=folder))
     (past,) = transfer.list_past(params, folder)
     library.face(photo, library.person(anna, "Max"))
     library.rows(PHOTO_LINK)
     accepted = frozenset([NAMED])
     for run in (
-        lambda **how: transfer.repair(params, ben, **how),
-        lambda **how: transfer.undo(params, past.path, **how),
+        lambda **how: transfer.repair(params, ben, transfer.How(**how)),
+        lambda **how: transfer.undo(params, past.path, transfer.How(**how)),
     ):
         before = library.snapshot()
         run(dry_run=True)

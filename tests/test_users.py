@@ -41,7 +41,7 @@ def test_an_account_deleted_after_the_dry_run_stops_the_run(library, album, anna
     library.rows('update "user" set "deletedAt" = now() where id = %s', user)
     before = library.snapshot()
     with pytest.raises(transfer.TransferError):
-        transfer.transfer(params, runner.request(album), dry_run=False, expected_digest=shown.digest)
+        transfer.transfer(params, runner.request(album), transfer.How(dry_run=False, expected_digest=shown.digest))
     assert library.snapshot() == before
 
 

@@ -166,7 +166,7 @@ def test_the_mixed_shapes_of_2_4_and_2_6(library, anna, ben, params, pool) -> No
     mixed = Library(library.connection, library.version)
     photo = mixed.asset(anna, "clip.mp4", kind="VIDEO", sidecar=True, encoded=True)
     album = mixed.album(anna, "Trip", [photo])
-    report = transfer.transfer(params, transfer.Request(anna, ben, album=album), dry_run=False)
+    report = transfer.transfer(params, transfer.Request(anna, ben, album=album), transfer.How(dry_run=False))
     assert (report.assets, mixed.owner_of(photo)) == (1, ben)
 
 
