@@ -8,9 +8,10 @@ must be so: nothing newly wrong, no name or tag lost, nothing undone that people
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from tests.conftest import Snapshot
@@ -46,6 +47,11 @@ NEWER_NAMES: dict[str, dict[str, str]] = defaultdict(dict)
 for (_table, _new), _old in OLDER_NAMES.items():
     NEWER_NAMES[_table][_old] = _new
 
+# What holds photos and has an owner: its photos' table, itself, which column of the former names it, whose it is.
+OWNED = (
+    ("memory_asset", "memory", "memoriesId", "ownerId"),
+    ("shared_link_asset", "shared_link", "sharedLinkId", "userId"),
+)
 STAMPS = {"updatedAt", "updateId"}
 FLAGS = ("name", "birthDate", "isHidden", "isFavorite", "color")  # of a person, set by people
 PICTURE = {"faceAssetId", "thumbnailPath"}
@@ -215,10 +221,7 @@ def find_troubles(state: State) -> Iterator[Trouble]:
     yield from _people_troubles(state)
     yield from _photo_troubles(state)
     yield from _tag_troubles(state)
-    for table, owned, parent, column in (
-        ("memory_asset", "memory", "memoriesId", "ownerId"),
-        ("shared_link_asset", "shared_link", "sharedLinkId", "userId"),
-    ):
+    for table, owned, parent, column in OWNED:
         word = owned.replace("shared_", "")
         filled = set()
         for row in state.rows(table).values():
@@ -420,9 +423,9 @@ class Change(NamedTuple):
 def changes(before: State, after: State) -> Iterator[Change]:
     """What differs, stamps and audits apart."""
     for table in sorted(before.tables.keys() | after.tables.keys()):
-        if before.snapshot.get(table) == after.snapshot.get(table):
-            continue
         old, new = before.rows(table), after.rows(table)
+        if old == new:
+            continue
         for key in sorted(old.keys() | new.keys(), key=str):
             if old.get(key) != new.get(key):
                 yield Change(table, key, old.get(key), new.get(key))
@@ -444,9 +447,12 @@ def judge(run: Run) -> list[Complaint]:
         *judge_changes(run, words),
         *judge_choice(run, words),
         *judge_names(run, words),
+        *judge_grouping(run, words),
+        *judge_new_people(run, words),
         *judge_tags(run, words),
         *judge_people_kept(run, words),
         *judge_stacks_kept(run, words),
+        *judge_given_back(run, words),
         *judge_storage(run, words),
         *judge_identity(run, words),
     ):
@@ -844,13 +850,13 @@ REASONS: dict[str, Reason] = {
     "asset_face": face_reason,
     "asset_job_status": job_reason,
     "memory": emptied_reason,
-    "memory_asset": contained_reason("memory", "memoriesId", "ownerId"),
+    "memory_asset": contained_reason(*OWNED[0][1:]),
     "person": person_reason,
     "person_group": group_reason,
     "person_user": share_reason,
     "session": session_reason,
     "shared_link": link_reason,
-    "shared_link_asset": contained_reason("shared_link", "sharedLinkId", "userId"),
+    "shared_link_asset": contained_reason(*OWNED[1][1:]),
     "stack": stack_reason,
     "tag": tag_reason,
     "tag_asset": tagging_reason,
@@ -945,14 +951,79 @@ def judge_names(run: Run, words: "Words") -> Iterator[Complaint]:
                 yield Complaint("a face lost its person", words.face(face["id"]))
                 continue
             old, new = run.before.named(run.giver, face["personGroupId"]), run.after.named(run.getter, link)
-            if run.undone and is_as_it_was(run, now):
+            if is_as_it_was(run, now):
                 continue
-            own = [
-                folded(state.named(run.getter, link))
-                for state in (run.before, *([run.undone.before] if run.undone else []))
-            ]
-            if folded(old) and (not folded(new) or folded(old) != folded(new) and folded(new) not in own):
+            if folded(old) and (not folded(new) or folded(old) != folded(new) and not is_own(run, face, link)):
                 yield Complaint("a face lost its name", f"{words.face(face['id'])}: was {old!r}, is {new!r}")
+
+
+def is_own(run: Run, face: Row, link: str) -> bool:
+    """Whether this is the getter's own person for such a face: the very same, or the one from before the run."""
+    if link == face["personGroupId"]:
+        return run.before.get("person", run.getter, link) is not None
+    past = run.undone
+    if past is None or past.before.get("person", run.getter, link) is None:
+        return False
+    was = past.before.get("asset_face", face["id"])
+    return (was is not None and was["personGroupId"] == link) or any(
+        ran["personGroupId"] == face["personGroupId"]
+        for other in past.before.faces_of.get(link, ())
+        if (ran := past.after.get("asset_face", other["id"]))
+    )
+
+
+def judge_grouping(run: Run, words: "Words") -> Iterator[Complaint]:
+    """Faces of one person stay so, faces of two do not become one's, but by a merge of the same name.
+
+    An undo parts those whom the run had brought together.
+    """
+    faces = [
+        (face, run.after.rows("asset_face")[(face["id"],)]["personGroupId"])
+        for asset in sorted(run.moved)
+        for face in run.before.faces.get(asset, ())
+        if face["deletedAt"] is None
+        and run.before.get("person", run.giver, face["personGroupId"])
+        and (face["id"],) in run.after.rows("asset_face")
+    ]
+    for (one, link), (other, other_link) in combinations(faces, 2):
+        was_one, is_one = one["personGroupId"] == other["personGroupId"], link == other_link
+        if was_one and not is_one and not brought_together(run, one, other):
+            yield Complaint("a person came apart", f"{words.face(one['id'])}, {words.face(other['id'])}")
+        elif is_one and not was_one and link is not None:
+            name = folded(run.after.named(run.getter, link))
+            if any(
+                not name or folded(run.before.named(run.giver, face["personGroupId"])) != name
+                for face in (one, other)
+                if face["personGroupId"] != link or not is_own(run, face, link)
+            ):
+                yield Complaint("two people became one", f"{words.face(one['id'])}, {words.face(other['id'])}")
+
+
+def brought_together(run: Run, one: Row, other: Row) -> bool:
+    """An undo: whether the run made these faces of two people one's."""
+    past = run.undone
+    if past is None:
+        return False
+    was, ran = (
+        [row["personGroupId"] if (row := state.get("asset_face", face["id"])) else None for face in (one, other)]
+        for state in (past.before, past.after)
+    )
+    return was[0] != was[1] and ran[0] == ran[1]
+
+
+def judge_new_people(run: Run, words: "Words") -> Iterator[Complaint]:
+    """People that are made say what those say from whom they have their faces, or what they said before the run."""
+    for key in sorted(run.after.rows("person").keys() - run.before.rows("person").keys()):
+        owner, group = key
+        links = {
+            run.before.rows("asset_face")[(face["id"],)]["personGroupId"] for face in run.after.faces_of.get(group, ())
+        } | {group}
+        likes = [run.before.rows("person")[who, link] for link in links for who in run.before.knowing.get(link, ())]
+        if run.undone and (was := run.undone.before.get("person", *key)):
+            likes.append(was)
+        row = run.after.rows("person")[key]
+        if likes and all(any(like[column] != row[column] for column in FLAGS) for like in likes):
+            yield Complaint("a person that was made says something else", words.person(owner, group))
 
 
 def is_as_it_was(run: Run, face: Row) -> bool:
@@ -1024,6 +1095,26 @@ def judge_stacks_kept(run: Run, words: "Words") -> Iterator[Complaint]:
             yield Complaint("the photo on top of a stack, chosen since, is another", words.name(key[0]))
 
 
+def judge_given_back(run: Run, words: "Words") -> Iterator[Complaint]:
+    """Photos that are back are in their owner's memories and links again, unless somebody took those away since."""
+    past = run.undone
+    if past is None:
+        return
+    for table, owned, parent, column in OWNED:
+        for key, row in past.before.rows(table).items():
+            owner = past.before.rows(owned)[(row[parent],)]
+            if key in past.after.rows(table) or row["assetId"] not in run.moved or owner[column] != run.getter:
+                continue
+            if (table, key) in run.since.removed or (owned, (row[parent],)) in run.since.removed:
+                continue
+            now = run.before.get(owned, row[parent])
+            kept = now is not None and now[column] == run.getter
+            taken = now is None and past.after.get(owned, row[parent]) is None
+            if (kept or taken) and key not in run.after.rows(table):
+                what = f"{words.name(row['assetId'])} in {words.name(row[parent])}"
+                yield Complaint(f"a photo is not in its {owned} again", what)
+
+
 def judge_storage(run: Run, words: "Words") -> Iterator[Complaint]:
     """The storage figures of the two are what Immich would make of them."""
     if run.kind == "repair" or run.is_undo_of_repair:
@@ -1034,14 +1125,17 @@ def judge_storage(run: Run, words: "Words") -> Iterator[Complaint]:
             yield Complaint("a storage figure is wrong", words.name(user))
 
 
-# What an undo need not put back.
+# What an undo need not put back; what Immich makes itself in a healthy library.
 FREE = {("session", "isPendingSyncReset")}
+USUAL = {"lone duplicate", "tag not found by search", "memory without photos", "link without photos"}
 
 
 def judge_identity(run: Run, words: "Words") -> Iterator[Complaint]:
     """An undo of a run in a healthy library since which nothing happened at all leaves what there was before it."""
     past = run.undone
-    if past is None or past.before.troubles or past.after.snapshot != run.before.snapshot:
+    if past is None or past.after.snapshot != run.before.snapshot:
+        return
+    if any(trouble.kind not in USUAL for trouble in past.before.troubles):
         return
     for change in changes(past.before, run.after):
         columns = [column for column in change.columns if (change.table, column) not in FREE]
@@ -1118,7 +1212,7 @@ def short(key: Any) -> str:
     return str(key)[:4]
 
 
-def told(before: State, after: State, *, leave_out: Mapping[str, Iterable[str]] | None = None) -> list[str]:
+def told(before: State, after: State) -> list[str]:
     """What happened between two states, in words, but for what follows from it."""
     words = Words(before, after)
     dull = {

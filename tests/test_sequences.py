@@ -17,8 +17,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -399,76 +398,111 @@ def report(story: Story) -> str:
     return "\n".join(["", "What happened:", *story.lines, "What is wrong:", *wrong])
 
 
-# ---- the test -------------------------------------------------------------------------------------------------------
-
-Check = Callable[[Plan, list[Action]], None]
+# ---- many of them ---------------------------------------------------------------------------------------------------
 
 
-def tell_many(check: Check, count: int, seed: int, *, shrink: bool) -> None:
-    """Let hypothesis make so many sequences, and a failing one as short as it can.
+@dataclass
+class Example:
+    """A plan and what happened, which the rule is broken by."""
 
-    In batches: a longer run of hypothesis's own would spend most of it on varying what it has tried already.
-    """
-    profile = settings(
-        max_examples=BATCH,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
-    for batch in range(max(count // BATCH, 1)):
-        seeded(seed + batch)(profile(given(libraries(), sequences())(check)))()
+    plan: Plan
+    actions: list[Action]
+    story: Story
 
+    @property
+    def size(self) -> int:
+        """Shorter ones are easier to understand."""
+        return len(self.story.lines)
 
-def test_sequences(version: str, pool: conftest.Pool, capsys: pytest.CaptureFixture[str]) -> None:
-    told = 0
+    @property
+    def rules(self) -> set[str]:
+        """What it breaks."""
+        return {complaint.rule for complaint in self.story.wrong}
 
-    def check(plan: Plan, actions: list[Action]) -> None:
-        nonlocal told
-        told += 1
-        with pool.library(version) as library:
-            story = tell(library, plan, actions)
-        assert not story.wrong, report(story)
+    def part(self, name: str) -> Sequence[Any]:
+        """The actions, or the things of one kind in the plan."""
+        return self.actions if name == "actions" else getattr(self.plan, name)
 
-    seed = random.randrange(10**9) if LONG else zlib.crc32(version.encode())
-    tell_many(check, LONG or FEW, seed, shrink=bool(LONG))
-    if LONG:
-        with capsys.disabled():
-            print(f"{told} sequences on {version}, seed {seed}")
+    def less(self, name: str, cut: slice) -> tuple[Plan, list[Action]] | None:
+        """The same without some things; None if nothing would be left out, or nothing be left."""
+        things = list(self.part(name))
+        if not things[cut]:
+            return None
+        del things[cut]
+        if name == "actions":
+            return self.plan, things
+        return (replace(self.plan, **{name: tuple(things)}), self.actions) if things or name != "photos" else None
 
-
-# ---- looking for all that is wrong ----------------------------------------------------------------------------------
+    def text(self) -> str:
+        """To be read, and to be told again."""
+        return f"{report(self.story)}\nAgain:\n  plan = {self.plan!r}\n  actions = {self.actions!r}"
 
 
 @dataclass
 class Search:
-    """Many sequences on one version: how often which rule was broken, and the shortest story of each."""
+    """Many sequences on one version: how often which rule was broken, and the shortest example of each."""
 
     version: str
     pool: conftest.Pool = field(default_factory=conftest.Pool)
     told: int = 0
     broken: Counter[str] = field(default_factory=Counter)
-    shortest: dict[str, Story] = field(default_factory=dict)
-    seeds: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, Example] = field(default_factory=dict)
 
-    def look(self, count: int, seed: int, only: str = "") -> None:
-        """Tell so many; with `only`, stop at the first that breaks that rule, and make it as short as can be."""
+    def tell(self, plan: Plan, actions: list[Action]) -> Example:
+        """Tell one, and remember it for the rules that it breaks, unless there is a shorter one."""
+        with self.pool.library(self.version) as library:
+            example = Example(plan, actions, tell(library, plan, actions))
+        for rule in example.rules:
+            if rule not in self.examples or example.size < self.examples[rule].size:
+                self.examples[rule] = example
+        return example
+
+    def look(self, count: int, seed: int, *, first: bool = False) -> None:
+        """Tell so many, or as far as the first that breaks a rule.
+
+        In batches: in a longer run hypothesis would spend most of it on varying what it has tried already.
+        """
+        profile = settings(
+            max_examples=BATCH,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
 
         def check(plan: Plan, actions: list[Action]) -> None:
-            with self.pool.library(self.version) as library:
-                story = tell(library, plan, actions)
-            rules = {complaint.rule for complaint in story.wrong}
-            if not only:
+            if not (first and self.broken):
                 self.told += 1
-                self.broken.update(rules)
-            for rule in rules:
-                if rule not in self.shortest or len(story.lines) < len(self.shortest[rule].lines):
-                    self.shortest[rule], self.seeds[rule] = story, self.seeds.get(rule, seed)
-            assert only not in rules
+                self.broken.update(self.tell(plan, actions).rules)
 
-        with suppress(AssertionError):
-            tell_many(check, count, seed, shrink=bool(only))
+        for batch in range(max(count // BATCH, 1)):
+            if not (first and self.broken):
+                seeded(seed + batch)(profile(given(libraries(), sequences())(check)))()
+
+    def shorten(self, rule: str, seconds: float = 120) -> Example:
+        """Leave out what the rule is broken without: things of one kind all at once, or one by one from the end."""
+        end, found = time.monotonic() + seconds, self.examples[rule]
+        for part in ("actions", "links", "memories", "stacks", "albums", "tags", "shares", "faces", "people", "photos"):
+            count = len(found.part(part))
+            cuts = [slice(0, count), *(slice(number, number + 1) for number in reversed(range(count)))]
+            for cut in cuts if count else ():
+                if time.monotonic() < end and (fewer := found.less(part, cut)):
+                    example = self.tell(*fewer)
+                    if rule in example.rules:
+                        found = example
+        return found
+
+
+def test_sequences(version: str, pool: conftest.Pool, capsys: pytest.CaptureFixture[str]) -> None:
+    search = Search(version, pool)
+    seed = random.randrange(10**9) if LONG else zlib.crc32(version.encode())
+    search.look(LONG or FEW, seed, first=True)
+    if LONG:
+        with capsys.disabled():
+            print(f" {search.told} sequences on {version}, seed {seed}", flush=True)
+    if search.broken:
+        rule = next(iter(search.broken))
+        pytest.fail(search.shorten(rule).text() if LONG else search.examples[rule].text(), pytrace=False)
 
 
 def main() -> None:
@@ -480,15 +514,12 @@ def main() -> None:
     arguments = parser.parse_args()
     for version in conftest.chosen_versions():
         began, search = time.time(), Search(version)
-        for number in range(max(arguments.count // BATCH, 1)):
-            search.look(BATCH, arguments.seed + number)
-        if arguments.shrink:
-            for rule, seed in list(search.seeds.items()):
-                search.look(BATCH, seed, rule)
+        search.look(arguments.count, arguments.seed)
         seconds = time.time() - began
         print(f"== {version}: {search.told} sequences, seed {arguments.seed}, {seconds:.0f} s", flush=True)
         for rule, times in search.broken.most_common():
-            print(f"\n-- {times} x {rule}{report(search.shortest[rule])}", flush=True)
+            example = search.shorten(rule) if arguments.shrink else search.examples[rule]
+            print(f"\n-- {times} x {rule}{example.text()}", flush=True)
 
 
 if __name__ == "__main__":
