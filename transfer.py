@@ -852,10 +852,11 @@ NEEDED_COLUMNS = _table("""
     album_asset        albumId assetId
     album_user         albumId userId role
     api_key            id
-    asset              id ownerId checksum livePhotoVideoId stackId duplicateId libraryId isExternal deletedAt \
-                       status visibility originalFileName originalPath fileCreatedAt
+    asset              id ownerId checksum livePhotoVideoId stackId duplicateId libraryId isExternal \
+                       deletedAt status visibility originalFileName originalPath fileCreatedAt
     asset_exif         assetId fileSizeInByte
-    asset_face         id assetId personGroupId deletedAt boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
+    asset_face         id assetId personGroupId deletedAt \
+                       boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
     asset_file         id assetId path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
@@ -863,7 +864,8 @@ NEEDED_COLUMNS = _table("""
     memory_asset       memoriesId assetId
     move_history       entityId
     partner            sharedById sharedWithId
-    person             personGroupId ownerId name birthDate isHidden isFavorite color thumbnailPath faceAssetId
+    person             personGroupId ownerId name birthDate isHidden isFavorite color \
+                       thumbnailPath faceAssetId
     session            id userId isPendingSyncReset
     shared_link        id userId type albumId expiresAt
     shared_link_asset  assetId sharedLinkId
@@ -899,9 +901,9 @@ KNOWN_LINKS = _table("""
     shared_link   shared_link_asset.sharedLinkId
     stack         asset.stackId
     tag           tag.parentId tag_asset.tagId tag_closure.id_ancestor tag_closure.id_descendant
-    user          activity.userId album.ownerId album_user.userId api_key.userId asset.ownerId library.ownerId \
-                  cluster_group_request.userId memory.ownerId notification.userId partner.sharedById \
-                  partner.sharedWithId person.ownerId person_user.sharedWithId session.userId \
+    user          activity.userId album.ownerId album_user.userId api_key.userId asset.ownerId \
+                  library.ownerId cluster_group_request.userId memory.ownerId notification.userId \
+                  partner.sharedById partner.sharedWithId person.ownerId person_user.sharedWithId session.userId \
                   shared_link.userId stack.ownerId tag.userId user_metadata.userId workflow.ownerId
 """)
 
@@ -1139,7 +1141,8 @@ def _recognised(
         for table, columns in real.items()
     }
     has = {(table, new) for table, found in tables.items() for _old, new in found.columns}
-    needed: list[Mapping[str, Sequence[str]]] = [NEEDED_COLUMNS, *(columns for mark, columns in NEEDED_IN_NEWER.items() if mark in real)]
+    needed: list[Mapping[str, Sequence[str]]] = [NEEDED_COLUMNS]
+    needed += [columns for mark, columns in NEEDED_IN_NEWER.items() if mark in real]
     missing = [
         f"{table}.{column}"
         for tables_needed in needed
@@ -2231,9 +2234,8 @@ def create_tables(tx: Transaction) -> None:
     portrait          people whose featured photo is looked at
     touched_group     people who are looked at by the checks
     spared            people who stay their owner's whatever their faces do; a transfer spares nobody
-    exempt            what the steps and the checks leave as it is, by kind and key of CROSS_OWNER_CHECKS: an undo
-                      puts
-                      back what was wrong before the run; empty in a transfer
+    exempt            what the steps and the checks leave as it is, by kind, key and owner (KEYS): an undo
+                      puts back what was wrong before the run; empty in a transfer
 
     Those that look_again() reads outlive the transaction.
     """
@@ -2304,7 +2306,8 @@ def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
     value(
         tx,
-        "SELECT count(*) FROM (SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) x",
+        """SELECT count(*) FROM (
+            SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked""",
     )
     value(tx, """
         SELECT count(*) FROM (
@@ -3131,7 +3134,8 @@ def mend_featured(tx: Transaction) -> int:
             WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
               AND f."deletedAt" IS NULL AND f."isVisible"
             ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
-                (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
+                (f."boundingBoxX2" - f."boundingBoxX1")::bigint
+                    * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
                 f.id
             LIMIT 1
         ) best ON true
@@ -3473,7 +3477,7 @@ def demote_owners(tx: Transaction) -> None:
     Before the next owner comes: two at a time are forbidden (album_user_unique_owner). By an UPDATE: an album
     whose owner's row is deleted while there is no other goes with it (trigger album_user_delete, 3.2).
     """
-    change(tx, "album_user", ("role",), f"""
+    change(tx, "album_user", ("role",), """
         SELECT u."albumId", u."userId", 'editor'::album_user_role_enum AS role
         FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         WHERE u.role = 'owner' AND u."userId" = %(giver)s
@@ -3675,7 +3679,8 @@ def note_kept(tx: Transaction) -> None:
     note(tx, "person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
         SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
         UNION
-        SELECT p.* FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId"
+        SELECT p.* FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
+        JOIN run_photo m ON m.id = f."assetId"
         UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
     """)
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
@@ -4370,8 +4375,8 @@ def judge_records(tx: Transaction) -> None:
     """
     run(
         tx,
-        "CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP; ALTER TABLE judged ADD photo uuid, ADD unchanged "
-        "boolean",
+        """CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP;
+        ALTER TABLE judged ADD photo uuid, ADD unchanged boolean""",
     )
     for (table,) in rows(tx, """SELECT DISTINCT "table" FROM past WHERE kind <> 'seen' ORDER BY 1"""):
         if table not in tx.schema.tables or table in COMPUTED:
@@ -5737,7 +5742,7 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         ),
         (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
         (report.links_moved, "public link goes along", "public links go along"),
-        (report.links_losing, "public link loses photos, or goes when it is empty", "public links lose photos"),
+        (report.links_losing, "public link loses photos, or goes if it is empty", "public links lose photos"),
         (
             report.album_copies,
             f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
