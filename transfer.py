@@ -906,8 +906,9 @@ KNOWN_LINKS = _table("""
     tag           tag.parentId tag_asset.tagId tag_closure.id_ancestor tag_closure.id_descendant
     user          activity.userId album.ownerId album_user.userId api_key.userId asset.ownerId \
                   library.ownerId cluster_group_request.userId memory.ownerId notification.userId \
-                  partner.sharedById partner.sharedWithId person.ownerId person_user.sharedWithId session.userId \
-                  shared_link.userId stack.ownerId tag.userId user_metadata.userId workflow.ownerId
+                  partner.sharedById partner.sharedWithId person.ownerId person_user.sharedWithId \
+                  session.userId shared_link.userId stack.ownerId tag.userId \
+                  user_metadata.userId workflow.ownerId
 """)
 
 
@@ -2043,8 +2044,8 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                          count(*) AS files
                 FROM file GROUP BY 1, 2
             )
-            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u ON folder IN (u.id::text,
-                u."storageLabel")
+            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u
+                ON folder IN (u.id::text, u."storageLabel")
             WHERE placed."ownerId" <> u.id GROUP BY u.id
         """)
     )
@@ -2118,13 +2119,13 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #
 #    Request -> run_photo, staying_photo (photos) -> people (decisions) -> the steps -> the checks -> Report
 #
-#    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a transfer
-#    source and destination, in an undo the other way round; a repair has no giver.
+#    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a
+#    transfer source and destination, in an undo the other way round; a repair has no giver.
 #
 #    The temporary tables, and who fills them:
 #      chosen            photos in the selection                                              choose_selection
 #      candidate         those, and who comes along; verdict: with the reason to stay         choose_photos
-#      run_photo         the photos of this run: they change hands, or their people are mended  follow_verdicts
+#      run_photo         the photos of this run: they change hands, or their people do        follow_verdicts
 #      staying_photo     photos that stay, with the reason                                    follow_verdicts
 #      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
 #      album_copy        the taker's own photos that join or leave albums                     choose_copies
@@ -2989,8 +2990,9 @@ def step_people(tx: Transaction, report: Report) -> Report:
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
         WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
-          AND (a."ownerId" = p.leaver OR p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster
-               OR p.both_leave AND a."ownerId" = %(taker)s)
+          AND (a."ownerId" = p.leaver
+               OR (p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster)
+               OR (p.both_leave AND a."ownerId" = %(taker)s))
     """)
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
     relinked = change(tx, "asset_face", ("personGroupId",), f"""
@@ -3099,7 +3101,7 @@ def drop_people_by_group(tx: Transaction) -> None:
         SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
         JOIN people p ON p.grp = s."personGroupId" AND (
             p.leaver IN (s."sharedById", s."sharedWithId")
-            OR p.both_leave AND %(taker)s IN (s."sharedById", s."sharedWithId"))
+            OR (p.both_leave AND %(taker)s IN (s."sharedById", s."sharedWithId")))
     """)
     remove(tx, "person", """
         SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL
@@ -3540,8 +3542,8 @@ ALBUM_WRITTEN = {
     "album member": """
         SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
         WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-          AND ("albumId" NOT IN (SELECT id FROM changing_album) OR "userId" NOT IN (%(giver)s,
-              %(taker)s))
+          AND ("albumId" NOT IN (SELECT id FROM changing_album)
+               OR "userId" NOT IN (%(giver)s, %(taker)s))
     """,
     "changing album": """
         SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
@@ -3640,8 +3642,8 @@ def reset_apps(tx: Transaction) -> None:
             UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
             UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)
         )
-        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s WHERE s."userId" IN (SELECT id
-            FROM concerned)
+        SELECT s.id, true AS "isPendingSyncReset" FROM v_session s
+        WHERE s."userId" IN (SELECT id FROM concerned)
     """)
 
 
@@ -3669,6 +3671,10 @@ def note_kept(tx: Transaction) -> None:
     note(tx, "asset", ("deletedAt", "visibility"), """
         SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
         WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
+    """)
+    note(tx, "asset", ("duplicateId",), """
+        SELECT a.id, a."duplicateId" FROM v_asset a JOIN neighbour USING (id)
+        WHERE a."duplicateId" IS NOT NULL AND a.id NOT IN (SELECT id FROM run_photo)
     """)
     # faces whose link stays as it is, and everybody's rows of the people concerned
     note(tx, "asset_face", ("personGroupId",), """
@@ -3936,8 +3942,8 @@ def choose_broken_photos(tx: Transaction) -> None:
                 WHERE f."assetId" = a.id AND p."ownerId" <> %(taker)s));
         ALTER TABLE run_photo ADD PRIMARY KEY (id);
         CREATE TEMP TABLE staying_photo (id uuid, origin text, reason text) ON COMMIT DROP;
-        SELECT count(*) FROM (SELECT a.id FROM v_asset a
-            JOIN run_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+        SELECT count(*) FROM (
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
         ANALYZE run_photo
     """)
 
@@ -4216,8 +4222,8 @@ def adapt_format_1(tx: Transaction) -> None:
         UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
             AND before <> key;
         INSERT INTO line (step, kind, "table", key)
-        SELECT 0, 'wrong', 'face', jsonb_build_array(concat_ws(' ', l.key ->> 'id',
-            l.before ->> 'personGroupId'), coalesce(
+        SELECT 0, 'wrong', 'face', jsonb_build_array(
+            concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
             o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
         FROM line l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
         LEFT JOIN line o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
@@ -4242,8 +4248,8 @@ def adapt_format_1(tx: Transaction) -> None:
           AND m."ownerId" IS DISTINCT FROM %(taker)s
         UNION ALL
         SELECT 0, 'wrong', 'link', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'), coalesce(o.before ->> 'userId',
-                s."userId"::text))
+            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'),
+            coalesce(o.before ->> 'userId', s."userId"::text))
         FROM line l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
         LEFT JOIN line o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
         WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
@@ -4260,8 +4266,8 @@ def adapt_format_1(tx: Transaction) -> None:
         WHERE l."table" = 'person' AND l.kind <> 'made'
         UNION ALL
         SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
-            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'), coalesce(o.before ->> 'ownerId',
-                s."ownerId"::text))
+            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'),
+            coalesce(o.before ->> 'ownerId', s."ownerId"::text))
         FROM line l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
         LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId'
             AND o.key ->> 'id' = l.before ->> 'stackId'
@@ -4454,8 +4460,8 @@ def choose_albums_back(tx: Transaction) -> None:
         SELECT aa."albumId", aa."assetId" FROM judged j JOIN v_album_asset aa
             ON aa."albumId" = (j.key ->> 'albumId')::uuid AND aa."assetId" = (j.key ->> 'assetId')::uuid
         WHERE j."table" = 'album_asset' AND j.unchanged
-          AND (aa."albumId" IN (SELECT id FROM changing_album) OR aa."albumId" NOT IN (SELECT id
-              FROM handed_over))
+          AND (aa."albumId" IN (SELECT id FROM changing_album)
+               OR aa."albumId" NOT IN (SELECT id FROM handed_over))
           AND NOT EXISTS (
             SELECT FROM v_activity c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
     """)
@@ -4488,8 +4494,8 @@ def take_stock_of_undo(tx: Transaction) -> None:
     # What third users have put into their memories and links since is theirs, as wrong as it is already.
     run(tx, """
         INSERT INTO exempt
-        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_memory o ON o.id = split_part(t.key,
-            ' ', 2)::uuid
+        SELECT t.kind, t.key, t.owner FROM trouble_before t
+        JOIN v_memory o ON o.id = split_part(t.key, ' ', 2)::uuid
         WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(giver)s, %(taker)s)
         UNION ALL
         SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o
@@ -4615,8 +4621,8 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # both have a row of that person
         """
         2 = (SELECT count(*) FROM v_person p
-             WHERE p."personGroupId" = s."personGroupId" AND p."ownerId" IN (s."sharedById",
-                 s."sharedWithId"))
+             WHERE p."personGroupId" = s."personGroupId"
+               AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
         """,
     ),
     "memory": (
@@ -4882,8 +4888,8 @@ def put_back_stacks(tx: Transaction) -> None:
             WHERE b."table" = 'stack' AND b.kind = 'removed' AND s.id = k.stack
               AND EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
               AND (EXISTS (SELECT FROM member_back o WHERE o.stack = s.id AND o.id = s."primaryAssetId")
-                   OR ({exempt("primary")} AND EXISTS (SELECT FROM v_asset a
-                       WHERE a.id = s."primaryAssetId")))
+                   OR ({exempt("primary")}
+                       AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId")))
               AND NOT EXISTS (
                 SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
                   AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL))
@@ -4940,8 +4946,8 @@ def put_back_albums(tx: Transaction) -> None:
     run(tx, f"""
         -- from 3.0: the former owner's own row
         CREATE TEMP TABLE owner_row ON COMMIT DROP AS
-        SELECT {_list("m", columns)} FROM judged j LEFT JOIN v_album_user t ON {_recorded("j", ("albumId",
-            "userId"))}
+        SELECT {_list("m", columns)} FROM judged j
+        LEFT JOIN v_album_user t ON {_recorded("j", ("albumId", "userId"))}
         CROSS JOIN LATERAL jsonb_populate_record(t, j.before) m
         WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed'
             OR t.role IS NOT NULL)
@@ -4986,18 +4992,22 @@ def put_back_duplicates(tx: Transaction) -> None:
     """
     change(tx, "asset", ("duplicateId",), """
         WITH member AS (
-            SELECT p.before ->> 'duplicateId' AS grp, b.photo, b.photo IS NOT NULL AND NOT EXISTS (
-                -- thrown away since
-                SELECT FROM v_asset a WHERE a.id = b.photo AND a."deletedAt" IS NOT NULL AND NOT EXISTS (
+            -- who was in the groups; of those that the run cleared who may go back, unless thrown away since
+            SELECT DISTINCT ON (p.key) p.before ->> 'duplicateId' AS grp,
+                a.id, p.kind = 'changed' AS cleared, b.photo IS NOT NULL
+                AND (a."deletedAt" IS NULL OR EXISTS (
                     SELECT FROM past o WHERE o."table" = 'asset' AND o.kind = 'seen' AND o.key = p.key
-                      AND o.before ->> 'deletedAt' IS NOT NULL)) AS is_there
-            FROM past p
+                      AND o.before ->> 'deletedAt' IS NOT NULL)) AS goes,
+                a."duplicateId"::text = p.before ->> 'duplicateId' AND a."deletedAt" IS NULL AS still
+            FROM past p LEFT JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
             LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
-            WHERE p."table" = 'asset' AND p.columns = 'duplicateId'
+            WHERE p."table" = 'asset' AND p.columns = 'duplicateId' ORDER BY p.key, p.kind
         )
-        SELECT m.photo AS id, m.grp::uuid AS "duplicateId" FROM member m
+        SELECT m.id, m.grp::uuid AS "duplicateId" FROM member m
         -- of a group that cannot come back whole, a lone photo would be left
-        WHERE m.grp IN (SELECT grp FROM member GROUP BY grp HAVING bool_and(is_there))
+        WHERE m.goes AND m.grp NOT IN (SELECT grp FROM member WHERE cleared AND NOT coalesce(goes, false))
+          AND (1 = (SELECT count(*) FROM member o WHERE o.grp = m.grp)
+               OR EXISTS (SELECT FROM member o WHERE o.grp = m.grp AND o.id <> m.id AND (o.goes OR o.still)))
     """)
     put_back_changed(tx, "asset_job_status")
 
@@ -5055,8 +5065,8 @@ def remove_made(tx: Transaction) -> None:
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
         SELECT p."ownerId", p."personGroupId", p.name, NOT j.unchanged OR EXISTS (
                 SELECT FROM v_person_user s
-                WHERE s."personGroupId" = p."personGroupId" AND p."ownerId" IN (s."sharedById",
-                    s."sharedWithId"))
+                WHERE s."personGroupId" = p."personGroupId"
+                  AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
                 AS changed,
             EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
