@@ -4880,6 +4880,16 @@ def put_back_stacks(tx: Transaction) -> None:
         ALTER TABLE member_back ADD PRIMARY KEY (id);
         CREATE INDEX ON member_back (stack);
         ANALYZE member_back;
+        -- into a stack of somebody else's a photo goes back only if all go back who left it
+        DELETE FROM member_back k
+        WHERE k."ownerId" IS DISTINCT FROM coalesce(
+                (SELECT s."ownerId" FROM v_stack s WHERE s.id = k.stack),
+                (SELECT (b.before ->> 'ownerId')::uuid FROM back b
+                 WHERE b."table" = 'stack' AND b.kind = 'removed' AND b.key ->> 'id' = k.stack::text))
+          AND EXISTS (
+            SELECT FROM past p
+            WHERE p."table" = 'asset' AND p.columns = 'stackId' AND p.before ->> 'stackId' = k.stack::text
+              AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM member_back));
         -- a stack that is there must be its members' owner's, one that went needs its primary and another
         DELETE FROM member_back k USING v_stack s JOIN v_asset a ON true
         WHERE s.id = k.stack AND a.id = k.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")};
@@ -4897,14 +4907,7 @@ def put_back_stacks(tx: Transaction) -> None:
                 SELECT FROM member_back o JOIN v_asset a ON a.id = o.id
                 WHERE o.stack = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")}));
         DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
-          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack);
-        -- and one that was torn between owners goes back whole or not at all
-        DELETE FROM member_back k USING v_asset a, past p
-        WHERE a.id = k.id AND p."table" = 'asset' AND p.columns = 'stackId'
-            AND p.before ->> 'stackId' = k.stack::text
-          AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM member_back) AND EXISTS (
-            SELECT FROM member_back o JOIN v_asset b ON b.id = o.id WHERE o.stack = k.stack
-                AND b."ownerId" <> a."ownerId")
+          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
     """)
     change(tx, "asset", ("stackId",),
         'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
