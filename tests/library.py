@@ -44,6 +44,7 @@ class Library:
         self.connection = connection
         self.version = version
         self.rows("set timezone to 'UTC'")  # so that snapshots of two connections read alike
+        self.focus: set[str] = set()  # photos that people turn to, in libraries of chance
         self._columns: dict[str, set[str]] = {}
         for table, column in self.rows(
             "select table_name, column_name from information_schema.columns where table_schema = 'public'"

@@ -534,6 +534,11 @@ def only_from(run: Run, owner: str) -> bool:
     return owner == run.giver if run.undone else owner != run.getter
 
 
+def of_a_third(run: Run, owner: str | None) -> bool:
+    """Whether something belongs to nobody who has a part in the run: an undo changes nothing about it."""
+    return run.undone is not None and owner not in (run.giver, run.getter)
+
+
 def asset_reason(run: Run, change: Change, column: str) -> bool:
     """Owners change from giver to getter; an undo gives back only what the run took. Stacks and duplicates follow."""
     if change.old is None or change.new is None:
@@ -605,7 +610,7 @@ def person_reason(run: Run, change: Change, column: str) -> bool:
             owner == run.giver
             or (owner == run.getter and run.before.cluster_of_group(group) != run.before.cluster_of(owner))
         )
-    if put_back(run, change, column):
+    if put_back(run, change, column) and not of_a_third(run, owner):
         return True
     if column in PICTURE:
         photos = {
@@ -752,7 +757,7 @@ def link_reason(run: Run, change: Change, column: str) -> bool:
             and had <= run.moved
             and only_from(run, change.old["userId"])
         )
-    if column != "userId":
+    if column != "userId" or of_a_third(run, change.old[column]):
         return False
     if put_back(run, change, column):
         return True
@@ -768,7 +773,9 @@ def album_reason(run: Run, change: Change, column: str) -> bool:
     if change.old is None or change.new is None:
         return False
     if run.undone:
-        return put_back(run, change, column)
+        return put_back(run, change, column) and not any(
+            of_a_third(run, owner) for owner in run.before.album_owners(change.key[0])
+        )
     if run.itself not in (HANDED_OVER, GIVEN_UP):
         return False
     if column == "ownerId":
@@ -798,6 +805,8 @@ def member_reason(run: Run, change: Change, column: str) -> bool:
     if run.undone is None:
         return album in run.albums and run.itself != "stays" and column in MEMBER
     past = run.undone
+    if any(of_a_third(run, owner) for owner in run.before.album_owners(album)):
+        return False
     if album not in past.albums or past.itself == "stays" or column not in MEMBER:
         return False
     if change.new is not None and is_owner(change.new):
@@ -821,7 +830,11 @@ def album_photo_reason(run: Run, change: Change, column: str) -> bool:
     """Copies of the getter's are put beside the giver's photos that stay; an undo takes them out."""
     album, asset = change.key
     if run.undone:
-        return change.new is None and made_by_run(run, change)
+        return (
+            change.new is None
+            and made_by_run(run, change)
+            and not any(of_a_third(run, owner) for owner in run.before.album_owners(album))
+        )
     if change.old is not None or run.itself not in (HANDED_OVER, GIVEN_UP):
         return False
     return any(is_twin(run, asset, mate) for found, mate in run.before.rows("album_asset") if found == album)
@@ -1027,12 +1040,19 @@ def judge_new_people(run: Run, words: "Words") -> Iterator[Complaint]:
 
 
 def is_as_it_was(run: Run, face: Row) -> bool:
-    """An undo: whether a face has a person again that its photo's owner did not have before the run either."""
+    """An undo: whether a face has the person that it had before the run, and nobody did anything about that since."""
     past, link = run.undone, face["personGroupId"]
-    if past is None or past.before.get("person", run.getter, link) is not None:
+    if past is None:
         return False
-    was = past.before.get("asset_face", face["id"])
-    return was is not None and was["personGroupId"] == link and past.before.owners[face["assetId"]] == run.getter
+    was, ran, old = (state.get("asset_face", face["id"]) for state in (past.before, past.after, run.before))
+    if was is None or ran is None or old is None or was["personGroupId"] != link:
+        return False
+    return (
+        ran["personGroupId"] == old["personGroupId"]
+        and past.before.owners[face["assetId"]] == run.getter
+        and past.after.named(run.giver, ran["personGroupId"]) == run.before.named(run.giver, old["personGroupId"])
+        and past.before.named(run.getter, link) == run.after.named(run.getter, link)
+    )
 
 
 def judge_tags(run: Run, words: "Words") -> Iterator[Complaint]:

@@ -457,26 +457,36 @@ def ids(library: Library, query: str, *values: Any) -> list[str]:
     return [row[0] for row in ask(library, query, *values)]
 
 
+def focused(library: Library, things: Sequence[str], query: str) -> list[str]:
+    """Those among them that the photos in the focus have to do with, which `query` yields; all if there is no such."""
+    near = set(ids(library, query, list(library.focus))) if library.focus else set()
+    return [thing for thing in things if thing in near] or list(things)
+
+
 def people_of(library: Library, user: str) -> list[str]:
     """The user's people, by name."""
-    return ids(
+    people = ids(
         library, 'select <person.personGroupId> from person where "ownerId" = %s order by name, "birthDate", 1', user
     )
+    query = 'select <asset_face.personGroupId> from asset_face where "assetId" = any(%s::uuid[])'
+    return focused(library, people, query)
 
 
 def photos_of(library: Library, user: str) -> list[str]:
     """The user's photos."""
-    return ids(library, 'select id from asset where "ownerId" = %s order by "originalFileName", id', user)
+    photos = ids(library, 'select id from asset where "ownerId" = %s order by "originalFileName", id', user)
+    return focused(library, photos, "select unnest(%s::uuid[])")
 
 
 def faces_of(library: Library, user: str) -> list[str]:
     """The faces on the user's photos."""
-    return ids(
+    faces = ids(
         library,
         """select f.id from asset_face f join asset a on a.id = f."assetId" where a."ownerId" = %s
            order by a."originalFileName", f.id""",
         user,
     )
+    return focused(library, faces, 'select id from asset_face where "assetId" = any(%s::uuid[])')
 
 
 def edit_person(library: Library, user: str, person: str, **columns: Any) -> None:
@@ -732,7 +742,9 @@ def _untag(library: Library, user: str, photo: str, _number: int) -> None:
 def _some_tag(do: str) -> Later:
     def act(world: World, user: str, number: int) -> None:
         tags = ids(world.library, 'select id from tag where "userId" = %s order by value', user)
-        if tags:
+        query = """select mine.id from tag mine join tag t on t.value = mine.value
+                   join tag_asset ta on ta.<tag_asset.tagId> = t.id where ta.<tag_asset.assetId> = any(%s::uuid[])"""
+        if tags := focused(world.library, tags, query):
             world.library.rows(do, pick(tags, number))
 
     return act

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 import transfer
 from tests import conftest
 from tests.library import Library
-from tests.model import Complaint, Run, Since, State, judge, told
+from tests.model import Complaint, Run, Since, State, changes, judge, told
 from tests.random_library import HAPPENINGS, NUMBER, USERS, Plan, World, active, build, pick, plans
 from tests.test_undo_random import LONG
 
@@ -105,7 +105,7 @@ class Happening:
     number: int
 
 
-LATEST = len(USERS)
+LATEST, TRIES = len(USERS), 4
 Action = Transfer | Repair | Undo | Happening
 
 
@@ -115,7 +115,7 @@ def often(*choice: tuple[int, st.SearchStrategy]) -> st.SearchStrategy:
 
 
 def sequences() -> st.SearchStrategy[list[Action]]:
-    """A transfer, several things in any order, an undo."""
+    """A transfer, several things in any order, undos."""
     user = st.sampled_from([0, 0, 0, 1, 1, 2])
     given_over = st.builds(
         Transfer,
@@ -131,10 +131,11 @@ def sequences() -> st.SearchStrategy[list[Action]]:
         Happening,
         st.sampled_from(sorted(HAPPENINGS)),
         st.sampled_from([0, 1, 2, LATEST, LATEST, LATEST, LATEST + 1]),
-        NUMBER,
+        st.integers(0, 160),
     )
-    between = st.lists(often((8, happens), (2, given_over), (2, undone), (1, repaired)), min_size=1, max_size=6)
-    return st.builds(lambda first, rest, last: [first, *rest, last], given_over, between, undone)
+    between = st.lists(often((8, happens), (2, given_over), (1, undone), (1, repaired)), min_size=1, max_size=6)
+    undos = st.lists(undone, min_size=1, max_size=3)
+    return st.builds(lambda first, rest, last: [first, *rest, *last], given_over, between, undos)
 
 
 def libraries() -> st.SearchStrategy[Plan]:
@@ -225,13 +226,21 @@ class Story:
         user, before = self.actor(action.user), self.state
         if not active(self.world.library, user):
             return
-        HAPPENINGS[action.what](self.world, user, action.number)
-        self.world.library.settle_usage()
-        self.state = self.look()
-        if self.state.snapshot != before.snapshot:
-            self.tell(f"{USERS[self.world.users.index(user)]}: {action.what}", before)
-            for done in self.done:
-                done.since.note(before, self.state)
+        # mostly with what changed hands
+        focus = {asset for done in self.done for asset in done.run.moved}
+        self.world.library.focus = focus if action.number % 4 else set()
+        # what there is nothing of cannot be done: then the next thing is
+        names = sorted(HAPPENINGS)
+        first = names.index(action.what)
+        for what in (names[first:] + names[:first])[:TRIES]:
+            HAPPENINGS[what](self.world, user, action.number // 4)
+            self.world.library.settle_usage()
+            self.state = self.look()
+            if next(changes(before, self.state), None):
+                self.tell(f"{USERS[self.world.users.index(user)]}: {what}", before)
+                for done in self.done:
+                    done.since.note(before, self.state)
+                break
 
     def actor(self, user: int) -> str:
         """Who does something."""
