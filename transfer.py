@@ -3019,6 +3019,7 @@ def fill_gaps(tx: Transaction, pairs: str) -> None:
             FROM ({pairs}) pair JOIN people p USING (grp)
             JOIN v_person t ON t."personGroupId" = pair.target AND t."ownerId" = %(taker)s
             WHERE t."{column}" {is_empty} AND NOT p."{column}" {is_empty}
+              AND (t."ownerId", t."personGroupId") NOT IN (SELECT "ownerId", "personGroupId" FROM spared)
             GROUP BY t."ownerId", t."personGroupId"
         """)
 
@@ -4522,10 +4523,10 @@ def note_changes(tx: Transaction) -> None:
 
 
 def spare_people(tx: Transaction) -> None:
-    """spared: people of the user who gives back who are not of the run's making, or were changed or shared
-    since.
+    """spared: who stays as it is: people that the taker had before the run; people of the giver's who are not
+    of the run's making, or were changed or shared since.
 
-    Nameless ones that have come since are what recognition makes, and go with their faces.
+    The giver's nameless ones that have come since are what recognition makes, and go with their faces.
     """
     run(tx, """
         INSERT INTO spared
@@ -4546,6 +4547,7 @@ def spare_people(tx: Transaction) -> None:
                  OR (j."table" = 'person' AND j.columns = 'ownerId'
                      AND j.key ->> 'personGroupId' = t.grp::text)
                  OR (j."table" = 'person_group' AND j.kind = 'changed' AND j.key ->> 'id' = t.grp::text)))
+        UNION SELECT owner, grp FROM past_person WHERE owner = %(taker)s
     """)
 
 
@@ -4854,18 +4856,38 @@ def put_back_shares(tx: Transaction) -> None:
 
 
 def keep_new_names(tx: Transaction) -> None:
-    """A nameless person whose faces come back takes over the name that they were given since."""
+    """A nameless person whose faces come back takes over the name that they were given since.
+
+    From 3.2, inside one cluster group, the run made the giver's row from the one that it removed: what was set
+    on it since goes back with the person, as it does where the person itself went along.
+    """
+    columns = ("name", "birthDate", "isHidden", "isFavorite", "color")
+    change(tx, "person", columns, f"""
+        SELECT mine."ownerId", mine."personGroupId", {_list("theirs", columns)}
+        FROM judged r JOIN judged m ON m."table" = 'person' AND m.kind = 'made' AND NOT m.unchanged
+            AND m.key ->> 'personGroupId' = r.key ->> 'personGroupId'
+        JOIN v_person mine ON mine."personGroupId" = (r.key ->> 'personGroupId')::uuid
+            AND mine."ownerId" = %(taker)s
+        JOIN v_person theirs ON theirs."personGroupId" = mine."personGroupId" AND theirs."ownerId" = %(giver)s
+        WHERE r."table" = 'person' AND r.kind = 'removed' AND r.key ->> 'ownerId' = %(taker)s::text
+          AND m.key ->> 'ownerId' = %(giver)s::text
+    """)
     change(tx, "person", ("name",), """
+        WITH pair AS (
+            SELECT (before ->> 'personGroupId')::uuid AS mine, (after ->> 'personGroupId')::uuid AS theirs
+            FROM back WHERE "table" = 'asset_face' AND kind = 'changed'
+            -- from 3.2 both may know the same person
+            UNION SELECT grp, grp FROM past_person WHERE owner = %(taker)s
+        )
         SELECT mine."ownerId", mine."personGroupId", max(theirs.name) AS name
-        FROM back b
-        JOIN v_person mine ON mine."personGroupId" = (b.before ->> 'personGroupId')::uuid
-            AND mine."ownerId" = %(taker)s AND mine.name = ''
-        JOIN v_person theirs ON theirs."personGroupId" = (b.after ->> 'personGroupId')::uuid
-            AND theirs."ownerId" = %(giver)s AND theirs.name <> ''
+        FROM pair
+        JOIN v_person mine ON mine."personGroupId" = pair.mine AND mine."ownerId" = %(taker)s
+            AND mine.name = ''
+        JOIN v_person theirs ON theirs."personGroupId" = pair.theirs AND theirs."ownerId" = %(giver)s
+            AND theirs.name <> ''
         JOIN past k ON k."table" = 'person' AND k.key =
                 jsonb_build_object('ownerId', theirs."ownerId", 'personGroupId', theirs."personGroupId")
             AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
-        WHERE b."table" = 'asset_face' AND b.kind = 'changed'
         GROUP BY mine."ownerId", mine."personGroupId"
     """)
 
@@ -5091,9 +5113,11 @@ def remove_made(tx: Transaction) -> None:
     remove(
         tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use'
     )
-    take_back_made(tx, "person_group", """
-        NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = t.id)
-        AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = t.id)
+    remove(tx, "person_group", """
+        SELECT g.id FROM judged j JOIN v_person_group g ON g.id = (j.key ->> 'id')::uuid
+        WHERE j."table" = 'person_group' AND j.kind = 'made'
+          AND NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = g.id)
+          AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = g.id)
     """)
 
 
