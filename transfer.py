@@ -111,8 +111,7 @@ REASONS = {
 
 
 class TransferError(Exception):
-    """Something a person must know: what happened, why, and what to do about it. Nothing was changed by us.
-    """
+    """Something a person must know: what happened, why, and what to do about it. Nothing was changed."""
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
         super().__init__(" ".join(filter(None, (what, why))))
@@ -149,6 +148,14 @@ class SchemaUnknown(TransferError):
     """The database is not of a kind that this tool knows."""
 
 
+class TwoServers(TransferError):
+    """The address and the database belong to two different Immich servers."""
+
+
+class UndoUnderWay(TransferError):
+    """What is to be undone was undone already, or its undo is under way."""
+
+
 class UnknownLinks(TransferError):
     """Something links to photos or people that this tool does not know. A dry run is allowed, execution is
     not.
@@ -181,7 +188,6 @@ class CommitUnknown(TransferError):
         super().__init__(
             "The connection was lost while the change was being committed.",
             "Whether it was committed is not known yet.",
-            "When the database is back, look at Undo a transfer (9): it asks PostgreSQL and tells.",
         )
         self.saved, self.report = saved, report
 
@@ -258,8 +264,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Person:
-    """What happens to one person. `inside` and `outside` count undeleted faces on moved and on other photos.
-    """
+    """What happens to one person. `inside`, `outside`: undeleted faces on moved and on other photos."""
 
     id: str
     name: str
@@ -312,8 +317,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Report:
-    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said otherwise.
-    """
+    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said."""
 
     assets: int = 0
     chosen: int = 0  # photos of the source in the selection
@@ -512,8 +516,7 @@ def save_config(path: Path, config: Config) -> None:
 
 
 def clear_config(path: Path) -> None:
-    """Delete config.py, and what it is a link to: that holds the secrets. No mistake if it has gone already.
-    """
+    """Delete config.py, and what it is a link to: that holds the secrets. Fine if it has gone already."""
     try:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -1303,8 +1306,7 @@ def value(tx: Transaction, statement: str, **values: Any) -> Any:
 
 @contextlib.contextmanager
 def database(config: Mapping[str, Any]) -> Iterator[Any]:
-    """A connection for one action, closed at its end: nothing is held open while a person is asked something.
-    """
+    """A connection for one action, closed at its end: nothing is held open during a question."""
     with database_errors(config):
         connection = connect(config)
         try:
@@ -1537,8 +1539,7 @@ def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **value
 
 
 def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> None:
-    """Record rows that are not written, with `columns` as they are. The query yields the key and the columns.
-    """
+    """Record rows that are not written, with `columns` as they are. The query yields key and columns."""
     run(tx, f"""
         INSERT INTO journal (kind, "table", key, before)
         SELECT '{SEEN}', '{table}', {_object("seen", record_key(tx, table))}, {_object("seen", columns)}
@@ -1920,14 +1921,11 @@ def perform(
     save: Callable[[Transaction, AnyReport], Path] | None = None,
     look_again: Callable[[Any, Transaction, AnyReport], AnyReport] | None = None,
 ) -> AnyReport:
-    """Run `work` in one transaction, once more if Immich was in the way, and `look_again` after the commit.
-    """
+    """Run `work` in one transaction, once more if Immich was in the way, then `look_again`."""
     committed: list[AnyReport] = []
     try:
         with database(database_config) as connection:
-            report, tx = once_more(
-                lambda: in_transaction(connection, work, values, how, save, committed)
-            )
+            report, tx = once_more(lambda: in_transaction(connection, work, values, how, save, committed))
             return report if how.dry_run or not look_again else look_again(connection, tx, report)
     except KeyboardInterrupt:
         if committed:
@@ -1980,10 +1978,9 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         raise SchemaUnknown(f"Immich {shown_version}: {error.what}", error.why, error.todo) from None
     if not (shown == there if is_admin else shown <= there) or not has_key:
         what = "users" if has_key else "API key"
-        raise TransferError(
+        raise TwoServers(
             "The address and the database belong to two different Immich servers.",
             f"The {what} that {api.base} shows are not those in the database.",
-            "Correct the one that is wrong (menu entry 7).",
         )
     return Server(
         shown_version,
@@ -2121,7 +2118,27 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #
 #    Request -> run_photo, staying_photo (photos) -> people (decisions) -> the steps -> the checks -> Report
 #
-#    All of it is SQL over temporary tables; %(giver)s and %(taker)s are the two users throughout.
+#    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a transfer
+#    source and destination, in an undo the other way round; a repair has no giver.
+#
+#    The temporary tables, and who fills them:
+#      chosen            photos in the selection                                              choose_selection
+#      candidate         those, and who comes along; verdict: with the reason to stay         choose_photos
+#      run_photo         the photos of this run: they change hands, or their people are mended  follow_verdicts
+#      staying_photo     photos that stay, with the reason                                    follow_verdicts
+#      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
+#      album_copy        the taker's own photos that join or leave albums                     choose_copies
+#      giving            whose people may become the taker's: the giver's, in a repair anybody's
+#      spared            people who stay their owner's whatever their faces do; nobody in a transfer
+#      people            a row for each person concerned, with what becomes of it             decide_people
+#      touched_group     people whom the checks look at                                       touch_people
+#      portrait          people whose featured photo is looked at                             mend_featured
+#      concerned_album, stack_concerned, link_looked_at, neighbour
+#                        what else the steps may write or the checks look at                  hold_still
+#      trouble_before    what is wrong before the steps; stock_before: what is there          take_stock
+#      exempt            what was wrong before the run that is undone: steps and checks leave it; empty in a
+#                        transfer                                                             load_past
+#      journal           what is written (part 4); target: the rows of one change() or remove()
 # ============================================================================================================
 
 
@@ -2226,19 +2243,7 @@ def plan_transfer(tx: Transaction, request: Request) -> None:
 
 
 def create_tables(tx: Transaction) -> None:
-    """The temporary tables that more than one part fills.
-
-    giving             whose things may become the destination's: the source's
-    changing_album    albums that change hands or members, with what must hold afterwards (see album_outcome)
-    album_copy        the destination's own photos that are put into albums, or taken out again
-    portrait          people whose featured photo is looked at
-    touched_group     people who are looked at by the checks
-    spared            people who stay their owner's whatever their faces do; a transfer spares nobody
-    exempt            what the steps and the checks leave as it is, by kind, key and owner (KEYS): an undo
-                      puts back what was wrong before the run; empty in a transfer
-
-    Those that look_again() reads outlive the transaction.
-    """
+    """The temporary tables that more than one part fills. What look_again() reads outlives COMMIT."""
     create_journal(tx)
     run(tx, """
         CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
@@ -2943,9 +2948,7 @@ def _find_merges(tx: Transaction) -> None:
             JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
             WHERE p."ownerId" = %(taker)s
             GROUP BY 1
-        ), ours AS (
-            SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded
-        )
+        ), ours AS (SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded)
         UPDATE people SET
             note = CASE
                 WHEN ours.count > 1 THEN 'two of that name are in the selection'
@@ -3309,9 +3312,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         CREATE TEMP TABLE tag_leaving ON COMMIT DROP AS
         SELECT h."assetId", h."tagId", o.value, o."userId" {held_by_others("tag")};
         CREATE TEMP TABLE tag_wanted ON COMMIT DROP AS
-        WITH path AS (
-            SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving
-        ), step AS (
+        WITH path AS (SELECT DISTINCT value, string_to_array(value, '/') AS parts FROM tag_leaving), step AS (
             SELECT DISTINCT array_to_string(parts[1:n], '/') AS value, array_to_string(parts[1:n - 1],
                 '/') AS parent
             FROM path, generate_series(1, cardinality(parts)) AS n
@@ -3436,10 +3437,8 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s
         """)
         report = put_copies_into_albums(tx, report)
-    names = rows(
-        tx,
-        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), 1, id',
-    )
+    names = rows(tx,
+        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), 1, id')
     return replace(report, albums_changed=tuple(name for (name,) in names))
 
 
@@ -3845,8 +3844,7 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
 def repair(
     database_config: Mapping[str, Any], user: str, how: How = HOW, merge: frozenset[str] = frozenset()
 ) -> Report:
-    """Give `user` their own people for the faces on their photos, and mend featured photos. See transfer().
-    """
+    """Give `user` their own people for the faces on their photos, mend featured photos. See transfer()."""
     return perform(
         database_config,
         lambda tx: _repair(tx, merge, how),
@@ -3858,8 +3856,7 @@ def repair(
 
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
-    """Other users' people on the user's photos who have a namesake among the user's own; nothing is changed.
-    """
+    """Other users' people on the user's photos with a namesake among the user's own; nothing is changed."""
 
     def look(tx: Transaction) -> Report:
         plan_repair(tx, frozenset())
@@ -4016,7 +4013,6 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
             for person in header["report"]["people"]
             if person["action"] == DUPLICATE and not person.get("outside")
         ],
-        "same_clusters": [user["cluster"] for user in (header["source"], header["destination"]) if user],
     }
 
 
@@ -4081,10 +4077,7 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
         )
     marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
     if marker.exists() and transaction_status(tx, read_header(marker)) != "aborted":
-        raise TransferError(
-            "That run was undone already, or its undo is under way.",
-            todo="Look at the list again (9): it asks PostgreSQL.",
-        )
+        raise UndoUnderWay("That run was undone already, or its undo is under way.")
     if transaction_status(tx, header) == "aborted":
         raise TransferError(
             "That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo."
@@ -4417,8 +4410,7 @@ _JOBS_CHOICE = (
 
 
 def _recorded(record: str, key: Sequence[str]) -> str:
-    """t is the row of a record; up to 3.1 a person's owner, which is in the key, may be what the run changed.
-    """
+    """t is the row of a record; up to 3.1 a person's owner, in the key, may be what the run changed."""
     return " AND ".join(
         f"""t."{column}" = coalesce({record}.after ->> '{column}', {record}.key ->> '{column}')::uuid"""
         for column in key
@@ -4740,8 +4732,7 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
 
 
 def take_back_made(tx: Transaction, table: str, unused: str) -> int:
-    """DELETE the rows that the run made, that are as it made them, and that are `unused`, asked of the row t.
-    """
+    """DELETE the rows that the run made, that are as it made them, and `unused`, asked of the row t."""
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     return remove(tx, table, f"""
@@ -5036,8 +5027,7 @@ def put_back_both(tx: Transaction, table: str, photos: str) -> None:
 
 
 def remove_made(tx: Transaction) -> None:
-    """What the run made goes if nobody did anything with it since and nothing hangs on it: tags and people.
-    """
+    """What the run made goes if nobody touched it since and nothing hangs on it: tags and people."""
     run(tx, """
         CREATE TEMP TABLE tag_made ON COMMIT DROP AS
         SELECT t.id, t."userId", t.value, j.unchanged, EXISTS (
@@ -5098,8 +5088,7 @@ def remove_made(tx: Transaction) -> None:
 
 
 def undo_digest(tx: Transaction) -> str:
-    """What ties the undo to its analysis: the photos, the records that go back, and each person's decision.
-    """
+    """What ties the undo to its analysis: photos, records that go back, each person's decision."""
     return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
@@ -5149,8 +5138,7 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
 
 
 def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What the run took away and the undo could not give back, although the photos are back: (what, names).
-    """
+    """What the undo could not give back although the photos are back: (what, names)."""
     found = rows(tx, """
         SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id)
             WHERE NOT h.unchanged
@@ -5245,8 +5233,7 @@ RED, GREEN, YELLOW = "31", "32", "33"
 
 @dataclass(frozen=True)
 class State:
-    """What the menu loop holds between two choices. `server` is None while the two ends could not be reached.
-    """
+    """What the menu loop holds between two choices. `server` is None while an end is not reached."""
 
     path: Path
     config: Config
@@ -5287,11 +5274,19 @@ def heading(title: str) -> None:
     say(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n")
 
 
+# Where to click, for what the other parts only say has happened.
+WHERE_TO_CLICK: Mapping[type[TransferError], str] = {
+    CommitUnknown: "When the database is back, look at Undo a transfer (9): it asks PostgreSQL and tells.",
+    TwoServers: "Correct the one that is wrong (menu entry 7).",
+    UndoUnderWay: "Look at the list again (9): it asks PostgreSQL.",
+}
+
+
 def show_error(error: TransferError) -> None:
     """One sentence what happened, then why and what to do."""
     say()
     paragraph(error.what, "    ", "  ✗ ", RED)
-    for text in (error.why, error.todo):
+    for text in (error.why, error.todo or WHERE_TO_CLICK.get(type(error), "")):
         if text:
             paragraph(text, "    ")
 
@@ -5705,8 +5700,7 @@ def faces(person: Person) -> str:
 
 
 def show_transfer(report: Report, source: User, destination: User) -> None:
-    """The analysis: what moves, which people, what comes along, what stays and why, what else is concerned.
-    """
+    """The analysis: what moves, which people, what comes along, what stays and why, what else."""
     say(f"  Assets to transfer: {report.assets}")
     show_people(report)
     if report.along:
@@ -6214,8 +6208,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
 
 
 def first_state(path: Path) -> State:
-    """The configuration, made by the set-up if there is none. Raises Back when the person does not want one.
-    """
+    """The configuration, made by the set-up if there is none. Raises Back when nobody wants one."""
     try:
         state = State(path, load_config(path))
     except TransferError as error:

@@ -9,6 +9,7 @@ test, which runs on all of them.
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,22 @@ def taking_turns(names: list[str], test: str, *, everywhere: bool, by_model: boo
     return {NEWEST}
 
 
+def shapes_out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that run on versions with and without a common cluster group take turns too: two shapes for each."""
+    text, groups = os.environ.get(VERSIONS_VARIABLE, ""), {}
+    for item in items:
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        if "together" in values and (not text or "/" in text):
+            rest = [f"{name}={values[name]!r:.60}" for name in sorted(values) if name not in ("version", "together")]
+            groups.setdefault(f"{item.path.name} {item.originalname} {rest}", []).append(item)
+    out = []
+    for test, shapes in groups.items():
+        turn, step = zlib.crc32(re.sub(r"0x[0-9a-f]+", "", test).encode()), max(1, len(shapes) // 2)
+        kept = {turn % len(shapes), (turn + step) % len(shapes)} if not text else {turn % len(shapes)}
+        out += [item for number, item in enumerate(shapes) if number not in kept]
+    return out
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the versions that it is not a test's turn for."""
@@ -103,6 +120,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         by_model = "library" in first.callspec.params
         turns = taking_turns(names, test, everywhere=everywhere, by_model=by_model)
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
+    left_out |= {id(item) for item in shapes_out_of_turn(items)}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
 
