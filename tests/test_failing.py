@@ -122,6 +122,26 @@ def test_a_refusal_at_commit_changes_nothing(library, scene, runner) -> None:
     assert library.snapshot() == before
 
 
+@pytest.mark.parametrize("code", ["57P01", "57P02", "57P03", "08006", "08007"])
+def test_a_server_that_goes_while_it_commits_is_said_to_be_unknown(
+    library, scene, runner, params, tmp_path, code
+) -> None:
+    """It may say so after the COMMIT has been written. With an undo file it can be asked, and is."""
+    library.rows(
+        FAIL.replace("exception 'planted'", f"exception 'planted' using errcode = '{code}'")
+        + "create constraint trigger planted after update on asset deferrable initially deferred"
+        " for each row execute function planted()"
+    )
+    before = library.snapshot()
+    with pytest.raises(transfer.CommitUnknown):
+        run(runner, scene)
+    asked = transfer.How(dry_run=False, undo_folder=tmp_path / "transfers")
+    with pytest.raises(transfer.TransferError) as caught:
+        transfer.transfer(params, runner.request(scene.album), asked)
+    assert "rolled it back" in caught.value.why
+    assert library.snapshot() == before
+
+
 def test_a_connection_lost_during_commit_is_said_to_be_unknown(library, scene, runner, params, monkeypatch) -> None:
     """Nobody can know whether the server had heard it."""
     commit = transfer.commit

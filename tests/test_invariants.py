@@ -51,7 +51,7 @@ def violate(library, scene, runner, sql: str) -> transfer.InvariantBroken:
         **{"comment": scene.comment, "lea": scene.lea, "oma": scene.oma, "bens_oma": scene.bens_oma},
         **{f"face_{name}": face for name, face in scene.faces.items()},
         **{"photo": photo, "his_person": his_person, "her_tag": her_tag, "her_link": her_link, "third": third},
-        **{"hers": hers, "her_memory": memory, "bare": bare},
+        **{"hers": hers, "her_memory": memory, "bare": bare, "torn": scene.torn[1]},
     }
     plant(library, sql, **values)
     before = library.snapshot()
@@ -78,6 +78,9 @@ PLANTED = {
     "a guest's photo in the album is taken": """update asset set "ownerId" = :ben: where id = :guest:""",
     "one of the destination's own is given away": """update asset set "ownerId" = :anna: where id = :photo:""",
     "a member of a stack that stays changes owner": """update asset set "ownerId" = :ben: where id = :stays:""",
+    "what stays of a torn stack changes owner": """update asset set "ownerId" = :ben: where id = :torn:""",
+    "what stays of a group of duplicates changes owner": """
+        update asset set "ownerId" = :ben: where "originalFileName" = 'double2.jpg'""",
     # 2: no face on a moved photo links to another owner's person
     "a moved face goes back to the source's person": """
         update asset_face set <asset_face.personGroupId> = :max: where id = :face_max:""",

@@ -64,12 +64,12 @@ def work(job):
         transfer.look_again = die
     how = {"dry_run": False, "progress": progress}
     if job["undo"]:
-        transfer.undo(job["params"], Path(job["undo"]), **how)
+        transfer.undo(job["params"], Path(job["undo"]), transfer.How(**how))
     elif job["request"] is None:
-        transfer.repair(job["params"], job["user"], undo_folder=Path(job["folder"]), **how)
+        transfer.repair(job["params"], job["user"], transfer.How(undo_folder=Path(job["folder"]), **how))
     else:
         request = transfer.Request(**job["request"] | {"merge": frozenset(job["request"]["merge"])})
-        transfer.transfer(job["params"], request, undo_folder=Path(job["folder"]), **how)
+        transfer.transfer(job["params"], request, transfer.How(undo_folder=Path(job["folder"]), **how))
 
 for line in sys.stdin:
     child = os.fork()

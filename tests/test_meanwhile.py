@@ -1,5 +1,6 @@
 """Immich, its users and a second run of the tool go on working meanwhile."""
 
+import re
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -180,6 +181,16 @@ def test_what_was_shown_is_what_is_done_or_nothing_is(library, scene, runner, ev
     assert changed(library, runner, scene.album, shown, merge=[scene.oma])
 
 
+def test_an_album_that_came_since_is_not_handed_over_unshown(library, scene, params) -> None:
+    """It has no photo, so nothing else is concerned by it."""
+    request = transfer.Request(scene.anna, scene.ben, everything=True)
+    shown = transfer.transfer(params, request, transfer.How(dry_run=True))
+    late = library.album(scene.anna, "Plans")
+    with pytest.raises(transfer.Changed):
+        transfer.transfer(params, request, transfer.How(dry_run=False, expected_digest=shown.digest))
+    assert library.album_owner(late) == scene.anna
+
+
 def upload_elsewhere(library, scene) -> None:
     library.asset(scene.anna, "new.jpg")
     library.asset(scene.ben, "new.jpg")
@@ -271,6 +282,25 @@ def test_nothing_is_reported_when_nothing_was_written_meanwhile(scene, move) -> 
     assert move(scene.album).wrong_after == 0
 
 
+def test_a_photo_that_was_given_to_somebody_else_while_it_was_waited_for_is_theirs(
+    library, scene, second, runner, params
+) -> None:
+    """It was the source's when it was chosen. Whose it is counts once it is locked."""
+    with held(params, 'update asset set "ownerId" = %s where id = %s', scene.carla, scene.home) as connection:
+        album = library.album(scene.anna, "Late", [scene.home, scene.stays[0]])
+
+        def let_go() -> None:
+            wait_until(second, WAITING)
+            connection.commit()
+
+        with background(let_go) as (errors, _):
+            report = transfer.transfer(params, runner.request(album), transfer.How(dry_run=False))
+    assert errors == []
+    assert library.owner_of(scene.home) == scene.carla
+    assert library.owner_of(scene.stays[0]) == scene.ben
+    assert report.assets == 2  # the other one of the stack came along
+
+
 # ---- locks ----------------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +335,56 @@ def test_what_was_looked_at_cannot_change_before_commit(library, scene, second, 
                 second.rows(statement.replace("for update", "for no key update nowait"), value)
 
     transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=progress))
+    assert len(steps) > len(transfer.TRANSFER_STEPS)
+
+
+def cannot_be_locked(second, steps_before: int, statement: str, *values):
+    """A `progress` that tries to lock rows at every step but the first ones; and the steps."""
+    steps: list[str] = []
+
+    def progress(step: str) -> None:
+        steps.append(step)
+        if len(steps) > steps_before:
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                second.rows(statement, *values)
+
+    return progress, steps
+
+
+# What hangs on the photos and albums, and how a row of it is found.
+AROUND = {
+    "photo in an album": "album_asset where <album_asset.albumId> = :album and <album_asset.assetId> = :guest",
+    "member": "album_user where <album_user.albumId> = :album and <album_user.userId> = :carla",
+    "comment": "activity where id = :comment",
+    "photo of a torn stack": "asset where id = :torn",
+    "photo of a group of duplicates": """asset where "originalFileName" = 'double2.jpg'""",
+    "photo with a deleted face": "asset where id = :home",
+}
+
+
+@pytest.mark.parametrize("what", AROUND)
+def test_what_hangs_on_the_photos_cannot_go_before_commit(library, scene, second, runner, params, what) -> None:
+    """Whoever deletes it meanwhile waits; else it would be missed, and the run blamed for it."""
+    library.face(scene.home, scene.lea, deleted=True)
+    values = {"guest": scene.others[0], "torn": scene.torn[1]}
+    values |= {name: getattr(scene, name) for name in ("album", "carla", "comment", "home")}
+    rows = re.sub(r"<(\w+)\.(\w+)>", lambda found: f'"{library.name(*found.groups())}"', AROUND[what])
+    rows = re.sub(r":(\w+)", lambda found: f"'{values[found[1]]}'", rows)
+    assert len(library.rows(f"select 1 from {rows}")) == 1
+    # two steps are told before: choosing and counting
+    progress, steps = cannot_be_locked(second, 2, f"select 1 from {rows} for update nowait")
+    transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=progress))
+    assert len(steps) > len(transfer.TRANSFER_STEPS)
+
+
+@pytest.mark.parametrize("what", ["album", "member"])
+def test_an_album_that_changes_hands_cannot_change_before_commit(library, scene, second, params, what) -> None:
+    """Nor its members' roles: who owns it is decided by what was read."""
+    column = library.name("album_user", "albumId")
+    table = "album where id" if what == "album" else f'album_user where "{column}"'
+    progress, steps = cannot_be_locked(second, 1, f"select 1 from {table} = %s for no key update nowait", scene.album)
+    request = transfer.Request(scene.anna, scene.ben, scene.album, album_itself=transfer.ALBUM_HANDED_OVER)
+    transfer.transfer(params, request, transfer.How(dry_run=True, progress=progress))
     assert len(steps) > len(transfer.TRANSFER_STEPS)
 
 

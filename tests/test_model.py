@@ -129,14 +129,14 @@ def moved(library: Library, params, scene: Scene, tmp_path) -> Run:
     """The album's photos handed over, with its undo file; Oma is merged."""
     before = State(library.snapshot())
     request = transfer.Request(scene.anna, scene.ben, scene.album, frozenset([scene.oma]))
-    transfer.transfer(params, request, dry_run=False, undo_folder=tmp_path / "transfers")
+    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"))
     return run_of(scene, before, State(library.snapshot()))
 
 
 def undone(library: Library, params, scene: Scene, run: Run, tmp_path, since: Since | None = None) -> Run:
     before = State(library.snapshot())
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, dry_run=False)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
     after = State(library.snapshot())
     return Run("undo", scene.ben, scene.anna, before, after, undone=run, since=since or Since())
 

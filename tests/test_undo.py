@@ -11,7 +11,7 @@ import pytest
 
 import transfer
 from tests import family
-from tests.conftest import model_versions, problems, usage, usage_by_immich, with_dry_run
+from tests.conftest import Scene, model_versions, problems, usage, usage_by_immich, with_dry_run
 from tests.library import Library
 from tests.random_library import World
 from tests.test_undo_random import KINDS, NOT_PUT_BACK, Kind, difference
@@ -315,6 +315,51 @@ def test_what_is_no_longer_what_was_shown_is_refused(library, scene, runner, fol
     past = transferred(runner, scene, folder)
     shown = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     library.rows("update asset set visibility = 'locked' where id = %s", scene.hill)
+    assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
+
+
+def out_of_sight(library: Library, scene: Scene) -> None:
+    """Another photo can go back no more."""
+    library.rows("update asset set visibility = 'locked' where id = %s", scene.lake)
+
+
+def into_a_library(library: Library, scene: Scene) -> None:
+    """What is in the locked folder stays in any case: now for another reason."""
+    library.rows('update asset set "isExternal" = true where id = %s', scene.hill)
+
+
+def delete_link(library: Library, scene: Scene) -> None:
+    """Those that went along cannot go back."""
+    assert library.rows('delete from shared_link where "userId" = %s returning id', scene.ben)
+
+
+def recognise_again(library: Library, scene: Scene) -> None:
+    """Who went along whole is now on a photo of the destination's own, too."""
+    library.face(scene.others[1], scene.lea)
+
+
+@pytest.mark.parametrize("event", [out_of_sight, into_a_library, delete_link, recognise_again])
+def test_what_was_shown_is_what_is_taken_back_or_nothing_is(library, scene, runner, folder, event) -> None:
+    past = transferred(runner, scene, folder)
+    library.rows("update asset set visibility = 'locked' where id = %s", scene.hill)
+    shown = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
+    event(library, scene)
+    assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
+
+
+def test_an_album_that_became_somebody_elses_since_it_was_shown(library, scene, runner, folder) -> None:
+    """It was shared: nothing of the photos, people and rows of the run has changed."""
+    request = transfer.Request(scene.anna, scene.ben, scene.album, album_itself=transfer.ALBUM_SHARED)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=folder))
+    (past,) = transfer.list_past(runner.params, folder)
+    shown = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
+    if library.has_album_owner_rows:
+        library.rows("""delete from album_user where "albumId" = %s and "userId" = %s""", scene.album, scene.carla)
+        library.rows(
+            """update album_user set "userId" = %s where "albumId" = %s and role = 'owner'""", scene.carla, scene.album
+        )
+    else:
+        library.rows('update album set "ownerId" = %s where id = %s', scene.carla, scene.album)
     assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
 
 

@@ -1,0 +1,1272 @@
+"""Would a test notice? One-line changes of transfer.py that would hurt somebody, and the tests that must fail for each.
+
+    python -m tests.mutations                 all of them, one after the other, and who survived
+    python -m tests.mutations lock digest     those with one of these words in their name
+    python -m tests.mutations --list          only their names
+    python -m tests.mutations --why           and, of each, the first test that failed
+    python -m tests.mutations --check         before that, the named tests on transfer.py as it is
+
+A change that no test notices is a test that is missing. The changes are made to a copy of the project in a temporary
+folder. All runs share one database server: the one of IMMICH_TRANSFER_TEST_DSN, else one that is started for them.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn
+
+from tests import postgres
+
+PROJECT = Path(__file__).resolve().parent.parent
+PATIENCE = 600  # seconds for the tests of one change
+
+# What is not copied: nothing of it is needed, and some of it is private.
+LEFT_OUT = (".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", ".config-*", "config.py", "transfers")
+
+# Signs that a change is no change of behaviour but nonsense, which every test would notice.
+NONSENSE = re.compile(
+    r"psycopg2\.errors\.(SyntaxError|Undefined\w+|Ambiguous\w+|DatatypeMismatch|GroupingError)"
+    r"|\b(NameError|SyntaxError|IndentationError|UnboundLocalError)\b"
+)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change: `old`, which is in transfer.py once, becomes `new`. `tests` are arguments of pytest."""
+
+    name: str
+    old: str
+    new: str
+    tests: str
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------
+
+MUTATIONS = (
+    # -- what is chosen
+    Mutation(
+        "photos of others in the album are chosen too",
+        """WHERE aa."albumId" = %(album)s AND a."ownerId" = %(giver)s\n""",
+        """WHERE aa."albumId" = %(album)s\n""",
+        "tests/test_choosing.py -k others_put_into",
+    ),
+    Mutation(
+        "photos of others with the tag are chosen too",
+        """JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(giver)s\n""",
+        """JOIN v_asset a ON a.id = ta."assetId"\n""",
+        "tests/test_tag_selection.py -k only_the_sources_photos",
+    ),
+    Mutation(
+        "a tag of somebody else's chooses photos",
+        """WHERE t.id = %(tag)s AND t."userId" = %(giver)s""",
+        """WHERE t.id = %(tag)s""",
+        "tests/test_tag_selection.py -k somebody_elses",
+    ),
+    Mutation(
+        "everything is the photos of everybody",
+        """AS SELECT id FROM v_asset WHERE "ownerId" = %(giver)s;""",
+        """AS SELECT id FROM v_asset;""",
+        "tests/test_everything.py -k all_that_may_go",
+    ),
+    Mutation(
+        "everything is the albums of everybody",
+        """AND al."deletedAt" IS NULL\n        WHERE o."userId" = %(giver)s""",
+        """AND al."deletedAt" IS NULL""",
+        "tests/test_everything.py -k all_that_may_go",
+    ),
+    Mutation(
+        "a photo that is being deleted moves",
+        "WHEN a.status = 'deleted' THEN 'deleting'",
+        "WHEN false THEN 'deleting'",
+        "tests/test_choosing.py -k may_not_move",
+    ),
+    Mutation(
+        "a photo of an external library moves",
+        """WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'""",
+        """WHEN false THEN 'external'""",
+        "tests/test_choosing.py -k may_not_move",
+    ),
+    Mutation(
+        "a photo in the trash moves",
+        "OR a.status = 'trashed') AND NOT c.trashed THEN",
+        "OR a.status = 'trashed') AND false THEN",
+        "tests/test_choosing.py -k may_not_move",
+    ),
+    Mutation(
+        "a photo in the locked folder moves",
+        "WHEN a.visibility = 'locked' AND NOT c.locked THEN",
+        "WHEN false THEN",
+        "tests/test_choosing.py -k may_not_move",
+    ),
+    Mutation(
+        "a photo whose file is being moved changes hands",
+        """h."entityId" = a.id) THEN 'unfinished'""",
+        """false) THEN 'unfinished'""",
+        "tests/test_choosing.py -k may_not_move",
+    ),
+    Mutation(
+        "a photo of an external library stops its copy",
+        """LEFT JOIN v_asset b
+            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL""",
+        """LEFT JOIN v_asset b
+            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum""",
+        "tests/test_choosing.py -k copies_elsewhere",
+    ),
+    Mutation(
+        "half of a live photo stays",
+        "WHERE verdict.unit = stopped.unit AND verdict.reason IS NULL",
+        "WHERE false AND verdict.unit = stopped.unit",
+        "tests/test_live_photos.py -k blocked",
+    ),
+    Mutation(
+        "photos nobody chose come along from a split stack",
+        """WHERE unit IN (SELECT unit FROM verdict JOIN torn USING ("stackId") WHERE origin = 'stack')""",
+        """WHERE false""",
+        "tests/test_stacks.py -k whatever_blocks",
+    ),
+    # -- who comes along, who stays
+    Mutation(
+        "whose a photo is, is not asked again after the lock",
+        """JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s\n""",
+        """JOIN v_asset a ON a.id = c.id\n""",
+        "tests/test_meanwhile.py -k given_to_somebody_else",
+    ),
+    Mutation(
+        "a photo that the destination has is not seen",
+        "WHEN b.id IS NULL THEN NULL",
+        "WHEN true THEN NULL",
+        "tests/test_choosing.py -k has_already",
+    ),
+    Mutation(
+        "the video of a live photo stays behind",
+        'AND coalesce(a."livePhotoVideoId", a.id) IN (SELECT unit FROM candidate)',
+        "AND false",
+        "tests/test_live_photos.py -k either_part",
+    ),
+    Mutation(
+        "the rest of a stack stays behind",
+        'AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))',
+        "AND false",
+        "tests/test_stacks.py -k come_along",
+    ),
+    Mutation(
+        "a torn stack gets another photo on top",
+        'ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,',
+        'ORDER BY a."ownerId" = s."ownerId" DESC,',
+        "tests/test_stacks.py -k blocked_member",
+    ),
+    Mutation(
+        "what stays of a stack keeps a photo on top that has left",
+        'AND f.remaining > 1 AND s."primaryAssetId" <> m.id',
+        "AND f.remaining > 1 AND false",
+        "tests/test_stacks.py -k blocked_member",
+    ),
+    # -- people
+    Mutation(
+        "a person the destination has already is made again",
+        "WHEN kept THEN 'KEEP'",
+        "WHEN false THEN 'KEEP'",
+        "tests/test_people.py -k destinations_own_people",
+    ),
+    Mutation(
+        "a deleted face makes a person",
+        "WHEN faces = 0 THEN 'UNLINK'",
+        "WHEN false THEN 'UNLINK'",
+        "tests/test_people.py -k makes_no_person",
+    ),
+    Mutation(
+        "people are merged unasked",
+        "AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'",
+        "THEN 'MERGE'",
+        "tests/test_merging.py -k when_not_agreed",
+    ),
+    Mutation(
+        "a person who also stays is given away",
+        "WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'",
+        "WHEN {GIVEN_PERSON} THEN 'TRANSFER'",
+        "tests/test_people.py -k given_a_second_time",
+    ),
+    Mutation(
+        "a third user's person is given away",
+        """    holder IN (SELECT id FROM giving)\n""",
+        """    true\n""",
+        "tests/test_people.py -k third_users_person",
+    ),
+    Mutation(
+        "a repair takes people within a cluster group",
+        "AND NOT EXISTS (SELECT FROM spared s WHERE",
+        "AND NOT EXISTS (SELECT FROM spared s WHERE false AND",
+        "tests/test_cluster_groups.py -k repair_gives_the_owner",
+    ),
+    Mutation(
+        "a merged person's row stays, nameless faces and all",
+        "WHEN faces > 0 AND staying = 0 AND holder <> %(taker)s AND {GIVEN_PERSON} THEN holder",
+        "WHEN false THEN holder",
+        "tests/test_merging.py -k emptied_person_goes",
+    ),
+    Mutation(
+        "deleted faces count as faces",
+        """\
+count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
+            FROM v_asset_face f JOIN run_photo""",
+        """\
+count(*) AS faces
+            FROM v_asset_face f JOIN run_photo""",
+        "tests/test_people.py -k makes_no_person",
+    ),
+    Mutation(
+        "a deleted face that stays keeps a person who has left",
+        'AND (a."ownerId" = p.leaver OR p.leaver IS NOT NULL',
+        "AND (false OR p.leaver IS NOT NULL",
+        "tests/test_cluster_groups.py -k deleted_face",
+    ),
+    Mutation(
+        "a deleted face of a third user keeps a person who is no more",
+        "OR p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster",
+        "OR false",
+        "tests/test_cluster_groups.py tests/test_people.py -k deleted_face",
+    ),
+    Mutation(
+        "people of different birth dates are merged",
+        'OR coalesce(people."birthDate" <> theirs."birthDate", false) THEN NULL',
+        "THEN NULL",
+        "tests/test_merging.py -k in_doubt",
+    ),
+    Mutation(
+        "hidden people are merged with others",
+        'OR theirs.count > 1 OR people."isHidden" <> theirs."isHidden"',
+        "OR theirs.count > 1",
+        "tests/test_merging.py -k in_doubt",
+    ),
+    Mutation(
+        "of two namesakes one is taken",
+        "WHEN ours.count > 1 OR theirs.count > 1 OR people",
+        "WHEN ours.count > 1 OR people",
+        "tests/test_merging.py -k in_doubt",
+    ),
+    Mutation(
+        "a featured photo may be somebody else's",
+        """WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"\n""",
+        """WHERE f."personGroupId" = p."personGroupId"\n""",
+        "tests/test_featured.py -k somebody_elses_photo",
+    ),
+    Mutation(
+        "a featured face may be hidden",
+        """\
+AND f."deletedAt" IS NULL AND f."isVisible"
+            ORDER""",
+        """\
+AND f."deletedAt" IS NULL
+            ORDER""",
+        "tests/test_featured.py -k no_face_can_be_shown",
+    ),
+    Mutation(
+        "a featured face may be deleted",
+        """\
+AND f."deletedAt" IS NULL AND f."isVisible"
+            ORDER""",
+        """\
+AND f."isVisible"
+            ORDER""",
+        "tests/test_featured.py -k no_face_can_be_shown",
+    ),
+    Mutation(
+        "the smallest face is featured",
+        '* (f."boundingBoxY2" - f."boundingBoxY1") DESC',
+        '* (f."boundingBoxY2" - f."boundingBoxY1")',
+        "tests/test_featured.py -k largest_face",
+    ),
+    Mutation(
+        "a photo in the trash is featured first",
+        """ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',\n""",
+        """ORDER BY\n""",
+        "tests/test_featured.py -k last_choice",
+    ),
+    # -- tags, memories, links, duplicates
+    Mutation(
+        "the destination's own memories lose their photos",
+        'WHERE o."{owner}" <> %(taker)s AND NOT',
+        "WHERE NOT",
+        "tests/test_memories.py tests/test_shared_links.py tests/test_tags.py -k destinations_",
+    ),
+    Mutation(
+        "the destination's photos get somebody else's tag",
+        'mine."userId" = %(taker)s AND mine.value = named.value',
+        "mine.value = named.value",
+        "tests/test_tags.py -k nested_tag",
+    ),
+    Mutation(
+        "a tag is not found by search",
+        """WHERE w.is_new OR above.id = w.id\n""",
+        """WHERE w.is_new\n""",
+        "tests/test_tags.py -k lacks_its_closure",
+    ),
+    Mutation(
+        "a new tag is not found under those above it",
+        """\
+ON above.value = w.value OR starts_with(w.value, above.value || '/')
+        WHERE w.is_new""",
+        """\
+ON above.value = w.value
+        WHERE w.is_new""",
+        "tests/test_tags.py -k nested_tag",
+    ),
+    Mutation(
+        "a memory goes although photos are left in it",
+        'WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")',
+        "",
+        "tests/test_memories.py -k others_stay",
+    ),
+    Mutation(
+        "a third user's link is given to the destination",
+        "l.\"userId\" = %(giver)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (",
+        "l.type = 'INDIVIDUAL' AND NOT EXISTS (",
+        "tests/test_shared_links.py -k third_users_link",
+    ),
+    Mutation(
+        "a link with photos that stay goes along",
+        """WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s\n""",
+        """WHERE false AND o."sharedLinkId" = l.id\n""",
+        "tests/test_shared_links.py -k with_photos_that_stay",
+    ),
+    Mutation(
+        "moved photos stay in their group of duplicates",
+        """SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing\n""",
+        """SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing WHERE false\n""",
+        "tests/test_duplicate_groups.py -k leave_their_group",
+    ),
+    Mutation(
+        "a lone photo stays a group of duplicates",
+        "AND 1 >= (",
+        "AND 0 >= (",
+        "tests/test_duplicate_groups.py -k left_alone_leaves",
+    ),
+    Mutation(
+        "duplicates are not looked for again",
+        'WHERE j."duplicatesDetectedAt" IS NOT NULL',
+        "WHERE false",
+        "tests/test_duplicate_groups.py -k leave_their_group",
+    ),
+    # -- albums
+    Mutation(
+        "copies from the locked folder join an album",
+        "b.\"deletedAt\" IS NULL AND b.visibility IN ('timeline', 'archive')",
+        'b."deletedAt" IS NULL',
+        "tests/test_hand_over.py -k destinations_copy_joins",
+    ),
+    Mutation(
+        "copies join for what the source had thrown away",
+        'JOIN v_asset a ON a.id = l.id AND a."deletedAt" IS NULL',
+        "JOIN v_asset a ON a.id = l.id",
+        "tests/test_everything.py -k had_thrown_away",
+    ),
+    Mutation(
+        "copies join an album that stays the source's",
+        'WHERE c.id = aa."albumId" AND c.owner = %(taker)s)',
+        'WHERE c.id = aa."albumId")',
+        "tests/test_hand_over.py -k destinations_copy_joins",
+    ),
+    Mutation(
+        "an album that is not the source's is handed over",
+        'FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(giver)s',
+        'FROM v_album_owner WHERE "albumId" = %(album)s',
+        "tests/test_hand_over.py -k not_the_sources_any_more",
+    ),
+    Mutation(
+        "the next owner comes before the former has been demoted",
+        """\
+        demote_owners(tx)
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT id, %(taker)s::uuid, 'owner' FROM changing_album")
+""",
+        """\
+        add(tx, "album_user", ("albumId", "userId", "role"),
+            "SELECT id, %(taker)s::uuid, 'owner' FROM changing_album")
+        demote_owners(tx)
+""",
+        "tests/test_hand_over.py -k four_choices",
+    ),
+    Mutation(
+        "a member who becomes the owner stays a member",
+        '''        WHERE u."userId" = %(taker)s
+    """)''',
+        '''        WHERE false
+    """)''',
+        "tests/test_hand_over.py -k four_choices",
+    ),
+    Mutation(
+        "who gives up an album stays in it",
+        '''            WHERE u."userId" = %(giver)s
+        """)''',
+        '''            WHERE false
+        """)''',
+        "tests/test_hand_over.py -k four_choices",
+    ),
+    Mutation(
+        "links to an album stay the former owner's",
+        'JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s',
+        'JOIN changing_album c ON c.id = l."albumId" WHERE false',
+        "tests/test_hand_over.py -k four_choices",
+    ),
+    # -- storage figures, phones
+    Mutation(
+        "libraries' photos count for the quota",
+        'LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL',
+        'LEFT JOIN v_asset a ON a."ownerId" = u.id',
+        "tests/test_storage.py tests/test_choosing.py -k 'count_as_immich or each_reason'",
+    ),
+    Mutation(
+        "phones of partners are not reset",
+        'UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)',
+        "",
+        "tests/test_phones.py -k both_users",
+    ),
+    Mutation(
+        "phones of those whose partner it is are not reset",
+        'UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)',
+        "",
+        "tests/test_phones.py -k both_users",
+    ),
+    Mutation(
+        "phones of members are not reset",
+        'UNION SELECT "userId" FROM v_album_user WHERE "albumId" IN (SELECT id FROM concerned_album)',
+        "",
+        "tests/test_phones.py -k both_users",
+    ),
+    Mutation(
+        "phones of those who lose a picture are not reset",
+        """UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person'\n""",
+        """UNION SELECT NULL FROM journal WHERE "table" = 'person'\n""",
+        "tests/test_phones.py tests/test_featured.py -k 'both_users or third_users_picture'",
+    ),
+    # -- locks
+    Mutation(
+        "photos are not locked",
+        """\
+ORDER BY a.id FOR UPDATE OF a) locked;
+        CREATE""",
+        """\
+ORDER BY a.id) locked;
+        CREATE""",
+        "tests/test_meanwhile.py -k 'looked_at and photo'",
+    ),
+    Mutation(
+        "the locks of faces are missing",
+        """ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f\n""",
+        """ON m.id = f."assetId" ORDER BY f.id\n""",
+        "tests/test_meanwhile.py -k 'looked_at and face'",
+    ),
+    Mutation(
+        "the locks of people are missing",
+        """ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p\n""",
+        """ORDER BY p."personGroupId", p."ownerId"\n""",
+        "tests/test_meanwhile.py -k 'looked_at and person'",
+    ),
+    Mutation(
+        "the locks of albums that change hands are missing",
+        "JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked",
+        "JOIN changing_album USING (id) ORDER BY id) locked",
+        "tests/test_meanwhile.py -k 'changes_hands and album'",
+    ),
+    Mutation(
+        "the locks of their members are missing",
+        'ORDER BY u."albumId", u."userId" FOR UPDATE OF u',
+        'ORDER BY u."albumId", u."userId"',
+        "tests/test_meanwhile.py -k 'changes_hands and member'",
+    ),
+    Mutation(
+        "the locks of photos in albums are missing",
+        '''        ("v_album_asset", """"albumId" IN (SELECT id FROM concerned_album)"""),
+''',
+        "",
+        "tests/test_meanwhile.py -k 'what_hangs_on and photo and album'",
+    ),
+    Mutation(
+        "the locks of members of albums are missing",
+        '''        ("v_album_user", """"albumId" IN (SELECT id FROM concerned_album)"""),
+''',
+        "",
+        "tests/test_meanwhile.py -k 'what_hangs_on and member'",
+    ),
+    Mutation(
+        "the locks of comments are missing",
+        '''        ("v_activity", """"albumId" IN (SELECT id FROM concerned_album)"""),
+''',
+        "",
+        "tests/test_meanwhile.py -k 'what_hangs_on and comment'",
+    ),
+    Mutation(
+        "the locks of neighbours are missing",
+        """        ("v_asset", "id IN (SELECT id FROM neighbour)"),\n""",
+        "",
+        "tests/test_meanwhile.py -k 'what_hangs_on and torn'",
+    ),
+    Mutation(
+        "a neighbour with a deleted face is none",
+        'WHERE f."deletedAt" IS NOT NULL AND f."personGroupId" IN (SELECT grp FROM touched_group);',
+        "WHERE false;",
+        "tests/test_meanwhile.py -k 'what_hangs_on and deleted'",
+    ),
+    Mutation(
+        "two runs at once",
+        "if not cursor.fetchone()[0]:",
+        "if not cursor.fetchone():",
+        "tests/test_meanwhile.py -k second_run",
+    ),
+    # -- what was shown
+    Mutation(
+        "the digest does not know the photos",
+        """\
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+""",
+        """\
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+""",
+        "tests/test_meanwhile.py -k 'what_was_shown and add_photo'",
+    ),
+    Mutation(
+        "the digest does not know why photos stay",
+        """\
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+""",
+        """\
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+""",
+        "tests/test_meanwhile.py -k 'what_was_shown and lock_photo'",
+    ),
+    Mutation(
+        "the digest does not know the albums",
+        """\
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+""",
+        """            (SELECT string_agg(\n""",
+        "tests/test_meanwhile.py -k handed_over_unshown",
+    ),
+    Mutation(
+        "the digest does not know what becomes of people",
+        "concat_ws(' ', grp, action, CASE WHEN",
+        "concat_ws(' ', grp, CASE WHEN",
+        "tests/test_meanwhile.py -k 'what_was_shown and elsewhere'",
+    ),
+    Mutation(
+        "the digest does not know into whom people are merged",
+        "CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)",
+        "CASE WHEN action = 'MERGE' THEN grp END), ',' ORDER BY grp)",
+        "tests/test_meanwhile.py -k 'what_was_shown and another_namesake'",
+    ),
+    Mutation(
+        "the digest is not asked",
+        "if expected not in (None, plan_digest(tx)):",
+        "if False:",
+        "tests/test_meanwhile.py -k 'what_was_shown and trash_photo'",
+    ),
+    Mutation(
+        "the digest of an undo does not know why photos stay",
+        """\
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(step""",
+        """\
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(step""",
+        "tests/test_undo.py -k 'taken_back_or and into_a_library'",
+    ),
+    Mutation(
+        "the digest of an undo does not know what goes back",
+        """            (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),\n""",
+        "",
+        "tests/test_undo.py -k 'taken_back_or and delete_link'",
+    ),
+    Mutation(
+        "the digest of an undo does not know the albums",
+        """\
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(concat_ws""",
+        "            (SELECT string_agg(concat_ws",
+        "tests/test_undo.py -k somebody_elses_since_it_was_shown",
+    ),
+    Mutation(
+        "the digest of an undo does not know what becomes of people",
+        "(SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')",
+        "(SELECT string_agg(grp::text, ',' ORDER BY grp) FROM people)), 'UTF8')",
+        "tests/test_undo.py -k 'taken_back_or and recognise_again'",
+    ),
+    Mutation(
+        "the digest of an undo is not asked",
+        "if how.expected_digest not in (None, undo_digest(tx)):",
+        "if False:",
+        "tests/test_undo.py -k no_longer_what_was_shown",
+    ),
+    # -- the checks
+    Mutation(
+        "the check of faces is missing",
+        """\
+WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
+            SELECT FROM v_person p
+            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+""",
+        """\
+WHERE false AND NOT EXISTS (
+            SELECT FROM v_person p
+            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+""",
+        "tests/test_invariants.py -k 'violation and moved and face'",
+    ),
+    Mutation(
+        "the check of featured photos is missing",
+        """\
+JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE a."ownerId" <> p."ownerId"
+""",
+        """\
+JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        WHERE false
+""",
+        "tests/test_invariants.py -k 'violation and person and shows'",
+    ),
+    Mutation(
+        "the check of live photos is missing",
+        'WHERE s."ownerId" <> v."ownerId"',
+        "WHERE false",
+        "tests/test_invariants.py -k 'violation and video'",
+    ),
+    Mutation(
+        "the check of stacks' members is missing",
+        '(SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"',
+        "(SELECT id FROM stack_concerned) AND false",
+        "tests/test_invariants.py -k 'violation and stack'",
+    ),
+    Mutation(
+        "the check of stacks' tops is missing",
+        'OR a."stackId" IS DISTINCT FROM s.id)',
+        "OR false)",
+        "tests/test_invariants.py -k 'violation and stack'",
+    ),
+    Mutation(
+        "the check of each tag is missing",
+        "{kind: _holder_check(kind) for kind in HOLDERS}",
+        '{kind: _holder_check(kind) for kind in HOLDERS if kind != "tag"}',
+        "tests/test_invariants.py -k 'violation and source and tag'",
+    ),
+    Mutation(
+        "the check of each memory is missing",
+        "{kind: _holder_check(kind) for kind in HOLDERS}",
+        '{kind: _holder_check(kind) for kind in HOLDERS if kind != "memory"}',
+        "tests/test_invariants.py -k 'violation and source and memory'",
+    ),
+    Mutation(
+        "the check of each link is missing",
+        "{kind: _holder_check(kind) for kind in HOLDERS}",
+        '{kind: _holder_check(kind) for kind in HOLDERS if kind != "link"}',
+        "tests/test_invariants.py -k 'violation and source and link'",
+    ),
+    Mutation(
+        "the check of albums' owners is missing",
+        'WHERE o."albumId" = c.id) <> 1',
+        'WHERE o."albumId" = c.id) > 1',
+        "tests/test_invariants.py -k 'loses_its_owner'",
+    ),
+    Mutation(
+        "the check of who owns what may be written is missing",
+        'AND NOT EXISTS (SELECT FROM neighbour n WHERE n.id = a.id AND n."ownerId" = a."ownerId")',
+        "AND false",
+        "tests/test_invariants.py -k 'violation and photo and changes and owner'",
+    ),
+    Mutation(
+        "the check that a neighbour keeps its owner is missing",
+        'WHERE n.id = a.id AND n."ownerId" = a."ownerId")',
+        "WHERE n.id = a.id)",
+        "tests/test_invariants.py -k 'violation and what and changes and owner'",
+    ),
+    Mutation(
+        "the check that photos have moved is missing",
+        """JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s\n""",
+        """JOIN run_photo USING (id) WHERE false\n""",
+        "tests/test_invariants.py -k 'violation and nothing and hangs'",
+    ),
+    Mutation(
+        "the check of an album that changes hands misses the owner",
+        'WHERE o."userId" IS DISTINCT FROM c.owner',
+        "WHERE false",
+        "tests/test_hand_over.py -k 'wrong_roles and back'",
+    ),
+    Mutation(
+        "the check of an album that changes hands misses the source",
+        "OR s.role::text IS DISTINCT FROM c.source_role",
+        "",
+        "tests/test_hand_over.py -k 'wrong_roles and source'",
+    ),
+    Mutation(
+        "the check of an album that changes hands misses the destination",
+        "OR d.role::text IS DISTINCT FROM c.destination_role",
+        "",
+        "tests/test_hand_over.py -k 'wrong_roles and shared'",
+    ),
+    Mutation(
+        "the check of what is written to albums is missing",
+        """\
+              AND j.key ->> 'id' = v_album.id::text)
+          AND "writtenBy" = pg_current_xact_id()::xid""",
+        """\
+              AND j.key ->> 'id' = v_album.id::text)
+          AND false""",
+        "tests/test_invariants.py -k 'violation and album and renamed'",
+    ),
+    Mutation(
+        "the check of what is written to members is missing",
+        """\
+"albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+          AND ("albumId" NOT IN""",
+        """\
+false
+          AND ("albumId" NOT IN""",
+        "tests/test_invariants.py -k 'violation and membership'",
+    ),
+    Mutation(
+        "the check of photos put into albums is missing",
+        'WHERE aa."writtenBy" = pg_current_xact_id()::xid',
+        "WHERE false",
+        "tests/test_invariants.py -k 'violation and put and into and album'",
+    ),
+    Mutation(
+        "the check of comments is missing",
+        '''WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+    """,
+}''',
+        '''WHERE false
+    """,
+}''',
+        "tests/test_invariants.py -k 'violation and comment and changed'",
+    ),
+    Mutation(
+        "the check that photos are all still there is missing",
+        "WHERE id IN (SELECT id FROM run_photo UNION SELECT id FROM neighbour)",
+        "WHERE id IN (SELECT id FROM run_photo)",
+        "tests/test_invariants.py -k 'neighbour_that_goes'",
+    ),
+    Mutation(
+        "the check that faces are all still there is missing",
+        '''"face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN''',
+        '''"face": """SELECT id::text FROM v_asset_face WHERE false AND "assetId" IN''',
+        "tests/test_invariants.py -k 'violation and face and without'",
+    ),
+    Mutation(
+        "the check that face vectors are all still there is missing",
+        """\
+JOIN v_asset_face f ON f.id = s."faceId"
+        WHERE""",
+        """\
+JOIN v_asset_face f ON f.id = s."faceId"
+        WHERE false AND""",
+        "tests/test_invariants.py -k 'violation and vector and goes'",
+    ),
+    Mutation(
+        "the check that albums are all still there is missing",
+        '"album": "SELECT id::text FROM v_album WHERE id IN',
+        '"album": "SELECT id::text FROM v_album WHERE false AND id IN',
+        "tests/test_invariants.py -k 'violation and album and goes'",
+    ),
+    Mutation(
+        "the check that photos in albums are all still there is missing",
+        'WHERE aa."albumId" IN (SELECT id FROM concerned_album) AND NOT EXISTS (',
+        "WHERE false AND NOT EXISTS (",
+        "tests/test_invariants.py -k 'violation and leaves'",
+    ),
+    Mutation(
+        "the check that members are all still there is missing",
+        'concat_ws(\' \', "albumId", "userId", role) FROM v_album_user\n        WHERE "albumId"',
+        'concat_ws(\' \', "albumId", "userId", role) FROM v_album_user\n        WHERE false AND "albumId"',
+        "tests/test_invariants.py -k 'violation and member and goes'",
+    ),
+    Mutation(
+        "the check that comments are all still there is missing",
+        '''"activity": """SELECT id::text FROM v_activity WHERE''',
+        '''"activity": """SELECT id::text FROM v_activity WHERE false AND''',
+        "tests/test_invariants.py -k 'violation and like and goes'",
+    ),
+    Mutation(
+        "the check of faces that were added is missing",
+        'if kind in ("face", "face_search"):',
+        "if False:",
+        "tests/test_invariants.py -k 'violation and face and added'",
+    ),
+    Mutation(
+        "rows that a change has missed are not counted",
+        """        _written(count, written, table)\n""",
+        "",
+        "tests/test_invariants.py -k 'not_written'",
+    ),
+    Mutation(
+        "rows that a removal has missed are not counted",
+        '_written(count, run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}"), table)',
+        'run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}")',
+        "tests/test_invariants.py -k 'not_written'",
+    ),
+    Mutation(
+        "nobody looks again after the commit",
+        "return replace(report, wrong_after=total)",
+        "return replace(report, wrong_after=0)",
+        "tests/test_meanwhile.py -k writes_meanwhile",
+    ),
+    Mutation(
+        "an unknown link is accepted unasked",
+        "sorted(set(tx.schema.unknown_links) - how.accepted_links)",
+        "[]",
+        "tests/test_unknown_links.py -k dry_run_is_allowed",
+    ),
+    # -- COMMIT and the undo file
+    Mutation(
+        "a dry run is committed",
+        """\
+            if how.dry_run:
+                connection.rollback()
+""",
+        """\
+            if False:
+                connection.rollback()
+""",
+        "tests/test_dry_run.py -k changes_no_table",
+    ),
+    Mutation(
+        "a server that goes in COMMIT is believed to have rolled back",
+        'if code is not None and not code.startswith(("57P", "08")):',
+        "if code is not None:",
+        "tests/test_failing.py -k goes_while_it_commits",
+    ),
+    Mutation(
+        "a connection lost in COMMIT is believed to have rolled back",
+        "if code is not None and not code.startswith",
+        "if code is None or not code.startswith",
+        "tests/test_failing.py -k lost_during_commit",
+    ),
+    Mutation(
+        "a file of a COMMIT that is not known of is removed",
+        "if saved and not isinstance(error, CommitUnknown):",
+        "if saved:",
+        "tests/test_killed.py -k answer_was_lost",
+    ),
+    Mutation(
+        "the undo file is not flushed",
+        """\
+            raw.flush()
+            os.fsync(raw.fileno())
+""",
+        """            raw.flush()\n""",
+        "tests/test_journal.py -k complete_on_disk",
+    ),
+    Mutation(
+        "the folder of undo files is not flushed",
+        """\
+        _sync_folder(folder)
+    except OSError""",
+        "    except OSError",
+        "tests/test_journal.py -k complete_on_disk",
+    ),
+    Mutation(
+        "the undo file counts as committed before COMMIT",
+        """saved = save(tx, report) if save else None\n""",
+        """\
+saved = save(tx, report) if save else None
+            if saved and saved.name.endswith(PENDING):
+                saved = saved.rename(saved.with_name(saved.name.removesuffix(PENDING) + COMMITTED))
+""",
+        "tests/test_journal.py -k complete_on_disk",
+    ),
+    Mutation(
+        "the undo file stays pending after COMMIT",
+        "name_file(saved, committed=True)",
+        "pass",
+        "tests/test_journal.py -k complete_on_disk",
+    ),
+    Mutation(
+        "a damaged undo file is used",
+        'if json.loads(last) != {"sha256": digest.hexdigest()}:',
+        "if False:",
+        "tests/test_journal.py -k 'flipped_bit or damaged_file'",
+    ),
+    Mutation(
+        "an undo leaves no mark before COMMIT",
+        "save=lambda tx, _report: write_marker(tx, path),",
+        "save=None,",
+        "tests/test_undo.py -k writes_only_its_mark",
+    ),
+    Mutation(
+        "the mark of an undo is not flushed",
+        """\
+            file.flush()
+            os.fsync(file.fileno())
+""",
+        "",
+        "tests/test_undo.py -k writes_only_its_mark",
+    ),
+    Mutation(
+        "a server that was set back is believed",
+        "CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()",
+        "CASE WHEN true",
+        "tests/test_old_undo_files.py -k strange_transaction",
+    ),
+    # -- undo: which files, which place
+    Mutation(
+        "a run is undone twice",
+        "if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):",
+        "if False:",
+        "tests/test_journal.py -k second_undo",
+    ),
+    Mutation(
+        "a file of a newer version is used",
+        'if header["format"] not in (1, JOURNAL_FORMAT):',
+        "if False:",
+        "tests/test_journal.py -k newer_version",
+    ),
+    Mutation(
+        "a strange header is believed",
+        """    if not whole:\n""",
+        """    if False:\n""",
+        "tests/test_old_undo_files.py -k strange_header",
+    ),
+    Mutation(
+        "a file of another database is used",
+        'return (here["system"], here["database"]) == (header["system"], header["database"])',
+        "return True",
+        "tests/test_journal.py -k of_another",
+    ),
+    Mutation(
+        "a file of another server is used",
+        'return (here["system"], here["database"]) == (header["system"], header["database"])',
+        'return here["database"] == header["database"]',
+        "tests/test_journal.py -k of_another",
+    ),
+    Mutation(
+        "a run of before an upgrade is undone",
+        'if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:',
+        "if False:",
+        "tests/test_undo.py -k after_an_upgrade",
+    ),
+    Mutation(
+        "an undo whose end is not known is done again",
+        'if marker.exists() and transaction_status(tx, read_header(marker)) != "aborted":',
+        "if False:",
+        "tests/test_killed.py -k even_if_nobody_has_looked",
+    ),
+    Mutation(
+        "a run that was rolled back is undone",
+        'if transaction_status(tx, header) == "aborted":',
+        "if False:",
+        "tests/test_journal.py tests/test_killed.py -k 'rolled_back'",
+    ),
+    Mutation(
+        "photos go back to an account that was deleted",
+        '''        if user and not rows(
+            tx,
+            """SELECT 1 FROM v_user WHERE id::text''',
+        '''        if False and not rows(
+            tx,
+            """SELECT 1 FROM v_user WHERE id::text''',
+        "tests/test_undo_later_changes.py -k without_one_of_the_two",
+    ),
+    # -- undo: what goes back
+    Mutation(
+        "what somebody changed since is put back",
+        "SELECT * FROM judged WHERE unchanged AND (photo",
+        "SELECT * FROM judged WHERE (photo",
+        "tests/test_undo_later_changes.py -k 'taken_apart_since or changed_since'",
+    ),
+    Mutation(
+        "what hangs on a photo that does not go back is put back",
+        "SELECT * FROM judged WHERE unchanged AND (photo IS NULL OR photo IN (SELECT id FROM home));",
+        "SELECT * FROM judged WHERE unchanged;",
+        "tests/test_undo_later_changes.py -k 'may_not_go_back'",
+    ),
+    Mutation(
+        "a photo that is somebody else's counts as home",
+        """\
+JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
+            WHERE a.id IN (SELECT id FROM run_photo)""",
+        """\
+JOIN past_owner o ON o.id = a.id
+            WHERE a.id IN (SELECT id FROM run_photo)""",
+        "tests/test_undo_cases.py",
+    ),
+    Mutation(
+        "photos that are not the destination's any more go back",
+        'FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s;',
+        "FROM v_asset a JOIN returning_photo USING (id);",
+        "tests/test_undo_later_changes.py -k 'handed_on'",
+    ),
+    Mutation(
+        "a face gets a person who is not its owner's",
+        """\
+(g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
+""",
+        """true\n""",
+        "tests/test_undo_later_changes.py -k 'person and deleted_since'",
+    ),
+    Mutation(
+        "a photo gets into a memory that is somebody else's",
+        '"memory_asset": ("h", held_by_its_owner("memory")),',
+        '"memory_asset": ("h", "true"),',
+        "tests/test_undo_later_changes.py -k 'memory'",
+    ),
+    Mutation(
+        "a photo gets into a link that is somebody else's",
+        '"shared_link_asset": ("h", held_by_its_owner("link")),',
+        '"shared_link_asset": ("h", "true"),',
+        "tests/test_undo_later_changes.py -k 'link'",
+    ),
+    Mutation(
+        "a tag that was taken off since comes back",
+        """JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE t.id = h."tagId")\n""",
+        """WHERE t.id = h."tagId")\n""",
+        "tests/test_undo_cases.py -k 'taken_off_since'",
+    ),
+    Mutation(
+        "a stack gets a photo on top that is no member",
+        '(SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id',
+        "true",
+        "tests/test_undo_later_changes.py -k 'stack'",
+    ),
+    Mutation(
+        "what is wrong by somebody else's doing is exempt",
+        '''AND x.owner IS NOT DISTINCT FROM {owner})"""''',
+        ''')"""''',
+        "tests/test_undo_cases.py",
+    ),
+    Mutation(
+        "a face is as wrong as before with whoever has its person now",
+        "DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (",
+        "DELETE FROM exempt x WHERE false AND EXISTS (",
+        "tests/test_undo_cases.py -k 'third_users_by_now or person'",
+    ),
+    Mutation(
+        "nobody is spared by an undo",
+        """\
+WHERE p."ownerId" = %(giver)s
+          AND (p.name <> '' OR EXISTS (""",
+        """\
+WHERE false
+          AND (p.name <> '' OR EXISTS (""",
+        "tests/test_undo_later_changes.py -k 'person'",
+    ),
+    Mutation(
+        "a picture goes to whoever has the person now",
+        """JOIN past_person k ON k.owner = t."ownerId" AND k.grp = t."personGroupId"\n""",
+        "",
+        "tests/test_undo_cases.py",
+    ),
+    Mutation(
+        "a person of the run that somebody changed is removed",
+        "FROM made_person WHERE NOT changed AND NOT in_use'",
+        "FROM made_person WHERE NOT in_use'",
+        "tests/test_undo_later_changes.py -k 'somebody_changed_stays'",
+    ),
+    Mutation(
+        "a person of the run that is on other photos is removed",
+        "FROM made_person WHERE NOT changed AND NOT in_use'",
+        "FROM made_person WHERE NOT changed'",
+        "tests/test_undo_later_changes.py -k 'new_photo_of_a_person'",
+    ),
+    Mutation(
+        "a tag of the run that somebody changed is removed",
+        "SELECT m.id FROM tag_made m WHERE m.unchanged AND NOT m.used AND NOT EXISTS (",
+        "SELECT m.id FROM tag_made m WHERE NOT m.used AND NOT EXISTS (",
+        "tests/test_undo_later_changes.py -k 'recoloured'",
+    ),
+    Mutation(
+        "a tag of the run that is used is removed",
+        "SELECT m.id FROM tag_made m WHERE m.unchanged AND NOT m.used AND NOT EXISTS (",
+        "SELECT m.id FROM tag_made m WHERE m.unchanged AND NOT EXISTS (",
+        "tests/test_undo_later_changes.py -k 'used_elsewhere'",
+    ),
+    Mutation(
+        "an album goes back that is somebody else's by now",
+        "WHERE coalesce(h.unchanged, r.unchanged",
+        "WHERE coalesce(true, r.unchanged",
+        "tests/test_hand_over.py -k handed_on_since",
+    ),
+    Mutation(
+        "a photo goes back that is uploaded again",
+        "UPDATE verdict SET reason = 'again' WHERE reason",
+        "UPDATE verdict SET reason = NULL WHERE reason",
+        "tests/test_undo_later_changes.py -k 'uploaded_again'",
+    ),
+    Mutation(
+        "an undo tears a stack",
+        """\
+UPDATE verdict v SET reason = 'stacked'
+        WHERE v.reason IS NULL""",
+        """\
+UPDATE verdict v SET reason = 'stacked'
+        WHERE false""",
+        "tests/test_undo_later_changes.py -k 'stack'",
+    ),
+    Mutation(
+        "an undo tears a live photo",
+        """\
+UPDATE verdict v SET reason = 'together'
+        WHERE v.reason IS NULL""",
+        """\
+UPDATE verdict v SET reason = 'together'
+        WHERE false""",
+        "tests/test_undo_later_changes.py -k 'half_of_a_live or half_stays'",
+    ),
+    Mutation(
+        "people go back whom somebody else knows by now",
+        """AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)\n""",
+        "",
+        "tests/test_undo_later_changes.py -k 'shared_since'",
+    ),
+)
+
+
+# ---- the command ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one change. `word` is "noticed", "SURVIVED", or what is wrong with the entry itself."""
+
+    word: str
+    seconds: float
+    why: str = ""
+
+
+def misfits(source: str) -> Iterator[str]:
+    """The entries that no longer fit transfer.py, with the reason."""
+    for mutation in MUTATIONS:
+        if (count := source.count(mutation.old)) != 1:
+            yield f"{mutation.name}: its text is in transfer.py {count} times"
+        elif mutation.new == mutation.old:
+            yield f"{mutation.name}: changes nothing"
+    names = [mutation.name for mutation in MUTATIONS]
+    yield from sorted({f"{name}: two have that name" for name in names if names.count(name) > 1})
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project, to be changed."""
+    return Path(shutil.copytree(PROJECT, folder / "project", ignore=shutil.ignore_patterns(*LEFT_OUT)))
+
+
+def run_tests(copy: Path, source: str, tests: str, dsn: str) -> tuple[int | None, str]:
+    """Run tests in the copy with that transfer.py: pytest's exit code, None if it did not end, and what it printed."""
+    (copy / "transfer.py").write_text(source)
+    for compiled in copy.glob("__pycache__/transfer.*"):
+        compiled.unlink()  # Python goes by the second and the size
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *shlex.split(tests)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("IMMICH_TRANSFER_")}
+    process = subprocess.Popen(
+        command,
+        cwd=copy,
+        env=environment | {postgres.DSN_VARIABLE: dsn},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    try:
+        printed, _ = process.communicate(timeout=PATIENCE)
+        return process.returncode, printed
+    except subprocess.TimeoutExpired:
+        return None, ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def judged(code: int | None, printed: str) -> tuple[str, str]:
+    """The word for a run, and the line that explains it."""
+    lines = [line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))] or printed.splitlines()[-1:]
+    why = lines[0] if lines else ""
+    if code == 0:
+        return "SURVIVED", ""
+    if code is None:
+        return "DID NOT END", f"in {PATIENCE} seconds"
+    if code != 1 or "ERROR" in why[:5]:
+        return "NO TEST RAN", why
+    if found := NONSENSE.search(printed):
+        return "NONSENSE", found.group()
+    return "noticed", why
+
+
+def tried(copy: Path, source: str, mutation: Mutation, dsn: str) -> Outcome:
+    """Make one change and run its tests."""
+    begun = time.monotonic()
+    word, why = judged(*run_tests(copy, source.replace(mutation.old, mutation.new), mutation.tests, dsn))
+    return Outcome(word, time.monotonic() - begun, why)
+
+
+def server_dsn() -> str:
+    """Where all runs find their server."""
+    server = postgres.server()
+    return make_dsn(
+        host=server.host, port=server.port, user=server.user, password=server.password, dbname=server.maintenance
+    )
+
+
+def checked(copy: Path, source: str, wanted: list[Mutation], dsn: str) -> list[str]:
+    """Run the named tests without any change; those that fail, or that are none."""
+    failing = []
+    for tests in dict.fromkeys(mutation.tests for mutation in wanted):
+        code, printed = run_tests(copy, source, tests, dsn)
+        if code != 0:
+            failing.append(f"{tests}: {judged(code, printed)[1]}")
+            print(f"fails unchanged  {failing[-1]}", flush=True)
+    return failing
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 if every change was noticed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only changes with one of these words in their name")
+    parser.add_argument("--list", action="store_true", help="only print the names")
+    parser.add_argument("--why", action="store_true", help="print which test noticed")
+    parser.add_argument("--check", action="store_true", help="first run the named tests without any change")
+    options = parser.parse_args(arguments)
+    wanted = [m for m in MUTATIONS if not options.words or any(word in m.name for word in options.words)]
+    source = (PROJECT / "transfer.py").read_text()
+    if wrong := list(misfits(source)):
+        print(*wrong, sep="\n")
+        return 1
+    if options.list:
+        print(*(mutation.name for mutation in wanted), sep="\n")
+        return 0
+    begun, dsn, bad = time.monotonic(), server_dsn(), []
+    with tempfile.TemporaryDirectory(prefix="immich-transfer-mutations-") as folder:
+        copy = copy_project(Path(folder))
+        if options.check and checked(copy, source, wanted, dsn):
+            return 1
+        for mutation in wanted:
+            outcome = tried(copy, source, mutation, dsn)
+            noticed = outcome.word == "noticed"
+            print(f"{outcome.word:11} {outcome.seconds:5.1f} s  {mutation.name}", flush=True)
+            if outcome.why and (options.why or not noticed):
+                print(f"{'':21}{outcome.why}", flush=True)
+            if not noticed:
+                bad.append(f"{outcome.word}: {mutation.name}")
+    print(f"{len(wanted) - len(bad)} of {len(wanted)} changes noticed in {time.monotonic() - begun:.0f} s")
+    print(*bad, sep="\n", end="\n" if bad else "")
+    return 1 if bad or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
