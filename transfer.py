@@ -4858,8 +4858,8 @@ def put_back_shares(tx: Transaction) -> None:
 def keep_new_names(tx: Transaction) -> None:
     """A nameless person whose faces come back takes over the name that they were given since.
 
-    From 3.2, inside one cluster group, the run made the giver's row from the one that it removed: what was set
-    on it since goes back with the person, as it does where the person itself went along.
+    From 3.2, inside one cluster group, the run made the giver's row from the one that it removed: what was
+    set on it since goes back with the person, as it does where the person itself went along.
     """
     columns = ("name", "birthDate", "isHidden", "isFavorite", "color")
     change(tx, "person", columns, f"""
