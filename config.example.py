@@ -1,12 +1,13 @@
-# Every setting of transfer.py. The set-up writes config.py for you; copy this file to config.py only if you prefer to
-# write it yourself, and make it readable by you alone (chmod 600 config.py): it holds two secrets.
+# Every setting of transfer.py. The set-up writes config.py for you; copy this file to config.py only if you
+# prefer to write it yourself, and make it readable by you alone (chmod 600 config.py): it holds two secrets.
 #
 # The file is read as data and never executed: plain values only, no expressions.
 
 # The address that you open Immich with.
 API_URL = "http://192.168.1.10:2283"
 
-# Account Settings > API Keys. It needs adminUser.read, user.read, album.read, job.create, job.read; `all` is simplest.
+# Account Settings > API Keys. It needs adminUser.read, user.read, album.read, job.create and job.read; `all` is
+# simplest.
 API_KEY = "paste the key here"
 
 # Goes to psycopg2.connect as it is, so everything that libpq knows works here.
@@ -18,5 +19,5 @@ DB_CONFIG = {
     "password": "paste the password here",  # DB_PASSWORD in Immich's .env
     # "sslmode": "verify-full",
     # "sslrootcert": "/path/to/authority.pem",
-    # "options": "-c lock_timeout=30s",  # how long to wait for a row that Immich is working on; 10s unless set
+    # "options": "-c lock_timeout=30s",  # how long to wait for a row that Immich works on; 10s unless set
 }
