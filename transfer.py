@@ -60,7 +60,7 @@ except ImportError as missing:
         f"A package is missing ({missing.name}). Install what is needed: pip install -r requirements.txt"
     )
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 # ============================================================================================================
 # 1  CONSTANTS, ERRORS, DATA
@@ -1000,9 +1000,8 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     what = f"The database at {clean(str(host))}, port {clean(str(port))}, cannot be opened."
     told = re.sub(r'"[^"]*"', '""', text)  # without names, which could hold any of the words below
     publish = (
-        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an SSH "
-        "tunnel, "
-        "or publish the port for the time being (README, 'Reaching the database')."
+        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an "
+        "SSH tunnel, or publish the port for the time being (README, 'Reaching the database')."
     )
     by_code = {
         LOCK_TIMEOUT: (
@@ -2178,13 +2177,17 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
 
 def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
     """The source's people who could be merged into people of the destination by name; nothing is changed."""
+    return _pairs(database_config, transfer_values(request), lambda tx: plan_transfer(tx, request))
 
+
+def _pairs(
+    database_config: Mapping[str, Any], values: Mapping[str, Any], plan: Callable[[Transaction], None]
+) -> tuple[Person, ...]:
     def look(tx: Transaction) -> Report:
-        plan_transfer(tx, request)
+        plan(tx)
         return Report(people=people_listed(tx))
 
-    report = perform(database_config, look, transfer_values(request), HOW)
-    return mergeable(report)
+    return mergeable(perform(database_config, look, values, HOW))
 
 
 def mergeable(report: Report) -> tuple[Person, ...]:
@@ -2310,11 +2313,10 @@ def choose_selection(tx: Transaction) -> None:
 
 def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
-    value(
-        tx,
-        """SELECT count(*) FROM (
-            SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked""",
-    )
+    value(tx, """
+        SELECT count(*) FROM (
+            SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked
+    """)
     value(tx, """
         SELECT count(*) FROM (
             SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
@@ -2474,37 +2476,18 @@ def plan_digest(tx: Transaction) -> str:
 
 
 def people_listed(tx: Transaction) -> tuple[Person, ...]:
-    """The people concerned, named ones first, then by number of faces."""
-    return tuple(
-        Person(
-            id=str(grp),
-            name=name,
-            action=action,
-            inside=inside,
-            outside=outside,
-            merge_id=merge_id and str(merge_id),
-            merge_name=merge_name or "",
-            merge_faces=merge_faces,
-            note=note or "",
-            target=str(target),
-            remembered=remembered,
-        )
-        for (grp, name, action, inside, outside, merge_id, merge_name, merge_faces, note, target,
-             remembered) in rows(
-            tx,
-            """
-            SELECT p.grp, p.name, p.action, p.faces, p.staying, p.merge_into, t.name,
-                CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
-                    SELECT count(*) FROM v_asset_face f
-                    WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
-                p.note, p.target, p.remembered
-            FROM people p
-            LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
-            WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
-            ORDER BY p.name = '', p.faces DESC, p.name, p.grp
-            """,
-        )
-    )
+    """The people concerned, named ones first, then by number of faces: Person's fields, in its order."""
+    return tuple(Person(*row) for row in rows(tx, """
+        SELECT p.grp::text, p.name, p.action, p.faces, p.staying, p.merge_into::text, coalesce(t.name, ''),
+            CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
+                SELECT count(*) FROM v_asset_face f
+                WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
+            coalesce(p.note, ''), p.target::text, p.remembered
+        FROM people p
+        LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
+        WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
+        ORDER BY p.name = '', p.faces DESC, p.name, p.grp
+    """))
 
 
 def plan_report(tx: Transaction) -> Report:
@@ -3028,13 +3011,10 @@ def give_people_by_id(tx: Transaction) -> None:
     """Up to 3.1: a person is one row with an id and one owner. TRANSFER changes the owner, DUPLICATE makes a
     row.
     """
-    change(
-        tx,
-        "person",
-        ("ownerId",),
-        """SELECT grp AS "personGroupId", %(taker)s::uuid AS "ownerId" FROM people
-            WHERE action = 'TRANSFER'""",
-    )
+    change(tx, "person", ("ownerId",), """
+        SELECT grp AS "personGroupId", %(taker)s::uuid AS "ownerId" FROM people
+            WHERE action = 'TRANSFER'
+    """)
     add(
         tx,
         "person",
@@ -3864,13 +3844,7 @@ def repair(
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
     """Other users' people on the user's photos with a namesake among the user's own; nothing is changed."""
-
-    def look(tx: Transaction) -> Report:
-        plan_repair(tx, frozenset())
-        return Report(people=people_listed(tx))
-
-    report = perform(database_config, look, common_values(None, user), HOW)
-    return mergeable(report)
+    return _pairs(database_config, common_values(None, user), lambda tx: plan_repair(tx, frozenset()))
 
 
 def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
@@ -4090,12 +4064,10 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
             "That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo."
         )
     for user in (header["source"], header["destination"]):
-        if user and not rows(
-            tx,
-            """SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL
-                AND status = 'active'""",
-            user=user["id"],
-        ):
+        if user and not rows(tx, """
+            SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL
+                AND status = 'active'
+        """, user=user["id"]):
             raise TransferError(
                 f"{clean(user['email'])} is not active any more.",
                 "The account was deleted.",
@@ -4373,23 +4345,20 @@ def judge_records(tx: Transaction) -> None:
     """judged: the records of rows that the run wrote, each with its photo and whether the row is as the run
     left it.
     """
-    run(
-        tx,
-        """CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP;
-        ALTER TABLE judged ADD photo uuid, ADD unchanged boolean""",
-    )
+    run(tx, """
+        CREATE TEMP TABLE judged (LIKE past) ON COMMIT DROP;
+        ALTER TABLE judged ADD photo uuid, ADD unchanged boolean
+    """)
     for (table,) in rows(tx, """SELECT DISTINCT "table" FROM past WHERE kind <> 'seen' ORDER BY 1"""):
         if table not in tx.schema.tables or table in COMPUTED:
             continue
         key = record_key(tx, table)
         recorded = {
             name
-            for (name,) in rows(
-                tx,
-                """SELECT DISTINCT jsonb_object_keys(after) FROM past WHERE "table" = %(table)s
-                    AND kind <> 'seen'""",
-                table=table,
-            )
+            for (name,) in rows(tx, """
+                SELECT DISTINCT jsonb_object_keys(after) FROM past WHERE "table" = %(table)s
+                    AND kind <> 'seen'
+            """, table=table)
         }
         there = {new for _old, new in tx.schema.tables[table].columns} - {
             *STAMPS,
@@ -4949,13 +4918,10 @@ def dissolve_emptied_stacks(tx: Transaction) -> None:
         SELECT s.id, (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id) AS members
         FROM v_stack s WHERE s.id IN (SELECT made FROM member_back)
     """)
-    change(
-        tx,
-        "asset",
-        ("stackId",),
-        """SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN emptied e ON e.id = a."stackId"
-        WHERE e.members < 2""",
-    )
+    change(tx, "asset", ("stackId",), """
+        SELECT a.id, NULL::uuid AS "stackId" FROM v_asset a JOIN emptied e ON e.id = a."stackId"
+        WHERE e.members < 2
+    """)
     remove(tx, "stack", "SELECT id FROM emptied WHERE members < 2")
     change(tx, "stack", ("primaryAssetId",), """
         SELECT DISTINCT ON (s.id) s.id, a.id AS "primaryAssetId"
@@ -5079,12 +5045,10 @@ def remove_made(tx: Transaction) -> None:
         WHERE c.id_descendant IN (SELECT id FROM tag_unused) OR c.id_ancestor IN (SELECT id FROM tag_unused)
     """)
     # of a tag that was there and that search did not find: it needs that row as long as it has photos
-    take_back_made(
-        tx,
-        "tag_closure",
-        """NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id_descendant)
-           AND t.id_descendant NOT IN (SELECT id FROM tag_made)""",
-    )
+    take_back_made(tx, "tag_closure", """
+        NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id_descendant)
+           AND t.id_descendant NOT IN (SELECT id FROM tag_made)
+    """)
     remove(tx, "tag", "SELECT id FROM tag_unused")
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
@@ -5540,8 +5504,7 @@ def connected_to(state: State) -> str:
     role = "administrator" if state.server.is_admin else "not an administrator"
     return (
         f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} "
-        f"({role}); "
-        f"database {clean(str(name))} at {clean(str(host))}"
+        f"({role}); database {clean(str(name))} at {clean(str(host))}"
     )
 
 
@@ -5799,8 +5762,7 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.albums_unseen:
         warn(
             f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos "
-            "of "
-            "theirs. Share it with them in Immich if they should."
+            "of theirs. Share it with them in Immich if they should."
         )
     if report.albums_public:
         warn(
@@ -5810,9 +5772,8 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.already_wrong:
         warn(
             f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other "
-            "owners went "
-            "wrong before (an older transfer by hand?). What is left of that afterwards, Repair faces (5) "
-            "mends."
+            "owners went wrong before (an older transfer by hand?). What is left of that afterwards, Repair "
+            "faces (5) mends."
         )
 
 
@@ -5955,17 +5916,17 @@ def say_undoable(state: State) -> None:
             break
 
 
+def say_tally(report: Report) -> None:
+    """How many people became what."""
+    for words, action in (("transferred:", TRANSFER), ("duplicated:", DUPLICATE), ("merged:", MERGE)):
+        say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
+
+
 def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
     """The summary of a transfer, Immich's jobs, and the next steps."""
-    tally = {
-        action: sum(person.action == action for person in report.people)
-        for action in (TRANSFER, DUPLICATE, MERGE)
-    }
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
-    say(f"    • Persons transferred: {tally[TRANSFER]}")
-    say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
-    say(f"    • Persons merged:      {tally[MERGE]}")
+    say_tally(report)
     staying = sum(len(names) for _reason, names in report.stays)
     if staying:
         say(f"    • Assets that stayed:  {staying}")
@@ -5978,12 +5939,10 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
     start_jobs(api)
     steps = [
         f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich "
-        "deletes those "
-        "folders with the account, whoever owns the files. List users (1) shows how many files are "
-        "concerned.",
+        "deletes those folders with the account, whoever owns the files. List users (1) shows how many "
+        "files are concerned.",
         f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
-        "uploads them "
-        "again. Remove them there, or take their folder out of the backup.",
+        "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
     ]
     if report.albums_unseen:
@@ -6012,8 +5971,7 @@ def show_wrong_after(report: Report | UndoReport) -> None:
     elif report.wrong_after:
         warn(
             f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these "
-            "photos just "
-            "now: a job of Immich's was under way. Repair faces (5, then 6) mends people's."
+            "photos just now: a job of Immich's was under way. Repair faces (5, then 6) mends people's."
         )
 
 
@@ -6070,16 +6028,10 @@ def show_repair(report: Report) -> None:
 
 def repair_done(state: State, api: Api, report: Report) -> None:
     """The summary of a repair, and Immich's job."""
-    tally = {
-        action: sum(person.action == action for person in report.people)
-        for action in (TRANSFER, DUPLICATE, MERGE)
-    }
     say("  Summary:")
     say(f"    • Faces linked anew:   {report.faces}")
     say(f"    • Featured mended:     {report.featured}")
-    say(f"    • Persons transferred: {tally[TRANSFER]}")
-    say(f"    • Persons duplicated:  {tally[DUPLICATE]}")
-    say(f"    • Persons merged:      {tally[MERGE]}")
+    say_tally(report)
     show_wrong_after(report)
     say_undoable(state)
     say("\n  Next steps:")
@@ -6194,8 +6146,7 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         if report.files:
             steps.append(
                 f"{count(report.files, 'file')} of the photos that went back lie in the folders of "
-                f"{given_by} by now. Do "
-                "not delete that account before they have moved (README, 'Files')."
+                f"{given_by} by now. Do not delete that account before they have moved (README, 'Files')."
             )
         if report.photos:
             steps.append(

@@ -103,16 +103,16 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
     assert (report.assets, report.chosen) == (6, 9)
 
     hers, hers_then, his, his_then = figures(report)
-    stayed = {"in the trash": 1, "in the locked folder": 1, "in external libraries": 1, "tags": 2}
+    stayed = {"trashed": 1, "locked": 1, "external": 1, "tag": 2}
     assert hers == stayed | {
-        **{"photos and videos": 5, "videos of live photos": 1},
-        **{"people": 2, "albums": 2, "memories": 1, "public links": 2, "stacks": 1},
+        **{"photo": 5, "video": 1},
+        **{"person": 2, "album": 2, "memory": 1, "link": 2, "stack": 1},
     }
-    assert hers_then == stayed | {"people": 1, "memories": 1}
-    assert his == {"photos and videos": 1, "people": 1}
+    assert hers_then == stayed | {"person": 1, "memory": 1}
+    assert his == {"photo": 1, "person": 1}
     assert his_then == {
-        **{"photos and videos": 6, "videos of live photos": 1},
-        **{"people": 3, "albums": 2, "tags": 2, "public links": 2, "stacks": 1},
+        **{"photo": 6, "video": 1},
+        **{"person": 3, "album": 2, "tag": 2, "link": 2, "stack": 1},
     }
     video = library.value('select "fileSizeInByte" from asset_exif where "assetId" = %s', account["video"])
     assert [each.usage for each in report.figures_before] == [1 + 20 + 300 + 4000 + 5 + video, 7]
@@ -135,8 +135,8 @@ def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, accou
     assert library.row(query, account["trashed"]) == ("trashed", True, "timeline")
     assert library.row(query, account["locked"]) == ("active", False, "locked")
     _, hers_then, _, his_then = figures(report)
-    assert hers_then == {"in external libraries": 1, "people": 1, "tags": 2, "memories": 1}
-    assert (his_then["in the trash"], his_then["in the locked folder"]) == (1, 1)
+    assert hers_then == {"external": 1, "person": 1, "tag": 2, "memory": 1}
+    assert (his_then["trashed"], his_then["locked"]) == (1, 1)
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     transfer.undo(params, past.path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before

@@ -154,7 +154,7 @@ def test_a_connection_lost_during_commit_is_said_to_be_unknown(library, scene, r
     before = library.snapshot()
     with pytest.raises(transfer.CommitUnknown) as caught:
         run(runner, scene)
-    assert caught.value.todo
+    assert transfer.WHERE_TO_CLICK[type(caught.value)]
     assert library.snapshot() == before
 
 

@@ -47,7 +47,7 @@ def test_no_table_of_a_stock_immich_was_forgotten(library) -> None:
     for target, table, columns, _action in schemas.foreign_keys(library.connection):
         newest = sorted(transfer.RENAMED_COLUMNS.get((table, column), column) for column in columns)
         if target in TARGETS:
-            assert f"{table} {' '.join(newest)}" in KNOWN_LINKS[target]
+            assert ".".join([table, *newest]) in KNOWN_LINKS[target]
 
 
 def test_a_new_tables_key_is_named_whatever_it_points_at(library) -> None:
