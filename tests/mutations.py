@@ -234,7 +234,7 @@ count(*) AS faces
         "a deleted face of a third user keeps a person who is no more",
         "OR (p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster)",
         "OR false",
-        "tests/test_cluster_groups.py tests/test_people.py -k deleted_face",
+        "tests/test_people.py -k deleted_face",
     ),
     Mutation(
         "people of different birth dates are merged",

@@ -461,3 +461,17 @@ def test_repair_gives_the_owner_a_group_in_the_own_cluster_group(library, anna, 
     assert (library.person_of(home), label(library, anna, home)) == (lea, "Lea")
     assert label(library, ben, face) in ("Lea", "Lee")
     assert cross_owner(library) == set()
+
+
+@pytest.mark.since("3.2")
+def test_a_deleted_face_that_stays_loses_its_link_with_a_person_who_leaves(library, anna, ben, move) -> None:
+    """Both know the group; the former owner's row of it ends, so a photo of hers may not be of that person."""
+    library.cluster(anna, ben)
+    photo, stays = library.asset(anna), library.asset(anna)
+    lea = library.person(anna, "Lea")
+    library.face(photo, lea)
+    deleted = library.face(stays, lea, deleted=True)
+    move(library.album(anna, "Trip", [photo]))
+    assert library.person_row(anna, lea) is None
+    assert library.person_row(ben, lea)["name"] == "Lea"
+    assert library.person_of(deleted) is None

@@ -81,6 +81,16 @@ def test_a_deleted_face_does_not_keep_a_person_and_loses_its_link(library, anna,
     assert library.person_of(deleted) is None
 
 
+def test_a_deleted_face_of_a_third_users_loses_its_link_with_the_person(library, anna, ben, carla, move) -> None:
+    """An older transfer by hand left it: nobody but the person's owner knew her, and she is the destination's now."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.face(photo, lea)
+    deleted = library.face(library.asset(carla), lea, deleted=True)
+    move(library.album(anna, "Trip", [photo]))
+    assert library.person_row(ben, lea)
+    assert library.person_of(deleted) is None
+
+
 def test_a_hidden_face_is_enough_to_bring_its_person(library, anna, ben, move) -> None:
     photo, lea = library.asset(anna), library.person(anna, "Lea")
     face = library.face(photo, lea, **hidden(library))
