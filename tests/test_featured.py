@@ -79,6 +79,15 @@ def test_where_no_face_can_be_shown_there_is_no_picture(library, anna, moves, al
         assert not library.has_face_visibility
 
 
+def test_a_deleted_face_is_not_featured_however_large(library, anna, moves, album, move) -> None:
+    max_ = library.person(anna, "Max")
+    library.face(moves, max_, featured=True)
+    small = library.face(library.asset(anna), max_, box=(10, 10, 20, 20))
+    library.face(library.asset(anna), max_, box=(0, 0, 900, 700), deleted=True)
+    move(album)
+    assert picture(library, anna, max_)[0] == small
+
+
 def test_a_picture_from_a_photo_that_stays_is_not_touched(library, anna, moves, album, move) -> None:
     max_ = library.person(anna, "Max")
     library.face(moves, max_, box=LARGE)

@@ -60,3 +60,12 @@ def test_checkpoints_are_left_to_the_server(library, anna, move) -> None:
     before = library.rows("select * from session_sync_checkpoint")
     move(library.album(anna, "Trip", [library.asset(anna)]))
     assert library.rows("select * from session_sync_checkpoint") == before
+
+
+def test_a_third_user_whose_picture_of_somebody_changes_is_reset(library, anna, ben, carla, move) -> None:
+    """An older transfer by hand left it: her person shows a face on Anna's photo, which is nobody's."""
+    library.session(carla)
+    photo, person = library.asset(anna), library.person(carla, "Pia")
+    library.feature(person, library.face(photo), owner=carla)
+    move(library.album(anna, "Trip", [photo]))
+    assert carla in flagged(library)
