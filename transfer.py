@@ -2877,18 +2877,21 @@ def gather_people(tx: Transaction) -> None:
         INSERT INTO people (
             grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
         WITH here AS (
+            -- who is on the photos, with how many undeleted faces
             SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
             FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
             LEFT JOIN v_person_group g ON g.id = f."personGroupId"
             WHERE f."personGroupId" IS NOT NULL AND NOT {exempt("face")}
             GROUP BY f."personGroupId"
         ), held AS (
+            -- whose row names them
             SELECT DISTINCT ON (p."personGroupId") p."personGroupId" AS grp, p."ownerId" AS holder, p.name,
                 {FOLDED_NAME} AS folded, p."birthDate", p."isHidden"
             FROM v_person p JOIN here ON here.grp = p."personGroupId"
             ORDER BY p."personGroupId", p."ownerId" = %(giver)s DESC, p."ownerId" = %(taker)s DESC,
                 p.name = '', p."ownerId"
         ), elsewhere AS (
+            -- their undeleted faces on other photos
             SELECT f."personGroupId" AS grp, count(*) AS faces,
                 count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder,
                 count(*) FILTER (WHERE a."ownerId" = %(taker)s) AS of_destination
@@ -2899,6 +2902,7 @@ def gather_people(tx: Transaction) -> None:
             WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
             GROUP BY f."personGroupId"
         ), placed AS (
+            -- whether the taker may have that very person, and has it
             SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
                 g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = here.grp
@@ -2907,8 +2911,7 @@ def gather_people(tx: Transaction) -> None:
         )
         SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
             held."isHidden", placed.faces,
-            -- inside one cluster group a person is shared: what others' photos show says nothing about the
-            -- source's
+            -- inside one cluster group a person is shared: others' photos say nothing about the source's
             coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
             coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
             NOT EXISTS (
@@ -4123,15 +4126,18 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         SELECT "table", key FROM line WHERE kind IN ('made', 'removed', 'changed')
         GROUP BY "table", key HAVING count(*) > 1 AND bool_or(kind <> 'changed');
         ANALYZE rewritten;
+        -- changed columns, each set of them by itself
         INSERT INTO past
         SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
             (array_agg(after ORDER BY step DESC))[1], columns
         FROM line WHERE kind = 'changed' AND ("table", key) NOT IN (SELECT "table", key FROM rewritten)
         GROUP BY "table", key, columns;
+        -- rows that came, went or were seen
         INSERT INTO past
         SELECT * FROM line
         WHERE kind = 'seen' OR (
             kind IN ('made', 'removed') AND ("table", key) NOT IN (SELECT "table", key FROM rewritten));
+        -- the rewritten ones, from their first state to their last
         INSERT INTO past
         SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed'
             ELSE 'changed' END,
@@ -4179,6 +4185,7 @@ def adapt_format_1(tx: Transaction) -> None:
             (SELECT p."ownerId"::text FROM v_person p
                 WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
+        -- who had which person
         INSERT INTO line (step, kind, "table", key, before)
         SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
         FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
@@ -4194,6 +4201,7 @@ def adapt_format_1(tx: Transaction) -> None:
         -- a noted row had its key among its columns
         UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
             AND before <> key;
+        -- what was wrong: one SELECT for each kind of check
         INSERT INTO line (step, kind, "table", key)
         SELECT 0, 'wrong', 'face', jsonb_build_array(
             concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
@@ -4253,6 +4261,7 @@ def adapt_format_1(tx: Transaction) -> None:
         SELECT 0, 'wrong', 'live', jsonb_build_array(concat_ws(' ', a.id, a."livePhotoVideoId"), NULL)
         FROM line l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
         WHERE l."table" = 'asset' AND l.before ? 'livePhotoVideoId' AND a."livePhotoVideoId" IS NOT NULL;
+        -- whose the photos concerned were that did not move
         INSERT INTO line (step, kind, "table", key, before)
         SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
             -- somebody else's photo, in a stack of theirs

@@ -265,3 +265,17 @@ def test_an_album_that_had_no_owner_before_stops_nothing(library, anna, ben, mov
     library.rows("reset session_replication_role")
     assert move(library.album(anna, "Trip", [photo])).assets == 1
     assert library.owner_of(photo) == ben
+
+
+SWALLOW = """
+create function swallow() returns trigger language plpgsql as $body$ begin return null; end $body$;
+create trigger swallow before {} for each row execute function swallow();
+"""
+
+
+@pytest.mark.parametrize("event", ["update on asset_job_status", "delete on tag_asset"])
+def test_rows_that_were_not_written_roll_everything_back(library, scene, runner, event) -> None:
+    """A trigger that is not Immich's swallows them: the journal would tell an undo what never happened."""
+    library.rows(SWALLOW.format(event))
+    error = runner.refused(scene.album, transfer.InvariantBroken)
+    assert "rows were to be written, and 0 were" in error.why

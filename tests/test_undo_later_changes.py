@@ -407,6 +407,19 @@ def test_a_photo_that_was_handed_on_stays_where_it_is(past, scene, library, runn
     assert before != plain(library.snapshot())
 
 
+def test_what_hung_on_a_photo_that_came_home_in_another_way_stays_away(past, scene, library, runner) -> None:
+    """It was given back by a transfer: this undo does not give it back, nor publish it again on the old link."""
+    album = library.album(scene.ben, "Back", [scene.lake])
+    request = runner.request(album, source=scene.ben, destination=scene.anna)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False))
+    photos = "select <shared_link_asset.assetId> from shared_link_asset where <shared_link_asset.sharedLinkId> = %s"
+    assert scene.lake not in ids(library, photos, scene.link)
+    done = past.undo()
+    assert left(done) == {"handed_on": ("lake.jpg",)}
+    assert past.owner(scene.lake) == {scene.anna}
+    assert scene.lake not in ids(library, photos, scene.link)
+
+
 def test_two_runs_undone_in_the_right_order(past, scene, library, runner) -> None:
     album = library.album(scene.ben, "For Carla", [scene.lake, scene.hill])
     folder = past.path.parent
