@@ -975,21 +975,6 @@ saved = save(tx, report) if save else None
         "tests/test_undo_later_changes.py -k came_home_in_another_way",
     ),
     Mutation(
-        "photos that are not the destination's any more go back",
-        'FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s;',
-        "FROM v_asset a JOIN returning_photo USING (id);",
-        "tests/test_undo_later_changes.py -k 'handed_on'",
-    ),
-    Mutation(
-        "a face gets a person who is not its owner's",
-        """\
-(g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
-""",
-        """true\n""",
-        "tests/test_undo_later_changes.py -k 'person and deleted_since'",
-    ),
-    Mutation(
         "a photo gets into a memory that is somebody else's",
         '"memory_asset": ("h", held_by_its_owner("memory")),',
         '"memory_asset": ("h", "true"),',
@@ -1006,18 +991,6 @@ saved = save(tx, report) if save else None
         """JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE t.id = h."tagId")\n""",
         """WHERE t.id = h."tagId")\n""",
         "tests/test_undo_cases.py -k 'taken_off_since'",
-    ),
-    Mutation(
-        "a stack gets a photo on top that is no member",
-        '(SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id',
-        "true",
-        "tests/test_undo_later_changes.py -k 'stack'",
-    ),
-    Mutation(
-        "a face is as wrong as before with whoever has its person now",
-        "DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (",
-        "DELETE FROM exempt x WHERE false AND EXISTS (",
-        "tests/test_undo_cases.py -k 'third_users_by_now or person'",
     ),
     Mutation(
         "nobody is spared by an undo",
@@ -1064,32 +1037,6 @@ WHERE false
         "UPDATE verdict SET reason = 'again' WHERE reason",
         "UPDATE verdict SET reason = NULL WHERE reason",
         "tests/test_undo_later_changes.py -k 'uploaded_again'",
-    ),
-    Mutation(
-        "an undo tears a stack",
-        """\
-UPDATE verdict v SET reason = 'stacked'
-        WHERE v.reason IS NULL""",
-        """\
-UPDATE verdict v SET reason = 'stacked'
-        WHERE false""",
-        "tests/test_undo_later_changes.py -k 'stack'",
-    ),
-    Mutation(
-        "an undo tears a live photo",
-        """\
-UPDATE verdict v SET reason = 'together'
-        WHERE v.reason IS NULL""",
-        """\
-UPDATE verdict v SET reason = 'together'
-        WHERE false""",
-        "tests/test_undo_later_changes.py -k 'half_of_a_live or half_stays'",
-    ),
-    Mutation(
-        "people go back whom somebody else knows by now",
-        """AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)\n""",
-        "",
-        "tests/test_undo_later_changes.py -k 'shared_since'",
     ),
 )
 
