@@ -1038,6 +1038,42 @@ WHERE false
         "UPDATE verdict SET reason = NULL WHERE reason",
         "tests/test_undo_later_changes.py -k 'uploaded_again'",
     ),
+    Mutation(
+        "a photo that stayed and is somebody else's by now counts as home",
+        """JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"\n""",
+        """JOIN past_owner o ON o.id = a.id\n""",
+        "tests/test_undo_later_changes.py -k handed_on_since_is_left_alone",
+    ),
+    Mutation(
+        "what was wrong before is exempt whoever it belongs to now",
+        """AND x.owner IS NOT DISTINCT FROM {owner})\"\"\"""",
+        ')"""',
+        "tests/test_undo_cases.py -k link_that_is_somebody_elses_by_now",
+    ),
+    Mutation(
+        "a face is as wrong as before with whoever has its person now",
+        "DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (",
+        "DELETE FROM exempt x WHERE false AND EXISTS (",
+        "tests/test_undo_cases.py -k 'repair_undone_without'",
+    ),
+    Mutation(
+        "a stack gets a photo on top that is no member",
+        '(SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id',
+        "true",
+        "tests/test_undo_cases.py -k former_top",
+    ),
+    Mutation(
+        "an undo tears a stack",
+        "UPDATE verdict v SET reason = 'stacked'\n        WHERE v.reason IS NULL",
+        "UPDATE verdict v SET reason = 'stacked'\n        WHERE false",
+        "tests/test_undo_later_changes.py -k 'another_photo_since_stays_whole'",
+    ),
+    Mutation(
+        "an undo tears a live photo",
+        "UPDATE verdict v SET reason = 'together'\n        WHERE v.reason IS NULL",
+        "UPDATE verdict v SET reason = 'together'\n        WHERE false",
+        "tests/test_undo_later_changes.py -k half_of_a_live_photo",
+    ),
 )
 
 

@@ -613,6 +613,20 @@ def test_a_half_of_a_split_stack_that_was_taken_apart_since(story, library, anna
     assert library.value('select "ownerId" from stack') == anna
 
 
+@everywhere
+def test_a_former_top_of_a_split_stack_that_does_not_come_back(story, library, anna, ben) -> None:
+    """What stayed keeps the top that it got: the former one is not among them."""
+    top = library.asset(anna)
+    stayed = [library.asset(anna, visibility="locked"), library.asset(anna, visibility="locked")]
+    stack = library.stack(anna, [top, *stayed], primary=top)
+    path = story.move(library.album(anna, "Trip", [top]))
+    library.rows("update asset set visibility = 'locked' where id = %s", top)
+    story.undo(path)
+    assert story.owners(top, *stayed) == [ben, anna, anna]
+    assert in_stack_with(library, stayed[0]) == set(stayed)
+    assert library.value('select "primaryAssetId" from stack where id = %s', stack) in stayed
+
+
 # ---- several runs, several users ---------------------------------------------------------------------------
 
 
@@ -646,6 +660,34 @@ def test_people_who_are_a_third_users_by_now_stay_as_they_are(story, library, an
     assert str(library.person_row(carla, library.person_of(face))["birthDate"]) == "1999-01-02"
     story.undo(path)  # looks at every row of Carla's
     assert story.owners(photo) == [carla]
+
+
+@everywhere
+def test_a_face_with_a_third_users_person_who_is_somebody_elses_by_now(story, library, anna, ben, carla) -> None:
+    """It was wrong before the run. Whoever has that person now had no part in it."""
+    photo, dora = library.asset(anna), library.user("Dora")
+    pia = library.person(carla, "Pia")
+    face = library.face(photo, pia)
+    library.face(library.asset(carla), pia, featured=True)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    story.move(source=carla, destination=dora, everything=True)
+    story.undo(path)
+    assert story.owners(photo) == [anna]
+    assert story.name(face) == "Pia"
+    assert library.person_row(dora, library.person_of(face)) is None
+
+
+@everywhere
+def test_a_photo_in_a_third_users_link_that_is_somebody_elses_by_now(story, library, anna, carla) -> None:
+    """Carla had published it. Dora, who has the link now, never did."""
+    photo, guest, dora = library.asset(anna), library.asset(carla), library.user("Dora")
+    link = library.link(carla, assets=[guest, photo])
+    path = story.move(library.album(anna, "Trip", [photo]))
+    story.move(source=carla, destination=dora, everything=True)
+    assert library.value('select "userId" from shared_link where id = %s', link) == dora
+    story.undo(path)
+    assert story.owners(photo) == [anna]
+    assert in_link(library, link) == [guest]
 
 
 @told("3.2-together", "3.3-together")

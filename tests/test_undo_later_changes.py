@@ -420,6 +420,16 @@ def test_what_hung_on_a_photo_that_came_home_in_another_way_stays_away(past, sce
     assert scene.lake not in ids(library, photos, scene.link)
 
 
+def test_a_duplicate_that_stayed_and_was_handed_on_since_is_left_alone(past, scene, library, runner) -> None:
+    """The run took it out of the group, since it would have been alone there. By now it is somebody else's."""
+    (double,) = ids(library, """select id from asset where "originalFileName" = 'double2.jpg'""")
+    request = runner.request(library.album(scene.anna, "For Carla", [double]), destination=scene.carla)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False))
+    past.undo()
+    assert past.owner(double) == {scene.carla}
+    assert library.rows('select 1 from asset where "duplicateId" is not null') == []
+
+
 def test_two_runs_undone_in_the_right_order(past, scene, library, runner) -> None:
     album = library.album(scene.ben, "For Carla", [scene.lake, scene.hill])
     folder = past.path.parent
