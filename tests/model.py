@@ -386,6 +386,13 @@ class Run:
             if face != self.after.get("asset_face", *key)
         }
         for state in (self.before, self.after):
+            wrong = {trouble.ids[0] for trouble in state.troubles if trouble.kind.startswith("face of")}
+            found |= {
+                face["assetId"]
+                for (key,), face in state.rows("asset_face").items()
+                if key in wrong and state.owners[face["assetId"]] == self.getter
+            }
+        for state in (self.before, self.after):
             for (owner, _), row in state.rows("person").items():
                 photo = state.photo_of(row["faceAssetId"])
                 if photo and self.getter in (owner, state.owners[photo]) and state.owners[photo] != owner:
@@ -593,7 +600,7 @@ def person_reason(run: Run, change: Change, column: str) -> bool:
         )
     if change.new is None:
         left = run.after.faces_left(owner, group)
-        if left:
+        if left and not (made_by_run(run, change) and were_so(run, left)):
             return False
         if made_by_run(run, change):
             return True
@@ -623,6 +630,17 @@ def person_reason(run: Run, change: Change, column: str) -> bool:
     if column in ("name", "birthDate"):
         return not change.old[column] and owner == run.getter and group in run.groups
     return False
+
+
+def were_so(run: Run, faces: Iterable[Row]) -> bool:
+    """An undo: whether these faces had that person before the run, too."""
+    past = run.undone
+    return past is not None and all(
+        (was := past.before.get("asset_face", face["id"])) is not None
+        and was["personGroupId"] == face["personGroupId"]
+        and past.before.owners[face["assetId"]] == run.after.owners[face["assetId"]]
+        for face in faces
+    )
 
 
 def group_reason(run: Run, change: Change, column: str) -> bool:
