@@ -4661,11 +4661,12 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     ),
     "album": (
         "al",
-        # a cover is in its album
+        # a cover is in its album; and one that was handed over is its former owner's again
         """
-        al."albumThumbnailAssetId" IS NULL OR EXISTS (
-            SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id
-                AND aa."assetId" = al."albumThumbnailAssetId")
+        (al.id IN (SELECT id FROM changing_album) OR al.id NOT IN (SELECT id FROM handed_over))
+        AND (al."albumThumbnailAssetId" IS NULL OR EXISTS (
+            SELECT FROM v_album_asset aa
+            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId"))
         """,
     ),
     "album_user": ("m", """

@@ -806,6 +806,21 @@ def test_a_copy_that_was_made_the_cover_since(story, library, anna, ben, cover) 
 
 
 @on_each_model
+def test_the_cover_of_an_album_that_is_a_third_users_by_now(story, library, anna, ben, carla) -> None:
+    """The run had made Ben's copy the cover in place of Anna's photo; then he handed album and copy on."""
+    same = b"\x07" * 20
+    hers, his = library.asset(anna, checksum=same), library.asset(ben, checksum=same)
+    album = library.album(anna, "Trip", [hers, library.asset(anna)], cover=hers)
+    cover = 'select "albumThumbnailAssetId" from album where id = %s'
+    path = story.move(album, album_itself=ALBUM_HANDED_OVER)
+    assert library.value(cover, album) == his
+    story.move(album, source=ben, destination=carla, album_itself=ALBUM_GIVEN_UP)
+    story.undo(path)
+    assert library.album_owner(album) == carla
+    assert library.value(cover, album) == his
+
+
+@on_each_model
 @pytest.mark.parametrize("who", ["the destination", "a guest", "the source"])
 def test_a_member_who_left_an_album_since_is_not_back(story, library, anna, ben, carla, who) -> None:
     """The destination, made an editor by the run; a guest; the source, to whom the album goes back still."""
