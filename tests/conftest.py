@@ -173,7 +173,10 @@ class Pool:
                    where datname = current_database() and pid <> pg_backend_pid()"""
             )
             if used < self.uses and self.shape(library) == shape:
-                found = library.rows("select tablename from pg_tables where schemaname = 'public'")
+                found = library.rows(
+                    """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+                       and pg_relation_size(oid) > 0"""
+                )
                 tables = [f'public."{row[0]}"' for row in found]
                 deletes = "; ".join(f"delete from {table}" for table in tables)
                 library.rows(f"set session_replication_role = replica; {deletes}; reset session_replication_role")

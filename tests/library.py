@@ -46,8 +46,12 @@ class Library:
         self.rows("set timezone to 'UTC'")  # so that snapshots of two connections read alike
         self.focus: set[str] = set()  # photos that people turn to, in libraries of chance
         self._columns: dict[str, set[str]] = {}
-        for table, column in self.rows(
-            "select table_name, column_name from information_schema.columns where table_schema = 'public'"
+        for table, column in self.rows(  # not from information_schema, which takes ten times as long
+            """
+            select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p', 'f')
+            and a.attnum > 0 and not a.attisdropped
+            """
         ):
             self._columns.setdefault(table, set()).add(column)
 
