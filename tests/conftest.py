@@ -7,7 +7,8 @@ undo on 2.7 or 3.3, in turn), and those marked `@pytest.mark.every_version` on a
 test. It runs on one of them, in turn, as do tests that name their versions themselves.
 
 IMMICH_TRANSFER_TEST_EVERYTHING=1, which the gate sets, leaves nothing out: those run on all their versions, each run of
-the tool has its dry run before it, and a run is broken off at each of its steps and not at a few of them.
+the tool has its dry run before it, tests marked `@pytest.mark.cases` have all their cases and not every third, and runs
+are broken off at each of their steps and not at a few of them.
 """
 
 import json
@@ -122,6 +123,15 @@ def shapes_out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
     return out
 
 
+def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of tests with many cases of one rule, two of three: they are for the gate."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not EVERYTHING and item.get_closest_marker("cases"):
+            groups.setdefault(item.nodeid.split("[")[0], []).append(item)
+    return [item for cases in groups.values() for number, item in enumerate(cases) if number % 3]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the versions that it is not a test's turn for."""
@@ -147,6 +157,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
     left_out |= {id(item) for item in shapes_out_of_turn(items)}
+    left_out |= {id(item) for item in further_cases([item for item in items if id(item) not in left_out])}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
 
@@ -155,6 +166,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
     config.addinivalue_line("markers", "every_version: worth running on every schema version, always")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
+    config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
 

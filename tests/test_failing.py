@@ -74,6 +74,7 @@ def test_ctrl_c_at_any_step_changes_nothing(library, scene, runner) -> None:
     assert run(runner, scene).wrong_after == 0
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("table", TABLES)
 def test_a_statement_refused_on_any_table_changes_nothing(library, scene, runner, table) -> None:
     library.rows(

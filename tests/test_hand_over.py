@@ -192,6 +192,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("version", model_versions())
 @pytest.mark.parametrize(("itself", "sql", "who"), SPOILT.values(), ids=SPOILT.keys())
 def test_wrong_roles_roll_everything_back(library, params, anna, ben, carla, itself, sql, who) -> None:

@@ -476,6 +476,7 @@ ODD = [
 ]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("path", ["/api/api-keys/me", "/api/users/me", "/api/users", "/api/admin/users"])
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_odd_types_at_the_start(there: Installation, api: Api, path: str, body: Any) -> None:
@@ -487,6 +488,7 @@ def test_odd_types_at_the_start(there: Installation, api: Api, path: str, body: 
         assert there.key not in words(error)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("path", ["/api/users", "/api/admin/users", "/api/albums", "/api/jobs"])
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_odd_types_later(there: Installation, api: Api, server: transfer.Server, path: str, body: Any) -> None:

@@ -238,6 +238,7 @@ def test_files_of_others_are_counted(there: Installation) -> None:
     assert "folders of Bob" not in screen
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "root", ["/data", "/usr/src/app/upload", "/mnt/library", "/library/upload/library", "/srv/thumbs"]
 )
@@ -380,6 +381,7 @@ def test_a_pipe_gets_plain_text(shared: Installation) -> None:
     assert result.stderr == b""
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "changed",
     [

@@ -188,6 +188,7 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     assert transfer.load_config(blank).database == unchanged.params
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
@@ -512,6 +513,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
     assert all(body == {"command": "start", "force": False} for body in puts.values())
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("answer", ["", "y", "Y", "no", "ja", "yess", "yes please", "0", "'yes'"])
 def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
     with Terminal(unchanged.path) as terminal:
@@ -660,6 +662,7 @@ LAST = ("Type yes", "Delete ", PASSWORD_NOT_ECHOED.strip())
 FEWEST = {"3": 5, "4": 7, "5": 3, "6": 5, "7": 7, "8": 1}  # questions at least
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("entry", FEWEST)
 def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation, entry: str) -> None:
     """And while a question waits, the tool has no session in the database: nothing is held."""
@@ -687,6 +690,7 @@ def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation,
     assert seen >= FEWEST[entry]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("entry", ["4", "6", "7", "8"])
 def test_end_of_input_at_every_question_ends_it(unchanged: Installation, entry: str) -> None:
     """The questions of 3 and 5 are among those of 4 and 6."""
@@ -754,6 +758,7 @@ def test_leaving_at_the_question_of_a_redirection(
     assert transfer.load_config(moved) == unchanged.config
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("typed", ["", "1\n", "3\n", "7\n", "8\n", "nonsense\n", "\n\n\n"])
 def test_the_end_of_a_pipe(unchanged: Installation, typed: str) -> None:
     result = piped(unchanged.path, typed)

@@ -176,6 +176,7 @@ STACKS = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("user", "owner"), STACKS.values(), ids=STACKS.keys())
 def test_a_stack_with_another_users_photo(world, folder, user, owner) -> None:
     library = world.library
@@ -185,6 +186,7 @@ def test_a_stack_with_another_users_photo(world, folder, user, owner) -> None:
     assert there_and_back(world, folder, KINDS["album"].do).photos == 1
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("user", "owner"), STACKS.values(), ids=STACKS.keys())
 def test_a_larger_stack_with_another_users_photo(world, folder, user, owner) -> None:
     library = world.library
@@ -442,6 +444,7 @@ create trigger plant after delete on tag for each statement execute function pla
 """
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("planted", PLANTED)
 def test_a_violation_rolls_everything_back(library, scene, runner, folder, planted) -> None:
     """Planted by a trigger when the tags that the run made are removed, which comes late."""
