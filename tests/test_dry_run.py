@@ -53,7 +53,7 @@ ADVISORY = """
 
 def test_after_a_dry_run_nothing_is_locked(library, scene, dry) -> None:
     dry(scene.album)
-    library.rows("set lock_timeout = '1s'")
+    library.rows("set lock_timeout = '60s'")
     library.rows('update asset set "ownerId" = "ownerId"')
     assert library.rows(ADVISORY) == []
 

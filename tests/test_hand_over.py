@@ -343,7 +343,7 @@ class Other(threading.Thread):
 
     def __exit__(self, *_: object) -> None:
         self.done.set()
-        self.join(20)
+        self.join(90)
         assert not self.is_alive()
         self.looking.close()
 

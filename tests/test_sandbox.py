@@ -137,7 +137,7 @@ class Opened:
         with pytest.raises(psycopg2.OperationalError):
             psycopg2.connect(**self.database)
         with pytest.raises(requests.ConnectionError):
-            requests.get(self.url, timeout=5)
+            requests.get(self.url, timeout=90)
         return code
 
 
@@ -148,7 +148,7 @@ def opened(*arguments: str) -> Iterator[Opened]:
         ["-m", "tests.sandbox", *arguments],
         cwd=str(ROOT),
         encoding="utf-8",
-        timeout=30,
+        timeout=90,
         dimensions=(60, 120),
     )
     try:
