@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 import transfer
 from tests import postgres, schemas
@@ -186,23 +187,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class Pool:
     """Databases made from the templates, emptied and used again: making one takes longer than most tests.
 
-    One whose tables, functions, triggers or constraints a test has changed is dropped, and so is one used many times,
-    since temporary tables leave their traces in the catalogue.
+    Each keeps its connection, since the first statements of a new one take several times as long. A database whose
+    tables, functions, triggers or constraints a test has changed is dropped, and so is one used many times, since
+    temporary tables leave their traces in the catalogue.
     """
 
     uses = 10
-    spare: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    spare: dict[str, list[tuple[Connection, int]]] = field(default_factory=dict)
 
     @contextmanager
     def library(self, version: str) -> Iterator[Library]:
         """An empty library of that version, for the length of a with block."""
         server = postgres.server()
         if self.spare.get(version):
-            name, used = self.spare[version].pop()
+            connection, used = self.spare[version].pop()
         else:
             name, used = server.unique(version.replace(".", "_")), 0
             server.create(name, server.template(version))
-        connection = server.connect(name)
+            connection = server.connect(name)
+        name, kept = connection.info.dbname, False
         try:
             library = Library(connection, version)
             shape = self.shape(library)
@@ -211,19 +214,20 @@ class Pool:
                 """select pg_terminate_backend(pid, 5000) from pg_stat_activity
                    where datname = current_database() and pid <> pg_backend_pid()"""
             )
-            if used < self.uses and self.shape(library) == shape:
+            if used < self.uses and connection.autocommit and self.shape(library) == shape:
                 found = library.rows(
                     """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
                        and pg_relation_size(oid) > 0"""
                 )
                 tables = [f'public."{row[0]}"' for row in found]
                 deletes = "; ".join(f"delete from {table}" for table in tables)
-                library.rows(f"set session_replication_role = replica; {deletes}; reset session_replication_role")
-                self.spare.setdefault(version, []).append((name, used + 1))
-                name = ""
+                library.rows(f"set session_replication_role = replica; {deletes}")
+                library.rows("reset all; discard temp; select pg_advisory_unlock_all()")
+                self.spare.setdefault(version, []).append((connection, used + 1))
+                kept = True
         finally:
-            connection.close()
-            if name:
+            if not kept:
+                connection.close()
                 server.drop(name)
 
     def shape(self, library: Library) -> list[tuple]:
