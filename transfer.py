@@ -3098,9 +3098,14 @@ def drop_people_by_group(tx: Transaction) -> None:
     """)
 
 
+# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
+# owner.
+SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
+                AND f."isVisible")"""
+
+
 def mend_featured(tx: Transaction) -> int:
-    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or
-    NULL.
+    """Featured photos (person.faceAssetId): one that SHOWS the person, or NULL.
 
     thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every
     version; with a path kept, the picture would never be drawn anew. Returns how many were mended.
@@ -3120,8 +3125,7 @@ def mend_featured(tx: Transaction) -> int:
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
         LEFT JOIN LATERAL (
             SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-            WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
-              AND f."deletedAt" IS NULL AND f."isVisible"
+            WHERE {SHOWS}
             ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint
                     * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
@@ -3144,9 +3148,7 @@ def mend_featured(tx: Transaction) -> int:
                 SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
             ELSE NOT EXISTS (
                 SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId"
-                    AND a."ownerId" = p."ownerId"
-                  AND f."deletedAt" IS NULL AND f."isVisible")
+                WHERE f.id = p."faceAssetId" AND {SHOWS})
         END
     """)
     # Immich's migration job would finish moving the old picture to where it belonged before.
@@ -3187,7 +3189,7 @@ PEOPLE_CHECKS = {
         SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
         JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE a."ownerId" <> p."ownerId"
+        WHERE NOT {SHOWS}
     """,
 }
 
@@ -4564,12 +4566,16 @@ def find_home(tx: Transaction) -> None:
 BELONGS: Mapping[str, tuple[str, str]] = {
     "person_group": (
         "g",
-        # of a person that comes back, in its owner's cluster group
+        # of a person that comes back, in its owner's cluster group; or of nobody, as before
         """
         g.id IN (SELECT grp FROM face_then) AND EXISTS (
-            SELECT FROM back p JOIN v_user u
-                ON u.id = (p.key ->> 'ownerId')::uuid AND u."clusterGroupId" = g."clusterGroupId"
-            WHERE p."table" = 'person' AND p.kind = 'removed' AND p.key ->> 'personGroupId' = g.id::text)
+            SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId" AND (
+                EXISTS (
+                    SELECT FROM back p WHERE p."table" = 'person' AND p.kind = 'removed'
+                      AND p.key ->> 'personGroupId' = g.id::text AND p.key ->> 'ownerId' = u.id::text)
+                OR NOT EXISTS (
+                    SELECT FROM past p WHERE p."table" = 'person' AND p.kind IN ('seen', 'removed')
+                      AND p.key ->> 'personGroupId' = g.id::text)))
         """,
     ),
     "person": (
