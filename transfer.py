@@ -7883,13 +7883,7 @@ def files_screen(state: State) -> State:
     heading("FILES IN OTHER USERS' FOLDERS")
     if not (pairs or open_ones):
         say("  Every file lies in its owner's folders.")
-    for holder, owner in pairs:
-        paragraph(
-            f"Of {names.get(owner, owner)}, in the folders of {names.get(holder, holder)}: "
-            f"{kinds_of_files(lying[holder, owner])}.",
-            "      ",
-            "    • ",
-        )
+    show_lying(lying, names)
     if open_ones:
         warn("A move of files was interrupted. Any move finishes it first.")
     if not (pairs or past or open_ones):
@@ -7898,14 +7892,7 @@ def files_screen(state: State) -> State:
     if not state.config.media:
         say_what_jobs_do(api, state)
         offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
-        left = list_lying(config) or {}
-        for holder, owner in left:
-            paragraph(
-                f"Of {names.get(owner, owner)} there remain with {names.get(holder, holder)}: "
-                f"{kinds_of_files(left[holder, owner])}.",
-                "      ",
-                "    • ",
-            )
+        show_left(config, names)
         return state
     options: list[tuple[str, MoveWork]] = []
     if pairs or open_ones:
@@ -7931,7 +7918,28 @@ def files_screen(state: State) -> State:
     carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
     watch_integrity(api, before)
     offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    show_left(config, names)
     return state
+
+
+def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
+    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
+    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
+        whose, where = names.get(owner, owner), names.get(holder, holder)
+        kinds = kinds_of_files(lying[holder, owner])
+        paragraph(f"Of {whose}, in the folders of {where}: {kinds}.", "      ", "    • ")
+
+
+def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What lies in other users' folders still."""
+    left = list_lying(config)
+    if left is None:
+        warn("What remains in other users' folders cannot be told.")
+    elif left:
+        say("\n  In other users' folders there remain:")
+        show_lying(left, names)
+    else:
+        say("\n  Every file lies in its owner's folders.")
 
 
 MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run

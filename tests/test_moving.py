@@ -132,7 +132,7 @@ def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
         screen = terminal.answer("Start them now? (Y/n): ", "y")
         rest = " ".join(terminal.menu("0").split())
     assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
-    assert "there remain with Alice <alice@example.com>: originals 3, sidecars 1" in rest
+    assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: originals 3" in rest
     assert {"thumbnailGeneration", "migration"} <= set(house.there.immich.started)
     assert house.lying() == FILES
 
