@@ -1072,6 +1072,124 @@ WHERE false
         "UPDATE verdict v SET reason = 'together'\n        WHERE false",
         "tests/test_undo_later_changes.py -k half_of_a_live_photo",
     ),
+    # -- files
+    Mutation(
+        "a row that a job changed gets the new path all the same",
+        """WHERE m.place = %(place)s AND t."{place.column}" = m.old AND {place.owner} = m.owner""",
+        """WHERE m.place = %(place)s AND {place.owner} = m.owner""",
+        "tests/test_move_files.py -k a_row_that_a_job_changed",
+    ),
+    Mutation(
+        "a photo that got another owner gets the new path",
+        """AND t."{place.column}" = m.old AND {place.owner} = m.owner""",
+        """AND t."{place.column}" = m.old""",
+        "tests/test_move_files.py -k a_photo_that_got_another_owner",
+    ),
+    Mutation(
+        "a file that was written anew before the commit is moved",
+        "as_expected.get(index) == len(move.uses) and _is_unchanged(media, move, known)",
+        "as_expected.get(index) == len(move.uses)",
+        "tests/test_move_files.py -k written_anew_before",
+    ),
+    Mutation(
+        "a file of two owners moves",
+        """whys.insert(0, "shared")""",
+        "pass",
+        "tests/test_move_files.py -k of_two_owners",
+    ),
+    Mutation(
+        "a file of an external library moves",
+        """CASE WHEN f.external THEN 'external'""",
+        """CASE WHEN false THEN 'external'""",
+        "tests/test_move_files.py -k also_an_external_librarys",
+    ),
+    Mutation(
+        "a file move of Immich's that is unfinished is run over",
+        """THEN 'unfinished'
+                WHEN""",
+        """THEN ''
+                WHEN""",
+        "tests/test_move_files.py -k on_the_way_out",
+    ),
+    Mutation(
+        "a symbolic link is followed",
+        """state = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file\"""",
+        """state = "" if stat.S_ISLNK(mode) or stat.S_ISDIR(mode) else "not_a_file\"""",
+        "tests/test_move_files.py -k no_symbolic_link",
+    ),
+    Mutation(
+        "a name that rows say already is given again",
+        "if not any(name in used or os.path.lexists(_at(media, name)) for name in names):",
+        "if not any(os.path.lexists(_at(media, name)) for name in names):",
+        "tests/test_move_files.py -k 'taken or numbered'",
+    ),
+    Mutation(
+        "a copy is not read again",
+        "if _digest(new) != digest.hexdigest():",
+        "if False:",
+        "tests/test_move_files.py -k reads_otherwise",
+    ),
+    Mutation(
+        "a copy of an original that rotted is trusted",
+        """if move.checksum not in ("", digest.hexdigest()):""",
+        "if False:",
+        "tests/test_move_files.py -k has_changed_is_not_trusted",
+    ),
+    Mutation(
+        "the folder of another Immich is accepted",
+        "if tried and there * 2 < len(tried):",
+        "if False:",
+        "tests/test_move_files.py -k another_folder",
+    ),
+    Mutation(
+        "with an unknown root there are no files of others",
+        """        root = media_root(tx)
+    except RootUnknown:
+        return None
+    lying""",
+        """        root = media_root(tx)
+    except RootUnknown:
+        root = None
+    lying""",
+        "tests/test_move_files.py -k unknown_root",
+    ),
+    Mutation(
+        "a move that broke off says that nothing was changed",
+        "isinstance(error, (CommitUnknown, MoveStopped))",
+        "isinstance(error, CommitUnknown)",
+        "tests/test_moving.py -k in_the_menu",
+    ),
+    Mutation(
+        "files that went missing in a move are no alarm",
+        "if missing > was:",
+        "if False:",
+        "tests/test_moving.py -k alarm",
+    ),
+    # -- what Immich does itself
+    Mutation(
+        "a backup that is empty counts",
+        "if size > 0 and before.get(name) != size",
+        "if before.get(name) != size",
+        "tests/test_jobs.py -k empty_backup",
+    ),
+    Mutation(
+        "a backup of yesterday counts",
+        "if size > 0 and before.get(name) != size",
+        "if size > 0",
+        "tests/test_jobs.py -k proven_by_immichs_list",
+    ),
+    Mutation(
+        "a backup whose job failed counts",
+        "if waited or queue.failed > (queues or {}).get(BACKUP_QUEUE, Queue()).failed:",
+        "if waited:",
+        "tests/test_jobs.py -k 'before_2_5 or without_the_permission'",
+    ),
+    Mutation(
+        "jobs count as done when their queue is empty once",
+        "    while idle < 2:",
+        "    while idle < 1:",
+        "tests/test_jobs.py -k idle_twice",
+    ),
 )
 
 
