@@ -1793,7 +1793,7 @@ HEADER_SHAPE: Mapping[str, Any] = {
     "when": str,
     "immich": str,
     "models": [bool, bool],
-    "source": dict,  # of USER_SHAPE; empty after a repair
+    "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
     "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
@@ -1832,7 +1832,8 @@ def read_header(path: Path) -> dict[str, Any]:
     whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
     if whole and not is_marker:
         whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
-        whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
+        has_source = header["kind"] == "transfer"
+        whole &= _fits(header["source"], USER_SHAPE) if has_source else not header["source"]
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
     return dict(header)
@@ -7169,7 +7170,7 @@ def find_doomed(tx: Transaction) -> None:
     """)
     run(tx, """
         CREATE TEMP TABLE own_thing ON COMMIT DROP AS
-        SELECT kind, name, CASE WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
+        SELECT kind, thing.name, CASE WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
             WHEN bool_or(d.copied) THEN 'copies' ELSE 'nothing' END AS hangs_on
         FROM (
             SELECT 'person' AS kind, p."personGroupId" AS id, p.name, a.id AS asset

@@ -106,6 +106,10 @@ class Disk:
 
 @pytest.fixture
 def disk(library, params, tmp_path) -> Disk:
+    return known_media(library, params, tmp_path)
+
+
+def known_media(library: Library, params: dict[str, Any], tmp_path: Path) -> Disk:
     """An Immich whose media folder is known."""
     library.rows(
         """insert into system_metadata values ('MediaLocation', '{"location": "/data"}')
