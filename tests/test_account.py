@@ -125,7 +125,7 @@ def losses(whose: Whose, gone: str, before: Snapshot, after: Snapshot) -> set[st
         return any(
             (other.get("albumId") or other.get("albumsId")) == album
             and (other.get("assetId") or other.get("assetsId"))
-            and whose.assets[other.get("assetId") or other["assetsId"]][1] == checksum
+            and whose.assets[other.get("assetId") or other["assetsId"]][1:] == (checksum, True)
             and ("isLiked" in row) == ("isLiked" in other)
             and all(row[name] == other[name] for name in ("userId", "isLiked") if name in row and "isLiked" in row)
             for other in there
@@ -172,7 +172,8 @@ def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None
     lost = losses(whose, user, before, library.snapshot(ignore=NOT_COMPARED))
     for table in lost:
         assert breaking(check) & NAMES.get(table, {"library_others"}), f"{table} of others went unnamed"
-    for code in breaking(check) - {"file", "file_unknown"}:
+    # a stack of others that only gets smaller is told too, and no row of theirs changes
+    for code in breaking(check) - {"file", "file_unknown", "stack_others"}:
         assert any(code in NAMES.get(table, {"library_others"}) for table in lost), f"{code} was named in vain"
     assert not (check.can_go and (lost or lost_files))
     return check
@@ -606,7 +607,7 @@ def test_rows_on_a_foreign_key_that_nobody_knows_are_named(library, params, anna
 def test_libraries_of_chance(version, pool) -> None:
     """What the deletion takes of others, in whatever library, was named; and nothing was named in vain."""
 
-    @examples(f"account {version}", 25, plans())
+    @examples(f"account {version}", 10, plans())
     def look(plan: Plan) -> None:
         for number in range(3):
             with pool.library(version) as library:
