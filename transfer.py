@@ -6860,7 +6860,7 @@ TIES: Mapping[str, Tie] = {
     ),
     "file_unknown": Tie(
         BREAKS,
-        ("time that files of others in its folders cannot be counted",) * 2,
+        ("How many files of others lie in its folders cannot be told.",) * 2,
         "Start Immich once, so that it writes down where its media folder is, then look again.",
     ),
     # asset.libraryId and library.ownerId cascade
@@ -7028,6 +7028,21 @@ TIES: Mapping[str, Tie] = {
         """
         SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
         JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
+    "person_faces": Tie(
+        BREAKS,
+        ("person of another user is on its photos only", "people of others are on its photos only"),
+        f"{HAND_OVER} to that user, with the photos.",
+        """
+        SELECT p.name FROM v_person p WHERE p."ownerId" <> %(user)s
+          AND EXISTS (
+            SELECT FROM v_asset_face f JOIN doomed_asset d ON d.id = f."assetId"
+            WHERE f."personGroupId" = p."personGroupId")
+          AND NOT EXISTS (
+            SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
+              AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
         """,
     ),
     # from 3.2: rows of others in a group of this user's cluster group go with it (see "face")
@@ -7297,7 +7312,7 @@ def account_ties(database_config: Mapping[str, Any], user: str, progress: Progre
         tied = []
         for code, tie in TIES.items():
             if tie.query and (code in tx.schema.tables or "public." not in tie.query):
-                progress(tie.words[1].capitalize())
+                progress(f"Looking for {tie.words[1]}")
                 number, examples = rows(tx, f"""
                     WITH found (name) AS MATERIALIZED ({tie.query})
                     SELECT (SELECT count(*) FROM found),
@@ -8899,9 +8914,8 @@ def show_account(check: AccountCheck, user: User) -> None:
             tie = TIES[entry.code]
             shown = ", ".join(shortened(name) for name in entry.examples)
             more = ", …" if shown and len(entry.examples) < entry.count and tie.query else ""
-            paragraph(
-                f"{count(entry.count, *tie.words)}{f' ({shown}{more})' if shown else ''}", "      ", "    • "
-            )
+            what = tie.words[0] if entry.code == "file_unknown" else count(entry.count, *tie.words)
+            paragraph(f"{what}{f' ({shown}{more})' if shown else ''}", "      ", "    • ")
             if tie.todo:
                 paragraph(tie.todo, "        ", "      → ")
     say()

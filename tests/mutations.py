@@ -1072,6 +1072,106 @@ WHERE false
         "UPDATE verdict v SET reason = 'together'\n        WHERE false",
         "tests/test_undo_later_changes.py -k half_of_a_live_photo",
     ),
+    # -- the old account
+    Mutation(
+        "account: files in its folders are overlooked",
+        'for kind, number in files.items() if holder == tx.values["user"] else ():',
+        "for kind, number in ():",
+        "tests/test_account.py -k really_go",
+    ),
+    Mutation(
+        "account: an unknown root passes for no files",
+        """        return {"file_unknown": [("", 1)]}""",
+        """        return {}""",
+        "tests/test_account.py -k never_says_yes",
+    ),
+    Mutation(
+        "account: photos of others in its library are taken for its own",
+        "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+        "SELECT name FROM doomed_asset WHERE owner <> %(user)s AND false",
+        "tests/test_account.py -k who_else",
+    ),
+    Mutation(
+        "account: a copy in the trash counts as a copy",
+        """              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)""",
+        """              ) other USING (checksum)""",
+        "tests/test_account.py -k is_no_copy",
+    ),
+    Mutation(
+        "account: what breaks for others is no reason against it",
+        "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
+        "return not self.of(LOST_WITH_IT)",
+        "tests/test_account.py -k half_way",
+    ),
+    Mutation(
+        "account: what is lost with it is no reason against it",
+        "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
+        "return not self.of(BREAKS)",
+        "tests/test_account.py -k is_no_reason",
+    ),
+    Mutation(
+        "account: people whom only it knows are overlooked in a common group",
+        """SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (""",
+        """SELECT p."personGroupId" FROM v_person p WHERE false AND NOT EXISTS (""",
+        "tests/test_account.py -k common_group",
+    ),
+    Mutation(
+        "account: people of others in its group are overlooked",
+        """        WHERE p."ownerId" <> %(user)s
+        """
+        + '"""'
+        + """,
+    ),
+    # person_user goes""",
+        """        WHERE false
+        """
+        + '"""'
+        + """,
+    ),
+    # person_user goes""",
+        "tests/test_account.py -k she_shares",
+    ),
+    Mutation(
+        "account: foreign keys that nobody knows are overlooked",
+        """        if number := value(tx, query.as_string(tx.cursor)):""",
+        """        if number := 0 * value(tx, query.as_string(tx.cursor)):""",
+        "tests/test_account.py -k nobody_knows",
+    ),
+    Mutation(
+        "account: comments move to a photo that the album does not show",
+        """            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
+            AND b.visibility IN ('timeline', 'archive')""",
+        """            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'""",
+        "tests/test_account.py -k stands_in_nothing",
+    ),
+    Mutation(
+        "account: comments move although they are others than were shown",
+        """    if how.expected_digest not in (None, digest):
+        raise Changed("What would be moved""",
+        """    if False:
+        raise Changed("What would be moved""",
+        "tests/test_account.py -k since_it_was_shown",
+    ),
+    Mutation(
+        "account: a like of both photos breaks off the move",
+        """            WHERE c."userId" <> %(user)s AND NOT (c."isLiked" AND EXISTS (""",
+        """            WHERE c."userId" <> %(user)s AND NOT (false AND EXISTS (""",
+        "tests/test_account.py -k like_of_both",
+    ),
+    Mutation(
+        "undo: a comment goes back although its photo was liked again",
+        """        AND NOT (c."isLiked" AND EXISTS (""",
+        """        AND NOT (false AND EXISTS (""",
+        "tests/test_account.py -k done_since",
+    ),
+    Mutation(
+        "undo: a comment goes back to a photo that has left the album",
+        """        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
+        AND NOT (c""",
+        """        true
+        AND NOT (c""",
+        "tests/test_account.py -k done_since",
+    ),
 )
 
 

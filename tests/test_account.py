@@ -15,7 +15,7 @@ import transfer
 from tests import schemas
 from tests.conftest import Snapshot
 from tests.library import Library, new_id
-from tests.random_library import Plan, adapted, albums_of, ask, build, plans
+from tests.random_library import Plan, adapted, albums_of, ask, build, ids, plans
 from tests.terminal import Installation, Terminal, installation
 from tests.test_move_files import FOLDERS, ROOT, Disk, known_media
 from tests.test_undo_random import examples, named
@@ -57,7 +57,7 @@ NAMES = {
     "tag_closure": {"tag_below"},
     "tag_asset": {"held", "tag_others", "tag_below", "library_others"},
     "asset_face": {"face", "library_others"},
-    "person": {"featured", "person_group"},
+    "person": {"featured", "person_group", "person_faces"},
     "person_user": {"person_share"},
 }
 
@@ -154,7 +154,7 @@ def breaking(check: transfer.AccountCheck) -> set[str]:
 def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None = None) -> transfer.AccountCheck:
     """Look at the account, delete it as Immich does, with the night's clean-up, and compare."""
     before, whose = library.snapshot(ignore=NOT_COMPARED), Whose.of(library)
-    full = library.snapshot()
+    full, shown = library.snapshot(), ids(library, "select distinct <asset_face.personGroupId> from asset_face")
     check = transfer.account_ties(params, user)
     assert library.snapshot() == full
     files = {row: path for row, path in disk.paths().items() if row[1] != user} if disk else {}
@@ -165,6 +165,11 @@ def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None
     if not done:
         return check
     if library.has_people_groups:  # what nobody knows any more goes in the night
+        library.rows(
+            """delete from person p where "personGroupId" = any(%s::uuid[]) and not exists (
+                   select from asset_face f where f."personGroupId" = p."personGroupId")""",
+            shown,
+        )
         library.rows("""delete from person_group g where not exists (
                             select from person p where p."personGroupId" = g.id)""")
         library.rows("""delete from cluster_group c where not exists (
@@ -172,8 +177,9 @@ def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None
     lost = losses(whose, user, before, library.snapshot(ignore=NOT_COMPARED))
     for table in lost:
         assert breaking(check) & NAMES.get(table, {"library_others"}), f"{table} of others went unnamed"
+    keeps_people = set() if library.has_people_groups else {"person_faces"}  # that night is not played here
     # a stack of others that only gets smaller is told too, and no row of theirs changes
-    for code in breaking(check) - {"file", "file_odd", "file_unknown", "stack_others"}:
+    for code in breaking(check) - {"file", "file_odd", "file_unknown", "stack_others", *keeps_people}:
         assert any(code in NAMES.get(table, {"library_others"}) for table in lost), f"{code} was named in vain"
     assert not (check.can_go and (lost or lost_files))
     return check
@@ -398,6 +404,18 @@ def test_people_in_a_common_group_stay_with_the_others(library, params, anna, be
     library.face(photo, hers)
     assert codes()["face"] == 1
     judge(library, params, anna)
+
+
+@pytest.mark.since("3.2")
+def test_people_whom_the_other_knows_from_her_photos_only(library, params, anna, ben, codes) -> None:
+    """Immich removes a person without a face in the night, and with it the name that Ben gave."""
+    library.cluster(anna, ben)
+    lea = library.person(anna, "Lea")
+    library.person(ben, "My Lea", group=lea)
+    library.face(library.asset(anna), lea)
+    assert codes() == {"person_faces": 1, "photo": 1, "person": 1, "cluster": 1}
+    judge(library, params, anna)
+    assert library.rows("select 1 from person") == []
 
 
 @pytest.mark.since("3.3")
