@@ -375,6 +375,7 @@ class Report:
     already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
+    comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
 
 
 @dataclass(frozen=True)
@@ -394,6 +395,7 @@ class UndoReport:
     lost: tuple[
         tuple[str, tuple[str, ...]], ...
     ] = ()  # (what, names): could not be given back with the photos
+    comments: int = 0  # and likes
     files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
@@ -1023,7 +1025,7 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
 
 # Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
 NEEDED_COLUMNS = _table("""
-    activity           id albumId assetId userId
+    activity           id albumId assetId userId comment isLiked createdAt
     album              id albumName deletedAt albumThumbnailAssetId
     album_asset        albumId assetId
     album_user         albumId userId role
@@ -1036,6 +1038,7 @@ NEEDED_COLUMNS = _table("""
     asset_file         id assetId path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
+    library            id name ownerId
     memory             id ownerId
     memory_asset       memoriesId assetId
     move_history       entityId
@@ -1857,6 +1860,8 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
         return {"kind": "repair", "name": "repair of faces"}
+    if kind == "comments":
+        return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     if tx.values["tag"]:
@@ -1933,11 +1938,11 @@ USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
     "format": int,
-    "kind": re.compile("transfer|repair"),
+    "kind": re.compile("transfer|repair|comments"),
     "when": str,
     "immich": str,
     "models": [bool, bool],
-    "source": dict,  # of USER_SHAPE; empty after a repair
+    "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
     "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
@@ -1976,7 +1981,8 @@ def read_header(path: Path) -> dict[str, Any]:
     whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
     if whole and not is_marker:
         whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
-        whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
+        has_source = header["kind"] == "transfer"
+        whole &= _fits(header["source"], USER_SHAPE) if has_source else not header["source"]
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
     return dict(header)
@@ -4148,9 +4154,9 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the
-    photos.
+    photos. Nor did it when comments were moved, which is undone as a repair is.
     """
-    is_repair = header["kind"] == "repair"
+    is_repair = header["kind"] != "transfer"
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
         source, destination = None, source
@@ -4211,9 +4217,9 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
     check(tx)
-    if tx.values["is_repair"]:
+    if header["kind"] == "repair":
         reset_apps(tx)
-    else:
+    elif header["kind"] == "transfer":
         report = write_users(tx, report)
     return undo_report(tx, report)
 
@@ -4851,6 +4857,16 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             WHERE u.id = m."userId")
     """),
     "asset_job_status": ("j", "true"),
+    "activity": (
+        "c",
+        # on a photo that is in its album, and that the same user has not liked again since
+        """
+        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
+        AND NOT (c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = c."assetId"
+              AND o."userId" = c."userId" AND o."isLiked"))
+        """,
+    ),
 }
 
 
@@ -5153,6 +5169,11 @@ def put_back_albums(tx: Transaction) -> None:
     """)
 
 
+def put_back_comments(tx: Transaction) -> None:
+    """Comments and likes that were moved to another photo of the same file."""
+    put_back_changed(tx, "activity")
+
+
 def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
     put_back_removed(tx, "tag_asset")
@@ -5201,6 +5222,7 @@ PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("Stacks", put_back_stacks),
     ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
     ("Albums", put_back_albums),
+    ("Comments and likes", put_back_comments),
     ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
@@ -5320,6 +5342,7 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         lost=lost_things(tx),
+        comments=value(tx, written.format("activity", "kind = 'changed'")),
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
@@ -6779,6 +6802,738 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
 
 
 # ============================================================================================================
+# 9b  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
+#
+#    Immich deletes an account in this order (user.service: handleUserDelete, all versions):
+#        the folders library/<label or id>, upload/<id>, profile/<id>, thumbs/<id>, encoded-video/<id>
+#        the albums that the user owns
+#        the user's row, and by foreign keys all that hangs on it: photos, external libraries with every photo
+#        in them, people, tags, memories, links, stacks, comments, memberships, sessions, keys
+#    It asks nothing about anybody else's things on the way. So each entry of TIES asks for one of the ways in
+#    which they hang on the account, over these temporary tables:
+#      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
+#      doomed_album    the user's albums
+#      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
+#      own_thing       the user's people, tags, memories and stacks, and what photos they hang on
+#      tied_group      people that nobody knows any more once the account has gone
+# ============================================================================================================
+
+BREAKS, LOST_WITH_IT, GOES_ALONG, HARMLESS = "breaks", "lost", "goes", "harmless"
+
+HAND_OVER = "Hand over everything (4)"
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One way in which things hang on an account: words for one and for many, and what to do about it.
+
+    `query` yields a name for each; it is empty where code counts them.
+    """
+
+    weight: str
+    words: tuple[str, str]
+    todo: str = ""
+    query: str = ""
+
+
+# What may hang on an account, in the order in which it is told. The weights:
+#   BREAKS        somebody else's things go or break: it must not be deleted
+#   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
+#   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
+#   HARMLESS      nobody misses it
+TIES: Mapping[str, Tie] = {
+    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions); asked when
+    # the folders have gone already
+    "stack_stops": Tie(
+        BREAKS,
+        ("stack of another user has a photo of this account on top", "stacks of others have such a photo"),
+        "Immich would remove the folders, then fail. Let the owner make another photo the stack's main one.",
+        """
+        SELECT d.name FROM v_stack s JOIN doomed_asset d ON d.id = s."primaryAssetId"
+        WHERE s."ownerId" <> %(user)s
+        """,
+    ),
+    # the folders are removed whoever owns what lies in them
+    "file": Tie(
+        BREAKS,
+        ("file of another user lies in its folders", "files of others lie in its folders"),
+        "Move files (10).",
+    ),
+    "file_odd": Tie(
+        BREAKS,
+        ("file there that Move files leaves", "files there that Move files leaves"),
+        "They are of another user's external library, or their path leads through `..`. Move them by hand.",
+    ),
+    "file_unknown": Tie(
+        BREAKS,
+        ("How many files of others lie in its folders cannot be told.",) * 2,
+        "Start Immich once, so that it writes down where its media folder is, then look again.",
+    ),
+    # asset.libraryId and library.ownerId cascade
+    "library_others": Tie(
+        BREAKS,
+        ("photo of another user is in its external libraries", "photos of others are in its libraries"),
+        "An older transfer by hand left them there. Give the library to its photos' owner.",
+        "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+    ),
+    "album_shared": Tie(
+        BREAKS,
+        ("album is shared with others", "albums are shared with others"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    "contributed": Tie(
+        BREAKS,
+        ("photo of another user would lose an album", "photos of others would lose an album"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT a."originalFileName" FROM v_album_asset aa JOIN doomed_album d ON d.id = aa."albumId"
+        JOIN v_asset a ON a.id = aa."assetId" WHERE a."ownerId" <> %(user)s
+        """,
+    ),
+    "album_comment": Tie(
+        BREAKS,
+        ("comment or like of another user in its albums", "comments and likes of others in its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_album d ON d.id = c."albumId"
+        WHERE c."userId" <> %(user)s
+        """,
+    ),
+    "album_link": Tie(
+        BREAKS,
+        ("public link of another user to one of its albums", "public links of others to its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_shared_link l JOIN doomed_album d ON d.id = l."albumId"
+        JOIN v_album al ON al.id = d.id WHERE l."userId" <> %(user)s
+        """,
+    ),
+    # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
+    "album_photo": Tie(
+        BREAKS,
+        ("photo in an album of another user", "photos in albums of others"),
+        f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
+        """
+        SELECT d.name || ' in ' || al."albumName"
+        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId" JOIN v_album al
+            ON al.id = aa."albumId"
+        WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
+        """,
+    ),
+    # album.albumThumbnailAssetId becomes NULL; Immich chooses another when somebody lists albums
+    "cover": Tie(
+        BREAKS,
+        ("album of another user has its photo as the cover", "albums of others have its photos as covers"),
+        "Let the owner choose another cover. Else Immich chooses one.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_asset d ON d.id = al."albumThumbnailAssetId"
+        WHERE al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # activity goes with its photo, and with the photo's row in the album
+    "comment": Tie(
+        BREAKS,
+        ("comment or like of another user on its photos", "comments and likes of others on its photos"),
+        f"{HAND_OVER}. On photos of which another has the same file in the album they can be moved there.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
+        WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (  -- the same like is on the photo that stands in for it
+            SELECT FROM stand_in s JOIN v_activity o ON o."albumId" = s."albumId" AND o."assetId" = s.new
+            WHERE s."albumId" = c."albumId" AND s.old = d.id AND c."isLiked" AND o."isLiked"
+              AND o."userId" = c."userId")
+        """,
+    ),
+    # a partner's photos may be in memories and links; tags of others are left by transfers by hand
+    "held": Tie(
+        BREAKS,
+        (
+            "memory, public link or tag of another user loses photos",
+            "memories, public links and tags of others lose photos",
+        ),
+        f"{HAND_OVER}, or let them take it out.",
+        """
+        SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
+            SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT concat_ws(' ', 'link', o.slug) FROM v_shared_link o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."sharedLinkId" FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT 'tag ' || o.value FROM v_tag o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."tagId" FROM v_tag_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        """,
+    ),
+    "tag_others": Tie(
+        BREAKS,
+        ("tag of this account on a photo of another user", "tags of this account on photos of others"),
+        "Let the owners tag their photos themselves.",
+        """
+        SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
+        JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
+        """,
+    ),
+    # tag.parentId and tag_closure cascade
+    "tag_below": Tie(
+        BREAKS,
+        ("tag of another user is below a tag of this account", "tags of others are below its tags"),
+        "Let the owner make that tag anew.",
+        """
+        SELECT t.value FROM v_tag t WHERE t."userId" <> %(user)s AND t.id IN (
+            SELECT c.id FROM v_tag c JOIN v_tag p ON p.id = c."parentId" WHERE p."userId" = %(user)s
+            UNION
+            SELECT c.id_descendant FROM v_tag_closure c JOIN v_tag p ON p.id = c.id_ancestor
+            WHERE p."userId" = %(user)s)
+        """,
+    ),
+    # asset.livePhotoVideoId becomes NULL
+    "live": Tie(
+        BREAKS,
+        ("live photo of another user has its video here", "live photos of others have their videos here"),
+        f"{HAND_OVER} to that user.",
+        """
+        SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
+        """,
+    ),
+    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it
+    "stack_others": Tie(
+        BREAKS,
+        ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
+        f"{HAND_OVER}, or let the owner take the stack apart.",
+        """
+        SELECT min(a."originalFileName") FROM v_asset a JOIN v_stack s ON s.id = a."stackId"
+        LEFT JOIN doomed_asset d ON d.id = a.id
+        WHERE (s."ownerId" = %(user)s) <> (d.id IS NOT NULL) GROUP BY s.id
+        """,
+    ),
+    # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
+    # person row knows, and cluster groups without a user with all that is in them.
+    "face": Tie(
+        BREAKS,
+        ("face on a photo of another user shows its person", "faces on photos of others show its people"),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
+        JOIN v_asset a ON a.id = f."assetId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = a.id)
+        """,
+    ),
+    "featured": Tie(
+        BREAKS,
+        (
+            "person of another user has its photo as the picture",
+            "people of others have its photos as pictures",
+        ),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
+        JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
+    "person_faces": Tie(
+        BREAKS,
+        ("person of another user is on its photos only", "people of others are on its photos only"),
+        f"{HAND_OVER} to that user, with the photos.",
+        """
+        SELECT p.name FROM v_person p WHERE p."ownerId" <> %(user)s
+          AND EXISTS (
+            SELECT FROM v_asset_face f JOIN doomed_asset d ON d.id = f."assetId"
+            WHERE f."personGroupId" = p."personGroupId")
+          AND NOT EXISTS (
+            SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
+              AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
+        """,
+    ),
+    # from 3.2: rows of others in a group of this user's cluster group go with it (see "face")
+    "person_group": Tie(
+        BREAKS,
+        ("person of another user is kept in its group of people", "people of others are kept in its group"),
+        "Repair faces (6), for each of them. People who are on photos of this account only will go.",
+        """
+        SELECT p.name FROM v_person p JOIN tied_group g ON g.id = p."personGroupId"
+        WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # person_user goes with the person (3.3)
+    "person_share": Tie(
+        BREAKS,
+        ("person is shared with another user", "people are shared with others"),
+        "Let whoever has the photos share them again, and end this share in Immich.",
+        """
+        SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
+        JOIN v_user u ON u.id = s."sharedWithId"
+        LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedById" = %(user)s
+        """,
+    ),
+    "unknown": Tie(
+        BREAKS,
+        ("row that this tool does not know hangs on it", "rows that this tool does not know hang on it"),
+        "Look for a newer version of this tool.",
+    ),
+    **{
+        code: Tie(
+            LOST_WITH_IT,
+            (one, many),
+            todo,
+            f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{code}'",
+        )
+        for code, one, many, todo in (
+            ("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
+            ("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+            ("trashed", "photo in the trash", "photos in the trash",
+             f"{HAND_OVER}, with the trash; or empty the trash."),
+            ("locked", "photo in the locked folder", "photos in the locked folder",
+             f"{HAND_OVER}, with the locked folder."),
+            ("external", "photo in an external library", "photos in external libraries",
+             "Hand over the library with everything (4). The files themselves stay on the disk."),
+        )
+    },
+    "library": Tie(
+        LOST_WITH_IT,
+        ("external library", "external libraries"),
+        "Hand over the library with everything (4).",
+        """
+        SELECT l.name || ' (' || count(*) || ')' FROM v_library l JOIN v_asset a ON a."libraryId" = l.id
+        WHERE l."ownerId" = %(user)s GROUP BY l.id, l.name
+        """,
+    ),
+    "album": Tie(
+        LOST_WITH_IT,
+        ("album", "albums"),
+        f"{HAND_OVER}.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    **{
+        code: Tie(LOST_WITH_IT, (one, many), f"{HAND_OVER}.",
+            f"SELECT name FROM own_thing WHERE hangs_on = 'lost' AND {which}")
+        for code, one, many, which in (
+            ("person", "person with a name", "people with a name", "kind = 'person' AND name <> ''"),
+            ("person_unnamed", "person without a name", "people without a name",
+             "kind = 'person' AND name = ''"),
+            ("tag", "tag", "tags", "kind = 'tag'"),
+            ("memory", "memory", "memories", "kind = 'memory'"),
+            ("stack", "stack", "stacks", "kind = 'stack'"),
+        )
+    },
+    "link": Tie(
+        LOST_WITH_IT,
+        ("public link", "public links"),
+        f"{HAND_OVER}, or share again as whoever has the photos, and remove the old link.",
+        """
+        SELECT coalesce(al."albumName", l.slug, '') FROM v_shared_link l LEFT JOIN v_album al
+            ON al.id = l."albumId"
+        WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now()) AND (
+            l."albumId" IS NOT NULL
+            OR EXISTS (SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "copied": Tie(
+        GOES_ALONG,
+        (
+            "photo or video of which another user has the same file",
+            "photos and videos of which another user has the same file",
+        ),
+        "Those copies stay. Look whether they are with the right user.",
+        "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+    ),
+    "on_copies": Tie(
+        GOES_ALONG,
+        (
+            "person, tag, memory or stack on such photos only",
+            "people, tags, memories and stacks on such photos only",
+        ),
+        "",
+        """SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'copies'""",
+    ),
+    "own_comment": Tie(
+        GOES_ALONG,
+        (
+            "comment or like that it made in an album of another user",
+            "comments and likes that it made in albums of others",
+        ),
+        "",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c
+        WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    "deleting": Tie(
+        HARMLESS,
+        ("photo that Immich is deleting already", "photos that Immich is deleting already"),
+        "",
+        "SELECT name FROM doomed_asset WHERE owner = %(user)s AND state = 'deleting'",
+    ),
+    "empty": Tie(
+        HARMLESS,
+        ("thing that holds no photo, or has expired", "things that hold no photo, or have expired"),
+        "",
+        """
+        SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'nothing'
+        UNION ALL
+        SELECT 'album ' || al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE NOT EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        UNION ALL
+        SELECT 'library ' || l.name FROM v_library l
+        WHERE l."ownerId" = %(user)s AND NOT EXISTS (SELECT FROM v_asset a WHERE a."libraryId" = l.id)
+        UNION ALL
+        SELECT concat_ws(' ', 'link', l.slug) FROM v_shared_link l
+        WHERE l."userId" = %(user)s AND (l."expiresAt" <= now() OR l."albumId" IS NULL AND NOT EXISTS (
+            SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "member": Tie(
+        HARMLESS,
+        ("membership in an album of another user", "memberships in albums of others"),
+        "",
+        """
+        SELECT al."albumName" FROM v_album_user m JOIN v_album al ON al.id = m."albumId"
+        WHERE m."userId" = %(user)s AND al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # what a partner sees are the account's photos, and those are told above
+    "partner": Tie(
+        HARMLESS,
+        ("partner share", "partner shares"),
+        "Whoever has the photos now can share again.",
+        """
+        SELECT u.email FROM v_partner p JOIN v_user u ON u.id IN (p."sharedById", p."sharedWithId")
+        WHERE %(user)s IN (p."sharedById", p."sharedWithId") AND u.id <> %(user)s
+        """,
+    ),
+    "person_received": Tie(
+        HARMLESS,
+        ("person that another user shares with it", "people that others share with it"),
+        "",
+        """
+        SELECT coalesce(p.name, '') FROM v_person_user s LEFT JOIN v_person p
+            ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedWithId" = %(user)s
+        """,
+    ),
+    # from 3.2; the group itself stays with the others
+    "cluster": Tie(
+        HARMLESS,
+        (
+            "user whose faces are recognised together with its",
+            "users whose faces are recognised together with its",
+        ),
+        "",
+        """
+        SELECT u.email FROM v_user u JOIN v_user me ON me."clusterGroupId" = u."clusterGroupId"
+        WHERE me.id = %(user)s AND u.id <> me.id
+        """,
+    ),
+    **{
+        table: Tie(HARMLESS, (one, many), "",
+            f"""SELECT {name} FROM public.{table} t WHERE t."{column}" = %(user)s""")
+        for table, column, name, one, many in (
+            ("session", "userId", 't."deviceType"', "device that is logged in", "devices that are logged in"),
+            ("api_key", "userId", "t.name", "API key", "API keys"),
+            ("notification", "userId", "t.title", "notification", "notifications"),
+            ("user_metadata", "userId", "t.key", "setting", "settings"),
+            ("workflow", "ownerId", "''", "workflow", "workflows"),
+            ("cluster_group_request", "userId", "''", "invitation to a group", "invitations to groups"),
+        )
+    },
+}
+
+# Rows that go with an account, by table: the condition over a row t, in names that all versions have. Foreign
+# keys to them that KNOWN_LINKS lacks are a newer Immich's, or an addition's.
+ROWS_THAT_GO = {
+    "user": "t.id = %(user)s",
+    "asset": "t.id IN (SELECT id FROM doomed_asset)",
+    "asset_face": 't."assetId" IN (SELECT id FROM doomed_asset)',
+    "album": "t.id IN (SELECT id FROM doomed_album)",
+    **dict.fromkeys(("library", "memory", "person", "stack"), 't."ownerId" = %(user)s'),
+    **dict.fromkeys(("shared_link", "tag"), 't."userId" = %(user)s'),
+}
+
+EXAMPLES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Tied:
+    """What hangs on an account: a code of TIES, how many, and the first of them by name."""
+
+    code: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What would go or break with an account, in the order of TIES. `movable`: comments and likes of others
+    that move_comments() would save.
+    """
+
+    tied: tuple[Tied, ...] = ()
+    movable: int = 0
+
+    def of(self, weight: str) -> tuple[Tied, ...]:
+        """What has that weight."""
+        return tuple(entry for entry in self.tied if TIES[entry.code].weight == weight)
+
+    @property
+    def can_go(self) -> bool:
+        """Whether deleting it takes nothing from anybody else, and nothing of its own that is nowhere else.
+
+        Devices, keys, settings, memberships, partner shares and things without photos are no reason against
+        it. Nor are photos of which another user has the same file, what hangs on those alone, and what its
+        user wrote in albums of others: that goes, and the screen says so.
+        """
+        return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
+
+
+def list_accounts(database_config: Mapping[str, Any]) -> tuple[User, ...]:
+    """Every account, also those marked for deletion; without figures."""
+    with looking(database_config) as tx:
+        found = rows(tx, """
+            SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
+            ORDER BY 4, lower(name), email, id
+        """)
+    return tuple(User(str(user), email, name, deleted=deleted) for user, email, name, deleted in found)
+
+
+def account_ties(database_config: Mapping[str, Any], user: str, progress: Progress = quiet) -> AccountCheck:
+    """Everything that goes or breaks when Immich deletes that account. Only looks, and locks nothing."""
+    with looking(database_config) as tx:
+        tx = replace(tx, values={"user": user})
+        progress("Photos")
+        find_doomed(tx)
+        progress("Files in its folders")
+        found = {**_files_in_folders(tx), "unknown": _unknown_ties(tx)}
+        tied = []
+        for code, tie in TIES.items():
+            if tie.query and (code in tx.schema.tables or "public." not in tie.query):
+                progress(f"Looking for {tie.words[1]}")
+                number, examples = rows(tx, f"""
+                    WITH found (name) AS MATERIALIZED ({tie.query})
+                    SELECT (SELECT count(*) FROM found),
+                        ARRAY(SELECT name FROM found ORDER BY name = '', name LIMIT {EXAMPLES_SHOWN})
+                """)[0]
+                tied.append(Tied(code, number, tuple(filter(None, examples))))
+            elif named := found.get(code):
+                words = tuple(f"{number} {word}" for word, number in named if word)
+                tied.append(Tied(code, sum(number for _word, number in named), words))
+        progress("Comments")
+        movable = len(_movable_comments(tx))
+    return AccountCheck(tuple(entry for entry in tied if entry.count), movable)
+
+
+def find_doomed(tx: Transaction) -> None:
+    """The temporary tables of this part. Raises TransferError if there is no such user."""
+    if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
+        raise TransferError("That account is not there any more.", "It was deleted.")
+    run(tx, """
+        CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
+        SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
+            copied OR state = 'deleting' AS spare,
+            a."deletedAt" IS NULL AND a.status = 'active' AND a.visibility IN ('timeline', 'archive') AS shown
+        FROM v_asset a
+        CROSS JOIN LATERAL (SELECT CASE
+            WHEN a.status = 'deleted' THEN 'deleting'
+            WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+            WHEN a."deletedAt" IS NOT NULL OR a.status <> 'active' THEN 'trashed'
+            WHEN a.visibility = 'locked' THEN 'locked'
+            WHEN a.visibility = 'hidden' THEN 'video'
+            ELSE 'photo' END AS state) s
+        -- an external photo's checksum is of its path, so it has no copy
+        LEFT JOIN (
+            SELECT DISTINCT b.checksum FROM v_asset b
+            WHERE b."ownerId" <> %(user)s AND b."libraryId" IS NULL AND NOT b."isExternal"
+              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)
+        CROSS JOIN LATERAL (
+            SELECT other.checksum IS NOT NULL AND a."ownerId" = %(user)s AND state <> 'external' AS copied) c
+        WHERE a."ownerId" = %(user)s
+           OR a."libraryId" IN (SELECT id FROM v_library WHERE "ownerId" = %(user)s);
+        ALTER TABLE doomed_asset ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
+            SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
+        ALTER TABLE doomed_album ADD PRIMARY KEY (id);
+        ANALYZE doomed_asset; ANALYZE doomed_album;
+        -- whoever sees the album sees that photo: it is not in the trash or the locked folder
+        CREATE TEMP TABLE stand_in ON COMMIT DROP AS
+        SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
+        FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND b."libraryId" IS NULL
+            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
+            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
+        LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
+        WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
+        ORDER BY aa."albumId", d.id, o."userId" IS NULL, b.id;
+        CREATE TEMP TABLE tied_group ON COMMIT DROP AS
+        SELECT g.id FROM v_person_group g JOIN v_user me ON me.id = %(user)s
+        WHERE (g."clusterGroupId" = me."clusterGroupId" AND NOT EXISTS (
+                SELECT FROM v_user u WHERE u."clusterGroupId" = me."clusterGroupId" AND u.id <> me.id))
+           OR g.id IN (
+            SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                    AND o."ownerId" <> %(user)s));
+        ANALYZE stand_in; ANALYZE tied_group
+    """)
+    run(tx, """
+        CREATE TEMP TABLE own_thing ON COMMIT DROP AS
+        SELECT kind, thing.name, CASE
+            WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
+            WHEN bool_or(d.copied) THEN 'copies' ELSE 'nothing' END AS hangs_on
+        FROM (
+            SELECT 'person' AS kind, p."personGroupId" AS id, p.name, a.id AS asset
+            FROM v_person p LEFT JOIN (
+                v_asset_face f JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(user)s)
+                ON f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL
+            WHERE p."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'tag', t.id, t.value, h."assetId" FROM v_tag t LEFT JOIN v_tag_asset h ON h."tagId" = t.id
+            WHERE t."userId" = %(user)s
+            UNION ALL
+            SELECT 'memory', m.id, '', h."assetId" FROM v_memory m LEFT JOIN v_memory_asset h
+                ON h."memoriesId" = m.id
+            WHERE m."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'stack', s.id, '', a.id FROM v_stack s LEFT JOIN v_asset a ON a."stackId" = s.id
+            WHERE s."ownerId" = %(user)s) thing
+        LEFT JOIN doomed_asset d ON d.id = thing.asset
+        GROUP BY kind, thing.id, thing.name
+    """)
+
+
+def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
+    """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
+    lying = lying_away(tx)
+    if lying is None:
+        return {"file_unknown": [("", 1)]}
+    kinds: dict[str, int] = {}
+    for (holder, _owner), files in lying.items():
+        for kind, number in files.items() if holder == tx.values["user"] else ():
+            kinds[kind] = kinds.get(kind, 0) + number
+    root = media_root(tx)
+    odd = 0 if root is None else value(tx, """
+        WITH here AS MATERIALIZED (
+            SELECT folder || word || '/' AS path FROM v_user
+            CROSS JOIN LATERAL unnest(ARRAY[id::text, nullif("storageLabel", '')]) AS word
+            CROSS JOIN unnest(%(folders)s) AS folder
+            WHERE id = %(user)s AND (word = id::text OR folder = '/library/'))
+        SELECT count(*) FROM file_row f
+        WHERE f.owner <> %(user)s AND (f.external OR strpos(f.path, '/../') > 0) AND EXISTS (
+            SELECT FROM here h WHERE starts_with(f.path, %(root)s || h.path)
+                OR strpos(f.path, '/../') > 0 AND strpos(f.path, h.path) > 0
+                OR strpos(f.path, '/../' || split_part(h.path, '/', 3) || '/') > 0)
+    """, root=root, folders=[f"/{folder}/" for folder in USER_FOLDERS])
+    return {
+        "file": [(FILE_KINDS[kind], kinds[kind]) for kind in FILE_KINDS if kind in kinds],
+        "file_odd": [("", int(odd))],
+    }
+
+
+def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
+    """Rows that hang on what goes by a foreign key that this tool does not know: (its name, how many)."""
+    known = {**KNOWN_LINKS, "library": ("asset.libraryId",)}
+    found = []
+    for space, table, target, columns, named in rows(tx, """
+        SELECT n.nspname, source.relname, target.relname,
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number),
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)
+        FROM pg_constraint c JOIN pg_class source ON source.oid = c.conrelid
+        JOIN pg_namespace n ON n.oid = source.relnamespace
+        JOIN pg_class target ON target.oid = c.confrelid
+            AND target.relnamespace = 'public'::regnamespace
+        WHERE c.contype = 'f' AND target.relname = ANY (%(targets)s) ORDER BY 1, 2, 4
+    """, targets=list(ROWS_THAT_GO)):
+        names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
+        if space == "public" and ".".join([table, *names]) in known[target]:
+            continue
+        query = sql.SQL(
+            "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} t WHERE ({}) = ({}) AND {})"
+        ).format(
+            sql.Identifier(space, table),
+            sql.Identifier("public", target),
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in named),
+            sql.SQL(", ").join(sql.Identifier("s", name) for name in columns),
+            sql.SQL(ROWS_THAT_GO[target]),
+        )
+        if number := value(tx, query.as_string(tx.cursor)):
+            found.append((f"{table} ({', '.join(columns)}) -> {target}", int(number)))
+    return found
+
+
+# ---- comments on photos that have a copy -------------------------------------------------------------------
+#
+# After a hand-over the destination's own copy of a photo stands in the album beside the one that stayed. What
+# others wrote about the one that stayed hangs on it (activity.assetId cascades), so it goes with the account.
+
+
+def move_comments(database_config: Mapping[str, Any], user: str, how: How = HOW) -> Report:
+    """Move comments and likes of others from that user's photos to other users' photos of the same file, in
+    the same album.
+
+    The rows stay the same rows, with writer and date. A like stays where the same user likes both. An undo
+    takes it back. Raises TransferError; nothing is changed then.
+    """
+    return perform(
+        database_config,
+        lambda tx: _move_comments(tx, how),
+        {**common_values(None, user), "user": user},
+        how,
+        save=journal_writer(how.undo_folder, "comments"),
+    )
+
+
+def _move_comments(tx: Transaction, how: How) -> Report:
+    how.progress("Looking for comments")
+    create_journal(tx)
+    find_doomed(tx)
+    found = _movable_comments(tx)
+    digest = hashlib.sha256(repr([entry[:2] for entry in found]).encode()).hexdigest()
+    if how.expected_digest not in (None, digest):
+        raise Changed("What would be moved has changed since it was shown.", todo="Start again.")
+    # the copies stay in their albums until the end
+    run(tx, """
+        SELECT 1 FROM v_album_asset aa WHERE ("albumId", "assetId") IN (SELECT "albumId", new FROM stand_in)
+        ORDER BY "albumId", "assetId" FOR KEY SHARE OF aa
+    """)
+    how.progress("Comments and likes")
+    change(tx, "activity", ("assetId",),
+        'SELECT * FROM unnest(%(ids)s::uuid[], %(new)s::uuid[]) AS moved (id, "assetId")',
+        ids=[entry[0] for entry in found], new=[entry[1] for entry in found])
+    return Report(digest=digest, comments=tuple(entry[2:] for entry in found))
+
+
+def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, str]]:
+    """(comment, the photo that it can move to, whose, its text or '' for a like, file name, album)."""
+    return [
+        (str(comment), str(photo), email, text, name, album)
+        for comment, photo, email, text, name, album in rows(tx, """
+            SELECT c.id, s.new, u.email, coalesce(c.comment, ''), d.name, al."albumName"
+            FROM v_activity c JOIN stand_in s ON s."albumId" = c."albumId" AND s.old = c."assetId"
+            JOIN doomed_asset d ON d.id = s.old JOIN v_album al ON al.id = s."albumId"
+            JOIN v_user u ON u.id = c."userId"
+            WHERE c."userId" <> %(user)s AND NOT (c."isLiked" AND EXISTS (
+                SELECT FROM v_activity o WHERE o."albumId" = s."albumId" AND o."assetId" = s.new
+                  AND o."userId" = c."userId" AND o."isLiked"))
+            ORDER BY al."albumName", d.name, c."createdAt", c.id
+        """)
+    ]
+
+
+# ============================================================================================================
 # 10  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
@@ -6806,6 +7561,7 @@ MENU = """
 ├─────────────────────────────────────┤
 │  9.  Undo a transfer                │
 │  10. Move files                     │
+│  11. Can an account be deleted?     │
 ├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
@@ -7589,6 +8345,11 @@ def transfer_done(
         steps.append(
             f"{who(destination)} sees an album only as its member: share it with them if they should see it."
         )
+    if report.figures_after:
+        steps.append(
+            f"Before you delete the account of {who(source)}, look at Can an account be deleted? (11): it "
+            "finds everything that would go or break with it."
+        )
     say_steps(steps)
 
 
@@ -7751,7 +8512,8 @@ def undo_screen(state: State) -> State:
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
-    if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
+    changed = (report.photos, report.albums, report.faces, report.people_given, report.people_removed)
+    if not (any(changed) or report.comments):
         say("\n  There is nothing left that could be taken back.")
         return state
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
@@ -7772,6 +8534,9 @@ def past_line(past: Past) -> str:
     when = str(header["when"])[:16].replace("T", " ")
     destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
+    if header["kind"] == "comments":
+        moved = count(len(header["report"].get("comments", ())), "comment or like", "comments and likes")
+        return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
         return f"{when}  {destination}: repair of {count(header['report']['faces'], 'face')}{state}"
     what = clean(header["selection"]["name"])
@@ -7793,7 +8558,10 @@ LOST_WORDS = {
 
 def show_undo(report: UndoReport, past: Past) -> None:
     """The analysis of an undo: what goes back, and what stays and why."""
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"  Comments and likes that go back to their photos: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
         if report.albums:
             say(f"  Albums that go back: {report.albums}")
@@ -7825,7 +8593,10 @@ def show_undo(report: UndoReport, past: Past) -> None:
 def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"    • Comments and likes moved back: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"    • Assets given back:   {report.photos}")
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
@@ -8121,6 +8892,114 @@ def say_lying(state: State, holder: User, owner: User) -> str:
     )
 
 
+# ---- the old account ---------------------------------------------------------------------------------------
+
+
+WEIGHT_WORDS = {
+    BREAKS: "Goes or breaks for others:",
+    LOST_WITH_IT: "Is lost with it:",
+    GOES_ALONG: "Goes with it, and cannot be kept or need not be:",
+    HARMLESS: "Goes with it, and nobody will miss it:",
+}
+
+
+def account_screen(state: State) -> State:
+    """Menu entry 11."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    users = list_accounts(config)
+    options = [who(user) + ("  [marked for deletion]" if user.deleted else "") for user in users]
+    user = users[choose("Account that is to be deleted", options)]
+    check = working(lambda progress: account_ties(config, user.id, progress))
+    heading("DELETING AN ACCOUNT")
+    show_account(check, user)
+    if user.id == server.user_id:
+        say()
+        warn("The API key of this tool belongs to this account, and goes with it.")
+    if check.movable:
+        say()
+        what = count(check.movable, "comment or like of another user", "comments and likes of others")
+        paragraph(f"{what} can be moved to the photos that stand in for these in the same albums.")
+        if ask_yes("  Look at that now?"):
+            comments_screen(state, api, user)
+    return state
+
+
+def show_account(check: AccountCheck, user: User) -> None:
+    """What hangs on an account, the weightiest first, and whether it can be deleted."""
+    say(f"  {who(user)}{', marked for deletion' if user.deleted else ''}")
+    for weight, words in WEIGHT_WORDS.items():
+        entries = check.of(weight)
+        if entries:
+            say(f"\n  {words}")
+        for entry in entries:
+            tie = TIES[entry.code]
+            shown = ", ".join(shortened(name) for name in entry.examples)
+            more = ", …" if shown and len(entry.examples) < entry.count and tie.query else ""
+            what = tie.words[0] if entry.code == "file_unknown" else count(entry.count, *tie.words)
+            paragraph(f"{what}{f' ({shown}{more})' if shown else ''}", "      ", "    • ")
+            if tie.todo:
+                paragraph(tie.todo, "        ", "      → ")
+    say()
+    if not check.can_go:
+        paragraph("Do not delete it yet.", "    ", "  ✗ ", RED)
+        if user.deleted:
+            paragraph(
+                "Immich deletes it by itself, some days after it was marked: restore it first, under "
+                "Administration > Users.",
+                "    ",
+            )
+    elif check.of(GOES_ALONG):
+        paragraph(
+            "It can be deleted, if what is listed as going with it may go. Nothing else is left that anybody "
+            "would miss.",
+            "    ",
+            "  ✓ ",
+            GREEN,
+        )
+    else:
+        paragraph("Nothing is left that anybody would miss: it can be deleted.", "    ", "  ✓ ", GREEN)
+
+
+def shortened(text: str, width: int = 40) -> str:
+    """A name from the database, cut to a width."""
+    name = clean(text)
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def comments_screen(state: State, api: Api, user: User) -> None:
+    """Move the comments and likes of others to the photos that stand in for this account's."""
+    config = state.config.database
+    report = working(lambda progress: move_comments(config, user.id, How(progress=progress)))
+    heading("COMMENTS AND LIKES")
+    show_list([comment_line(*entry) for entry in report.comments])
+    if not report.comments:
+        say("  There is nothing to move any more.")
+        return
+    question = f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
+    how = confirm(api, state, report.digest, question)
+    carry_out(
+        lambda progress: move_comments(config, user.id, replace(how, progress=progress)),
+        "COMMENTS MOVED",
+        lambda done: comments_done(state, done),
+    )
+
+
+def comment_line(email: str, text: str, photo: str, album: str) -> str:
+    """A comment or like, where it hangs."""
+    what = f"“{shortened(text)}”" if text else "like"
+    return f"{clean(email)}: {what} on {shortened(photo)} in “{shortened(album)}”"
+
+
+def comments_done(state: State, report: Report) -> None:
+    """The summary of moved comments."""
+    say("  Summary:")
+    say(f"    • Comments and likes moved: {len(report.comments)}")
+    say_undoable(state)
+    say()
+    paragraph("An undo is possible as long as the account is there. Look again (11) what is left.")
+
+
 # ============================================================================================================
 # 11  MENU AND main(argv)
 # ============================================================================================================
@@ -8151,6 +9030,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "8": clear_screen,
     "9": undo_screen,
     "10": files_screen,
+    "11": account_screen,
 }
 
 

@@ -57,6 +57,10 @@ class Disk(Media):
 
 @pytest.fixture
 def disk(library, params, tmp_path) -> Disk:
+    return known_media(library, params, tmp_path)
+
+
+def known_media(library: Library, params: dict[str, Any], tmp_path: Path) -> Disk:
     """An Immich whose media folder is known."""
     (tmp_path / "media").mkdir()
     disk = Disk(library, tmp_path / "media", params, tmp_path / "transfers")
