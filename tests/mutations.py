@@ -86,14 +86,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo that is being deleted moves",
-        "WHEN a.status = 'deleted' THEN 'deleting'",
+        "WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'",
         "WHEN false THEN 'deleting'",
         "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
         "a photo of an external library moves",
-        """WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'""",
-        """WHEN false THEN 'external'""",
+        """WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE""",
+        """WHEN false THEN CASE""",
         "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
