@@ -2513,10 +2513,10 @@ def plan_digest(tx: Transaction) -> str:
     """
     return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
@@ -5365,8 +5365,8 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
     """))
 

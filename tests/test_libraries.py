@@ -420,13 +420,23 @@ def test_a_scan_waits_until_the_library_has_changed_hands(library, params, anna,
     [
         'update library set "ownerId" = :anna: where id = :nas:',
         'update library set "ownerId" = :carla: where id = :nas:',
+        'update library set "ownerId" = :anna: where id = :empty:',
         'update library set "ownerId" = :ben: where id = :other:',
         """update library set name = 'x' where id = :bens:""",
         'update asset set "libraryId" = :other: where id = :photo:',
         'update asset set "libraryId" = :bens_old: where id = :upload:',
         'update asset set "libraryId" = :nas: where id = :stale:',
     ],
-    ids=["goes back", "goes to a third", "another goes", "another is written", "photo elsewhere", "upload", "stale"],
+    ids=[
+        "goes back",
+        "goes to a third",
+        "empty one goes back",
+        "another goes",
+        "another is written",
+        "photo elsewhere",
+        "upload",
+        "stale",
+    ],
 )
 def test_a_library_and_its_photos_have_one_owner_or_all_is_rolled_back(
     library, params, anna, ben, carla, nas, sql
@@ -434,6 +444,7 @@ def test_a_library_and_its_photos_have_one_owner_or_all_is_rolled_back(
     photo, upload = external(library, anna, nas, "photo.jpg"), library.asset(anna, "upload.jpg")
     names = {
         **{"anna": anna, "ben": ben, "carla": carla, "nas": nas, "photo": photo, "upload": upload},
+        "empty": library.library(anna, "Empty"),
         "other": library.library(anna, "Other"),
         "bens": library.library(ben, "His"),
         "bens_old": library.library(carla, "Hers"),
@@ -443,7 +454,7 @@ def test_a_library_and_its_photos_have_one_owner_or_all_is_rolled_back(
         sql = sql.replace(f":{name}:", f"'{value}'")
     library.rows(HOOK.replace("{sql}", sql))
     before = library.snapshot()
-    request = transfer.Request(anna, ben, everything=True, libraries=frozenset([nas]))
+    request = transfer.Request(anna, ben, everything=True, libraries=frozenset([nas, names["empty"]]))
     with pytest.raises(transfer.InvariantBroken):
         transfer.transfer(params, request, transfer.How(dry_run=False))
     assert library.snapshot() == before
@@ -581,6 +592,18 @@ def test_two_libraries_tied_by_a_live_photo_stay_together(library, anna, ben, na
     assert (done.libraries, done.libraries_kept) == (("Third",), (("NAS", "locked"), ("Old disk", "together")))
     assert [owners(library, which) for which in (nas, other, third)] == [{ben}, {ben}, {anna}]
     assert library.owner_of(free) == anna
+
+
+def test_what_is_stacked_with_a_photo_that_stays_keeps_its_library(library, anna, ben, nas, go, back) -> None:
+    """The photo came since, and stays with its own library, which has another that is locked by now."""
+    other = library.library(anna, "Old disk")
+    inside, kept = external(library, anna, other, "inside.jpg"), external(library, anna, nas, "kept.jpg")
+    library.settle_usage()
+    go(nas, other)
+    library.stack(ben, [external(library, ben, nas, "late.jpg"), inside])
+    library.rows("update asset set visibility = 'locked' where id = %s", kept)
+    assert back().libraries_kept == (("NAS", "locked"), ("Old disk", "stacked"))
+    assert owners(library, nas) == owners(library, other) == {ben}
 
 
 def test_a_scan_since_the_dry_run_stops_the_undo(library, params, ben, nas, archive, go, tmp_path) -> None:
