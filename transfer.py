@@ -79,12 +79,32 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 KEY_PERMISSIONS = ("user.read", "album.read")
 ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
 
-# Immich's non-forced jobs that finish what a transfer leaves due. Never with force: that would destroy every
-# assignment of faces (ownership of faces is kept by us, not by a new recognition).
-JOBS_AFTER_TRANSFER = {
-    "thumbnailGeneration": "Generate Thumbnails",  # draws pictures of people whose thumbnailPath is ''
-    "duplicateDetection": "Duplicate Detection",  # compares moved photos with the new owner's library
+# Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, and what it
+# does. Never with force: that would destroy every assignment of faces (ownership of faces is kept by us, not
+# by a new recognition).
+JOBS = {
+    "thumbnailGeneration": ("Generate Thumbnails", "draws what is missing: pictures of new people above all"),
+    "migration": (
+        "Migration",
+        "moves thumbnails, encoded videos and pictures of people into the folders of their owners",
+    ),
+    "storageTemplateMigration": (
+        "Storage Template Migration",
+        "moves originals and sidecars into the folders of their owners",
+    ),
+    "duplicateDetection": ("Duplicate Detection", "compares the photos with their new owner's library"),
 }
+PERSON_PICTURES_ALWAYS = (3, 1)  # before, the job draws none while facial recognition is switched off
+
+# What no job of Immich's moves (ownership of files; migration and storage template jobs, all versions).
+LEFT_BY_JOBS = {
+    False: "originals, sidecars, edited versions, and all files of photos in the trash",
+    True: "edited versions, motion videos of Android photos, and all files of photos in the trash",
+}  # by whether the storage template is on
+
+# The checks that Immich has of its own files from 3.0 on: their jobs, none of which deletes, and the queue.
+INTEGRITY_JOBS, INTEGRITY_QUEUE = ("integrity-missing-files", "integrity-untracked-files"), "integrityCheck"
+BACKUP_JOB, BACKUP_QUEUE = "backup-database", "backupDatabase"
 
 # Unicode characters that turn the writing direction: a name could make a line read as something else.
 DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -426,6 +446,32 @@ class Server:
     release: str  # what the schema looks like
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
+    may_all: bool = False  # the key has the permission `all`
+
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The version as numbers."""
+        return tuple(map(int, self.version.split(".")))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One of Immich's job queues: how many jobs are active or waiting, and how many have failed."""
+
+    work: int = 0
+    failed: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup of the database that Immich made: its name, '' where only the job's end could be seen, and its
+    size in bytes.
+    """
+
+    when: str
+    name: str = ""
+    size: int = 0
 
 
 AnyReport = TypeVar("AnyReport", Report, UndoReport)
@@ -812,20 +858,30 @@ def api_albums(api: Api) -> list[dict[str, Any]]:
     return _shaped_list(call(api, "GET", "/albums"), "id", "albumName", "assetCount")
 
 
-def busy_queues(api: Api) -> dict[str, int] | None:
-    """Immich's job queues that have work, with how much; None when the key may not see them."""
+def job_queues(api: Api) -> dict[str, Queue] | None:
+    """Immich's job queues by name; None when the key may not see them (job.read)."""
     try:
         answer = call(api, "GET", "/jobs")
     except (NotAllowed, NotThere):
         return None
-    busy: dict[str, int] = {}
+    found: dict[str, Queue] = {}
     for name, queue in _shaped(answer).items():
         counts = queue.get("jobCounts") if isinstance(queue, dict) else None
         if isinstance(counts, dict):
-            work = sum(value for kind in ("active", "waiting") if isinstance(value := counts.get(kind), int))
-            if work:
-                busy[name] = work
-    return busy
+            number = {kind: value for kind, value in counts.items() if isinstance(value, int)}
+            status = queue.get("queueStatus")
+            found[name] = Queue(
+                number.get("active", 0) + number.get("waiting", 0),
+                number.get("failed", 0),
+                isinstance(status, dict) and status.get("isPaused") is True,
+            )
+    return found
+
+
+def busy_queues(api: Api) -> dict[str, int] | None:
+    """Those queues that have work, with how much; None when the key may not see them."""
+    found = job_queues(api)
+    return None if found is None else {name: queue.work for name, queue in found.items() if queue.work}
 
 
 def start_job(api: Api, name: str) -> str:
@@ -836,6 +892,93 @@ def start_job(api: Api, name: str) -> str:
     except TransferError as error:
         return "running" if "already running" in error.why else error.what
     return "started"
+
+
+def wait_for_queues(api: Api, names: Sequence[str], progress: Progress) -> str:
+    """Wait until these queues have nothing to do: '' then, or why that cannot be waited for.
+
+    Idle is what is found idle twice: a queue is empty for a moment between a job that only makes others, and
+    those. Raises TransferError if Immich stops answering.
+    """
+    idle, pause = 0, 0.2
+    while idle < 2:
+        found = job_queues(api)
+        if found is None:
+            return "this key may not see Immich's job queues (permission job.read)"
+        if paused := [name for name in names if name in found and found[name].paused]:
+            return f"{' and '.join(map(clean, paused))} is paused in Immich"
+        busy = {name: found[name].work for name in names if name in found and found[name].work}
+        idle = 0 if busy else idle + 1
+        if busy:
+            progress("Immich is at work: " + ", ".join(f"{name} ({work})" for name, work in busy.items()))
+        time.sleep(pause)
+        pause = min(2.0, pause * 1.3)
+    return ""
+
+
+def list_backups(api: Api) -> dict[str, int] | None:
+    """Immich's backups of its database, name and bytes; None before 2.5 and without `maintenance`."""
+    try:
+        answer = _shaped(call(api, "GET", "/admin/database-backups"), "backups")
+    except (NotAllowed, NotThere):
+        return None
+    found = _shaped_list(answer["backups"], "filename", "filesize")
+    return {str(entry["filename"]): int(entry["filesize"]) for entry in found}
+
+
+def back_up_database(api: Api, progress: Progress) -> Backup:
+    """Have Immich make a backup of its database now, and wait for it. Raises TransferError if there is none.
+
+    The proof is a new name in Immich's own list (2.5 on), else that the job has ended and none has failed.
+    """
+    before, queues = list_backups(api), job_queues(api)
+    if before is None and queues is None:
+        raise TransferError(
+            "Whether a backup was made could not be seen with this key.",
+            todo="Give it the permissions job.read and maintenance (`all` is simplest).",
+        )
+    when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    call(api, "POST", "/jobs", {"name": BACKUP_JOB})
+    progress("Immich backs up its database")
+    waited = wait_for_queues(api, [BACKUP_QUEUE], progress) if queues is not None else ""
+    failed = TransferError("Immich made no backup of its database.", waited, "Look at Immich's log.")
+    if before is None:
+        after = job_queues(api) or {}
+        queue = after.get(BACKUP_QUEUE, Queue())
+        if waited or queue.failed > (queues or {}).get(BACKUP_QUEUE, Queue()).failed:
+            raise failed
+        return Backup(when)
+    for pause in (0.0, *(0.2,) * 10, *((1.0,) * 10 if queues is not None else (2.0,) * 900)):
+        time.sleep(pause)
+        now = list_backups(api) or {}
+        made = sorted(name for name, size in now.items() if size > 0 and before.get(name) != size)
+        if made:
+            return Backup(when, made[-1], now[made[-1]])
+    raise failed
+
+
+def integrity_counts(api: Api, progress: Progress) -> dict[str, int] | None:
+    """What Immich finds when it compares its rows with its files, looked for anew; None where it cannot be
+    asked.
+
+    It is there from 3.0 on, for keys with `maintenance`. Only jobs that look are started.
+    """
+    try:
+        call(api, "GET", "/admin/integrity/summary")
+        for name in INTEGRITY_JOBS:
+            call(api, "POST", "/jobs", {"name": name})
+        if wait_for_queues(api, [INTEGRITY_QUEUE], progress):
+            return None
+        answer = _shaped(call(api, "GET", "/admin/integrity/summary"))
+    except (NotAllowed, NotThere):
+        return None
+    return {name: number for name, number in answer.items() if isinstance(number, int)}
+
+
+def notify(api: Api, user: str, title: str, text: str) -> None:
+    """Show a user a notice in Immich. Needs an administrator's key with `all` (no other permission does)."""
+    body = {"userId": user, "title": title, "description": text, "type": "SystemMessage", "level": "success"}
+    call(api, "POST", "/admin/notifications", body)
 
 
 # ============================================================================================================
@@ -2036,7 +2179,27 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         release=schema.release,
         is_newer=version[:2] > NEWEST_IMMICH,
         unknown_links=schema.unknown_links,
+        may_all="all" in permissions,
     )
+
+
+def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
+    """Whether Immich's storage template is on. Off is the default.
+
+    A setting that was changed on its page is in system_metadata; one in a configuration file only Immich
+    knows.
+    """
+    try:
+        settings = _shaped(call(api, "GET", "/system-config"), "storageTemplate")["storageTemplate"]
+        return isinstance(settings, dict) and settings.get("enabled") is True
+    except (NotAllowed, NotThere):
+        pass
+    with looking(database_config) as tx:
+        return bool(value(tx, """
+            SELECT coalesce((
+                SELECT (value #>> '{storageTemplate,enabled}')::boolean FROM public.system_metadata
+                WHERE key = 'system-config'), false)
+        """))
 
 
 def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
@@ -2067,7 +2230,10 @@ def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> 
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    foreign = foreign_files(tx)
+    lying = lying_away(tx)
+    foreign: dict[str, int] = {}
+    for (holder, _owner), kinds in (lying or {}).items():
+        foreign[holder] = foreign.get(holder, 0) + sum(kinds.values())
     for user, email, name, photos, usage, quota, deleted in rows(tx, """
         SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
             u."deletedAt" IS NOT NULL OR u.status <> 'active'
@@ -2076,7 +2242,7 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                 AND visibility <> 'hidden'
             GROUP BY "ownerId") a ON a."ownerId" = u.id
     """):
-        others = None if foreign is None else foreign.get(str(user), 0)
+        others = None if lying is None else foreign.get(str(user), 0)
         yield User(str(user), email, name, photos, int(usage), quota, others, deleted)
 
 
@@ -5582,6 +5748,10 @@ def no_progress(_files: int, _of_files: int, _bytes: int, _of_bytes: int) -> Non
     """Says nothing."""
 
 
+class MoveStopped(TransferError):
+    """A move of files broke off; what had moved until then is complete."""
+
+
 class RootUnknown(TransferError):
     """Where the database thinks that Immich's media folder is cannot be told."""
 
@@ -5721,7 +5891,8 @@ AWAY_FROM_HOME = """
             %(root)s || '/library/' || coalesce(nullif("storageLabel", ''), id::text) || '/' AS labelled
         FROM v_user
     ), away AS (
-        SELECT f.path, f.owner FROM file_row f JOIN home h ON h.id = f.owner
+        SELECT f.path, f.owner, CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind
+        FROM file_row f JOIN home h ON h.id = f.owner
         WHERE NOT f.external AND (
             NOT (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
                 OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
@@ -5775,26 +5946,48 @@ def media_root(tx: Transaction) -> str | None:
     )
 
 
-def foreign_files(tx: Transaction) -> dict[str, int] | None:
-    """For each user's id how many files of others lie in that user's folders; None if that cannot be told."""
+# How many files lie away from home: (whose folder, whose file): {code of FILE_KINDS: files}.
+Lying = dict[tuple[str, str], dict[str, int]]
+
+
+def lying_away(tx: Transaction) -> Lying | None:
+    """The files that lie in another user's folders, from the rows alone; None if that cannot be told."""
     create_file_row(tx)
     try:
         root = media_root(tx)
     except RootUnknown:
         return None
+    lying: Lying = {}
     if root is None:
-        return {}
-    found = rows(tx, f"""
+        return lying
+    for holder, owner, kind, files in rows(tx, f"""
         WITH {AWAY_FROM_HOME}, placed AS (
-            SELECT owner, split_part(substr(path, length(%(root)s) + 2), '/', 1) AS folder,
+            SELECT owner, kind, split_part(substr(path, length(%(root)s) + 2), '/', 1) AS folder,
                 split_part(substr(path, length(%(root)s) + 2), '/', 2) AS name, count(*) AS files
-            FROM away WHERE starts_with(path, %(root)s || '/') GROUP BY 1, 2, 3)
-        SELECT u.id::text, sum(files)::bigint
+            FROM away WHERE starts_with(path, %(root)s || '/') GROUP BY 1, 2, 3, 4)
+        SELECT u.id::text, owner::text, CASE
+            -- an Android photo's video is an original that Immich put there (isAndroidMotionPath)
+            WHEN kind = 'original' AND folder = 'encoded-video' THEN 'motion'
+            WHEN kind = ANY (%(kinds)s) THEN kind ELSE 'other' END, sum(files)::bigint
         FROM placed JOIN v_user u
             ON placed.name = u.id::text OR folder = 'library' AND placed.name = u."storageLabel"
-        WHERE folder = ANY (%(folders)s) AND owner <> u.id GROUP BY u.id
-    """, root=root, folders=list(USER_FOLDERS))
-    return {user: int(files) for user, files in found}
+        WHERE folder = ANY (%(folders)s) AND owner <> u.id GROUP BY 1, 2, 3
+    """, root=root, folders=list(USER_FOLDERS), kinds=list(FILE_KINDS)):
+        lying.setdefault((holder, owner), {})[kind] = int(files)
+    return lying
+
+
+def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
+    """lying_away(), asked on its own."""
+    with looking(database_config) as tx:
+        return lying_away(tx)
+
+
+def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
+    """Raise TransferError unless this folder is the media folder of that database's Immich."""
+    with looking(database_config) as tx:
+        create_file_row(tx)
+        open_media(tx, folder)
 
 
 def open_media(tx: Transaction, folder: Path) -> Media | None:
@@ -6870,10 +7063,17 @@ MENU = """
 │  8.  Clear config                   │
 ├─────────────────────────────────────┤
 │  9.  Undo a transfer                │
+│  10. Move files                     │
 ├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
 """
+
+# README, 'Backup and restore'.
+BACKUP_COMMAND = (
+    "docker exec immich_postgres pg_dump --clean --if-exists --username=postgres --dbname=immich",
+    "  | gzip > immich-today.sql.gz",
+)
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
 
@@ -6890,6 +7090,7 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
+    backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
 
     @property
     def undo_folder(self) -> Path:
@@ -7067,6 +7268,7 @@ def set_up(path: Path, old: Config | None) -> State:
 def ask_settings(old: Config | None) -> Config:
     """The settings, one question each, in a fixed order."""
     database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
+    told = old.media if old else ""
     if "database" in database_config:  # psycopg2's other name for dbname; both at once it refuses
         database_config["dbname"] = database_config.pop("database")
     while True:
@@ -7101,14 +7303,32 @@ def ask_settings(old: Config | None) -> Config:
             continue
         database_config.update(found)
         say(f"  Read from it: {', '.join(sorted(found))}.")
+        told = read_upload_location(Path(name)) or told
         if "password" in found:
-            return Config(url, key, database_config)
+            return Config(url, key, database_config, ask_media(told))
         name = ""
         break
     database_config["dbname"] = name or database_config["dbname"]
     database_config["user"] = ask(f"  Database user [{database_config['user']}]: ") or database_config["user"]
     password = ask_secret("  Database password (not shown): ") or database_config.get("password", "")
-    return Config(url, key, {**database_config, "password": password})
+    return Config(url, key, {**database_config, "password": password}, ask_media(told))
+
+
+def ask_media(told: str) -> str:
+    """Immich's media folder as this computer sees it, '' for none. `told` is what Enter stands for."""
+    if told and not Path(told).is_dir():
+        say(f"  Immich's media folder, {clean(told)}, is not to be seen from here.")
+        told = ""
+    say("  Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer")
+    say("  sees it. It can be given later." + (" - for none." if told else ""))
+    while True:
+        answer = ask(f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): ") or told
+        if answer in ("", "-"):
+            return ""
+        folder = Path(answer).expanduser()
+        if folder.is_dir():
+            return str(folder.absolute())
+        say(f"  {clean(answer)} is no folder here.")
 
 
 def connect_saved(state: State) -> State:
@@ -7126,6 +7346,8 @@ def connect_both(state: State) -> State:
         try:
             api = open_api(state.config.api_url, state.config.api_key)
             server = check_server(api, state.config.database)
+            if state.config.media and state.server is None:
+                check_media(state.config.database, Path(state.config.media))
             break
         except Redirected as error:
             if not ask_yes(f"  {error.what} Use that address, and give it the key?"):
@@ -7184,14 +7406,17 @@ def users_screen(state: State) -> State:
             say()
             warn(
                 f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
-                "Immich deletes "
-                "those folders with the account, whoever owns the files in them: do not delete this account."
-                + (
-                    " It is marked for deletion: restore it under Administration > Users."
-                    if user.deleted
-                    else ""
-                )
+                "Immich deletes those folders with the account, whoever owns the files in them: do not "
+                "delete this account before they have moved (10)."
+                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
             )
+    if any(user.foreign_files is None for user in users):
+        say()
+        warn(
+            "Whose files lie in whose folders cannot be told: the database does not say where Immich's "
+            "media folder is. Do not delete an account before it does: start Immich once, so that it writes "
+            "it down."
+        )
     return state
 
 
@@ -7247,7 +7472,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     carry_out(
         lambda progress: transfer(config, request, replace(how, progress=progress)),
         "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, done, source, destination),
+        lambda done: transfer_done(state, api, done, source, destination, what),
     )
     return state
 
@@ -7536,10 +7761,7 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
     say(f"  {connected_to(state)}")
-    warn(
-        "Have you got a backup of the database, made today? It is the way back if all else fails (README, "
-        "'Backup')."
-    )
+    back_up_first(api, state)
     say(f"\n  {question}")
     if typed is not None:
         answer = ask(
@@ -7550,6 +7772,30 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
     return How(False, digest, frozenset(links), state.undo_folder)
+
+
+def back_up_first(api: Api, state: State) -> None:
+    """A backup of the database by Immich, once after each start; where that is not possible, the question for
+    one.
+    """
+    try:
+        if not state.backups:
+            say("  Immich is to back up its database first; Ctrl-C goes on without that.")
+            state.backups.append(working(lambda progress: back_up_database(api, progress)))
+    except TransferError as error:
+        show_error(error)
+    except KeyboardInterrupt:
+        say("\n  Not waited for.")
+    for backup in state.backups:
+        proof = f": {clean(backup.name)}, {size(backup.size)}" if backup.name else " (its job has ended well)"
+        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
+    if not state.backups:
+        warn(
+            "Have you got a backup of the database, made today? It is the way back if all else fails. This "
+            "makes one on Immich's server (README, 'Backup'):"
+        )
+        for line in BACKUP_COMMAND:
+            say(f"    {line}")
 
 
 def end_dry_run(state: State, entry: str) -> State:
@@ -7594,8 +7840,10 @@ def say_tally(report: Report) -> None:
         say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
 
 
-def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
-    """The summary of a transfer, Immich's jobs, and the next steps."""
+def transfer_done(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
     say_tally(report)
@@ -7609,12 +7857,11 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api)
-    steps = [
-        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich "
-        "deletes those folders with the account, whoever owns the files. List users (1) shows how many "
-        "files are concerned.",
+    offer_move(state, api, source, destination)
+    offer_jobs(api, state)
+    steps = [say_lying(state, source, destination)]
+    offer_notices(state, api, report, source, destination, what)
+    steps += [
         f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
         "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
@@ -7623,8 +7870,39 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
         steps.append(
             f"{who(destination)} sees an album only as its member: share it with them if they should see it."
         )
+    say_steps(steps)
+
+
+def say_steps(steps: Sequence[str]) -> None:
+    """What is left for people to do."""
+    say("\n  Next steps:")
     for step in steps:
         paragraph(step, "      ", "    • ")
+
+
+def offer_notices(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """Tell both users in the app, if the key may and somebody wants it."""
+    assert state.server is not None
+    if not (report.assets and state.server.is_admin and state.server.may_all):
+        return
+    if not ask_yes("\n  Tell both users in Immich what was handed over?", default=True):
+        return
+    photos = f"{count(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
+    try:
+        notify(
+            *(api, destination.id, f"Photos from {source.name}"),
+            f"{photos} ({what}) of {source.name} are yours now." if report.assets > 1
+            else f"{photos} ({what}) of {source.name} is yours now.",
+        )
+        notify(
+            *(api, source.id, f"Photos for {destination.name}"),
+            f"{photos} ({what}) of yours went to {destination.name}.",
+        )
+        say("    Both have a notice in Immich.")
+    except TransferError as error:
+        show_error(error)
 
 
 def show_remains(report: Report) -> None:
@@ -7649,22 +7927,46 @@ def show_wrong_after(report: Report | UndoReport) -> None:
         )
 
 
-def start_jobs(api: Api, queues: Sequence[str] = tuple(JOBS_AFTER_TRANSFER)) -> None:
-    """Start the jobs that finish the work, or say what to click."""
+def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> None:
+    """One question for the jobs that finish the work, which says what each does; then wait for them.
+
+    Where they cannot be started it is said where to click.
+    """
+    assert state.server is not None
+    if "storageTemplateMigration" in queues and not storage_template_on(api, state.config.database):
+        queues = [queue for queue in queues if queue != "storageTemplateMigration"]
+    say("\n  Jobs of Immich's that finish the work:")
     for queue in queues:
-        label = JOBS_AFTER_TRANSFER[queue]
-        outcome = start_job(api, queue)
+        label, does = JOBS[queue]
+        if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
+            does += "; those not while facial recognition is switched off in Immich"
+        paragraph(f"{label}: {does}.", "      ", "    • ")
+    if not ask_yes("  Start them now?", default=True):
+        say("    They are under Administration > Job Queues; take Missing or Start there.")
+        return
+    started = []
+    for queue in queues:
+        label, outcome = JOBS[queue][0], start_job(api, queue)
         if outcome == "started":
-            text = f"Immich's job “{label}” was started."
+            started.append(queue)
+            text = f"“{label}” was started."
         elif outcome == "running":
-            text = f"Immich's job “{label}” is running already. When it has ended, start it again as below."
+            started.append(queue)
+            text = f"“{label}” is running already. When it has ended, start it again"
         else:
-            text = f"Immich's job “{label}” could not be started from here ({outcome.rstrip('.')})."
+            text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
         if outcome != "started":
-            text += f" Administration > Job Queues > {label} > Missing."
-        if queue == "thumbnailGeneration":
-            text += " It draws the pictures of new people (not while facial recognition is off in Immich)."
+            text += f": Administration > Job Queues > {label}."
         paragraph(text, "      ", "    • ")
+    if started:
+        say("  Waiting for them; Ctrl-C leaves them to themselves.")
+        try:
+            waited = working(lambda progress: wait_for_queues(api, started, progress))
+            say(f"  Not waited for: {waited}." if waited else "  They have ended.")
+        except TransferError as error:
+            show_error(error)
+        except KeyboardInterrupt:
+            say("\n  Not waited for; Immich goes on with them.")
 
 
 def repair_screen(state: State, *, execute: bool) -> State:
@@ -7708,8 +8010,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     say_tally(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api, ["thumbnailGeneration"])
+    offer_jobs(api, state, ["thumbnailGeneration"])
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -7738,7 +8039,7 @@ def undo_screen(state: State) -> State:
     carry_out(
         lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
         "UNDO COMPLETED",
-        lambda done: undo_done(api, done, run_chosen),
+        lambda done: undo_done(state, api, done, run_chosen),
     )
     return state
 
@@ -7815,7 +8116,7 @@ def kept_library_line(name: str, reason: str) -> str:
     return f"{clean(name)}: {why}"
 
 
-def undo_done(api: Api, report: UndoReport, past: Past) -> None:
+def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
     if past.header["kind"] != "repair":
@@ -7829,16 +8130,20 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
     if staying:
         say(f"    • Photos that stay, see above: {staying}")
     show_wrong_after(report)
-    say("\n  Next steps:")
-    start_jobs(api)
     steps = ["The apps of the users concerned fetch everything anew, once."]
-    if past.header["kind"] != "repair":
-        given_by = clean(past.header["destination"]["email"])
+    if past.header["kind"] == "repair":
+        offer_jobs(api, state, ["thumbnailGeneration"])
+    else:
+        former, present = (
+            User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
+            for who_was in (past.header["source"], past.header["destination"])
+        )
         if report.files:
-            steps.append(
-                f"{count(report.files, 'file')} of the photos that went back lie in the folders of "
-                f"{given_by} by now. Do not delete that account before they have moved (README, 'Files')."
-            )
+            offer_move(state, api, present, former)
+        offer_jobs(api, state)
+        given_by = clean(present.email)
+        if report.files:
+            steps.append(say_lying(state, present, former))
         if report.photos:
             steps.append(
                 f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
@@ -7850,8 +8155,252 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         )
     if report.stays or report.libraries_kept or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
-    for step in steps:
-        paragraph(step, "      ", "    • ")
+    say_steps(steps)
+
+
+# ---- files -------------------------------------------------------------------------------------------------
+
+
+def files_screen(state: State) -> State:
+    """Menu entry 10."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    lying = list_lying(config)
+    if lying is None:
+        raise RootUnknown(
+            "Whose files lie in whose folders cannot be told.",
+            "The database does not say where Immich's media folder is.",
+            "Start Immich once, so that it writes it down.",
+        )
+    names = {user.id: who(user) for user in list_users(api, server, config)}
+    pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
+    past = [move for move in list_moves(config, state.undo_folder) if move.state == "moved"]
+    open_ones = [move for move in list_moves(config, state.undo_folder) if move.state == "interrupted"]
+    heading("FILES IN OTHER USERS' FOLDERS")
+    if not (pairs or open_ones):
+        say("  Every file lies in its owner's folders.")
+    for holder, owner in pairs:
+        paragraph(
+            f"Of {names.get(owner, owner)}, in the folders of {names.get(holder, holder)}: "
+            f"{kinds_of_files(lying[holder, owner])}.",
+            "      ",
+            "    • ",
+        )
+    if open_ones:
+        warn("A move of files was interrupted. Any move finishes it first.")
+    if not (pairs or past or open_ones):
+        return state
+    state = see_media(state)
+    if not state.config.media:
+        say_what_jobs_do(api, state)
+        offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
+        left = list_lying(config) or {}
+        for holder, owner in left:
+            paragraph(
+                f"Of {names.get(owner, owner)} there remain with {names.get(holder, holder)}: "
+                f"{kinds_of_files(left[holder, owner])}.",
+                "      ",
+                "    • ",
+            )
+        return state
+    options: list[tuple[str, Callable[[bool, Progress], MoveReport]]] = []
+
+    def moving(only: tuple[str, str] | None) -> Callable[[bool, Progress], MoveReport]:
+        return lambda dry_run, progress: move_files(
+            *(config, Path(state.config.media), state.undo_folder),
+            dry_run=dry_run,
+            only=only,
+            progress=file_bar(progress),
+        )
+
+    def moving_back(path: Path) -> Callable[[bool, Progress], MoveReport]:
+        return lambda dry_run, progress: undo_move(
+            *(config, Path(state.config.media), path), dry_run=dry_run, progress=file_bar(progress)
+        )
+
+    if pairs or open_ones:
+        total = sum(sum(kinds.values()) for kinds in lying.values())
+        options.append((f"All {count(total, 'file')}, each into its owner's folders", moving(None)))
+    for holder, owner in pairs if len(pairs) > 1 else ():
+        options.append((
+            f"{count(sum(lying[holder, owner].values()), 'file')} of {names.get(owner, owner)} "
+            f"that lie with {names.get(holder, holder)}",
+            moving((holder, owner)),
+        ))
+    for move in past:
+        when = move.when[:16].replace("T", " ")
+        text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
+        options.append((text, moving_back(move.path)))
+    words, work = options[choose("What is to move", [words for words, _ in options])]
+    planned = working(lambda progress: work(True, progress))
+    heading("FILE ANALYSIS")
+    show_move(planned)
+    if not (planned.files or planned.unfinished):
+        say("\n  There is nothing to move.")
+        return state
+    confirm(api, state, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
+    before = watch_integrity(api, None)
+    carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
+    watch_integrity(api, before)
+    offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    return state
+
+
+def moved_for_real(work: Callable[[bool, Progress], MoveReport], progress: Progress) -> MoveReport:
+    """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
+    goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
+    try:
+        return work(False, progress)
+    except KeyboardInterrupt:
+        raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
+    except TransferError as error:
+        raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
+
+
+def kinds_of_files(kinds: Mapping[str, int]) -> str:
+    """47 originals, 9 sidecars."""
+    return ", ".join(f"{kinds[kind]} {FILE_KINDS[kind]}" for kind in FILE_KINDS if kinds.get(kind))
+
+
+def file_bar(progress: Progress) -> FileProgress:
+    """Files and bytes, at most ten times a second on a terminal, elsewhere every ten seconds."""
+    last = [0.0]
+
+    def show(files: int, of_files: int, done: int, of_bytes: int) -> None:
+        now = time.monotonic()
+        if now - last[0] >= (0.1 if sys.stdout.isatty() else 10) or files == of_files:
+            last[0] = now
+            share = 100 * done // of_bytes if of_bytes else 100
+            progress(f"{files} of {count(of_files, 'file')}, {size(done)} of {size(of_bytes)}, {share} %")
+
+    return show
+
+
+def see_media(state: State) -> State:
+    """The state with Immich's media folder: asked for if it is not known, and kept; '' for none."""
+    if state.config.media:
+        return state
+    say("\n  Moving them needs Immich's media folder, the one that holds upload, library and thumbs.")
+    if media := ask_media(""):
+        check_media(state.config.database, Path(media))
+        state = replace(state, config=replace(state.config, media=media))
+        save_config(state.path, state.config)
+        say(coloured("  ✓ ", GREEN) + f"Saved to {state.path}.")
+    return state
+
+
+def say_what_jobs_do(api: Api, state: State) -> None:
+    """What can be done without seeing the folder."""
+    is_on = storage_template_on(api, state.config.database)
+    paragraph(
+        f"Without that folder only Immich's own jobs can move files. Its storage template is "
+        f"{'on' if is_on else 'off'}, so they leave where they are: {LEFT_BY_JOBS[is_on]}."
+    )
+
+
+def show_move(report: MoveReport) -> None:
+    """What a move of files would do."""
+    say(f"  Files to move: {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"    • {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.unfinished:
+        say("  A move that was interrupted is finished first.")
+    show_move_rest(report)
+
+
+def show_move_rest(report: MoveReport) -> None:
+    """What keeps its place or gets another name."""
+    if report.renamed:
+        say("\n  Their name is taken in the new folder, so they get another:")
+        show_list([f"{clean(name)} → {clean(path)}" for name, path in report.renamed])
+    if report.stays:
+        say("\n  Stay where they are:")
+    for reason, names in report.stays:
+        say(f"    {count(len(names), 'file')}: {FILE_REASONS[reason]}")
+        show_list(names, "      ")
+
+
+def show_moved(report: MoveReport) -> None:
+    """What a move of files has done."""
+    say("  Summary:")
+    say(f"    • Files moved:         {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"        {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.copied:
+        say(f"    • Copied, as links are impossible there: {report.copied}")
+    if report.settled:
+        say(f"    • Of an interrupted move, finished or taken back: {report.settled}")
+    show_move_rest(report)
+    if report.old_names:
+        warn("Moved, but the old name could not be removed; the next move tries again:")
+        show_list(report.old_names)
+    if report.stopped:
+        warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
+    if report.journal:
+        say("\n  It can be taken back: Move files (10).")
+
+
+def watch_integrity(api: Api, before: Mapping[str, int] | None) -> dict[str, int] | None:
+    """Immich's own look at its files, where it can be asked; an alarm if more are missing than `before`."""
+    try:
+        found = working(lambda progress: integrity_counts(api, progress))
+    except KeyboardInterrupt:
+        say("\n  Immich's own check of its files was not waited for.")
+        return None
+    except TransferError as error:
+        show_error(error)
+        return None
+    if found is None or before is None:
+        return found
+    missing, was = (counts.get("missing_file", 0) for counts in (found, before))
+    if missing > was:
+        warn(
+            f"Immich now misses {count(missing - was, 'file')} more than before the move. Take the move back "
+            "(10), and look at Administration > Maintenance in Immich."
+        )
+    else:
+        words = ", ".join(f"{clean(name).replace('_', ' ')} {number}" for name, number in found.items())
+        say(f"  Immich's own check of its files finds nothing new missing ({words}).")
+    return found
+
+
+def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
+    """After photos changed hands: move their files into the owner's folders, if that folder can be seen."""
+    config, only = state.config.database, (holder.id, owner.id)
+    if not state.config.media:
+        return
+    media = Path(state.config.media)
+    planned = move_files(config, media, state.undo_folder, dry_run=True, only=only)
+    if not planned.files:
+        return
+    say(f"\n  Their files lie in the folders of {who(holder)}:")
+    show_move(planned)
+    question = f"  Move {'it' if planned.files == 1 else 'them'} into the folders of {who(owner)} now?"
+    if not ask_yes(question, default=True):
+        return
+    before = watch_integrity(api, None)
+    show_moved(
+        working(
+            lambda progress: move_files(
+                config, media, state.undo_folder, dry_run=False, only=only, progress=file_bar(progress)
+            )
+        )
+    )
+    watch_integrity(api, before)
+
+
+def say_lying(state: State, holder: User, owner: User) -> str:
+    """The next step for an account whose folders held the files."""
+    lying = list_lying(state.config.database)
+    kinds = (lying or {}).get((holder.id, owner.id), {})
+    if lying is not None and not kinds:
+        return f"No file of {who(owner)} lies in the folders of {who(holder)}."
+    what = "Files" if lying is None else kinds_of_files(kinds)
+    return (
+        f"Do not delete the account of {who(holder)} yet: in its folders lie files of {who(owner)} ({what}), "
+        "and Immich deletes those folders with the account, whoever owns the files. Move files (10) moves "
+        "them."
+    )
 
 
 # ============================================================================================================
@@ -7883,6 +8432,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "7": reconfigure_screen,
     "8": clear_screen,
     "9": undo_screen,
+    "10": files_screen,
 }
 
 
@@ -7937,7 +8487,7 @@ def menu(path: Path, debug: bool = False) -> int:
             show_error(error)
             if debug:
                 traceback.print_exc()
-            if not isinstance(error, CommitUnknown):
+            if not isinstance(error, (CommitUnknown, MoveStopped)):
                 say("\n  Nothing was changed.")
         except KeyboardInterrupt:
             if not state.path.exists():  # it was just cleared

@@ -687,8 +687,10 @@ ORDER BY a.id) locked;
     ),
     Mutation(
         "two runs at once",
-        "if not cursor.fetchone()[0]:",
-        "if not cursor.fetchone():",
+        """(ADVISORY_LOCK,))
+            if not cursor.fetchone()[0]:""",
+        """(ADVISORY_LOCK,))
+            if not cursor.fetchone():""",
         "tests/test_meanwhile.py -k second_run",
     ),
     # -- what was shown

@@ -832,8 +832,7 @@ def test_an_unknown_root_is_said(library, disk, anna, ben) -> None:
 
 def test_an_empty_library_has_nothing_to_move(disk) -> None:
     assert disk.move() == transfer.MoveReport()
-    with transfer.looking(disk.params) as tx:
-        assert transfer.foreign_files(tx) == {}
+    assert transfer.list_lying(disk.params) == {}
 
 
 # ---- how many files of others ---------------------------------------------------------------------------------------
@@ -841,12 +840,11 @@ def test_an_empty_library_has_nothing_to_move(disk) -> None:
 
 @pytest.mark.every_version
 def test_foreign_files_are_counted_by_the_folder_they_lie_in(library, disk, things, anna, ben) -> None:
-    expected = len(away(disk, anna))
-    with transfer.looking(disk.params) as tx:
-        assert transfer.foreign_files(tx) == {anna: expected}
+    expected = {kind: files for kind, files, _ in disk.run(dry_run=True).kinds}
+    assert sum(expected.values()) == len(away(disk, anna))
+    assert transfer.list_lying(disk.params) == {(anna, ben): expected}
     disk.run()
-    with transfer.looking(disk.params) as tx:
-        assert transfer.foreign_files(tx) == {}
+    assert transfer.list_lying(disk.params) == {}
 
 
 def test_originals_alone_are_counted(library, disk, anna, ben) -> None:
@@ -854,8 +852,7 @@ def test_originals_alone_are_counted(library, disk, anna, ben) -> None:
     photos = [library.asset(anna, path=f"{ROOT}/library/{anna}/{n}.jpg") for n in range(3)]
     library.rows("delete from asset_file")
     library.rows('update asset set "ownerId" = %s', ben)
-    with transfer.looking(disk.params) as tx:
-        assert transfer.foreign_files(tx) == {anna: len(photos)}
+    assert transfer.list_lying(disk.params) == {(anna, ben): {"original": len(photos)}}
 
 
 # ---- undo -----------------------------------------------------------------------------------------------------------
