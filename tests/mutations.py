@@ -687,9 +687,9 @@ ORDER BY a.id) locked;
     ),
     Mutation(
         "two runs at once",
-        """(ADVISORY_LOCK,))
+        """xact_lock(%s)", (ADVISORY_LOCK,))
             if not cursor.fetchone()[0]:""",
-        """(ADVISORY_LOCK,))
+        """xact_lock(%s)", (ADVISORY_LOCK,))
             if not cursor.fetchone():""",
         "tests/test_meanwhile.py -k second_run",
     ),
