@@ -5856,7 +5856,8 @@ def create_file_row(tx: Transaction) -> None:
         CREATE TEMP VIEW file_row AS
         SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
             "originalPath" AS path, 'original' AS kind, false AS edited,
-            "libraryId" IS NOT NULL OR "isExternal" AS external
+            -- what Immich took out of a library's photo lies in its own folder, and is not marked
+            "isExternal" AS external
         FROM v_asset
         UNION ALL SELECT 'asset.sidecarPath', id, id, "ownerId", "sidecarPath", 'sidecar', false,
             "libraryId" IS NOT NULL OR "isExternal"
