@@ -120,7 +120,7 @@ TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
 # What an account owns, in the order of account_figures().
 ACCOUNT_ROWS = (
     *("photo", "video", "trashed", "locked", "external"),
-    *("person", "album", "tag", "memory", "link", "stack"),
+    *("person", "album", "tag", "memory", "link", "stack", "library"),
 )
 
 # What becomes of the album itself.
@@ -272,6 +272,20 @@ class Album:
 
 
 @dataclass(frozen=True)
+class ExternalLibrary:
+    """An external library: how many photos it shows, and how many of those are in the trash (what the scan
+    does not find any more lies there) or in the locked folder; how many of its photos are other users'.
+    """
+
+    id: str
+    name: str
+    photos: int
+    trashed: int = 0
+    locked: int = 0
+    others: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
     """One transfer as asked for. `merge` holds the ids of the source's people that may be merged by name."""
 
@@ -284,11 +298,14 @@ class Request:
     album_itself: str = ALBUM_STAYS
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
+    libraries: frozenset[str] = frozenset()  # with `everything`: external libraries, whole as they are
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
 
     def __post_init__(self) -> None:
         if [self.album is not None, self.tag is not None, self.everything].count(True) != 1:
             raise ValueError("a transfer is of an album, of a tag, or of everything")
+        if self.libraries and not self.everything:
+            raise ValueError("external libraries are handed over with everything")
 
 
 @dataclass(frozen=True)
@@ -366,6 +383,7 @@ class Report:
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
+    libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
     figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
     figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
@@ -392,6 +410,8 @@ class UndoReport:
     people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_kept: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
+    libraries: tuple[str, ...] = ()  # external libraries that go back with all their photos
+    libraries_kept: tuple[tuple[str, str], ...] = ()  # (name, reason code)
     lost: tuple[
         tuple[str, tuple[str, ...]], ...
     ] = ()  # (what, names): could not be given back with the photos
@@ -1038,7 +1058,7 @@ NEEDED_COLUMNS = _table("""
     asset_file         id assetId path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
-    library            id name ownerId
+    library            id ownerId name deletedAt
     memory             id ownerId
     memory_asset       memoriesId assetId
     move_history       entityId
@@ -1074,6 +1094,7 @@ KNOWN_LINKS = _table("""
                   ocr_search.assetId shared_link_asset.assetId smart_search.assetId stack.primaryAssetId \
                   tag_asset.assetId video_stream_session.assetId
     asset_face    face_search.faceId person.faceAssetId
+    library       asset.libraryId
     memory        memory_asset.memoriesId memory_asset_audit.memoryId
     person        asset_face.personGroupId person_user.personGroupId.sharedById
     person_group  asset_face.personGroupId person.personGroupId
@@ -2284,6 +2305,16 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
         )
 
 
+def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[ExternalLibrary, ...]:
+    """The external libraries of a user, by name, but for those that Immich is deleting."""
+    with looking(database_config) as tx:
+        run(tx, """
+            CREATE TEMP TABLE changing_library ON COMMIT DROP AS
+            SELECT id FROM v_library WHERE "ownerId" = %(owner)s AND "deletedAt" IS NULL
+        """, owner=owner)
+        return libraries_listed(tx)
+
+
 def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
     """What one account owns."""
     with looking(database_config) as tx:
@@ -2305,6 +2336,7 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #      staying_photo     photos that stay, with the reason                                    follow_verdicts
 #      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
 #      album_copy        the taker's own photos that join or leave albums                     choose_copies
+#      changing_library  external libraries that change hands with all their photos           choose_selection
 #      giving            whose people may become the taker's: the giver's, in a repair anybody's
 #      spared            people who stay their owner's whatever their faces do; nobody in a transfer
 #      people            a row for each person concerned, with what becomes of it             decide_people
@@ -2384,6 +2416,7 @@ def transfer_values(request: Request) -> dict[str, Any]:
         **album_outcome(album_itself, request.source, request.destination),
         "trashed": request.trashed,
         "locked": request.locked,
+        "libraries": sorted(request.libraries),
         "remembered": [person for person, _theirs in request.remembered],
         "remembered_as": [theirs for _person, theirs in request.remembered],
     }
@@ -2434,7 +2467,9 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE touched_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE exempt (kind text, key text, owner uuid)
+        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
+        CREATE TEMP TABLE exempt (kind text, key text, owner uuid);
+        ANALYZE changing_library
     """)
 
 
@@ -2537,6 +2572,8 @@ def choose_tag(tx: Transaction) -> None:
 
 def choose_everything(tx: Transaction) -> None:
     """All that the source owns, its albums included."""
+    if tx.values["libraries"]:
+        choose_libraries(tx)
     run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(giver)s;
         INSERT INTO changing_album
@@ -2565,8 +2602,12 @@ def choose_photos(tx: Transaction) -> None:
     stack_members_come_along(tx)
     live_partners_come_along(tx, "stack live")
     run(tx, "UPDATE candidate SET trashed = %(trashed)s, locked = %(locked)s; ANALYZE candidate")
+    if tx.values["libraries"]:
+        libraries_go_whole(tx)
     judge_photos(tx)
     live_partners_stay(tx)
+    if tx.values["libraries"]:
+        require_whole_libraries(tx)
     nobody_comes_along_from_split_stacks(tx)
     follow_verdicts(tx, "origin IN ('chosen', 'live')")
 
@@ -2591,11 +2632,15 @@ def judge_photos(tx: Transaction) -> None:
         CREATE TEMP TABLE verdict ON COMMIT DROP AS
         SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
             CASE
-                -- delete jobs are already on the way
-                WHEN a.status = 'deleted' THEN 'deleting'
+                -- delete jobs are already on the way; one that goes with its library they find by its id
+                WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
                 -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
-                -- library
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                -- library, unless that changes hands too
+                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE
+                    -- with its library, photo by photo
+                    WHEN EXISTS (
+                        SELECT FROM v_library d WHERE d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)
+                    THEN 'deleting' ELSE 'external' END
                 WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
                 WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
@@ -2608,8 +2653,10 @@ def judge_photos(tx: Transaction) -> None:
             END AS reason
         FROM candidate c
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
+        LEFT JOIN changing_library l ON l.id = a."libraryId"
         LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+                AND a."libraryId" IS NULL
     """)
 
 
@@ -2643,6 +2690,7 @@ def plan_digest(tx: Transaction) -> str:
     """
     return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
@@ -2713,6 +2761,7 @@ def plan_report(tx: Transaction) -> Report:
         ),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
+        libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
@@ -2735,7 +2784,8 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
             (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
             (SELECT count(*) FROM v_memory m WHERE m."ownerId" = u.id),
             (SELECT count(*) FROM v_shared_link l WHERE l."userId" = u.id),
-            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id)
+            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id),
+            (SELECT count(*) FROM v_library l WHERE l."ownerId" = u.id)
         FROM v_user u LEFT JOIN (
             SELECT id, "ownerId", CASE
                 WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'external'
@@ -2770,6 +2820,7 @@ KEYS = {
     "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
     "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
     "album owner": ("c.id::text", "NULL::uuid"),
+    "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
 }
 
 
@@ -3548,6 +3599,126 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     return report
 
 
+# ---- external libraries ------------------------------------------------------------------------------------
+#
+# Deleting a user deletes the user's libraries, and deleting a library deletes its photos, whoever owns them:
+# library.ownerId and asset.libraryId both cascade. Immich lists and scans a library by its owner, and what a
+# scan finds becomes that user's photo (library.service, all versions). So a library and all its photos have
+# one owner at all times: it changes hands whole or not at all. Whole means what is in the trash too, where
+# Immich puts what the scan does not find any more, what is in the locked folder, and the videos that Immich
+# has taken out of its photos. The folders that it scans stay: the next scan finds its photos by library and
+# path, and imports none anew. Their checksums stop nothing: UQ_assets_owner_checksum leaves libraries out,
+# and asset_ownerId_libraryId_checksum_idx is met when all photos of a library change hands.
+
+
+def choose_libraries(tx: Transaction) -> None:
+    """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
+    run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
+    lock_libraries(tx)
+    there = value(tx, """
+        SELECT count(*) FROM v_library JOIN changing_library USING (id)
+        WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
+    """)
+    if there != len(tx.values["libraries"]):
+        raise TransferError(
+            "An external library of this transfer is not the source's any more.",
+            "It was deleted, or it belongs to somebody else.",
+            "Start again.",
+        )
+    for library in libraries_listed(tx):
+        if library.others:
+            raise mixed_library(library)
+
+
+def lock_libraries(tx: Transaction) -> None:
+    """No scan adds a photo to a library that changes hands until it has: its INSERT waits for this lock."""
+    value(tx, """
+        SELECT count(*) FROM (
+            SELECT id FROM v_library JOIN changing_library USING (id) ORDER BY id FOR UPDATE OF v_library
+        ) locked
+    """)
+
+
+def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
+    """The libraries of changing_library by name: ExternalLibrary's fields, in its order."""
+    return tuple(ExternalLibrary(*row) for row in rows(tx, """
+        SELECT l.id::text, l.name, count(a.id) FILTER (WHERE a.visibility <> 'hidden'),
+            count(a.id) FILTER (WHERE a.visibility <> 'hidden'
+                AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
+            count(a.id) FILTER (WHERE a.visibility = 'locked'),
+            count(a.id) FILTER (WHERE a."ownerId" <> l."ownerId")
+        FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
+        GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
+    """))
+
+
+def mixed_library(library: ExternalLibrary) -> TransferError:
+    """Why a library with photos of several users cannot change hands, and what to do."""
+    few = library.others == 1
+    return TransferError(
+        f"The external library “{clean(library.name)}” cannot be handed over: {library.others} of its photos "
+        f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
+        "A library and its photos must have one owner, for they are deleted with it and with its owner's "
+        "account.",
+        f"Leave that library out, or give {'that photo' if few else 'those photos'} back to its owner first.",
+    )
+
+
+def libraries_go_whole(tx: Transaction) -> None:
+    """What a library holds goes with it, trashed and locked too, and so does what must stay together with
+    that.
+    """
+    run(tx, """
+        UPDATE candidate SET trashed = true, locked = true
+        WHERE unit IN (
+            SELECT c.unit FROM candidate c JOIN v_asset a USING (id)
+            JOIN changing_library l ON l.id = a."libraryId")
+    """)
+
+
+def require_whole_libraries(tx: Transaction) -> None:
+    """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
+    for name, reason, count, example in rows(tx, """
+        SELECT l.name, v.reason, count(*), min(v.name)
+        FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
+        JOIN v_library l ON l.id = c.id
+        WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason ORDER BY l.name, v.reason LIMIT 1
+    """):
+        raise TransferError(
+            f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
+            f"Of its photos {count} must stay, such as {clean(example)}: {REASONS[reason]}.",
+            "Leave that library out, or set that right and run again.",
+        )
+
+
+def step_libraries(tx: Transaction, report: Report) -> Report:
+    """The libraries themselves; their photos are among those of this run."""
+    change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')
+    return report
+
+
+LIBRARY_CHECKS = {
+    "library": f"""
+        WITH concerned AS (
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id) WHERE a."libraryId" IS NOT NULL
+            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+        )
+        SELECT {key_of("library")}
+        FROM concerned JOIN v_asset a USING (id) JOIN v_library l ON l.id = a."libraryId"
+        WHERE a."ownerId" <> l."ownerId"
+    """,
+}
+
+
+LIBRARY_WRITTEN = {
+    "external library": """
+        SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
+        WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
+            ELSE l."ownerId" <> %(taker)s END
+    """,
+}
+
+
 # ---- albums ------------------------------------------------------------------------------------------------
 
 
@@ -3820,6 +3991,7 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
     ("Tags", step_tags),
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
     ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
     ("Albums", step_albums),
 )
@@ -3851,6 +4023,7 @@ def note_kept(tx: Transaction) -> None:
         JOIN run_photo m ON m.id = f."assetId"
         UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
     """)
+    note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
 
 
@@ -3861,7 +4034,14 @@ def note_kept(tx: Transaction) -> None:
 
 
 # What ties photos to owners: each yields the key and owner (KEYS) of one violation.
-CROSS_OWNER_CHECKS = {**PEOPLE_CHECKS, **LIVE_CHECKS, **STACK_CHECKS, **HOLDER_CHECKS, **ALBUM_CHECKS}
+CROSS_OWNER_CHECKS = {
+    **PEOPLE_CHECKS,
+    **LIVE_CHECKS,
+    **STACK_CHECKS,
+    **HOLDER_CHECKS,
+    **ALBUM_CHECKS,
+    **LIBRARY_CHECKS,
+}
 
 
 # Rows that must be the same in number for each moved photo, and album rows that must all still be there.
@@ -3891,6 +4071,7 @@ WRITTEN_CHECKS = {
         SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
     """,
     **ALBUM_WRITTEN,
+    **LIBRARY_WRITTEN,
 }
 
 
@@ -4125,6 +4306,7 @@ UNDO_REASONS = REASONS | {
     "gone": "deleted since",
     "handed_on": "belong to somebody else by now",
     "external": "in an external library by now",
+    "library": "in an external library that stays whole, see below",
     "locked": "in the locked folder by now",
     "again": "uploaded again by the former owner (delete that copy for good, and it can go back)",
     "stacked": "stacked with other photos since",
@@ -4132,7 +4314,13 @@ UNDO_REASONS = REASONS | {
 }
 
 # What an undo may be unable to give back, in the order in which it is told.
-LOST = ("album", "memory", "link", "stack", "person")
+LOST = ("album", "memory", "link", "stack", "person", "library")
+# Why an external library stays with all its photos, besides UNDO_REASONS of one of them.
+LIBRARY_REASONS = {
+    "library_changed": "it has another owner by now",
+    "library_deleting": "Immich is deleting it",
+    "library_mixed": "some of its photos belong to somebody else by now",
+}
 
 
 def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> UndoReport:
@@ -4463,19 +4651,45 @@ def choose_returning(tx: Transaction) -> None:
     """run_photo: the photos that go back. staying_photo: those that do not, with the reason. A repair has
     neither.
     """
-    create_candidates(tx)
     run(tx, """
         CREATE TEMP TABLE returning_photo ON COMMIT DROP AS
         SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed'
             AND columns = 'ownerId';
         ALTER TABLE returning_photo ADD PRIMARY KEY (id);
+        -- stacks and live photos that were torn between owners before the run
+        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
+        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
+            WHERE kind = 'stack'
+        UNION ALL
+        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live'
+    """)
+    choose_libraries_back(tx)
+    create_candidates(tx)
+    judge_returning(tx)
+    while drop_torn_libraries(tx):
+        run(tx, "DROP TABLE verdict; DELETE FROM candidate")
+        judge_returning(tx)
+    run(tx, """
+        UPDATE verdict SET reason = 'library'
+        WHERE reason = 'external' AND id IN (
+            SELECT a.id FROM v_asset a JOIN kept_library k ON k.id = a."libraryId")
+    """)
+    follow_verdicts(tx, "true")
+
+
+def judge_returning(tx: Transaction) -> None:
+    """verdict: each photo of the run, and each that is to go back with its library, with the reason to
+    stay.
+    """
+    run(tx, """
+        ANALYZE returning_photo;
         INSERT INTO candidate
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen', true, EXISTS (
             SELECT FROM past p
             WHERE p."table" = 'asset' AND p.before ->> 'visibility' = 'locked'
                 AND p.key = jsonb_build_object('id', a.id))
         FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s;
-        ANALYZE returning_photo; ANALYZE candidate
+        ANALYZE candidate
     """)
     judge_photos(tx)
     run(tx, """
@@ -4485,12 +4699,6 @@ def choose_returning(tx: Transaction) -> None:
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
         FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
             FROM %(giver)s;
-        -- stacks and live photos that were torn between owners before the run
-        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
-        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
-            WHERE kind = 'stack'
-        UNION ALL
-        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live';
         UPDATE verdict v SET reason = 'stacked'
         WHERE v.reason IS NULL AND EXISTS (
             SELECT FROM v_asset o
@@ -4510,7 +4718,52 @@ def choose_returning(tx: Transaction) -> None:
                 SELECT FROM torn_before t
                 WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
     """)
-    follow_verdicts(tx, "true")
+
+
+def choose_libraries_back(tx: Transaction) -> None:
+    """changing_library: external libraries that are as the run left them; kept_library: those that are not.
+    returning_photo: with what is in the former now.
+
+    What a scan has found since is the library's as all else in it: it goes back along with it.
+    """
+    run(tx, """
+        INSERT INTO changing_library
+            SELECT (key ->> 'id')::uuid FROM past WHERE "table" = 'library' AND kind = 'changed';
+    """)
+    lock_libraries(tx)
+    run(tx, """
+        CREATE TEMP TABLE kept_library ON COMMIT DROP AS
+        SELECT l.id, l.name, CASE WHEN l."deletedAt" IS NOT NULL THEN 'library_deleting'
+                ELSE 'library_changed' END AS reason
+        FROM v_library l JOIN changing_library USING (id)
+        WHERE l."deletedAt" IS NOT NULL OR l."ownerId" <> %(giver)s;
+        DELETE FROM changing_library
+            WHERE id IN (SELECT id FROM kept_library) OR id NOT IN (SELECT id FROM v_library);
+        INSERT INTO returning_photo
+            SELECT a.id FROM v_asset a JOIN changing_library l ON l.id = a."libraryId"
+            WHERE a."ownerId" = %(giver)s ON CONFLICT DO NOTHING
+    """)
+
+
+def drop_torn_libraries(tx: Transaction) -> int:
+    """From changing_library to kept_library: those of which a photo stays. With them stays what was not of
+    the run.
+    """
+    dropped = run(tx, """
+        WITH torn AS (
+            SELECT a."libraryId" AS id, min(coalesce(v.reason, 'library_mixed')) AS reason
+            FROM v_asset a JOIN changing_library l ON l.id = a."libraryId" LEFT JOIN verdict v ON v.id = a.id
+            WHERE a."ownerId" <> %(taker)s AND (v.id IS NULL OR v.reason IS NOT NULL) GROUP BY a."libraryId"
+        )
+        INSERT INTO kept_library SELECT l.id, l.name, torn.reason FROM v_library l JOIN torn USING (id)
+    """)
+    run(tx, """
+        DELETE FROM changing_library WHERE id IN (SELECT id FROM kept_library);
+        DELETE FROM returning_photo r USING v_asset a
+        WHERE a.id = r.id AND a."libraryId" IN (SELECT id FROM kept_library)
+            AND r.id NOT IN (SELECT id FROM past_owner)
+    """)
+    return dropped
 
 
 # What Immich's jobs write into a row of the run's: not a reason to think that somebody changed it.
@@ -5216,6 +5469,7 @@ def put_back_duplicates(tx: Transaction) -> None:
 GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
 )
 PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
@@ -5304,6 +5558,7 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
     """))
@@ -5341,6 +5596,10 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        libraries=tuple(library.name for library in libraries_listed(tx)),
+        libraries_kept=tuple(
+            rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
+        ),
         lost=lost_things(tx),
         comments=value(tx, written.format("activity", "kind = 'changed'")),
         files=value(tx, FILES_OF_SOURCE),
@@ -5378,6 +5637,10 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
           AND NOT EXISTS (
             SELECT FROM v_person p WHERE p."personGroupId" = (j.key ->> 'personGroupId')::uuid
               AND p."ownerId" = (j.key ->> 'ownerId')::uuid)
+        UNION ALL
+        SELECT 'library', p.before ->> 'name', p.key ->> 'id' FROM past p
+        WHERE p."table" = 'library' AND p.kind = 'seen'
+          AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM v_library)
         ORDER BY 1, 2, 3
     """)
     return tuple(
@@ -5621,7 +5884,8 @@ def create_file_row(tx: Transaction) -> None:
         CREATE TEMP VIEW file_row AS
         SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
             "originalPath" AS path, 'original' AS kind, false AS edited,
-            "libraryId" IS NOT NULL OR "isExternal" AS external
+            -- what Immich took out of a library's photo lies in its own folder, and is not marked
+            "isExternal" AS external
         FROM v_asset
         UNION ALL SELECT 'asset.sidecarPath', id, id, "ownerId", "sidecarPath", 'sidecar', false,
             "libraryId" IS NOT NULL OR "isExternal"
@@ -7960,7 +8224,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
-    if not (report.assets or report.albums_changed):
+    if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
         return state
     if not execute:
@@ -8021,8 +8285,25 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
             owned[code] > 0 and ask_yes(f"  Also the {count(owned[code], 'photo')} {words}?")
             for code, words in (("trashed", "in the trash"), ("locked", "in the locked folder"))
         )
-        return replace(request, trashed=trashed, locked=locked)
+        libraries = [library.id for library in list_libraries(config, source.id) if ask_library(library)]
+        return replace(request, trashed=trashed, locked=locked, libraries=frozenset(libraries))
     return request
+
+
+def ask_library(library: ExternalLibrary) -> bool:
+    """Whether an external library is to be handed over; one that cannot be is told with the reason."""
+    if library.others:
+        error = mixed_library(library)
+        warn(f"{error.what} {error.why} It stays, with its photos.")
+        return False
+    return ask_yes(f"  Also the external library {library_line(library)}, with all that is in it?")
+
+
+def library_line(library: ExternalLibrary) -> str:
+    """An external library with its photos: it goes whole, so those that people may have put away are told."""
+    places = ((library.trashed, "in the trash"), (library.locked, "in the locked folder"))
+    apart = "".join(f", {number} of them {where}" for number, where in places if number)
+    return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
 def working(work: Callable[[Progress], Result]) -> Result:
@@ -8130,6 +8411,9 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.albums_changed:
         say("\n  Albums handed over or shared with the new owner:")
         show_list([clean(name) for name in report.albums_changed])
+    if report.libraries:
+        say("\n  External libraries handed over, with all that is in them (their folders stay):")
+        show_list([library_line(library) for library in report.libraries])
     show_figures(report)
     show_storage(report)
     say()
@@ -8190,6 +8474,7 @@ ACCOUNT_WORDS = {
     "memory": "memories",
     "link": "public links",
     "stack": "stacks",
+    "library": "external libraries",
 }
 
 
@@ -8329,6 +8614,8 @@ def transfer_done(
         say(f"    • Assets that stayed:  {staying}")
     if report.albums_changed:
         say(f"    • Albums:              {len(report.albums_changed)}")
+    if report.libraries:
+        say(f"    • External libraries:  {len(report.libraries)}")
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
@@ -8512,8 +8799,11 @@ def undo_screen(state: State) -> State:
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
-    changed = (report.photos, report.albums, report.faces, report.people_given, report.people_removed)
-    if not (any(changed) or report.comments):
+    changed = (
+        *(report.photos, report.albums, report.libraries, report.comments, report.faces),
+        *(report.people_given, report.people_removed),
+    )
+    if not any(changed):
         say("\n  There is nothing left that could be taken back.")
         return state
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
@@ -8553,6 +8843,7 @@ LOST_WORDS = {
     ),
     "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
     "person": ("person that was removed does not come back", "people who were removed do not come back"),
+    "library": ("external library is gone", "external libraries are gone"),
 }
 
 
@@ -8565,14 +8856,21 @@ def show_undo(report: UndoReport, past: Past) -> None:
         say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
         if report.albums:
             say(f"  Albums that go back: {report.albums}")
+        if report.libraries:
+            say(f"  External libraries that go back, with all that is in them now: {len(report.libraries)}")
+            show_list([clean(name) for name in report.libraries])
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
-    if report.stays or report.people_kept or report.faces_changed or report.tags_kept or report.tags_taken:
+    stays = (report.stays, report.libraries_kept, report.people_kept)
+    if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
     for reason, names in report.stays:
         say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
         show_list([clean(name) for name in names if name], "      ")
+    if report.libraries_kept:
+        say(f"    {count(len(report.libraries_kept), 'external library', 'external libraries')}, whole:")
+        show_list([kept_library_line(*kept) for kept in report.libraries_kept], "      ")
     if report.people_kept:
         say(f"    {count(len(report.people_kept), 'person', 'people')} made by the run:")
         show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_kept], "      ")
@@ -8590,6 +8888,12 @@ def show_undo(report: UndoReport, past: Past) -> None:
     show_storage(report)
 
 
+def kept_library_line(name: str, reason: str) -> str:
+    """Why an external library stays as it is: its own reason, or one of a photo in it."""
+    why = LIBRARY_REASONS.get(reason) or f"a photo in it cannot go back ({UNDO_REASONS[reason]})"
+    return f"{clean(name)}: {why}"
+
+
 def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
@@ -8598,6 +8902,8 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
         return
     if past.header["kind"] == "transfer":
         say(f"    • Assets given back:   {report.photos}")
+        if report.libraries:
+            say(f"    • External libraries:  {len(report.libraries)}")
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
     say(f"    • Persons removed:     {report.people_removed}")
@@ -8628,7 +8934,7 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
         )
-    if report.stays or report.people_kept:
+    if report.stays or report.libraries_kept or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
     say_steps(steps)
 

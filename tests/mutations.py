@@ -86,16 +86,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo that is being deleted moves",
-        "-- delete jobs are already on the way\n                WHEN a.status = 'deleted' THEN",
-        "-- delete jobs are already on the way\n                WHEN false THEN",
+        "WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'",
+        "WHEN false THEN 'deleting'",
         "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
         "a photo of an external library moves",
-        """-- library
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'""",
-        """-- library
-                WHEN false THEN 'external'""",
+        """WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE""",
+        """WHEN false THEN CASE""",
         "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
@@ -115,6 +113,182 @@ MUTATIONS = (
         """h."entityId" = a.id) THEN 'unfinished'""",
         """false) THEN 'unfinished'""",
         "tests/test_choosing.py -k may_not_move",
+    ),
+    # -- external libraries
+    Mutation(
+        "all libraries go although one was asked for",
+        "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE",
+        """INSERT INTO changing_library SELECT id FROM v_library WHERE \\"ownerId\\" = %(giver)s; ANALYZE""",
+        "tests/test_libraries.py -k only_the_libraries_that_were_asked_for",
+    ),
+    Mutation(
+        "a library with photos of others is handed over",
+        """        if library.others:
+            raise mixed_library(library)""",
+        """        if False:
+            raise mixed_library(library)""",
+        "tests/test_libraries.py -k photos_of_others_is_refused",
+    ),
+    Mutation(
+        "a library that is not the source's is handed over",
+        """if there != len(tx.values["libraries"]):""",
+        """if False:""",
+        "tests/test_libraries.py -k not_the_sources",
+    ),
+    Mutation(
+        "the locked folder of a library stays",
+        "UPDATE candidate SET trashed = true, locked = true",
+        "UPDATE candidate SET trashed = true",
+        "tests/test_libraries.py -k goes_with_all_that_is_in_it",
+    ),
+    Mutation(
+        "the trash of a library stays",
+        "UPDATE candidate SET trashed = true, locked = true",
+        "UPDATE candidate SET locked = true",
+        "tests/test_libraries.py -k goes_with_all_that_is_in_it",
+    ),
+    Mutation(
+        "the other half of a library's live photo stays in the trash",
+        """        WHERE unit IN (
+            SELECT c.unit FROM candidate c""",
+        """        WHERE id IN (
+            SELECT c.id FROM candidate c""",
+        "tests/test_libraries.py -k half_outside",
+    ),
+    Mutation(
+        "what is being deleted stops a library",
+        "WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'",
+        "WHEN a.status = 'deleted' THEN 'deleting'",
+        "tests/test_libraries.py -k goes_with_all_that_is_in_it",
+    ),
+    Mutation(
+        "an upload of the same file stops a library",
+        """
+                AND a."libraryId" IS NULL
+""",
+        """
+""",
+        "tests/test_libraries.py -k goes_with_all_that_is_in_it",
+    ),
+    Mutation(
+        "a library goes without a photo that must stay",
+        "WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason",
+        "WHERE false GROUP BY l.name, v.reason",
+        "tests/test_libraries.py -k unfinished_file_move",
+    ),
+    Mutation(
+        "the photos of a library go without it",
+        """change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')""",
+        "pass",
+        "tests/test_libraries.py -k goes_with_all_that_is_in_it",
+    ),
+    Mutation(
+        "a photo of a library that is being deleted is said to stay for another reason",
+        """d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)""",
+        """d.id = a."libraryId" AND false)""",
+        "tests/test_libraries.py -k immich_is_deleting",
+    ),
+    Mutation(
+        "a scan adds to a library while it changes hands",
+        "ORDER BY id FOR UPDATE OF v_library",
+        "ORDER BY id FOR KEY SHARE OF v_library",
+        "tests/test_libraries.py -k scan",
+    ),
+    Mutation(
+        "a moved photo in another's library passes the checks",
+        """JOIN run_photo USING (id) WHERE a."libraryId" IS NOT NULL""",
+        """JOIN run_photo USING (id) WHERE false""",
+        "tests/test_libraries.py -k one_owner_or_all",
+    ),
+    Mutation(
+        "what a scan adds for the old owner after the commit is not told",
+        """UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId\"""",
+        "UNION SELECT a.id FROM v_asset a JOIN changing_library c ON false",
+        "tests/test_libraries.py -k after_the_commit",
+    ),
+    Mutation(
+        "a library that was not asked for may be written",
+        """THEN l."writtenBy" = pg_current_xact_id()::xid
+            ELSE""",
+        """THEN false
+            ELSE""",
+        "tests/test_libraries.py -k one_owner_or_all",
+    ),
+    Mutation(
+        "an empty library need not change hands",
+        """ELSE l."ownerId" <> %(taker)s END""",
+        """ELSE false END""",
+        "tests/test_libraries.py -k one_owner_or_all",
+    ),
+    Mutation(
+        "libraries are not in the digest of a transfer",
+        """FROM changing_library),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo)""",
+        """FROM changing_library WHERE false),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo)""",
+        "tests/test_libraries.py -k not_shown",
+    ),
+    Mutation(
+        "libraries are not in the digest of an undo",
+        """FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library)""",
+        """FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library WHERE false)""",
+        "tests/test_libraries.py -k digest_of_an_undo",
+    ),
+    Mutation(
+        "undo: what a scan found since does not go back with its library",
+        """WHERE a."ownerId" = %(giver)s ON CONFLICT DO NOTHING""",
+        """WHERE false ON CONFLICT DO NOTHING""",
+        "tests/test_libraries.py -k found_since",
+    ),
+    Mutation(
+        "undo: a library goes back in part",
+        "while drop_torn_libraries(tx):",
+        "while False:",
+        "tests/test_libraries.py -k stays_whole",
+    ),
+    Mutation(
+        "undo: what a library that stays keeps from going back is not asked again",
+        "while drop_torn_libraries(tx):",
+        "if drop_torn_libraries(tx):",
+        "tests/test_libraries.py -k stacked_with_a_photo_that_stays",
+    ),
+    Mutation(
+        "undo: a photo that is the former owner's already keeps the library",
+        """WHERE a."ownerId" <> %(taker)s AND (v.id IS NULL OR""",
+        """WHERE (v.id IS NULL OR""",
+        "tests/test_libraries.py -k wrote_for_the_old_owner",
+    ),
+    Mutation(
+        "undo: a library goes back although a photo in it is a third user's",
+        "(v.id IS NULL OR v.reason IS NOT NULL) GROUP BY",
+        "v.reason IS NOT NULL GROUP BY",
+        "tests/test_libraries.py -k stays_whole",
+    ),
+    Mutation(
+        "undo: a library that was handed on is taken from its owner",
+        """WHERE l."deletedAt" IS NOT NULL OR l."ownerId" <> %(giver)s;""",
+        """WHERE l."deletedAt" IS NOT NULL;""",
+        "tests/test_libraries.py -k stays_whole",
+    ),
+    Mutation(
+        "undo: a library that is being deleted goes back",
+        """WHERE l."deletedAt" IS NOT NULL OR l."ownerId" <> %(giver)s;""",
+        """WHERE l."ownerId" <> %(giver)s;""",
+        "tests/test_libraries.py -k stays_whole",
+    ),
+    Mutation(
+        "undo: photos that were not of the run are said to stay",
+        "AND r.id NOT IN (SELECT id FROM past_owner)",
+        "AND false",
+        "tests/test_libraries.py -k stays_whole",
+    ),
+    Mutation(
+        "undo: a library that is gone is not named",
+        """note(tx, "library", ("name",), """,
+        """note(tx, "library", ("name",), "SELECT * FROM v_library WHERE false" or """,
+        "tests/test_libraries.py -k gone_is_named",
     ),
     Mutation(
         "a photo of an external library stops its copy",
