@@ -1509,7 +1509,7 @@ def run_tests(copy: Path, source: str, tests: str, dsn: str) -> tuple[int | None
     process = subprocess.Popen(
         command,
         cwd=copy,
-        env=environment | {postgres.DSN_VARIABLE: dsn},
+        env=environment | {postgres.DSN_VARIABLE: dsn, "IMMICH_TRANSFER_TEST_EVERYTHING": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -146,6 +146,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("sql", PLANTED.values(), ids=PLANTED.keys())
 def test_a_violation_rolls_everything_back(library, scene, runner, sql) -> None:
     violate(library, scene, runner, sql)
