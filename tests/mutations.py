@@ -1397,13 +1397,13 @@ WHERE false
         "account: what breaks for others is no reason against it",
         "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
         "return not self.of(LOST_WITH_IT)",
-        "tests/test_account.py -k half_way",
+        "tests/test_account.py -k really_go",
     ),
     Mutation(
         "account: what is lost with it is no reason against it",
         "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
         "return not self.of(BREAKS)",
-        "tests/test_account.py -k is_no_reason",
+        "tests/test_account.py -k are_no_reason",
     ),
     Mutation(
         "account: people whom only it knows are overlooked in a common group",

@@ -441,6 +441,7 @@ def test_links_that_show_nothing_or_have_expired_are_no_reason(library, params, 
     library.link(anna)
     old = library.link(anna, assets=[photo])
     assert codes() == {"link": 1, "deleting": 1, "empty": 1}
+    assert not transfer.account_ties(params, anna).can_go
     library.rows("""update shared_link set "expiresAt" = now() - interval '1 day' where id = %s""", old)
     assert codes() == {"deleting": 1, "empty": 2}
     assert transfer.account_ties(params, anna).can_go
