@@ -79,20 +79,26 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 KEY_PERMISSIONS = ("user.read", "album.read")
 ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
 
-# Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, and what it
-# does. Never with force: that would destroy every assignment of faces (ownership of faces is kept by us, not
-# by a new recognition).
+# Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, the button
+# there, and what it does. Never with force: that would destroy every assignment of faces (ownership of faces
+# is kept by us, not by a new recognition).
 JOBS = {
-    "thumbnailGeneration": ("Generate Thumbnails", "draws what is missing: pictures of new people above all"),
+    "thumbnailGeneration": (
+        *("Generate Thumbnails", "Missing"),
+        "draws what is missing: pictures of new people above all",
+    ),
     "migration": (
-        "Migration",
+        *("Migration", "Start"),
         "moves thumbnails, encoded videos and pictures of people into the folders of their owners",
     ),
     "storageTemplateMigration": (
-        "Storage Template Migration",
+        *("Storage Template Migration", "Start"),
         "moves originals and sidecars into the folders of their owners",
     ),
-    "duplicateDetection": ("Duplicate Detection", "compares the photos with their new owner's library"),
+    "duplicateDetection": (
+        *("Duplicate Detection", "Missing"),
+        "compares the photos with their new owner's library",
+    ),
 }
 PERSON_PICTURES_ALWAYS = (3, 1)  # before, the job draws none while facial recognition is switched off
 
@@ -7257,6 +7263,8 @@ def set_up(path: Path, old: Config | None) -> State:
         answers = ask_settings(answers)
         try:
             state = connect_both(State(path, answers))
+            if state.config.media:
+                check_media(state.config.database, Path(state.config.media))
             save_config(path, state.config)
             say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
             return state
@@ -7347,8 +7355,6 @@ def connect_both(state: State) -> State:
         try:
             api = open_api(state.config.api_url, state.config.api_key)
             server = check_server(api, state.config.database)
-            if state.config.media and state.server is None:
-                check_media(state.config.database, Path(state.config.media))
             break
         except Redirected as error:
             if not ask_yes(f"  {error.what} Use that address, and give it the key?"):
@@ -7938,16 +7944,18 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
         queues = [queue for queue in queues if queue != "storageTemplateMigration"]
     say("\n  Jobs of Immich's that finish the work:")
     for queue in queues:
-        label, does = JOBS[queue]
+        label, _button, does = JOBS[queue]
         if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
             does += "; those not while facial recognition is switched off in Immich"
         paragraph(f"{label}: {does}.", "      ", "    • ")
-    if not ask_yes("  Start them now?", default=True):
-        say("    They are under Administration > Job Queues; take Missing or Start there.")
+    if not (state.server.is_admin and ask_yes("  Start them now?", default=True)):
+        say("  An administrator can start them in Immich:")
+        for label, button, _does in (JOBS[queue] for queue in queues):
+            say(f"    • Administration > Job Queues > {label} > {button}")
         return
     started = []
     for queue in queues:
-        label, outcome = JOBS[queue][0], start_job(api, queue)
+        (label, button, _does), outcome = JOBS[queue], start_job(api, queue)
         if outcome == "started":
             started.append(queue)
             text = f"“{label}” was started."
@@ -7957,7 +7965,7 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
         else:
             text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
         if outcome != "started":
-            text += f": Administration > Job Queues > {label}."
+            text += f": Administration > Job Queues > {label} > {button}."
         paragraph(text, "      ", "    • ")
     if started:
         say("  Waiting for them; Ctrl-C leaves them to themselves.")
@@ -8180,13 +8188,7 @@ def files_screen(state: State) -> State:
     heading("FILES IN OTHER USERS' FOLDERS")
     if not (pairs or open_ones):
         say("  Every file lies in its owner's folders.")
-    for holder, owner in pairs:
-        paragraph(
-            f"Of {names.get(owner, owner)}, in the folders of {names.get(holder, holder)}: "
-            f"{kinds_of_files(lying[holder, owner])}.",
-            "      ",
-            "    • ",
-        )
+    show_lying(lying, names)
     if open_ones:
         warn("A move of files was interrupted. Any move finishes it first.")
     if not (pairs or past or open_ones):
@@ -8195,44 +8197,21 @@ def files_screen(state: State) -> State:
     if not state.config.media:
         say_what_jobs_do(api, state)
         offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
-        left = list_lying(config) or {}
-        for holder, owner in left:
-            paragraph(
-                f"Of {names.get(owner, owner)} there remain with {names.get(holder, holder)}: "
-                f"{kinds_of_files(left[holder, owner])}.",
-                "      ",
-                "    • ",
-            )
+        show_left(config, names)
         return state
-    options: list[tuple[str, Callable[[bool, Progress], MoveReport]]] = []
-
-    def moving(only: tuple[str, str] | None) -> Callable[[bool, Progress], MoveReport]:
-        return lambda dry_run, progress: move_files(
-            *(config, Path(state.config.media), state.undo_folder),
-            dry_run=dry_run,
-            only=only,
-            progress=file_bar(progress),
-        )
-
-    def moving_back(path: Path) -> Callable[[bool, Progress], MoveReport]:
-        return lambda dry_run, progress: undo_move(
-            *(config, Path(state.config.media), path), dry_run=dry_run, progress=file_bar(progress)
-        )
-
+    options: list[tuple[str, MoveWork]] = []
     if pairs or open_ones:
-        total = sum(sum(kinds.values()) for kinds in lying.values())
-        options.append((f"All {count(total, 'file')}, each into its owner's folders", moving(None)))
+        total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
+        options.append((f"All {total}, each into its owner's folders", moving(state, None)))
     for holder, owner in pairs if len(pairs) > 1 else ():
-        options.append((
-            f"{count(sum(lying[holder, owner].values()), 'file')} of {names.get(owner, owner)} "
-            f"that lie with {names.get(holder, holder)}",
-            moving((holder, owner)),
-        ))
+        files = count(sum(lying[holder, owner].values()), "file")
+        text = f"{files} of {names.get(owner, owner)} that lie with {names.get(holder, holder)}"
+        options.append((text, moving(state, (holder, owner))))
     for move in past:
         when = move.when[:16].replace("T", " ")
         text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
-        options.append((text, moving_back(move.path)))
-    words, work = options[choose("What is to move", [words for words, _ in options])]
+        options.append((text, moving_back(state, move.path)))
+    _words, work = options[choose("What is to move", [words for words, _ in options])]
     planned = working(lambda progress: work(True, progress))
     heading("FILE ANALYSIS")
     show_move(planned)
@@ -8244,10 +8223,53 @@ def files_screen(state: State) -> State:
     carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
     watch_integrity(api, before)
     offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    show_left(config, names)
     return state
 
 
-def moved_for_real(work: Callable[[bool, Progress], MoveReport], progress: Progress) -> MoveReport:
+def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
+    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
+    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
+        whose, where = names.get(owner, owner), names.get(holder, holder)
+        kinds = kinds_of_files(lying[holder, owner])
+        paragraph(f"Of {whose}, in the folders of {where}: {kinds}.", "      ", "    • ")
+
+
+def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What lies in other users' folders still."""
+    left = list_lying(config)
+    if left is None:
+        warn("What remains in other users' folders cannot be told.")
+    elif left:
+        say("\n  In other users' folders there remain:")
+        show_lying(left, names)
+    else:
+        say("\n  Every file lies in its owner's folders.")
+
+
+MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
+
+
+def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
+    """A move of files; `only` as in move_files()."""
+    return lambda dry_run, progress: move_files(
+        *(state.config.database, Path(state.config.media), state.undo_folder),
+        dry_run=dry_run,
+        only=only,
+        progress=file_bar(progress),
+    )
+
+
+def moving_back(state: State, journal: Path) -> MoveWork:
+    """The undo of a move of files."""
+    return lambda dry_run, progress: undo_move(
+        *(state.config.database, Path(state.config.media), journal),
+        dry_run=dry_run,
+        progress=file_bar(progress),
+    )
+
+
+def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
     """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
     goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
     try:
@@ -8259,8 +8281,8 @@ def moved_for_real(work: Callable[[bool, Progress], MoveReport], progress: Progr
 
 
 def kinds_of_files(kinds: Mapping[str, int]) -> str:
-    """47 originals, 9 sidecars."""
-    return ", ".join(f"{kinds[kind]} {FILE_KINDS[kind]}" for kind in FILE_KINDS if kinds.get(kind))
+    """originals 47, sidecars 9."""
+    return ", ".join(f"{words} {kinds[kind]}" for kind, words in FILE_KINDS.items() if kinds.get(kind))
 
 
 def file_bar(progress: Progress) -> FileProgress:
@@ -8367,11 +8389,14 @@ def watch_integrity(api: Api, before: Mapping[str, int] | None) -> dict[str, int
 
 def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
     """After photos changed hands: move their files into the owner's folders, if that folder can be seen."""
-    config, only = state.config.database, (holder.id, owner.id)
     if not state.config.media:
         return
-    media = Path(state.config.media)
-    planned = move_files(config, media, state.undo_folder, dry_run=True, only=only)
+    work = moving(state, (holder.id, owner.id))
+    try:
+        planned = working(lambda progress: work(True, progress))
+    except TransferError as error:
+        show_error(error)
+        return
     if not planned.files:
         return
     say(f"\n  Their files lie in the folders of {who(holder)}:")
@@ -8380,13 +8405,10 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
     if not ask_yes(question, default=True):
         return
     before = watch_integrity(api, None)
-    show_moved(
-        working(
-            lambda progress: move_files(
-                config, media, state.undo_folder, dry_run=False, only=only, progress=file_bar(progress)
-            )
-        )
-    )
+    try:
+        show_moved(working(lambda progress: moved_for_real(work, progress)))
+    except MoveStopped as error:
+        show_error(error)
     watch_integrity(api, before)
 
 

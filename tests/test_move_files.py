@@ -20,66 +20,17 @@ import pytest
 
 import transfer
 from tests.library import Library, new_id
+from tests.media import ROOT, Media
 
-ROOT = "/data"
 FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
 
 
 @dataclass(frozen=True)
-class Disk:
-    """Immich's media folder with the files that the rows name."""
+class Disk(Media):
+    """Immich's media folder, and what moves files in it."""
 
-    library: Library
     params: dict[str, Any]
-    folder: Path
     journals: Path
-
-    def paths(self) -> dict[tuple[str, str], str]:
-        """(place and row, owner): path, of every row that names a file."""
-        queries = [
-            """select 'original ' || id, "ownerId"::text, "originalPath" from asset where not "isExternal" """,
-            """select f.type || ' ' || f.id, a."ownerId"::text, f.path from asset_file f
-               join asset a on a.id = f."assetId" where not (a."isExternal" and f.type = 'sidecar')""",
-            f"""select 'person ' || "{self.library.name("person", "personGroupId")}", "ownerId"::text, "thumbnailPath"
-                from person where "thumbnailPath" <> ''""",
-        ]
-        for column in ("sidecarPath", "encodedVideoPath"):
-            if self.library.has("asset", column):
-                queries.append(
-                    f"""select '{column} ' || id, "ownerId"::text, "{column}" from asset
-                        where "{column}" <> '' and not "isExternal" """
-                )
-        return {(row, owner): path for query in queries for row, owner, path in self.library.rows(query)}
-
-    def at(self, path: str) -> Path:
-        """Where a path of the database lies here."""
-        assert path.startswith(f"{ROOT}/")
-        return self.folder / path.removeprefix(f"{ROOT}/")
-
-    def make(self, *, but: tuple[str, ...] = ()) -> None:
-        """Make a file for each row that has none, and give originals its checksum."""
-        for (row, _), path in self.paths().items():
-            if path in but or not path.startswith(f"{ROOT}/"):
-                continue
-            file = self.at(path)
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(path.encode() * 3)
-            if row.startswith("original"):
-                digest = hashlib.sha1(file.read_bytes()).digest()
-                self.library.rows("update asset set checksum = %s where id = %s", digest, row.split()[1])
-
-    def files(self) -> dict[str, bytes]:
-        """Every file below the folder: its path and what is in it."""
-        return {
-            str(path.relative_to(self.folder)): path.read_bytes()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        }
-
-    def contents(self) -> dict[tuple[str, str], bytes]:
-        """What each row's file holds. Every row must have its file."""
-        return {row: self.at(path).read_bytes() for row, path in self.paths().items()}
 
     def run(self, **how: Any) -> transfer.MoveReport:
         """A run, or a dry run."""
@@ -107,12 +58,10 @@ class Disk:
 @pytest.fixture
 def disk(library, params, tmp_path) -> Disk:
     """An Immich whose media folder is known."""
-    library.rows(
-        """insert into system_metadata values ('MediaLocation', '{"location": "/data"}')
-           on conflict (key) do update set value = excluded.value"""
-    )
     (tmp_path / "media").mkdir()
-    return Disk(library, params, tmp_path / "media", tmp_path / "transfers")
+    disk = Disk(library, tmp_path / "media", params, tmp_path / "transfers")
+    disk.known()
+    return disk
 
 
 @dataclass(frozen=True)
@@ -636,7 +585,7 @@ def test_a_really_full_disk(library, params, anna, ben, tmp_path) -> None:
     if not made:
         pytest.skip("needs root and mount")
     try:
-        disk = Disk(library, params, mount, tmp_path / "transfers")
+        disk = Disk(library, mount, params, tmp_path / "transfers")
         photos = [library.asset(anna, f"{n}.jpg", path=f"{ROOT}/upload/{anna}/{n}.jpg") for n in range(2)]
         for number in range(2):
             path = mount / f"upload/{anna}/{number}.jpg"
