@@ -7705,7 +7705,6 @@ def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
 
 def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
     """Rows that hang on what goes by a foreign key that this tool does not know: (its name, how many)."""
-    known = {**KNOWN_LINKS, "library": ("asset.libraryId",)}
     found = []
     for space, table, target, columns, named in rows(tx, """
         SELECT n.nspname, source.relname, target.relname,
@@ -7722,7 +7721,7 @@ def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
         WHERE c.contype = 'f' AND target.relname = ANY (%(targets)s) ORDER BY 1, 2, 4
     """, targets=list(ROWS_THAT_GO)):
         names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
-        if space == "public" and ".".join([table, *names]) in known[target]:
+        if space == "public" and ".".join([table, *names]) in KNOWN_LINKS[target]:
             continue
         query = sql.SQL(
             "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} t WHERE ({}) = ({}) AND {})"
