@@ -211,6 +211,7 @@ class Pool:
             library = Library(connection, version)
             shape = self.shape(library)
             yield library
+            connection = library.connection  # a test may have made a new one
             library.rows(
                 """select pg_terminate_backend(pid, 5000) from pg_stat_activity
                    where datname = current_database() and pid <> pg_backend_pid()"""
