@@ -14,8 +14,10 @@ The file reads from top to bottom, a banner over each part:
     6  transfer                    choose photos, decide people, the steps, the checks, the report
     7  repair                      the same shape, for faces that an older transfer left behind
     8  undo                        what of a past run goes back; the same steps the other way round
-    9  screens                     everything printed and asked
-   10  menu and main(argv)
+    9  files                       move files into their owners' folders
+   10  the old account             what would go or break with it
+   11  screens                     everything printed and asked
+   12  menu and main(argv)
 """
 
 from __future__ import annotations
@@ -3956,8 +3958,8 @@ def write_storage(tx: Transaction) -> tuple[Storage, ...]:
 
 
 def reset_apps(tx: Transaction) -> None:
-    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums
-    concerned.
+    """Immich's own sync reset, for both users, their partners and cluster groups, whose people changed, and
+    members of albums concerned.
 
     The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of
     the former owner move the local photos to its trash, and a partner's phone delete what it has just
@@ -3971,6 +3973,9 @@ def reset_apps(tx: Transaction) -> None:
                 AND kind NOT IN ('seen', 'wrong')
         ), concerned AS (
             SELECT id FROM pair
+            -- from 3.2 the faces on a photo go to all who recognise people together with its owner
+            UNION SELECT m.id FROM v_user m JOIN v_user u ON u."clusterGroupId" = m."clusterGroupId"
+                WHERE u.id IN (SELECT id FROM pair)
             UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
             UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)
             UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
@@ -7066,7 +7071,7 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
 
 
 # ============================================================================================================
-# 9b  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
+# 10  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
 #
 #    Immich deletes an account in this order (user.service: handleUserDelete, all versions):
 #        the folders library/<label or id>, upload/<id>, profile/<id>, thumbs/<id>, encoded-video/<id>
@@ -7797,7 +7802,7 @@ def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, st
 
 
 # ============================================================================================================
-# 10  SCREENS: everything printed and asked. No SQL here.
+# 11  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
 BANNER = """
@@ -9306,7 +9311,7 @@ def comments_done(state: State, report: Report) -> None:
 
 
 # ============================================================================================================
-# 11  MENU AND main(argv)
+# 12  MENU AND main(argv)
 # ============================================================================================================
 
 
