@@ -2939,7 +2939,13 @@ def create_people(tx: Transaction) -> None:
 
 def gather_people(tx: Transaction) -> None:
     """people: whose faces are on the photos of this run, and where else they are."""
-    run(tx, "DELETE FROM seen_on")
+    # an undo has looked before; what it has put back since on other photos than those of this run is not so now
+    run(tx, """
+        DELETE FROM seen_on WHERE grp IN (
+            SELECT (pair.record ->> 'personGroupId')::uuid
+            FROM journal_id j CROSS JOIN LATERAL (VALUES (j.before), (j.after)) AS pair (record)
+            WHERE j."table" = 'asset_face' AND j.id NOT IN (SELECT id FROM run_face))
+    """)
     look_elsewhere(
         tx, 'SELECT "personGroupId" AS grp FROM run_face WHERE "personGroupId" IS NOT NULL'
     )
@@ -4199,9 +4205,6 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
     Of a row that was written twice the first `before` and the last `after` count.
     """
     run(tx, """
-        CREATE TEMP TABLE line (
-            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
-                ON COMMIT DROP;
         CREATE TEMP TABLE past (
             step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
                 ON COMMIT DROP;
@@ -4213,15 +4216,22 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         psycopg2.extras.execute_values(
             tx.cursor,
             """
-            INSERT INTO line (step, kind, "table", key, before, after)
-            SELECT step * 1000 + coalesce(number, 0), record ->> 0, record ->> 1,
-                CASE WHEN number > 0 THEN jsonb_build_object(column_name, each) ELSE record -> 2 END,
-                nullif(record -> 3, 'null'), nullif(record -> 4, 'null')
-            FROM (VALUES %s) AS entry (step, record)
-            -- a line that stands for many rows
+            INSERT INTO past
+            SELECT step * 1000 + coalesce(number, 0), kind, "table",
+                CASE WHEN number > 0 THEN jsonb_build_object(column_name, each) ELSE key END,
+                before, after, columns
+            FROM (
+                SELECT step, record ->> 0 AS kind, record ->> 1 AS "table", record -> 2 AS key,
+                    nullif(record -> 3, 'null') AS before, nullif(record -> 4, 'null') AS after,
+                    CASE WHEN record ->> 0 IN ('changed', 'seen') THEN (
+                        SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(record -> 3) AS k
+                    ) END AS columns
+                FROM (VALUES %s) AS entry (step, record)
+                OFFSET 0) line
+            -- one that stands for many rows
             LEFT JOIN LATERAL (
                 SELECT k.key AS column_name, each, number
-                FROM jsonb_each(CASE jsonb_typeof(record -> 2) WHEN 'object' THEN record -> 2 END) k,
+                FROM jsonb_each(CASE jsonb_typeof(line.key) WHEN 'object' THEN line.key END) k,
                     jsonb_array_elements(CASE jsonb_typeof(k.value) WHEN 'array' THEN k.value END)
                         WITH ORDINALITY AS list (each, number)) many ON true
             """,
@@ -4229,33 +4239,29 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
             template="(%s, %s::jsonb)" if header["format"] != 1 else FORMAT_1_LINE,
             page_size=len(batch),
         )
+    run(tx, """CREATE INDEX ON past ("table")""")
     if header["format"] == 1:
         adapt_format_1(tx)
     run(tx, """
-        UPDATE line SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
-        WHERE kind IN ('changed', 'seen');
-        CREATE INDEX ON line ("table");
-        ANALYZE line;
-        INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM line WHERE kind = 'wrong';
+        ANALYZE past (kind, "table", columns);
+        INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM past WHERE kind = 'wrong';
         CREATE INDEX ON exempt (kind, key);
         ANALYZE exempt;
-        -- rows that came or went, and were written besides
+        DELETE FROM past WHERE kind = 'wrong';
+        -- rows that were written more than once, and whether they came or went, too
         CREATE TEMP TABLE rewritten ON COMMIT DROP AS
-        SELECT "table", key FROM line WHERE kind IN ('made', 'removed', 'changed')
-        GROUP BY "table", key HAVING count(*) > 1 AND bool_or(kind <> 'changed');
+        SELECT "table", key, bool_or(kind <> 'changed') AS came_or_went FROM past WHERE kind <> 'seen'
+        GROUP BY "table", key HAVING count(*) > 1;
         ANALYZE rewritten;
+        CREATE TEMP TABLE line ON COMMIT DROP AS
+        SELECT p.*, r.came_or_went FROM past p JOIN rewritten r USING ("table", key) WHERE p.kind <> 'seen';
+        DELETE FROM past p USING rewritten r WHERE p."table" = r."table" AND p.key = r.key AND p.kind <> 'seen';
         -- changed columns, each set of them by itself
         INSERT INTO past
         SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
             (array_agg(after ORDER BY step DESC))[1], columns
-        FROM line WHERE kind = 'changed' AND ("table", key) NOT IN (SELECT "table", key FROM rewritten)
-        GROUP BY "table", key, columns;
-        -- rows that came, went or were seen
-        INSERT INTO past
-        SELECT * FROM line
-        WHERE kind = 'seen' OR (
-            kind IN ('made', 'removed') AND ("table", key) NOT IN (SELECT "table", key FROM rewritten));
-        -- the rewritten ones, from their first state to their last
+        FROM line WHERE NOT came_or_went GROUP BY "table", key, columns;
+        -- the others, from their first state to their last
         INSERT INTO past
         SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed'
             ELSE 'changed' END,
@@ -4270,11 +4276,8 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
                  FROM line b, jsonb_each(b.before) e WHERE b."table" = l."table" AND b.key = l.key) AS before,
                 (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step)
                  FROM line b, jsonb_each(b.after) e WHERE b."table" = l."table" AND b.key = l.key) AS after
-            FROM line l JOIN rewritten USING ("table", key) WHERE kind IN ('made', 'removed', 'changed')
-            GROUP BY "table", key) net
+            FROM line l WHERE came_or_went GROUP BY "table", key) net
         WHERE NOT (first = 'made' AND last = 'removed');
-        CREATE INDEX ON past ("table");
-        ANALYZE past;
         INSERT INTO past_owner
         SELECT DISTINCT ON (key) (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM past
         WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY key, kind;
@@ -4298,34 +4301,34 @@ def adapt_format_1(tx: Transaction) -> None:
     """
     run(tx, """
         -- a person's owner is in the row, or it is the one who has it now
-        UPDATE line SET key = key || jsonb_build_object('ownerId', coalesce(
+        UPDATE past SET key = key || jsonb_build_object('ownerId', coalesce(
             before ->> 'ownerId', after ->> 'ownerId',
             (SELECT p."ownerId"::text FROM v_person p
-                WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
+                WHERE p."personGroupId"::text = past.key ->> 'personGroupId')))
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
         -- who had which person
-        INSERT INTO line (step, kind, "table", key, before)
+        INSERT INTO past (step, kind, "table", key, before)
         SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
-        FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
+        FROM past l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
             AND (before ? 'ownerId' OR NOT EXISTS (
-            SELECT FROM line o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
+            SELECT FROM past o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
               AND o.key ->> 'personGroupId' = l.key ->> 'personGroupId'));
         -- a name and a birth date were written together
-        INSERT INTO line (step, kind, "table", key, before, after)
-        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM line
+        INSERT INTO past (step, kind, "table", key, before, after)
+        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM past
         WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
-        UPDATE line SET before = before - 'birthDate', after = after - 'birthDate'
+        UPDATE past SET before = before - 'birthDate', after = after - 'birthDate'
         WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
         -- a noted row had its key among its columns
-        UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
+        UPDATE past SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
             AND before <> key;
         -- what was wrong: one SELECT for each kind of check
-        INSERT INTO line (step, kind, "table", key)
+        INSERT INTO past (step, kind, "table", key)
         SELECT 0, 'wrong', 'face', jsonb_build_array(
             concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
             o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
-        FROM line l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
-        LEFT JOIN line o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
+        FROM past l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
+        LEFT JOIN past o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
             AND o."table" IN ('person', 'person_group') AND o.before ?| ARRAY['ownerId', 'clusterGroupId']
         WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND (
             %(is_repair)s
@@ -4335,66 +4338,68 @@ def adapt_format_1(tx: Transaction) -> None:
         UNION ALL
         SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'),
             t."userId")
-        FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
+        FROM past l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
         WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(taker)s)
         UNION ALL
         SELECT 0, 'wrong', 'memory', jsonb_build_array(
             concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'), coalesce(m."ownerId"::text,
                 o.before ->> 'ownerId'))
-        FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
-        LEFT JOIN line o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
+        FROM past l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
+        LEFT JOIN past o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
         WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed')
           AND m."ownerId" IS DISTINCT FROM %(taker)s
         UNION ALL
         SELECT 0, 'wrong', 'link', jsonb_build_array(
             concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'),
             coalesce(o.before ->> 'userId', s."userId"::text))
-        FROM line l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
-        LEFT JOIN line o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
+        FROM past l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
+        LEFT JOIN past o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
         WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
         UNION ALL
         SELECT 0, 'wrong', 'featured', jsonb_build_array(
             concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'),
                 l.key ->> 'personGroupId', f.id),
             coalesce(m.before ->> 'ownerId', a."ownerId"::text))
-        FROM line l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
+        FROM past l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
             AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid
         JOIN v_asset_face f ON f.id = coalesce(l.before ->> 'faceAssetId', p."faceAssetId"::text)::uuid
         JOIN v_asset a ON a.id = f."assetId"
-        LEFT JOIN line m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
+        LEFT JOIN past m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
         WHERE l."table" = 'person' AND l.kind <> 'made'
         UNION ALL
         SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
             concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'),
             coalesce(o.before ->> 'ownerId', s."ownerId"::text))
-        FROM line l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
-        LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId'
+        FROM past l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
+        LEFT JOIN past o ON o."table" = 'stack' AND o.before ? 'ownerId'
             AND o.key ->> 'id' = l.before ->> 'stackId'
         WHERE l."table" = 'asset' AND l.before ->> 'stackId' IS NOT NULL
         UNION ALL
         SELECT 0, 'wrong', 'primary', jsonb_build_array(
             concat_ws(' ', l.key ->> 'id', l.before ->> 'primaryAssetId'), l.before ->> 'ownerId')
-        FROM line l WHERE l."table" = 'stack' AND l.before IS NOT NULL
+        FROM past l WHERE l."table" = 'stack' AND l.before IS NOT NULL
         UNION ALL
         SELECT 0, 'wrong', 'live', jsonb_build_array(concat_ws(' ', a.id, a."livePhotoVideoId"), NULL)
-        FROM line l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
+        FROM past l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
         WHERE l."table" = 'asset' AND l.before ? 'livePhotoVideoId' AND a."livePhotoVideoId" IS NOT NULL;
         -- whose the photos concerned were that did not move
-        INSERT INTO line (step, kind, "table", key, before)
+        INSERT INTO past (step, kind, "table", key, before)
         SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
             -- somebody else's photo, in a stack of theirs
             WHEN EXISTS (
-                SELECT FROM line l JOIN line o ON o."table" = 'stack'
+                SELECT FROM past l JOIN past o ON o."table" = 'stack'
                     AND o.key ->> 'id' = l.before ->> 'stackId'
                 WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text
                     AND o.before ->> 'ownerId' = a."ownerId"::text)
             THEN a."ownerId"::text ELSE %(taker)s END)
         FROM v_asset a
         WHERE a.id IN (
-            SELECT (l.key ->> 'id')::uuid FROM line l WHERE l."table" = 'asset'
-            UNION SELECT f."assetId" FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
+            SELECT (l.key ->> 'id')::uuid FROM past l WHERE l."table" = 'asset'
+            UNION SELECT f."assetId" FROM past l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
             WHERE l."table" = 'asset_face')
-          AND a.id::text NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
+          AND a.id::text NOT IN (SELECT key ->> 'id' FROM past WHERE "table" = 'asset' AND after ? 'ownerId');
+        UPDATE past SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
+        WHERE kind IN ('changed', 'seen')
     """)
 
 
@@ -4504,7 +4509,7 @@ def judge_records(tx: Transaction) -> None:
             FROM past p LEFT JOIN v_{table} t ON {_recorded("p", key)}
             WHERE p."table" = '{table}' AND p.kind <> 'seen'
         """, aside=sorted(recorded - there))
-    run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged')
+    run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged (kind, "table", columns, photo, unchanged)')
 
 
 # A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may
@@ -4633,18 +4638,19 @@ def spare_people(tx: Transaction) -> None:
         CROSS JOIN LATERAL (
             SELECT jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId") AS key) k
         WHERE p."ownerId" = %(giver)s
-          AND (p.name <> '' OR EXISTS (
-            SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed')
-                AND o.key = k.key))
+          AND (p.name <> '' OR k.key IN (
+            SELECT key FROM past WHERE "table" = 'person' AND kind IN ('seen', 'removed')))
           AND (EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = t.grp
               AND s."sharedById" = p."ownerId")
-            OR NOT EXISTS (
-              SELECT FROM judged j
-              WHERE (j."table" = 'person' AND j.kind = 'made' AND j.unchanged AND j.key = k.key)
-                 -- given whole: what was set since goes along
-                 OR (j."table" = 'person' AND j.columns = 'ownerId'
-                     AND j.key ->> 'personGroupId' = t.grp::text)
-                 OR (j."table" = 'person_group' AND j.kind = 'changed' AND j.key ->> 'id' = t.grp::text)))
+            OR NOT (
+              k.key IN (SELECT key FROM judged WHERE "table" = 'person' AND kind = 'made' AND unchanged)
+              -- given whole: what was set since goes along
+              OR t.grp IN (
+                SELECT (key ->> 'personGroupId')::uuid FROM judged
+                    WHERE "table" = 'person' AND columns = 'ownerId'
+                UNION
+                SELECT (key ->> 'id')::uuid FROM judged
+                    WHERE "table" = 'person_group' AND kind = 'changed')))
         UNION SELECT owner, grp FROM past_person WHERE owner = %(taker)s
     """)
 
@@ -4660,9 +4666,9 @@ def find_home(tx: Transaction) -> None:
             SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
             WHERE a.id IN (SELECT id FROM run_photo) OR a.id NOT IN (SELECT id FROM returning_photo);
         ALTER TABLE home ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE back ON COMMIT DROP AS
+        ANALYZE home;
+        CREATE TEMP VIEW back AS
             SELECT * FROM judged WHERE unchanged AND (photo IS NULL OR photo IN (SELECT id FROM home));
-        CREATE INDEX ON back ("table");
         -- the faces that get their former person back, and the person of each face concerned as it will be
         CREATE TEMP TABLE face_back ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS grp FROM back
@@ -4673,7 +4679,7 @@ def find_home(tx: Transaction) -> None:
             UNION
             SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
             WHERE f.id NOT IN (SELECT id FROM face_back);
-        ANALYZE home; ANALYZE back; ANALYZE face_back; ANALYZE face_then
+        ANALYZE face_back; ANALYZE face_then
     """)
 
 
@@ -4822,16 +4828,26 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
     """
     alias, belongs = BELONGS[table]
     found = rows(tx, f"""SELECT DISTINCT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'""")
-    there = {new for _old, new in tx.schema.tables[table].columns}
+    there = dict(
+        rows(tx, f"""
+            SELECT attname::text, atttypid::regtype::text FROM pg_attribute
+            WHERE attrelid = 'v_{table}'::regclass AND attnum > 0 ORDER BY attnum
+        """)
+    )
     count = 0
     for (names,) in found:
         columns = [name for name in names.split(",") if name in there and name not in STAMPS[1:3]]
         if only and columns != list(only):
             continue
+        # the row as it would be
+        then = ", ".join(
+            f"""(b.before ->> '{name}')::{there[name]} AS "{name}\"""" if name in columns else f't."{name}"'
+            for name in there
+        )
         count += change(tx, table, columns, f"""
             SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)}
             FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
-            CROSS JOIN LATERAL jsonb_populate_record(t, b.before) {alias}
+            CROSS JOIN LATERAL (SELECT {then}) {alias}
             WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
               AND ({belongs})
         """, names=names, person_groups=tx.schema.person_groups)
@@ -5323,7 +5339,8 @@ FILES_OF_SOURCE = """
         UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN run_photo USING (id)
         UNION ALL SELECT f.path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId") file
     WHERE u.id = %(giver)s AND (
-        starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
+        -- a label is a common word: only where it is the folder in the library
+        path LIKE '%%/library/' || u."storageLabel" || '/%%' AND starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
             '/library/' || u."storageLabel" || '/')
         OR path LIKE '%%/' || u.id || '/%%')
 """
