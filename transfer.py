@@ -46,7 +46,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 try:
     import psycopg2
@@ -407,10 +407,15 @@ class Server:
 
 AnyReport = TypeVar("AnyReport", Report, UndoReport)
 Result = TypeVar("Result")
-Progress = Callable[[str], None]
 
 
-def quiet(_step: str) -> None:
+class Progress(Protocol):
+    """Is told each step, and in a step without a name of its own how many rows are done of how many."""
+
+    def __call__(self, step: str, done: int = 0, total: int = 0, /) -> None: ...
+
+
+def quiet(_step: str, _done: int = 0, _total: int = 0) -> None:
     """Progress that nobody wants to see."""
 
 
@@ -1285,6 +1290,10 @@ class Transaction:
     cursor: Any
     schema: Schema
     values: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress = quiet
+
+
+MANY_ROWS = 10_000  # fewer are written in less than a second: no need to tell how many
 
 
 def run(tx: Transaction, statement: str, **values: Any) -> int:
@@ -1365,7 +1374,7 @@ def in_transaction(
                     "Another run of this tool is at work on this database.",
                     todo="Wait until it has ended, then run again.",
                 )
-            tx = opened(cursor, values)
+            tx = replace(opened(cursor, values), progress=how.progress)
             if not how.dry_run and (links := sorted(set(tx.schema.unknown_links) - how.accepted_links)):
                 raise UnknownLinks(links)
             report = work(tx)
@@ -1516,6 +1525,8 @@ def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **va
         ORDER BY {_list("t", key)}
         FOR NO KEY UPDATE OF t
     """, values):
+        if count >= MANY_ROWS:
+            tx.progress("", 0, count)
         settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
         _written(count, run(tx, f"UPDATE v_{table} t SET {settings} FROM target WHERE {_same(key)}"), table)
         _record(tx, CHANGED, table, record, columns, "target", after=_object("r", columns))
@@ -1653,6 +1664,7 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
     """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no
     COMMIT.
     """
+    tx.progress("Writing the undo file")
     header = journal_header(tx, report, kind)
     words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
     name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
@@ -1761,6 +1773,7 @@ def transaction_identity(tx: Transaction) -> dict[str, str]:
 def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a journal, some hundred at a time."""
     yield json.dumps(header) + "\n"
+    total, done = value(tx, "SELECT count(*) FROM journal"), 0
     # a cursor on the server's side: a million rows need no memory here
     with tx.cursor.connection.cursor(name="journal_lines") as cursor:
         cursor.execute(
@@ -1768,6 +1781,9 @@ def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
         )
         while found := cursor.fetchmany(300):
             yield "".join(line.replace("\n", " ") + "\n" for (line,) in found)
+            done += len(found)
+            if total >= MANY_ROWS:
+                tx.progress("", done, total)
 
 
 def name_file(path: Path, *, committed: bool) -> None:
@@ -2058,21 +2074,30 @@ def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> No
         )
 
 
-def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> tuple[User, ...]:
-    """The users that REST shows, with figures from the database; then any that REST does not show to this
-    key.
+def list_users(
+    api: Api, server: Server, database_config: Mapping[str, Any], *, figures: bool = False
+) -> tuple[User, ...]:
+    """The users that REST shows, on demand with figures from the database, which take their time; then any
+    that REST does not show to this key.
 
-    A user marked for deletion is listed too when files of others lie in that user's folders: Immich will
-    delete them.
+    With figures a user marked for deletion is listed too when files of others lie in that user's folders:
+    Immich will delete them.
     """
     with looking(database_config) as tx:
-        known = {user.id: user for user in _user_figures(tx)}
+        known = {user.id: user for user in (_user_figures(tx) if figures else _user_names(tx))}
     users = []
     for entry in api_users(api, server.is_admin):
         if user := known.pop(str(entry["id"]), None):
             users.append(replace(user, name=str(entry["name"]), email=str(entry["email"])))
     users += [user for user in known.values() if not user.deleted or user.foreign_files]
     return tuple(sorted(users, key=lambda user: (user.deleted, user.name.casefold(), user.email)))
+
+
+def _user_names(tx: Transaction) -> Iterator[User]:
+    for user, email, name, deleted in rows(tx, """
+        SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
+    """):
+        yield User(str(user), email, name, deleted=deleted)
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
@@ -2939,7 +2964,7 @@ def create_people(tx: Transaction) -> None:
 
 def gather_people(tx: Transaction) -> None:
     """people: whose faces are on the photos of this run, and where else they are."""
-    # an undo has looked before; what it has put back since on other photos than those of this run is not so now
+    # an undo has looked before, and may have put back something on other photos since
     run(tx, """
         DELETE FROM seen_on WHERE grp IN (
             SELECT (pair.record ->> 'personGroupId')::uuid
@@ -3201,7 +3226,7 @@ def mend_featured(tx: Transaction) -> int:
             ON t.grp = p."personGroupId"
          UNION
          SELECT p."ownerId", p."personGroupId"
-         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId")
+         FROM v_person p JOIN run_face f ON f.id = p."faceAssetId")
         EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
         ANALYZE portrait
     """)
@@ -3648,11 +3673,12 @@ def write_storage(tx: Transaction) -> tuple[Storage, ...]:
     after = {
         str(user): int(usage)
         for user, usage in rows(tx, """
-            SELECT u.id, (
-                SELECT coalesce(sum(e."fileSizeInByte"), 0)
+            SELECT u.id, coalesce(owned.usage, 0) FROM v_user u LEFT JOIN (
+                SELECT a."ownerId" AS id, sum(e."fileSizeInByte") AS usage
                 FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
-                WHERE a."ownerId" = u.id AND a."libraryId" IS NULL)
-            FROM v_user u WHERE u.id IN (%(giver)s, %(taker)s)
+                WHERE a."ownerId" IN (%(giver)s, %(taker)s) AND a."libraryId" IS NULL
+                GROUP BY a."ownerId") owned USING (id)
+            WHERE u.id IN (%(giver)s, %(taker)s)
         """)
     }
     change(tx, "user", ("quotaUsageInBytes",), """
@@ -3868,10 +3894,9 @@ def check(tx: Transaction) -> None:
     """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
     # stacks that a split made; people whose row or group changed, or who got faces on other photos
     run(tx, """
-        INSERT INTO stack_concerned
-        SELECT DISTINCT a."stackId" FROM v_asset a JOIN run_photo USING (id)
-        WHERE a."stackId" IS NOT NULL AND a."stackId" NOT IN (SELECT id FROM stack_concerned);
+        INSERT INTO stack_concerned SELECT id FROM journal_id WHERE "table" = 'stack' AND kind = 'made';
         INSERT INTO suspect_group
+        SELECT id FROM v_person_group WHERE id IN (
         SELECT (key ->> 'personGroupId')::uuid FROM journal
         WHERE "table" = 'person' AND (kind = 'removed' OR (kind = 'changed' AND after ? 'ownerId'))
         UNION
@@ -3880,7 +3905,7 @@ def check(tx: Transaction) -> None:
         SELECT (after ->> 'personGroupId')::uuid FROM journal_id
         WHERE "table" = 'asset_face' AND kind = 'changed' AND after ->> 'personGroupId' IS NOT NULL
           AND id NOT IN (SELECT id FROM run_face)
-        EXCEPT SELECT grp FROM suspect_group;
+        EXCEPT SELECT grp FROM suspect_group);
         ANALYZE suspect_group
     """)
     broken = written_otherwise(tx)
@@ -4255,7 +4280,9 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         ANALYZE rewritten;
         CREATE TEMP TABLE line ON COMMIT DROP AS
         SELECT p.*, r.came_or_went FROM past p JOIN rewritten r USING ("table", key) WHERE p.kind <> 'seen';
-        DELETE FROM past p USING rewritten r WHERE p."table" = r."table" AND p.key = r.key AND p.kind <> 'seen';
+        CREATE INDEX ON line (key);
+        DELETE FROM past p USING rewritten r
+        WHERE p."table" = r."table" AND p.key = r.key AND p.kind <> 'seen';
         -- changed columns, each set of them by itself
         INSERT INTO past
         SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
@@ -4279,8 +4306,9 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
             FROM line l WHERE came_or_went GROUP BY "table", key) net
         WHERE NOT (first = 'made' AND last = 'removed');
         INSERT INTO past_owner
-        SELECT DISTINCT ON (key) (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM past
-        WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY key, kind;
+        SELECT DISTINCT ON (id) id, (before ->> 'ownerId')::uuid FROM past, CAST(key ->> 'id' AS uuid) AS id
+        WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY id, kind;
+        ANALYZE past_owner
     """)
 
 
@@ -4713,13 +4741,10 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         "f",
         # of a person of the photo's owner; or as wrong as before
         f"""
-        EXISTS (
-            SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
-                ON u.id = a."ownerId"
-            WHERE g.id = f."personGroupId" AND (
-                (g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
-                OR {exempt("face")}))
+        ((SELECT a."ownerId" FROM v_asset a WHERE a.id = f."assetId"), f."personGroupId") IN (
+            SELECT u.id, g.id FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId")
+        OR EXISTS (SELECT FROM v_person_group g WHERE g.id = f."personGroupId" AND {exempt("face")})
         """,
     ),
     "person_user": (
@@ -4882,6 +4907,7 @@ def put_back_people(tx: Transaction) -> None:
         SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
         WHERE "table" = 'person' AND kind = 'seen';
         CREATE INDEX ON past_person (grp);
+        ANALYZE past_person;
         -- a featured face that has gone since would break the foreign key
         UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
         WHERE b."table" = 'person' AND b.kind = 'removed' AND b.before ->> 'faceAssetId' IS NOT NULL
@@ -4987,6 +5013,12 @@ def keep_new_names(tx: Transaction) -> None:
         WHERE r."table" = 'person' AND r.kind = 'removed' AND r.key ->> 'ownerId' = %(taker)s::text
           AND m.key ->> 'ownerId' = %(giver)s::text
     """)
+    run(tx, """
+        CREATE TEMP TABLE past_nameless ON COMMIT DROP AS
+        SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
+        WHERE "table" = 'person' AND kind IN ('made', 'seen') AND coalesce(after, before) ->> 'name' = '';
+        ANALYZE past_nameless
+    """)
     change(tx, "person", ("name",), """
         WITH pair AS (
             SELECT (before ->> 'personGroupId')::uuid AS mine, (after ->> 'personGroupId')::uuid AS theirs
@@ -5000,9 +5032,7 @@ def keep_new_names(tx: Transaction) -> None:
             AND mine.name = ''
         JOIN v_person theirs ON theirs."personGroupId" = pair.theirs AND theirs."ownerId" = %(giver)s
             AND theirs.name <> ''
-        JOIN past k ON k."table" = 'person' AND k.key =
-                jsonb_build_object('ownerId', theirs."ownerId", 'personGroupId', theirs."personGroupId")
-            AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
+        JOIN past_nameless k ON k.owner = theirs."ownerId" AND k.grp = theirs."personGroupId"
         GROUP BY mine."ownerId", mine."personGroupId"
     """)
 
@@ -5333,16 +5363,18 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
 # Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them
 # back.
 FILES_OF_SOURCE = """
-    SELECT count(*) FROM v_user u CROSS JOIN (
-        SELECT a."originalPath" AS path FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT a."sidecarPath" FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT f.path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId") file
-    WHERE u.id = %(giver)s AND (
+    WITH folder AS MATERIALIZED (
+        SELECT '/' || id || '/' AS own, '/library/' || "storageLabel" || '/' AS labelled
+        FROM v_user WHERE id = %(giver)s
+    ), file AS (
+        SELECT path FROM run_photo JOIN v_asset a USING (id)
+        CROSS JOIN LATERAL (VALUES (a."originalPath"), (a."sidecarPath"), (a."encodedVideoPath")) AS f (path)
+        UNION ALL SELECT path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId"
+    )
+    SELECT count(*) FROM folder JOIN file ON strpos(path, own) > 0
         -- a label is a common word: only where it is the folder in the library
-        path LIKE '%%/library/' || u."storageLabel" || '/%%' AND starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
-            '/library/' || u."storageLabel" || '/')
-        OR path LIKE '%%/' || u.id || '/%%')
+        OR (strpos(path, labelled) > 0
+            AND starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'), labelled))
 """
 
 
@@ -5533,16 +5565,54 @@ def show_list(lines: Sequence[str], indent: str = "    ") -> None:
             say(indent + line)
 
 
-def progress_line() -> Progress:
-    """Shows steps on one line of a terminal; elsewhere each on a line of its own. '' ends it."""
+def working(work: Callable[[Progress], Result]) -> Result:
+    """Run `work` with its progress shown: on one line of a terminal, which it leaves clean; elsewhere each
+    step on a line of its own.
 
-    def show(step: str) -> None:
-        if sys.stdout.isatty():
-            say(f"\r\x1b[K  {step} …" if step else "\r\x1b[K", end="")
-        elif step:
-            say(f"  {step} …")
+    A terminal's line is rewritten ten times a second at most. After a second of a step it tells the time that
+    has passed since the beginning, and how many rows there are.
+    """
+    begun, ended, is_terminal = time.monotonic(), threading.Event(), sys.stdout.isatty()
+    told, since, counted = "", begun, ""
 
-    return show
+    def progress(step: str, done: int = 0, total: int = 0) -> None:
+        nonlocal told, since, counted
+        if step:
+            told, since, counted = step, time.monotonic(), ""
+            if not is_terminal:
+                say(f"  {step} …")
+        elif total:
+            counted = f", {done:,} of {total:,} ({100 * done // total} %)" if done else f", {total:,} rows"
+
+    def keep_showing() -> None:
+        shown = ""
+        while not ended.wait(0.1):
+            now = time.monotonic()
+            line = f"{told}{counted}, {now - begun:.0f} s …" if now - since > 1 else f"{told} …"
+            if told and line != shown:
+                say(f"\r\x1b[K  {line[: shutil.get_terminal_size().columns - 3]}", end="")
+                shown = line
+        say("\r\x1b[K", end="")
+
+    ticking = threading.Thread(target=keep_showing, daemon=True)
+    if is_terminal:
+        ticking.start()
+    try:
+        return work(progress)
+    finally:
+        ended.set()
+        if is_terminal:
+            ticking.join()
+
+
+def waiting(words: str, work: Callable[[], Result]) -> Result:
+    """Run `work`, which tells no steps, with these words shown."""
+
+    def told(progress: Progress) -> Result:
+        progress(words)
+        return work()
+
+    return working(told)
 
 
 # ---- set-up ------------------------------------------------------------------------------------------------
@@ -5676,7 +5746,9 @@ def need_server(state: State) -> tuple[State, Api, Server]:
 def users_screen(state: State) -> State:
     """Menu entry 1."""
     state, api, server = need_server(state)
-    users = list_users(api, server, state.config.database)
+    users = waiting(
+        "Counting photos and files", lambda: list_users(api, server, state.config.database, figures=True)
+    )
     heading("USERS")
     for user in users:
         quota = "no quota" if user.quota is None else f"quota {size(user.quota)}"
@@ -5734,9 +5806,9 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     say(f"\n  From {who(source)}, {what}, to {who(destination)}.")
     request = replace(request, destination=destination.id)
     request = ask_details(config, request, source)
-    say("  Looking …")
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
-    request = replace(request, merge=ask_merges(merge_pairs(config, request), destination))
+    pairs = waiting("Looking", lambda: merge_pairs(config, request))
+    request = replace(request, merge=ask_merges(pairs, destination))
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
@@ -5803,15 +5875,6 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
         )
         return replace(request, trashed=trashed, locked=locked)
     return request
-
-
-def working(work: Callable[[Progress], Result]) -> Result:
-    """Run `work` with its progress shown, and leave a clean line behind."""
-    progress = progress_line()
-    try:
-        return work(progress)
-    finally:
-        progress("")
 
 
 def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
@@ -6153,8 +6216,8 @@ def repair_screen(state: State, *, execute: bool) -> State:
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
-    say("\n  Looking …")
-    merge = ask_merges(repair_merge_pairs(config, user.id), user)
+    say()
+    merge = ask_merges(waiting("Looking", lambda: repair_merge_pairs(config, user.id)), user)
     report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
