@@ -172,7 +172,8 @@ def test_a_violation_rolls_everything_back(library, scene, runner, name) -> None
     assert FOUND_BY.get(name, "by this run") in violate(library, scene, runner, PLANTED[name]).why
 
 
-# What a step of the program's own may not write (a neighbour is written, but keeps its owner), and what finds it: the journal tells of it, so the count is right.
+# What a step of the program's own may not write, and what finds it: the journal tells of it, so the count is right.
+# A neighbour is written in any case, but keeps its owner.
 WRONG_STEPS = {
     "a photo that stays": ("owner: 1", "asset", ["ownerId"], 'select {home} as id, {ben} as "ownerId"'),
     "a neighbour's owner": ("owner: 2", "asset", ["ownerId"], 'select {torn} as id, {ben} as "ownerId"'),
