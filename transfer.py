@@ -24,6 +24,7 @@ import argparse
 import ast
 import contextlib
 import datetime
+import errno
 import getpass
 import gzip
 import hashlib
@@ -34,6 +35,7 @@ import re
 import select
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import textwrap
@@ -43,7 +45,7 @@ import traceback
 import unicodedata
 import urllib.parse
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -77,12 +79,38 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 KEY_PERMISSIONS = ("user.read", "album.read")
 ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
 
-# Immich's non-forced jobs that finish what a transfer leaves due. Never with force: that would destroy every
-# assignment of faces (ownership of faces is kept by us, not by a new recognition).
-JOBS_AFTER_TRANSFER = {
-    "thumbnailGeneration": "Generate Thumbnails",  # draws pictures of people whose thumbnailPath is ''
-    "duplicateDetection": "Duplicate Detection",  # compares moved photos with the new owner's library
+# Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, the button
+# there, and what it does. Never with force: that would destroy every assignment of faces (ownership of faces
+# is kept by us, not by a new recognition).
+JOBS = {
+    "thumbnailGeneration": (
+        *("Generate Thumbnails", "Missing"),
+        "draws what is missing: pictures of new people above all",
+    ),
+    "migration": (
+        *("Migration", "Start"),
+        "moves thumbnails, encoded videos and pictures of people into the folders of their owners",
+    ),
+    "storageTemplateMigration": (
+        *("Storage Template Migration", "Start"),
+        "moves originals and sidecars into the folders of their owners",
+    ),
+    "duplicateDetection": (
+        *("Duplicate Detection", "Missing"),
+        "compares the photos with their new owner's library",
+    ),
 }
+PERSON_PICTURES_ALWAYS = (3, 1)  # before, the job draws none while facial recognition is switched off
+
+# What no job of Immich's moves (ownership of files; migration and storage template jobs, all versions).
+LEFT_BY_JOBS = {
+    False: "originals, sidecars, edited versions, and all files of photos in the trash",
+    True: "edited versions, motion videos of Android photos, and all files of photos in the trash",
+}  # by whether the storage template is on
+
+# The checks that Immich has of its own files from 3.0 on: their jobs, none of which deletes, and the queue.
+INTEGRITY_JOBS, INTEGRITY_QUEUE = ("integrity-missing-files", "integrity-untracked-files"), "integrityCheck"
+BACKUP_JOB, BACKUP_QUEUE = "backup-database", "backupDatabase"
 
 # Unicode characters that turn the writing direction: a name could make a line read as something else.
 DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -215,6 +243,7 @@ class Config:
     api_url: str
     api_key: str = field(repr=False)
     database: Mapping[str, Any] = field(repr=False)
+    media: str = ""  # Immich's media folder as this computer sees it; '' where it cannot
 
 
 @dataclass(frozen=True)
@@ -227,7 +256,7 @@ class User:
     photos: int = 0
     usage: int = 0
     quota: int | None = None
-    foreign_files: int = 0  # files of other users that lie in this user's folders
+    foreign_files: int | None = 0  # files of others in this user's folders; None: it cannot be told
     deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
 
 
@@ -403,6 +432,32 @@ class Server:
     release: str  # what the schema looks like
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
+    may_all: bool = False  # the key has the permission `all`
+
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The version as numbers."""
+        return tuple(map(int, self.version.split(".")))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One of Immich's job queues: how many jobs are active or waiting, and how many have failed."""
+
+    work: int = 0
+    failed: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup of the database that Immich made: its name, '' where only the job's end could be seen, and its
+    size in bytes.
+    """
+
+    when: str
+    name: str = ""
+    size: int = 0
 
 
 AnyReport = TypeVar("AnyReport", Report, UndoReport)
@@ -481,7 +536,9 @@ def load_config(path: Path) -> Config:
         raise ConfigBroken(
             f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it."
         )
-    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"])
+    if not isinstance(media := found.get("UPLOAD_LOCATION", ""), str):
+        raise ConfigBroken(f"{path}: UPLOAD_LOCATION is not text.", todo="Run the set-up again, or mend it.")
+    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"], media)
 
 
 def _broken(path: Path, line: int, why: str) -> ConfigBroken:
@@ -502,6 +559,8 @@ def save_config(path: Path, config: Config) -> None:
         f"API_KEY = {config.api_key!a}\n"
         f"DB_CONFIG = {{\n{entries}}}\n"
     )
+    if config.media:
+        text += f"UPLOAD_LOCATION = {config.media!a}\n"
     try:
         target = path.resolve()  # a link stays a link
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # mkstemp makes it 0600
@@ -535,7 +594,28 @@ ENV_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are none.
+    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are
+    none.
+    """
+    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
+    found = _env_values(path, names)
+    if not found:
+        wanted = ", ".join(names)
+        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
+    return found
+
+
+def read_upload_location(path: Path) -> str:
+    """Immich's media folder as its .env has it, '' if it has none. Raises TransferError if it cannot be read.
+
+    Docker Compose takes a relative one from the folder that the .env lies in.
+    """
+    told = _env_values(path, {"UPLOAD_LOCATION": "media"}).get("media", "")
+    return str((path.expanduser().resolve().parent / Path(told).expanduser()).resolve()) if told else ""
+
+
+def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
+    """What an .env says of these names, under the names that they are given here.
 
     Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes.
     """
@@ -546,7 +626,6 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise TransferError(
             f"{path} cannot be read.", reason, "Give the path of Immich's .env file."
         ) from None
-    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
     found: dict[str, str] = {}
     for line in lines:
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
@@ -562,9 +641,6 @@ def read_env_file(path: Path) -> dict[str, str]:
         else:
             value = re.sub(r"(^|\s+)#.*", "", value)
         found[names[match[1]]] = value
-    if not found:
-        wanted = ", ".join(names)
-        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
     return found
 
 
@@ -773,20 +849,30 @@ def api_albums(api: Api) -> list[dict[str, Any]]:
     return _shaped_list(call(api, "GET", "/albums"), "id", "albumName", "assetCount")
 
 
-def busy_queues(api: Api) -> dict[str, int] | None:
-    """Immich's job queues that have work, with how much; None when the key may not see them."""
+def job_queues(api: Api) -> dict[str, Queue] | None:
+    """Immich's job queues by name; None when the key may not see them (job.read)."""
     try:
         answer = call(api, "GET", "/jobs")
     except (NotAllowed, NotThere):
         return None
-    busy: dict[str, int] = {}
+    found: dict[str, Queue] = {}
     for name, queue in _shaped(answer).items():
         counts = queue.get("jobCounts") if isinstance(queue, dict) else None
         if isinstance(counts, dict):
-            work = sum(value for kind in ("active", "waiting") if isinstance(value := counts.get(kind), int))
-            if work:
-                busy[name] = work
-    return busy
+            number = {kind: value for kind, value in counts.items() if isinstance(value, int)}
+            status = queue.get("queueStatus")
+            found[name] = Queue(
+                number.get("active", 0) + number.get("waiting", 0),
+                number.get("failed", 0),
+                isinstance(status, dict) and status.get("isPaused") is True,
+            )
+    return found
+
+
+def busy_queues(api: Api) -> dict[str, int] | None:
+    """Those queues that have work, with how much; None when the key may not see them."""
+    found = job_queues(api)
+    return None if found is None else {name: queue.work for name, queue in found.items() if queue.work}
 
 
 def start_job(api: Api, name: str) -> str:
@@ -797,6 +883,93 @@ def start_job(api: Api, name: str) -> str:
     except TransferError as error:
         return "running" if "already running" in error.why else error.what
     return "started"
+
+
+def wait_for_queues(api: Api, names: Sequence[str], progress: Progress) -> str:
+    """Wait until these queues have nothing to do: '' then, or why that cannot be waited for.
+
+    Idle is what is found idle twice: a queue is empty for a moment between a job that only makes others, and
+    those. Raises TransferError if Immich stops answering.
+    """
+    idle, pause = 0, 0.2
+    while idle < 2:
+        found = job_queues(api)
+        if found is None:
+            return "this key may not see Immich's job queues (permission job.read)"
+        if paused := [name for name in names if name in found and found[name].paused]:
+            return f"{' and '.join(map(clean, paused))} is paused in Immich"
+        busy = {name: found[name].work for name in names if name in found and found[name].work}
+        idle = 0 if busy else idle + 1
+        if busy:
+            progress("Immich is at work: " + ", ".join(f"{name} ({work})" for name, work in busy.items()))
+        time.sleep(pause)
+        pause = min(2.0, pause * 1.3)
+    return ""
+
+
+def list_backups(api: Api) -> dict[str, int] | None:
+    """Immich's backups of its database, name and bytes; None before 2.5 and without `maintenance`."""
+    try:
+        answer = _shaped(call(api, "GET", "/admin/database-backups"), "backups")
+    except (NotAllowed, NotThere):
+        return None
+    found = _shaped_list(answer["backups"], "filename", "filesize")
+    return {str(entry["filename"]): int(entry["filesize"]) for entry in found}
+
+
+def back_up_database(api: Api, progress: Progress) -> Backup:
+    """Have Immich make a backup of its database now, and wait for it. Raises TransferError if there is none.
+
+    The proof is a new name in Immich's own list (2.5 on), else that the job has ended and none has failed.
+    """
+    before, queues = list_backups(api), job_queues(api)
+    if before is None and queues is None:
+        raise TransferError(
+            "Whether a backup was made could not be seen with this key.",
+            todo="Give it the permissions job.read and maintenance (`all` is simplest).",
+        )
+    when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    call(api, "POST", "/jobs", {"name": BACKUP_JOB})
+    progress("Immich backs up its database")
+    waited = wait_for_queues(api, [BACKUP_QUEUE], progress) if queues is not None else ""
+    failed = TransferError("Immich made no backup of its database.", waited, "Look at Immich's log.")
+    if before is None:
+        after = job_queues(api) or {}
+        queue = after.get(BACKUP_QUEUE, Queue())
+        if waited or queue.failed > (queues or {}).get(BACKUP_QUEUE, Queue()).failed:
+            raise failed
+        return Backup(when)
+    for pause in (0.0, *(0.2,) * 10, *((1.0,) * 10 if queues is not None else (2.0,) * 900)):
+        time.sleep(pause)
+        now = list_backups(api) or {}
+        made = sorted(name for name, size in now.items() if size > 0 and before.get(name) != size)
+        if made:
+            return Backup(when, made[-1], now[made[-1]])
+    raise failed
+
+
+def integrity_counts(api: Api, progress: Progress) -> dict[str, int] | None:
+    """What Immich finds when it compares its rows with its files, looked for anew; None where it cannot be
+    asked.
+
+    It is there from 3.0 on, for keys with `maintenance`. Only jobs that look are started.
+    """
+    try:
+        call(api, "GET", "/admin/integrity/summary")
+        for name in INTEGRITY_JOBS:
+            call(api, "POST", "/jobs", {"name": name})
+        if wait_for_queues(api, [INTEGRITY_QUEUE], progress):
+            return None
+        answer = _shaped(call(api, "GET", "/admin/integrity/summary"))
+    except (NotAllowed, NotThere):
+        return None
+    return {name: number for name, number in answer.items() if isinstance(number, int)}
+
+
+def notify(api: Api, user: str, title: str, text: str) -> None:
+    """Show a user a notice in Immich. Needs an administrator's key with `all` (no other permission does)."""
+    body = {"userId": user, "title": title, "description": text, "type": "SystemMessage", "level": "success"}
+    call(api, "POST", "/admin/notifications", body)
 
 
 # ============================================================================================================
@@ -1485,7 +1658,7 @@ def _list(alias: str, columns: Sequence[str], mark: str = "") -> str:
     return ", ".join(f'{alias}."{mark}{column}"' for column in columns)
 
 
-def _named(alias: str, columns: Sequence[str], mark: str) -> str:
+def _marked(alias: str, columns: Sequence[str], mark: str) -> str:
     return ", ".join(f'{alias}."{column}" AS "{mark}{column}"' for column in columns)
 
 
@@ -1519,7 +1692,7 @@ def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **va
     """
     key, record = tx.schema.tables[table].key, record_key(tx, table)
     if count := _target(tx, f"""
-        SELECT target.*, {_named("t", record, "key ")}, {_named("t", columns, "old ")}
+        SELECT target.*, {_marked("t", record, "key ")}, {_marked("t", columns, "old ")}
         FROM v_{table} t JOIN ({query}) target ON {_same(key)}
         WHERE ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
         ORDER BY {_list("t", key)}
@@ -1608,7 +1781,7 @@ def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> Non
     """Record rows that are not written, with `columns` as they are. The query yields key and columns."""
     key = record_key(tx, table)
     _record(tx, SEEN, table, key, columns, f"""(
-        SELECT {_named("seen", key, "key ")}, {_named("seen", columns, "old ")} FROM ({query}) seen)""")
+        SELECT {_marked("seen", key, "key ")}, {_marked("seen", columns, "old ")} FROM ({query}) seen)""")
 
 
 def note_wrong(tx: Transaction, query: str) -> None:
@@ -2061,7 +2234,27 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         release=schema.release,
         is_newer=version[:2] > NEWEST_IMMICH,
         unknown_links=schema.unknown_links,
+        may_all="all" in permissions,
     )
+
+
+def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
+    """Whether Immich's storage template is on. Off is the default.
+
+    A setting that was changed on its page is in system_metadata; one in a configuration file only Immich
+    knows.
+    """
+    try:
+        settings = _shaped(call(api, "GET", "/system-config"), "storageTemplate")["storageTemplate"]
+        return isinstance(settings, dict) and settings.get("enabled") is True
+    except (NotAllowed, NotThere):
+        pass
+    with looking(database_config) as tx:
+        return bool(value(tx, """
+            SELECT coalesce((
+                SELECT (value #>> '{storageTemplate,enabled}')::boolean FROM public.system_metadata
+                WHERE key = 'system-config'), false)
+        """))
 
 
 def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
@@ -2089,7 +2282,7 @@ def list_users(
     for entry in api_users(api, server.is_admin):
         if user := known.pop(str(entry["id"]), None):
             users.append(replace(user, name=str(entry["name"]), email=str(entry["email"])))
-    users += [user for user in known.values() if not user.deleted or user.foreign_files]
+    users += [user for user in known.values() if not user.deleted or user.foreign_files != 0]
     return tuple(sorted(users, key=lambda user: (user.deleted, user.name.casefold(), user.email)))
 
 
@@ -2101,33 +2294,10 @@ def _user_names(tx: Transaction) -> Iterator[User]:
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    # Deleting an account removes library/<label or id>, upload/<id>, profile/<id>, thumbs/<id> and
-    # encoded-video/<id> without asking whose files lie there (user.service: handleUserDelete, all versions).
-    # `root` is Immich's media folder, needed since a storage label is a common word.
-    foreign = dict(
-        rows(tx, r"""
-            WITH root AS MATERIALIZED (
-                SELECT DISTINCT substring(path FROM '^(.*)/thumbs/[0-9a-f-]{36}/') AS root
-                FROM (SELECT path FROM v_asset_file LIMIT 1000) sample
-            ), file AS (
-                SELECT "ownerId", "originalPath" AS path FROM v_asset WHERE "libraryId" IS NULL
-                UNION ALL SELECT "ownerId", "sidecarPath" FROM v_asset WHERE "sidecarPath" IS NOT NULL
-                UNION ALL SELECT "ownerId", "encodedVideoPath" FROM v_asset WHERE "encodedVideoPath" <> ''
-                UNION ALL SELECT a."ownerId", f.path FROM v_asset_file f JOIN v_asset a ON a.id = f."assetId"
-                UNION ALL SELECT "ownerId", "thumbnailPath" FROM v_person WHERE "thumbnailPath" <> ''
-            ), placed AS (
-                SELECT "ownerId", coalesce(
-                    substring(path FROM '/(?:upload|library|thumbs|encoded-video|profile)/([0-9a-f-]{36})/'),
-                    (SELECT split_part(substr(path, length(root) + 10), '/', 1)
-                     FROM root WHERE starts_with(path, root || '/library/') LIMIT 1)) AS folder,
-                         count(*) AS files
-                FROM file GROUP BY 1, 2
-            )
-            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u
-                ON folder IN (u.id::text, u."storageLabel")
-            WHERE placed."ownerId" <> u.id GROUP BY u.id
-        """)
-    )
+    lying = lying_away(tx)
+    foreign: dict[str, int] = {}
+    for (holder, _owner), kinds in (lying or {}).items():
+        foreign[holder] = foreign.get(holder, 0) + sum(kinds.values())
     for user, email, name, photos, usage, quota, deleted in rows(tx, """
         SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
             u."deletedAt" IS NOT NULL OR u.status <> 'active'
@@ -2136,7 +2306,8 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                 AND visibility <> 'hidden'
             GROUP BY "ownerId") a ON a."ownerId" = u.id
     """):
-        yield User(str(user), email, name, photos, int(usage), quota, int(foreign.get(user, 0)), deleted)
+        others = None if lying is None else foreign.get(str(user), 0)
+        yield User(str(user), email, name, photos, int(usage), quota, others, deleted)
 
 
 def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
@@ -3213,9 +3384,14 @@ def drop_people_by_group(tx: Transaction) -> None:
     """)
 
 
+# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
+# owner.
+SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
+                AND f."isVisible")"""
+
+
 def mend_featured(tx: Transaction) -> int:
-    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or
-    NULL.
+    """Featured photos (person.faceAssetId): one that SHOWS the person, or NULL.
 
     thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every
     version; with a path kept, the picture would never be drawn anew. Returns how many were mended.
@@ -3239,17 +3415,15 @@ def mend_featured(tx: Transaction) -> int:
         WHERE NOT (a.id IS NOT NULL AND {exempt("featured")}) AND CASE
             WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(taker)s AND EXISTS (
                 SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
-            ELSE (f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
-                AND f."deletedAt" IS NULL AND f."isVisible") IS NOT TRUE
+            ELSE {SHOWS} IS NOT TRUE
         END;
         ANALYZE faceless
     """)
-    mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), """
+    mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
         SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
         FROM faceless p LEFT JOIN LATERAL (
             SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-            WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
-              AND f."deletedAt" IS NULL AND f."isVisible"
+            WHERE {SHOWS}
             ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint
                     * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
@@ -3306,7 +3480,7 @@ PEOPLE_CHECKS = {
         SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
         JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE a."ownerId" <> p."ownerId"
+        WHERE NOT {SHOWS}
     """,
 }
 
@@ -4718,12 +4892,16 @@ def find_home(tx: Transaction) -> None:
 BELONGS: Mapping[str, tuple[str, str]] = {
     "person_group": (
         "g",
-        # of a person that comes back, in its owner's cluster group
+        # of a person that comes back, in its owner's cluster group; or of nobody, as before
         """
         g.id IN (SELECT grp FROM face_then) AND EXISTS (
-            SELECT FROM back p JOIN v_user u
-                ON u.id = (p.key ->> 'ownerId')::uuid AND u."clusterGroupId" = g."clusterGroupId"
-            WHERE p."table" = 'person' AND p.kind = 'removed' AND p.key ->> 'personGroupId' = g.id::text)
+            SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId" AND (
+                EXISTS (
+                    SELECT FROM back p WHERE p."table" = 'person' AND p.kind = 'removed'
+                      AND p.key ->> 'personGroupId' = g.id::text AND p.key ->> 'ownerId' = u.id::text)
+                OR NOT EXISTS (
+                    SELECT FROM past p WHERE p."table" = 'person' AND p.kind IN ('seen', 'removed')
+                      AND p.key ->> 'personGroupId' = g.id::text)))
         """,
     ),
     "person": (
@@ -5379,7 +5557,1406 @@ FILES_OF_SOURCE = """
 
 
 # ============================================================================================================
-# 9  SCREENS: everything printed and asked. No SQL here.
+# 9  FILES: move files into their owners' folders
+#
+#    When an account is deleted Immich removes upload/<id>, library/<label or id>, thumbs/<id>,
+#    encoded-video/<id> and profile/<id> without asking whose files lie there (user.service: handleUserDelete,
+#    all versions). So a file that lies in another user's folder gets the same path in its owner's, like this:
+#        its new name (a hard link; where links are impossible a copy, verified), flushed to disk
+#        the path in the database, if the row still says the old one and still has the same owner
+#        the old name removed
+#    At every moment the path that the database says exists. Immich may be running meanwhile.
+#
+#    What is to be done is written to a journal first, JSON lines that are only ever added to: a header; for
+#    each batch its files, before anything is done with them; and, after it, which of them moved. Its state is
+#    in its name:
+#        <name>.moving.jsonl        under way, or interrupted: the next start finishes each file or takes it
+#                                   back
+#        <name>.moved.jsonl         done, and can be undone
+#        <name>.moved-back.jsonl    undone
+#    What became of an interrupted file is asked of the database and the folder, never guessed.
+# ============================================================================================================
+
+# What lies in a user's folder. library/ goes by the user's storage label where there is one, the others by
+# the id (StorageCore.getFolderLocation and getLibraryFolder, all versions).
+USER_FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
+
+# Kinds of files: code -> words, in the order of a report. The first ones are asset_file.type, as Immich has
+# them.
+FILE_KINDS = {
+    "original": "originals",
+    "motion": "motion videos (of Android photos)",
+    "sidecar": "sidecars",
+    "thumbnail": "thumbnails",
+    "preview": "previews",
+    "fullsize": "full sizes",
+    "edited": "edited versions",
+    "encoded_video": "encoded videos",
+    "person": "pictures of people",
+    "profile": "profile pictures",
+    "other": "other files",
+}
+
+# Why a file stays where it is: code -> words, in the order of a report.
+FILE_REASONS = {
+    "missing": "not there",
+    "shared": "used by photos of two owners",
+    "external": "also a file of an external library",
+    "nobody": "in a folder of no present user (an older storage label, or a user who has gone)",
+    "elsewhere": "in none of the users' folders",
+    "odd": "its path is not a plain one",
+    "link": "a symbolic link is on the way",
+    "not_a_file": "not a plain file, or a file where a folder should be",
+    "deleting": "being deleted by Immich",
+    "leaving": "its owner's account is being deleted",
+    "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
+    "read_only": "its folder, or the new one, cannot be written",
+    "taken": "another file has that name",
+    "changed": "changed meanwhile, by Immich or by a person",
+    "checksum": "the original is not what its checksum in the database says",
+    "failed": "the system refused",
+}
+
+MOVING, MOVED, MOVED_BACK = ".moving.jsonl", ".moved.jsonl", ".moved-back.jsonl"
+MOVES_FORMAT = 1
+
+# A batch is one entry of the journal and one transaction. With copies it is also what is on disk twice.
+BATCH_FILES, BATCH_BYTES = 1000, 4 << 30
+
+# Hard links are not possible here, a copy may be: another file system, one without links, one with too many.
+NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK))
+# What will meet the next file too: the run ends with what it has done.
+NO_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A column that names files. `joined` leads from its table t to the owner; `locks` are the rows to hold.
+    """
+
+    table: str
+    key: str
+    column: str
+    owner: str = 't."ownerId"'
+    joined: str = ""
+    locks: str = "t"
+
+
+# Every column of Immich's that names a file in a user's folder. The keys are also what the journal calls
+# them.
+PLACES = {
+    "asset.originalPath": Place("v_asset", "id", "originalPath"),
+    "asset.sidecarPath": Place("v_asset", "id", "sidecarPath"),  # up to 2.3
+    "asset.encodedVideoPath": Place("v_asset", "id", "encodedVideoPath"),  # up to 2.5
+    "asset_file.path": Place(
+        *("v_asset_file", "id", "path"),
+        owner='a."ownerId"',
+        joined='JOIN v_asset a ON a.id = t."assetId"',
+        locks="a, t",
+    ),
+    "person.thumbnailPath": Place(
+        "v_person", "personGroupId", "thumbnailPath"
+    ),  # 3.2 on: a row for each owner
+    "user.profileImagePath": Place("v_user", "id", "profileImagePath", owner="t.id"),
+}
+
+FileProgress = Callable[[int, int, int, int], None]  # files done, files in all, bytes done, bytes in all
+
+
+def no_progress(_files: int, _of_files: int, _bytes: int, _of_bytes: int) -> None:
+    """Says nothing."""
+
+
+class MoveStopped(TransferError):
+    """A move of files broke off; what had moved until then is complete."""
+
+
+class RootUnknown(TransferError):
+    """Where the database thinks that Immich's media folder is cannot be told."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """Immich's media folder: how paths in the database begin, without a slash at the end, and where it is
+    here.
+    """
+
+    root: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Use:
+    """A row that names a file: a key of PLACES, the row's id, and the user whose row it is."""
+
+    place: str
+    key: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file that gets another path; `old` and `new` are paths below the media folder.
+
+    `stamp` is the file's inode, size in bytes and time of change in ns, as seen before anything was done with
+    it. `checksum` is what the database says of an original, sha1 in hex, or ''.
+    """
+
+    old: str
+    new: str
+    kind: str
+    name: str
+    uses: tuple[Use, ...]
+    checksum: str = ""
+    stamp: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stamp[1]
+
+
+@dataclass(frozen=True)
+class MoveReport:
+    """What a move of files, or its undo, did or would do. Sizes in bytes; names are "file name: path"."""
+
+    files: int = 0
+    size: int = 0
+    kinds: tuple[tuple[str, int, int], ...] = ()  # (code of FILE_KINDS, files, bytes)
+    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (code of FILE_REASONS, names)
+    renamed: tuple[tuple[str, str], ...] = ()  # (name, new path) where the same name was taken
+    copied: int = 0  # not linked: links are impossible there
+    settled: int = 0  # files of an interrupted run that were finished or taken back first
+    unfinished: int = 0  # journals of interrupted runs: a dry run leaves them to the run
+    old_names: tuple[
+        str, ...
+    ] = ()  # moved, and the old name could not be removed; the next start tries again
+    stopped: str = ""  # why the run ended before its end
+    journal: Path | None = None
+
+
+@dataclass(frozen=True)
+class PastMove:
+    """A move of files of the past. `state`: moved, moved back, interrupted, of another database, or damaged.
+    """
+
+    path: Path
+    when: str
+    state: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """What would move, what stays (code of FILE_REASONS, name), and what gets another name."""
+
+    moves: tuple[Move, ...]
+    stays: tuple[tuple[str, str], ...]
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+class FileStays(Exception):
+    """This one file stays where it is; the argument is a code of FILE_REASONS."""
+
+
+# ---- which files lie where ---------------------------------------------------------------------------------
+
+
+def create_file_row(tx: Transaction) -> None:
+    """The temporary view file_row: each row that names a file, with its owner. `external`: a library's own
+    file.
+
+    It is read whole, so nothing is in it that costs time.
+    """
+    # edited versions came with 2.5
+    edited = 'f."isEdited"' if _has_column(tx, "asset_file", "isEdited") else "false"
+    run(tx, f"""
+        CREATE TEMP VIEW file_row AS
+        SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
+            "originalPath" AS path, 'original' AS kind, false AS edited,
+            "libraryId" IS NOT NULL OR "isExternal" AS external
+        FROM v_asset
+        UNION ALL SELECT 'asset.sidecarPath', id, id, "ownerId", "sidecarPath", 'sidecar', false,
+            "libraryId" IS NOT NULL OR "isExternal"
+        FROM v_asset WHERE "sidecarPath" <> ''
+        UNION ALL SELECT 'asset.encodedVideoPath', id, id, "ownerId", "encodedVideoPath", 'encoded_video',
+            false, false
+        FROM v_asset WHERE "encodedVideoPath" <> ''
+        UNION ALL SELECT 'asset_file.path', f.id, a.id, a."ownerId", f.path, f.type::text, {edited},
+            f.type::text = 'sidecar' AND (a."libraryId" IS NOT NULL OR a."isExternal")
+        FROM v_asset_file f JOIN v_asset a ON a.id = f."assetId"
+        UNION ALL SELECT 'person.thumbnailPath', "personGroupId", NULL, "ownerId", "thumbnailPath", 'person',
+            false, false
+        FROM v_person WHERE "thumbnailPath" <> ''
+        UNION ALL SELECT 'user.profileImagePath', id, NULL, id, "profileImagePath", 'profile', false, false
+        FROM v_user WHERE "profileImagePath" <> ''
+    """)
+
+
+def _has_column(tx: Transaction, table: str, column: str) -> bool:
+    return table in tx.schema.tables and any(new == column for _old, new in tx.schema.tables[table].columns)
+
+
+# The paths that lie in their owner's own folder are ruled out by their beginning: on a big library that is
+# nearly all, and nothing dearer may be asked of them. `/../` would lead out of it again.
+AWAY_FROM_HOME = """
+    home AS MATERIALIZED (
+        SELECT id, %(root)s || '/upload/' || id || '/' AS upload,
+            %(root)s || '/thumbs/' || id || '/' AS thumbs,
+            %(root)s || '/encoded-video/' || id || '/' AS encoded,
+            %(root)s || '/profile/' || id || '/' AS profile,
+            %(root)s || '/library/' || id || '/' AS library,
+            %(root)s || '/library/' || coalesce(nullif("storageLabel", ''), id::text) || '/' AS labelled
+        FROM v_user
+    ), away AS (
+        SELECT f.path, f.owner, CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind
+        FROM file_row f JOIN home h ON h.id = f.owner
+        WHERE NOT f.external AND (
+            NOT (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
+                OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
+                OR starts_with(f.path, h.library) OR starts_with(f.path, h.profile))
+            OR strpos(f.path, '/../') > 0)
+    )
+"""
+
+
+def media_root(tx: Transaction) -> str | None:
+    """How the paths of files begin in the database, without the slash; None if there are no files.
+
+    Immich keeps it in system_metadata under MediaLocation (seen in 2.3.1, 2.7.5, 3.1.0). Where that is
+    lacking, or no path begins so, all paths are asked: a sample may hold none that tells. Raises RootUnknown.
+    Needs file_row.
+    """
+    if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
+        return None
+    if "system_metadata" in tx.schema.tables:
+        for (told,) in rows(
+            tx, "SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'"
+        ):
+            root = str(told or "").rstrip("/")
+            if root.startswith("/") and value(
+                tx, "SELECT EXISTS (SELECT FROM file_row WHERE starts_with(path, %(root)s || '/'))", root=root
+            ):
+                return root
+    # Folders named by their owner's id tell best, and fastest; then those of anybody's id. A label may be a
+    # common word, so labels are asked only if there are no others.
+    own = [f"'/{folder}/' || owner || '/'" for folder in ("thumbs", "upload", "encoded-video", "library")]
+    by_owner = f"CASE {' '.join(f'WHEN strpos(path, {name}) > 0 THEN {name}' for name in own)} END"
+    by_id = """substring(path FROM '/(?:upload|thumbs|encoded-video|library|profile)/[0-9a-f-]{36}/')"""
+    by_label = """(SELECT '/library/' || "storageLabel" || '/' FROM v_user
+        WHERE strpos(path, '/library/' || "storageLabel" || '/') > 0 LIMIT 1)"""
+    for folder in (by_owner, by_id, by_label):
+        found = rows(tx, f"""
+            SELECT DISTINCT left(path, strpos(path, folder) - 1) AS root
+            FROM (SELECT path, {folder} AS folder FROM file_row WHERE NOT external) marked
+            WHERE folder IS NOT NULL AND starts_with(path, '/') ORDER BY 1
+        """)
+        if found:
+            break
+    if len(found) == 1:
+        return str(found[0][0])
+    raise RootUnknown(
+        "Where Immich's media folder is cannot be told from the database.",
+        f"It has no MediaLocation, and its paths begin in {len(found)} ways"
+        + "".join(f", {clean(root)}" for (root,) in found[:5])
+        + ".",
+        "Start Immich once, so that it writes it down, then run again.",
+    )
+
+
+# How many files lie away from home: (whose folder, whose file): {code of FILE_KINDS: files}.
+Lying = dict[tuple[str, str], dict[str, int]]
+
+
+def lying_away(tx: Transaction) -> Lying | None:
+    """The files that lie in another user's folders, from the rows alone; None if that cannot be told."""
+    create_file_row(tx)
+    try:
+        root = media_root(tx)
+    except RootUnknown:
+        return None
+    lying: Lying = {}
+    if root is None:
+        return lying
+    for holder, owner, kind, files in rows(tx, f"""
+        WITH {AWAY_FROM_HOME}, placed AS (
+            SELECT owner, kind, split_part(substr(path, length(%(root)s) + 2), '/', 1) AS folder,
+                split_part(substr(path, length(%(root)s) + 2), '/', 2) AS name, count(*) AS files
+            FROM away WHERE starts_with(path, %(root)s || '/') GROUP BY 1, 2, 3, 4)
+        SELECT u.id::text, owner::text, CASE
+            -- an Android photo's video is an original that Immich put there (isAndroidMotionPath)
+            WHEN kind = 'original' AND folder = 'encoded-video' THEN 'motion'
+            WHEN kind = ANY (%(kinds)s) THEN kind ELSE 'other' END, sum(files)::bigint
+        FROM placed JOIN v_user u
+            ON placed.name = u.id::text OR folder = 'library' AND placed.name = u."storageLabel"
+        WHERE folder = ANY (%(folders)s) AND owner <> u.id GROUP BY 1, 2, 3
+    """, root=root, folders=list(USER_FOLDERS), kinds=list(FILE_KINDS)):
+        lying.setdefault((holder, owner), {})[kind] = int(files)
+    return lying
+
+
+def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
+    """lying_away(), asked on its own."""
+    with looking(database_config) as tx:
+        return lying_away(tx)
+
+
+def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
+    """Raise TransferError unless this folder is the media folder of that database's Immich."""
+    with looking(database_config) as tx:
+        create_file_row(tx)
+        open_media(tx, folder)
+
+
+def open_media(tx: Transaction, folder: Path) -> Media | None:
+    """Immich's media folder as this computer sees it, tried on files; None if the database names no files at
+    all.
+
+    Tried on the newest photos and the oldest: the folder of another Immich has neither, an old copy has no
+    new ones. Raises TransferError when they are not there, RootUnknown.
+    """
+    root = media_root(tx)
+    if root is None:
+        return None
+    todo = "Set UPLOAD_LOCATION to Immich's media folder, the one that holds upload, library and thumbs."
+    try:
+        media = Media(root, folder.expanduser().resolve(strict=True))
+        os.listdir(media.folder)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
+    for order in ("DESC", "ASC"):
+        tried = [
+            path.removeprefix(f"{root}/")
+            for (path,) in rows(tx, f"""
+                SELECT "originalPath" FROM v_asset
+                WHERE "libraryId" IS NULL AND NOT "isExternal" AND status <> 'deleted'
+                  AND starts_with("originalPath", %(root)s || '/')
+                ORDER BY "createdAt" {order}, id LIMIT 20
+            """, root=root)
+        ]
+        there = sum(os.path.lexists(_at(media, path)) for path in tried if _is_plain(path))
+        if tried and there * 2 < len(tried):
+            which = "newest" if order == "DESC" else "oldest"
+            raise TransferError(
+                f"{media.folder} is not the media folder of this Immich: of its {len(tried)} {which} photos "
+                f"{there or 'none'} are there.",
+                f"{clean(root)}/{clean(tried[0])} would be {media.folder}/{clean(tried[0])}.",
+                todo,
+            )
+    return media
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path below the media folder stays below it, whatever the parts are named."""
+    return all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+# ---- the plan ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file away from home: its path in the database and every row that names it."""
+
+    path: str
+    uses: tuple[Use, ...]
+    kind: str
+    name: str
+    checksum: str
+    assets: frozenset[str]
+    why: str  # why it stays, as far as the rows tell
+
+
+def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = None) -> MovePlan:
+    """Every file that lies in another user's folder: where it goes, or why it stays.
+
+    `only`: (the user whose folders they lie in, their owner), ids. Ends the transaction before it looks at
+    the disk.
+    """
+    users = rows(tx, """SELECT id::text, nullif("storageLabel", '') FROM v_user ORDER BY id""")
+    homes = {("library", user): user for user, _ in users}
+    homes |= {(folder, user): user for folder in USER_FOLDERS for user, _ in users}
+    homes |= {("library", label): user for user, label in users if label}
+    labels = {user: label or user for user, label in users}
+    found = _found_away(tx, media)
+    stays: list[tuple[str, str]] = []
+    targets: list[tuple[Found, str, str]] = []  # the file, its old and its new path below the folder
+    for file in found:
+        owner, old = file.uses[0].owner, file.path.removeprefix(f"{media.root}/")
+        parts = old.split("/")
+        holder = homes.get((parts[0], parts[1])) if len(parts) > 2 and file.path != old else None
+        if only and (holder != only[0] or only[1] not in {use.owner for use in file.uses}):
+            continue
+        why = file.why
+        if file.path == old or parts[0] not in USER_FOLDERS or len(parts) < 3:
+            why = "elsewhere"
+        elif not _is_plain(old):
+            why = "odd"
+        elif holder is None:
+            why = "nobody"
+        elif holder == owner and not why:
+            continue
+        if why:
+            stays.append((why, _named(file.name, old)))
+        else:
+            own = labels[owner] if parts[0] == "library" else owner
+            targets.append((file, old, "/".join((parts[0], own, *parts[2:]))))
+    used = _used_paths(tx, media, [new for _, _, new in targets])
+    tx.cursor.connection.rollback()
+    return _planned(media, targets, used, stays)
+
+
+def _named(name: str, path: str) -> str:
+    return f"{clean(name)}: {clean(path)}" if name else clean(path)
+
+
+def _found_away(tx: Transaction, media: Media) -> list[Found]:
+    """The files that do not lie in their owner's folder, with all rows that name them, in the order of their
+    paths.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE away_path ON COMMIT DROP AS WITH {AWAY_FROM_HOME} SELECT DISTINCT path FROM away;
+        ANALYZE away_path
+    """, root=media.root)
+    found = []
+    # up to 2.6 all but external files have sha1
+    sha1 = (
+        """a."checksumAlgorithm"::text = 'sha1'"""
+        if _has_column(tx, "asset", "checksumAlgorithm")
+        else "true"
+    )
+    named = rows(tx, f"""
+        SELECT f.path, f.place, f.key::text, f.owner::text, f.asset::text,
+            CASE WHEN f.edited THEN 'edited' ELSE f.kind END, coalesce(a."originalFileName", p.name, u.email),
+            CASE WHEN f.kind = 'original' AND {sha1} THEN encode(a.checksum, 'hex') ELSE '' END,
+            CASE WHEN f.external THEN 'external'
+                WHEN a.status = 'deleted' THEN 'deleting'
+                WHEN EXISTS (SELECT FROM v_move_history m WHERE m."entityId" = coalesce(f.asset, f.key))
+                    THEN 'unfinished'
+                WHEN u."deletedAt" IS NOT NULL OR u.status <> 'active' THEN 'leaving'
+                ELSE '' END
+        FROM file_row f JOIN away_path USING (path) JOIN v_user u ON u.id = f.owner
+        LEFT JOIN v_asset a ON a.id = f.asset
+        LEFT JOIN v_person p ON f.kind = 'person' AND p."personGroupId" = f.key AND p."ownerId" = f.owner
+        ORDER BY f.path, f.place, f.key, f.owner
+    """)
+    for path, group in itertools.groupby(named, key=lambda row: str(row[0])):
+        using = list(group)
+        first = using[0]
+        kind = first[5] if first[5] in FILE_KINDS else "other"
+        # An Android photo's video is an original that Immich put under encoded-video (isAndroidMotionPath).
+        if kind == "original" and path.startswith(f"{media.root}/encoded-video/"):
+            kind = "motion"
+        whys = [row[8] for row in using if row[8]]
+        if len({row[3] for row in using}) > 1:
+            whys.insert(0, "shared")
+        uses = tuple(Use(row[1], row[2], row[3]) for row in using)
+        checksum = next((row[7] for row in using if row[7]), "")
+        assets = frozenset(row[4] for row in using if row[4])
+        found.append(Found(path, uses, kind, first[6] or "", checksum, assets, whys[0] if whys else ""))
+    return found
+
+
+def _used_paths(tx: Transaction, media: Media, targets: Sequence[str]) -> set[str]:
+    """Which of these paths, or of the names that numbered() makes of them, rows say already: files or no
+    files.
+    """
+    return {
+        str(path).removeprefix(f"{media.root}/")
+        for (path,) in rows(tx, r"""
+            SELECT path FROM file_row
+            WHERE CASE WHEN strpos(path, '+') > 0
+                THEN regexp_replace(path, '\+\d+((-MP)?(\.[^./]*)*)$', '\1') ELSE path END = ANY (%(paths)s)
+               OR path = ANY (%(paths)s)
+        """, paths=[f"{media.root}/{target}" for target in targets])
+    }
+
+
+def numbered(path: str, number: int) -> str:
+    """The path with another base name, the ending kept: a.jpg, a+1.jpg, a+2.jpg. -MP.mp4 is an ending of
+    Immich's.
+    """
+    folder, _, base = path.rpartition("/")
+    match = re.fullmatch(r"(.+?)((?:-MP)?\.[^.]*)?", base, re.DOTALL)
+    if number == 0 or match is None:
+        return path
+    return f"{folder}/{match[1]}+{number}{match[2] or ''}"
+
+
+def _with_sidecars(targets: Sequence[tuple[Found, str, str]]) -> Iterator[list[tuple[Found, str, str]]]:
+    """The files in groups that must keep their names alike: an original and then its sidecars; all others
+    alone.
+    """
+    originals = {
+        asset: old for file, old, _ in targets if file.kind in ("original", "motion") for asset in file.assets
+    }
+    following: dict[str, list[tuple[Found, str, str]]] = {}
+    leading = []
+    for entry in targets:
+        file, old, _ = entry
+        leader = originals.get(next(iter(file.assets), "")) if file.kind == "sidecar" else None
+        if leader and len(file.assets) == 1 and old.startswith(leader.rpartition(".")[0] or leader):
+            following.setdefault(leader, []).append(entry)
+        else:
+            leading.append(entry)
+    for entry in leading:
+        yield [entry, *following.get(entry[1], ())]
+
+
+def _planned(
+    media: Media, targets: Sequence[tuple[Found, str, str]], used: set[str], stays: list[tuple[str, str]]
+) -> MovePlan:
+    """Look at the disk: is the file there, may it move, and which name is free."""
+    known: dict[str, str] = {}
+    moves, renamed = [], []
+    for group in _with_sidecars(targets):
+        movable = []
+        for file, old, new in group:
+            try:
+                stamp = _stamp(_file_at(media, old, known))
+                _require_writable(media, old, new, known)
+            except FileStays as why:
+                stays.append((str(why), _named(file.name, old)))
+            else:
+                movable.append((file, old, new, stamp))
+        if not movable:
+            continue
+        for number in itertools.count():
+            names = _names(movable[0][1], [(old, new) for _, old, new, _ in movable], number)
+            if not any(name in used or os.path.lexists(_at(media, name)) for name in names):
+                break
+        used.update(names)
+        for (file, old, _, stamp), name in zip(movable, names, strict=True):
+            moves.append(Move(old, name, file.kind, file.name, file.uses, file.checksum, stamp))
+            if number:
+                renamed.append((_named(file.name, old), name))
+    return MovePlan(tuple(moves), tuple(stays), tuple(renamed))
+
+
+def _names(leader: str, paths: Sequence[tuple[str, str]], number: int) -> list[str]:
+    """The new paths of a group with that number: a sidecar's begins as its original's, so that Immich finds
+    it.
+    """
+    first = numbered(paths[0][1], number)
+    names = [first]
+    for old, new in paths[1:]:
+        if not number:
+            names.append(new)
+        elif old.startswith(leader):  # a.jpg.xmp
+            names.append(first + old.removeprefix(leader))
+        else:  # a.xmp
+            names.append(first.rpartition(".")[0] + old.removeprefix(leader.rpartition(".")[0]))
+    return names
+
+
+# ---- the disk: nothing outside the media folder, and no symbolic link below it -----------------------------
+
+
+def _at(media: Media, path: str) -> str:
+    """Where a path below the media folder is here: text, since a hundred thousand Path objects take their
+    time.
+    """
+    return f"{media.folder}/{path}"
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _folder_state(media: Media, folder: str, known: dict[str, str]) -> str:
+    """'' for a folder that can be used, else missing, link, not_a_file or failed. `known` is filled."""
+    if not folder:
+        return ""
+    if folder not in known:
+        state = _folder_state(media, folder.rpartition("/")[0], known)
+        if not state:
+            try:
+                mode = os.lstat(_at(media, folder)).st_mode
+                state = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file"
+            except FileNotFoundError:
+                state = "missing"
+            except OSError:
+                state = "failed"
+        known[folder] = state
+    return known[folder]
+
+
+def _file_at(media: Media, path: str, known: dict[str, str]) -> os.stat_result:
+    """The plain file at a path. Raises FileStays."""
+    if not _is_plain(path):
+        raise FileStays("odd")
+    if state := _folder_state(media, path.rpartition("/")[0], known):
+        raise FileStays(state)
+    try:
+        found = os.lstat(_at(media, path))
+    except FileNotFoundError:
+        raise FileStays("missing") from None
+    except OSError:
+        raise FileStays("failed") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise FileStays("link" if stat.S_ISLNK(found.st_mode) else "not_a_file")
+    return found
+
+
+def _file_if_there(media: Media, path: str, known: dict[str, str]) -> os.stat_result | None:
+    """The plain file at a path; None if nothing is there. Raises FileStays for anything else."""
+    try:
+        return _file_at(media, path, known)
+    except FileStays as why:
+        if str(why) == "missing":
+            return None
+        raise
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_writable(media: Media, old: str, new: str, known: dict[str, str]) -> None:
+    """The old name must be removable and the new one makeable, asked before anything is done. Raises
+    FileStays.
+    """
+    for path in (old, new):
+        folder = path.rpartition("/")[0]
+        while folder and _folder_state(media, folder, known) == "missing":
+            folder = folder.rpartition("/")[0]
+        if state := _folder_state(media, folder, known):
+            raise FileStays(state)
+        if f"//{folder}" not in known:  # no folder is named so
+            known[f"//{folder}"] = "" if os.access(_at(media, folder), os.W_OK | os.X_OK) else "read_only"
+        if state := known[f"//{folder}"]:
+            raise FileStays(state)
+
+
+def _make_folders(media: Media, new: str, old: str, known: dict[str, str]) -> set[str]:
+    """Make the folders of `new`, each with owner and mode of its counterpart on the way to `old`.
+
+    Returns the folders in which a name is new. Raises FileStays, OSError.
+    """
+    touched = {_folder_of(_at(media, new))}
+    parts, alike = new.split("/")[:-1], old.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        here = "/".join(parts[:depth])
+        state = _folder_state(media, here, known)
+        if state == "missing":
+            path, like = _at(media, here), os.lstat(_at(media, "/".join(alike[:depth])))
+            with contextlib.suppress(FileExistsError):  # Immich was faster
+                os.mkdir(path, 0o700)
+                with contextlib.suppress(OSError):  # not root, or a file system without owners
+                    os.chown(path, like.st_uid, like.st_gid)
+                with contextlib.suppress(OSError):
+                    os.chmod(path, stat.S_IMODE(like.st_mode))
+            touched.add(_folder_of(path))
+            del known[here]
+            state = _folder_state(media, here, known)
+        if state:
+            raise FileStays(state)
+    return touched
+
+
+def _give_new_name(media: Media, move: Move, known: dict[str, str]) -> tuple[bool, set[str]]:
+    """Make the new name. Returns whether it is a copy, and the folders to flush. Raises FileStays, OSError.
+    """
+    if _stamp(_file_at(media, move.old, known)) != move.stamp:
+        raise FileStays("changed")
+    old, new = _at(media, move.old), _at(media, move.new)
+    touched = _make_folders(media, move.new, move.old, known)
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        raise FileStays("taken") from None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        _copy(old, new, move)
+        return True, touched
+    if _stamp(os.lstat(new)) != move.stamp:
+        os.unlink(new)
+        raise FileStays("changed")
+    return False, touched
+
+
+def _copy(old: str, new: str, move: Move) -> None:
+    """A copy with owner, mode and times, on disk, and read again. Raises FileStays, OSError; then there is no
+    copy.
+    """
+    try:
+        target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise FileStays("taken") from None
+    try:
+        digest = hashlib.sha1(usedforsecurity=False)
+        with os.fdopen(target, "wb") as writing, open(old, "rb") as reading:
+            look = os.fstat(reading.fileno())
+            while block := reading.read(1 << 20):
+                digest.update(block)
+                writing.write(block)
+            writing.flush()
+            with contextlib.suppress(OSError):  # not root, or a file system without owners
+                os.fchown(writing.fileno(), look.st_uid, look.st_gid)
+            shutil.copystat(old, new)
+            os.fsync(writing.fileno())
+            if hasattr(os, "posix_fadvise"):  # so that it is read from the disk
+                os.posix_fadvise(writing.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if move.checksum not in ("", digest.hexdigest()):
+            raise FileStays("checksum")
+        if _stamp(os.lstat(old)) != move.stamp:
+            raise FileStays("changed")
+        if _digest(new) != digest.hexdigest():
+            raise OSError(errno.EIO, "the copy differs from the file", new)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
+
+
+def _drop_old_name(media: Media, move: Move, known: dict[str, str]) -> None:
+    """Remove the old name of a file that the database knows by its new one. Raises FileStays, OSError."""
+    old, new = _file_if_there(media, move.old, known), _file_if_there(media, move.new, known)
+    if old is None:
+        return
+    if new is None:  # somebody removed it: the row needs it
+        _, touched = _give_new_name(media, replace(move, stamp=_stamp(old)), {})
+        _flush(touched)
+        os.unlink(_at(media, move.old))
+    elif _stamp(old) == move.stamp or os.path.samestat(old, new):
+        os.unlink(_at(media, move.old))
+    elif (new.st_dev, new.st_ino) == (old.st_dev, move.stamp[0]):
+        # A job wrote the file anew under its old name (a sidecar, say) just before the commit: that is the
+        # newer one, and the new name is still ours.
+        os.replace(_at(media, move.old), _at(media, move.new))
+    else:
+        raise FileStays("changed")
+
+
+def _take_back(media: Media, move: Move, known: dict[str, str], *, needed: bool) -> None:
+    """Remove the new name, which no row says. `needed`: a row says the old one. Raises FileStays, OSError.
+
+    After a crash the new name may be there or not, a copy may be half written. What is not ours is left.
+    """
+    new = _file_if_there(media, move.new, known)
+    if new is None:
+        return
+    old = _file_if_there(media, move.old, known)
+    whole = new.st_ino == move.stamp[0] or _stamp(new)[1:] == move.stamp[1:]
+    if old is None and needed and whole:
+        # The database was set back to a backup: the file goes back to where it says.
+        back = replace(move, old=move.new, new=move.old, stamp=_stamp(new))
+        _, touched = _give_new_name(media, back, {})
+        _flush(touched)
+    elif not (whole or (old is not None and _begins_as(_at(media, move.old), _at(media, move.new)))):
+        raise FileStays("taken")
+    os.unlink(_at(media, move.new))
+
+
+def _begins_as(whole: str, part: str) -> bool:
+    """Whether one file is the beginning of the other."""
+    with open(whole, "rb") as one, open(part, "rb") as other:
+        while block := other.read(1 << 20):
+            if one.read(len(block)) != block:
+                return False
+    return True
+
+
+def _flush(folders: Iterable[str]) -> None:
+    """Make the names in these folders survive a crash. Many folders: Linux flushes everything faster than
+    each.
+    """
+    wanted = {folder for folder in folders if os.path.isdir(folder)}
+    if len(wanted) > 50 and sys.platform == "linux":
+        os.sync()
+    else:
+        for folder in wanted:
+            _sync_folder(Path(folder))
+
+
+# ---- the move ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> Iterator[Transaction]:
+    """A connection for many transactions, with file_row. `locked`: no other run of this tool beside it
+    (AnotherRun).
+    """
+    with database(database_config) as connection, connection.cursor() as cursor:
+        if locked:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
+            if not cursor.fetchone()[0]:
+                raise AnotherRun(
+                    "Another run of this tool is at work on this database.",
+                    todo="Wait until it has ended, then run again.",
+                )
+        tx = opened(cursor, {})
+        create_file_row(tx)
+        run(tx, """
+            CREATE TEMP TABLE move_batch (file int, place text, key uuid, owner uuid, old text, new text)
+            ON COMMIT DELETE ROWS
+        """)
+        connection.commit()
+        try:
+            yield tx
+        finally:
+            # A connection takes a moment to end on the server's side, and the next one may be quicker.
+            with contextlib.suppress(psycopg2.Error):
+                connection.rollback()
+                run(tx, "SELECT pg_advisory_unlock_all()")
+
+
+def move_files(
+    database_config: Mapping[str, Any],
+    folder: Path,
+    journals: Path,
+    *,
+    dry_run: bool,
+    only: tuple[str, str] | None = None,
+    progress: FileProgress = no_progress,
+) -> MoveReport:
+    """Move every file that lies in another user's folder into its owner's; or say what would move and what
+    not.
+
+    `folder` is Immich's media folder as seen here (UPLOAD_LOCATION), `journals` the folder for the undo
+    files, `only` a pair of ids: (whose folders they lie in, whose files they are). What an interrupted run
+    left is finished or taken back first. Raises TransferError; a full disk is no error but
+    MoveReport.stopped.
+    """
+    settled = 0 if dry_run else finish_moves(database_config, folder, journals)
+    with file_session(database_config, locked=not dry_run) as tx:
+        media = open_media(tx, folder)
+        if media is None:
+            return MoveReport(settled=settled)
+        here = _this_database(tx)
+        plan = plan_moves(tx, media, only)
+        if dry_run:
+            open_ones = sum(
+                _read_moves(path)[0].get("database") == here for path in journals.glob("*" + MOVING)
+            )
+            return replace(_move_report(plan.moves, plan.stays, plan.renamed), unfinished=open_ones)
+        header = {"kind": "move", "database": here, "root": media.root, "only": only}
+        done = _carry_out(tx, media, database_config, journals, header, plan, progress)
+        return replace(done, settled=settled)
+
+
+def _move_report(
+    moves: Sequence[Move], stays: Sequence[tuple[str, str]], renamed: Sequence[tuple[str, str]] = ()
+) -> MoveReport:
+    kinds: dict[str, list[int]] = {}
+    for move in moves:
+        kinds.setdefault(move.kind, []).append(move.size)
+    return MoveReport(
+        files=len(moves),
+        size=sum(move.size for move in moves),
+        kinds=tuple((kind, len(kinds[kind]), sum(kinds[kind])) for kind in FILE_KINDS if kind in kinds),
+        stays=tuple(
+            (reason, names)
+            for reason in FILE_REASONS
+            if (names := tuple(sorted(name for why, name in stays if why == reason)))
+        ),
+        renamed=tuple(renamed),
+    )
+
+
+def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    batch: list[Move] = []
+    size = 0
+    for move in moves:
+        if batch and (len(batch) >= BATCH_FILES or size + move.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(move)
+        size += move.size
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch. `moved` are numbers in it; `settled` is false if an old name could not be
+    removed.
+    """
+
+    moved: tuple[int, ...] = ()
+    stays: tuple[tuple[str, str], ...] = ()
+    copied: int = 0
+    old_names: tuple[str, ...] = ()
+    settled: bool = True
+    stopped: str = ""
+
+
+def _carry_out(
+    tx: Transaction,
+    media: Media,
+    database_config: Mapping[str, Any],
+    journals: Path,
+    header: Mapping[str, Any],
+    plan: MovePlan,
+    progress: FileProgress,
+) -> MoveReport:
+    """Move the files of a plan, batch by batch. Whatever breaks, each file is finished or taken back."""
+    if not plan.moves:
+        return _move_report((), plan.stays)
+    journal = _new_moves_journal(journals, header)
+    moved: list[Move] = []
+    stays = list(plan.stays)
+    old_names: list[str] = []
+    totals = [0, len(plan.moves), 0, sum(move.size for move in plan.moves)]
+    copied, stopped = 0, ""
+
+    def tell(move: Move) -> None:
+        totals[0], totals[2] = totals[0] + 1, totals[2] + move.size
+        progress(*totals)
+
+    try:
+        for number, planned in enumerate(_batches(plan.moves)):
+            batch, gone = _looked_at_again(media, planned)
+            stays += gone
+            try:
+                _add_to_journal(journal, {"batch": number, "files": [_entry_of(move) for move in batch]})
+            except OSError as error:
+                stopped = _why_stopped(error)
+                break
+            outcome = _move_batch(tx, media, batch, tell)
+            moved += [batch[index] for index in outcome.moved]
+            stays += outcome.stays
+            old_names += outcome.old_names
+            copied, stopped = copied + outcome.copied, outcome.stopped
+            if outcome.settled:
+                try:
+                    _add_to_journal(journal, {"done": number, "moved": outcome.moved})
+                except OSError as error:
+                    stopped = stopped or _why_stopped(error)
+            if stopped:
+                break
+    except BaseException as error:
+        # What the journal holds is settled now if that is possible, otherwise at the next start.
+        tx.cursor.connection.close()
+        _finish_if_possible(database_config, media.folder, journals)
+        if isinstance(error, OSError):
+            raise _disk_trouble(error) from error
+        raise
+    kept = _close_moves_journal(journal)
+    report = _move_report(
+        moved, stays, [(name, new) for name, new in plan.renamed if new in {m.new for m in moved}]
+    )
+    return replace(report, copied=copied, old_names=tuple(old_names), stopped=stopped, journal=kept)
+
+
+def _finish_if_possible(database_config: Mapping[str, Any], folder: Path, journals: Path) -> None:
+    for _ in range(
+        10
+    ):  # the server may take a moment to see that the connection, and with it the lock, has gone
+        try:
+            finish_moves(database_config, folder, journals)
+        except AnotherRun:
+            time.sleep(0.2)
+        except TransferError:
+            return
+        else:
+            return
+
+
+def _disk_trouble(error: OSError) -> TransferError:
+    return TransferError(
+        "The disk refused, so the move of files has stopped.",
+        _why_stopped(error),
+        "Mend that, then run again: it goes on where it stopped.",
+    )
+
+
+def _why_stopped(error: OSError) -> str:
+    return clean(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _looked_at_again(media: Media, planned: Sequence[Move]) -> tuple[list[Move], list[tuple[str, str]]]:
+    """The batch as its files are now: the plan may be hours old."""
+    batch, gone, known = [], [], {}  # type: list[Move], list[tuple[str, str]], dict[str, str]
+    for move in planned:
+        try:
+            batch.append(replace(move, stamp=_stamp(_file_at(media, move.old, known))))
+        except FileStays as why:
+            gone.append((str(why), _named(move.name, move.old)))
+    return batch, gone
+
+
+def _move_batch(
+    tx: Transaction, media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
+) -> Outcome:
+    """New names, paths, old names. Raises TransferError or psycopg2.Error with the batch half done."""
+    made, stays, stopped = _new_names(media, batch, tell)
+    good = set(once_more(lambda: _change_paths(tx, media, [(index, batch[index]) for index in made])))
+    old_names, settled = [], True
+    known: dict[str, str] = {}
+    for index in made:
+        move = batch[index]
+        try:
+            if index in good:
+                _drop_old_name(media, move, known)
+            else:
+                stays.append(("changed", _named(move.name, move.old)))
+                os.unlink(_at(media, move.new))
+        except FileStays:  # it is not the file that was moved, so it stays, and the database is right
+            old_names.append(_named(move.name, move.old))
+        except OSError as error:
+            old_names.append(_named(move.name, move.old) + f" ({error.strerror})")
+            settled = False
+    _flush({_folder_of(_at(media, path)) for index in made for path in (batch[index].old, batch[index].new)})
+    copied = sum(index in good and made[index] for index in made)
+    return Outcome(tuple(sorted(good)), tuple(stays), copied, tuple(old_names), settled, stopped)
+
+
+def _new_names(
+    media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
+) -> tuple[dict[int, bool], list[tuple[str, str]], str]:
+    """Give the files their new names, on disk. Returns (number: whether copied), what stays, and why it
+    stopped.
+    """
+    made: dict[int, bool] = {}
+    stays: list[tuple[str, str]] = []
+    known: dict[str, str] = {}
+    folders: set[str] = set()
+    stopped = ""
+    for index, move in enumerate(batch):
+        try:
+            _require_writable(media, move.old, move.new, known)
+            made[index], touched = _give_new_name(media, move, known)
+            folders |= touched
+        except FileStays as why:
+            stays.append((str(why), _named(move.name, move.old)))
+        except OSError as error:
+            stays.append(("failed", f"{_named(move.name, move.old)} ({error.strerror})"))
+            if error.errno in NO_DISK:
+                stopped = _why_stopped(error)
+                break
+        tell(move)
+    _flush(folders)
+    return made, stays, stopped
+
+
+def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> list[int]:
+    """One transaction: the rows that still say the old path, and have the same owner, say the new one.
+    COMMIT.
+
+    A file moves with all of its rows or not at all. Returns the numbers of those that did.
+    """
+    tx.cursor.connection.rollback()
+    if not moves:
+        return []
+    uses = [(index, move, use) for index, move in moves for use in move.uses]
+    run(
+        tx,
+        """
+        INSERT INTO move_batch SELECT * FROM unnest(%(file)s::int[], %(place)s::text[], %(key)s::uuid[],
+            %(owner)s::uuid[], %(old)s::text[], %(new)s::text[])
+        """,
+        file=[index for index, _, _ in uses],
+        place=[use.place for _, _, use in uses],
+        key=[use.key for _, _, use in uses],
+        owner=[use.owner for _, _, use in uses],
+        old=[f"{media.root}/{move.old}" for _, move, _ in uses],
+        new=[f"{media.root}/{move.new}" for _, move, _ in uses],
+    )
+    run(tx, "ANALYZE move_batch")
+    places = [name for name in PLACES if any(use.place == name for _, _, use in uses)]
+    as_expected: dict[int, int] = {}
+    for name in places:
+        place = PLACES[name]
+        for (index,) in rows(tx, f"""
+            SELECT m.file FROM move_batch m JOIN {place.table} t ON t."{place.key}" = m.key {place.joined}
+            WHERE m.place = %(place)s AND t."{place.column}" = m.old AND {place.owner} = m.owner
+            ORDER BY m.key, m.owner FOR UPDATE OF {place.locks}
+        """, place=name):
+            as_expected[index] = as_expected.get(index, 0) + 1
+    known: dict[str, str] = {}
+    good = [
+        index
+        for index, move in moves
+        if as_expected.get(index) == len(move.uses) and _is_unchanged(media, move, known)
+    ]
+    for name in places:
+        place = PLACES[name]
+        run(tx, f"""
+            UPDATE {place.table} t SET "{place.column}" = m.new FROM move_batch m
+            WHERE m.place = %(place)s AND m.file = ANY (%(good)s) AND t."{place.key}" = m.key
+              AND t."{place.column}" = m.old
+              {'AND t."ownerId" = m.owner' if place.table == "v_person" else ""}
+        """, place=name, good=good)
+    with uninterrupted():
+        _commit_paths(tx)
+    return good
+
+
+def _is_unchanged(media: Media, move: Move, known: dict[str, str]) -> bool:
+    try:
+        return _stamp(_file_at(media, move.old, known)) == move.stamp
+    except FileStays:
+        return False
+
+
+def _commit_paths(tx: Transaction) -> None:
+    tx.cursor.connection.commit()
+
+
+# ---- the journal of moves, and what an interrupted run left ------------------------------------------------
+
+
+def _this_database(tx: Transaction) -> str:
+    """This database, as no other is named: a restored dump is another one."""
+    return str(
+        value(tx, """
+            SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid
+            FROM pg_database WHERE datname = current_database()
+        """)
+    )
+
+
+def _new_moves_journal(folder: Path, header: Mapping[str, Any]) -> Path:
+    """A journal with its header, on disk. Raises TransferError."""
+    when = datetime.datetime.now().astimezone()
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(folder.parent)
+        name = f"{when:%Y-%m-%d_%H%M%S}_files"
+        for number in itertools.count(1):
+            short = name if number == 1 else f"{name}_{number}"
+            path = folder / (short + MOVING)
+            if not any((folder / (short + ending)).exists() for ending in (MOVING, MOVED, MOVED_BACK)):
+                break
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            about = {"transfer.py": __version__, "format": MOVES_FORMAT, "when": when.isoformat()}
+            _add_to_journal(path, {**about, **header})
+            _sync_folder(folder)
+        except BaseException:
+            path.unlink()
+            raise
+    except OSError as error:
+        raise TransferError(
+            f"The undo file in {folder} could not be written, so no file was moved.",
+            error.strerror or str(error),
+            "Make room, or make the folder writable, then run again.",
+        ) from None
+    return path
+
+
+def _add_to_journal(path: Path, record: Mapping[str, Any]) -> None:
+    """Add one line, flushed to disk. It begins with a line end, in case the last one was cut off. Raises
+    OSError.
+    """
+    with path.open("ab") as file:
+        file.write(b"\n" + json.dumps(record).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_moves(path: Path) -> tuple[dict[str, Any], dict[int, list[Move]], dict[int, list[int]]]:
+    """A journal: its header ({} if it has none), each batch's files, and for each batch that is done which
+    moved.
+
+    A line that was cut off is of a batch that was never begun, so it says nothing. Raises TransferError.
+    """
+    header: dict[str, Any] = {}
+    batches: dict[int, list[Move]] = {}
+    done: dict[int, list[int]] = {}
+    try:
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                record = json.loads(line) if line else {}
+            except ValueError:
+                continue
+            if "format" in record:
+                header = record
+            elif "batch" in record:
+                batches[record["batch"]] = [_move_of(entry) for entry in record["files"]]
+            elif "done" in record:
+                done[record["done"]] = record["moved"]
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise TransferError(
+            f"{path.name} is damaged, so it cannot be used.", clean(str(error))[:100]
+        ) from None
+    return header, batches, done
+
+
+def _entry_of(move: Move) -> dict[str, Any]:
+    return {**vars(move), "uses": [vars(use) for use in move.uses]}
+
+
+def _move_of(entry: Mapping[str, Any]) -> Move:
+    uses = tuple(Use(**use) for use in entry["uses"])
+    if not all(use.place in PLACES for use in uses) or not (
+        _is_plain(entry["old"]) and _is_plain(entry["new"])
+    ):
+        raise ValueError("a path or a column that this tool would not write")
+    return Move(**{**entry, "uses": uses, "stamp": tuple(entry["stamp"])})
+
+
+def _close_moves_journal(path: Path) -> Path | None:
+    """Give a journal the name of its state. One in which nothing moved is removed, as is that of an undo."""
+    header, batches, done = _read_moves(path)
+    if batches.keys() - done.keys():
+        return path
+    moved = any(done.values()) and header.get("kind") == "move"
+    kept = path.with_name(path.name.removesuffix(MOVING) + MOVED) if moved else None
+    with contextlib.suppress(OSError):  # the next start does it
+        if kept:
+            path.rename(kept)
+        else:
+            path.unlink()
+        _sync_folder(path.parent)
+    return kept
+
+
+def finish_moves(database_config: Mapping[str, Any], folder: Path, journals: Path) -> int:
+    """Finish or take back what interrupted runs left: how many files were concerned. Raises TransferError."""
+    paths = sorted(journals.glob("*" + MOVING))
+    if not paths:
+        return 0
+    concerned = 0
+    with file_session(database_config) as tx:
+        media, here = open_media(tx, folder), _this_database(tx)
+        tx.cursor.connection.rollback()
+        for path in paths:
+            header, batches, done = _read_moves(path)
+            if not header:  # nothing is begun before the header is on disk
+                path.unlink(missing_ok=True)
+            if header.get("database") != here or media is None:
+                continue
+            try:
+                for number in sorted(batches.keys() - done.keys()):
+                    concerned += len(batches[number])
+                    moved, settled = _settle(tx, media, batches[number])
+                    if settled:
+                        _add_to_journal(path, {"done": number, "moved": moved})
+            except OSError as error:
+                raise _disk_trouble(error) from error
+            _close_moves_journal(path)
+    return concerned
+
+
+def _settle(tx: Transaction, media: Media, moves: Sequence[Move]) -> tuple[list[int], bool]:
+    """Finish each file whose new path a row says, take back each other. Returns which moved, and whether it
+    is done.
+    """
+    paths = [f"{media.root}/{path}" for move in moves for path in (move.old, move.new)]
+    said = {
+        path for (path,) in rows(tx, "SELECT DISTINCT path FROM file_row WHERE path = ANY (%(p)s)", p=paths)
+    }
+    tx.cursor.connection.rollback()
+    moved, settled = [], True
+    known: dict[str, str] = {}
+    for number, move in enumerate(moves):
+        says_old, says_new = (f"{media.root}/{path}" in said for path in (move.old, move.new))
+        if says_new:
+            moved.append(number)
+        try:
+            if not says_new:
+                _take_back(media, move, known, needed=says_old)
+            elif not says_old:
+                _drop_old_name(media, move, known)
+        except FileStays:
+            continue  # it is not what this tool left there
+        except OSError:
+            settled = False
+    _flush({_folder_of(_at(media, path)) for move in moves for path in (move.old, move.new)})
+    return moved, settled
+
+
+# ---- undo of a move ----------------------------------------------------------------------------------------
+
+
+def list_moves(database_config: Mapping[str, Any], journals: Path) -> tuple[PastMove, ...]:
+    """The moves of files of the past, newest first."""
+    with looking(database_config) as tx:
+        here = _this_database(tx)
+    found = []
+    for ending, state in ((MOVING, "interrupted"), (MOVED, "moved"), (MOVED_BACK, "moved back")):
+        for path in journals.glob("*" + ending):
+            try:
+                header, batches, done = _read_moves(path)
+                moved = [batches[number][index] for number in done for index in done[number]]
+                told = state if header.get("database") == here else "of another database"
+                if not header:  # nothing was begun, or it has been damaged since
+                    told = state if ending == MOVING else "damaged"
+            except (TransferError, LookupError):
+                header, moved, told = {}, [], "damaged"
+            size = sum(move.size for move in moved)
+            found.append(PastMove(path, str(header.get("when", "")), told, len(moved), size))
+    return tuple(sorted(found, key=lambda past: (past.when, past.path.name), reverse=True))
+
+
+def undo_move(
+    database_config: Mapping[str, Any],
+    folder: Path,
+    journal: Path,
+    *,
+    dry_run: bool,
+    progress: FileProgress = no_progress,
+) -> MoveReport:
+    """Move the files of a past move back to where they were, as far as their rows still say what the move
+    wrote.
+
+    The same care as in the move. What cannot go back is named. Raises TransferError.
+    """
+    settled = 0 if dry_run else finish_moves(database_config, folder, journal.parent)
+    header, batches, done = _read_moves(journal)
+    with file_session(database_config, locked=not dry_run) as tx:
+        media, here = open_media(tx, folder), _this_database(tx)
+        if header.get("database") != here or media is None:
+            raise TransferError(
+                f"{journal.name} is of another database.", todo="Use the database that it was made with."
+            )
+        moves = [batches[number][index] for number in sorted(done) for index in done[number]]
+        plan = _plan_back(tx, media, moves)
+        if dry_run:
+            return _move_report(plan.moves, plan.stays)
+        head = {"kind": "undo", "database": here, "root": media.root, "of": journal.name}
+        report = _carry_out(tx, media, database_config, journal.parent, head, plan, progress)
+    if not (report.stays or report.stopped or report.old_names):
+        with contextlib.suppress(OSError):
+            journal.rename(journal.with_name(journal.name.removesuffix(MOVED) + MOVED_BACK))
+            _sync_folder(journal.parent)
+    return replace(report, settled=settled)
+
+
+def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan:
+    """What of a past move can go back: every row says what the move wrote, and the old name is free."""
+    said: dict[str, dict[tuple[str, str], str]] = {}  # path: (place, key): owner
+    for path, place, key, owner in rows(
+        tx,
+        "SELECT path, place, key::text, owner::text FROM file_row WHERE path = ANY (%(paths)s)",
+        paths=[f"{media.root}/{path}" for move in moves for path in (move.old, move.new)],
+    ):
+        said.setdefault(path, {})[place, key] = owner
+    tx.cursor.connection.rollback()
+    back, stays = [], []
+    known: dict[str, str] = {}
+    for move in moves:
+        mine = {(use.place, use.key) for use in move.uses}
+        now, before = (said.get(f"{media.root}/{path}", {}) for path in (move.new, move.old))
+        if not now and mine == before.keys():
+            continue  # it has gone back already
+        try:
+            if now.keys() != mine:
+                raise FileStays("changed")
+            if before or os.path.lexists(_at(media, move.old)):
+                raise FileStays("taken")
+            stamp = _stamp(_file_at(media, move.new, known))
+            _require_writable(media, move.new, move.old, known)
+        except FileStays as why:
+            stays.append((str(why), _named(move.name, move.new)))
+            continue
+        uses = tuple(replace(use, owner=now[use.place, use.key]) for use in move.uses)
+        back.append(replace(move, old=move.new, new=move.old, uses=uses, stamp=stamp))
+    return MovePlan(tuple(back), tuple(stays))
+
+
+# ============================================================================================================
+# 10  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
 BANNER = """
@@ -5405,10 +6982,17 @@ MENU = """
 │  8.  Clear config                   │
 ├─────────────────────────────────────┤
 │  9.  Undo a transfer                │
+│  10. Move files                     │
 ├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
 """
+
+# README, 'Backup and restore'.
+BACKUP_COMMAND = (
+    "docker exec immich_postgres pg_dump --clean --if-exists --username=postgres --dbname=immich",
+    "  | gzip > immich-today.sql.gz",
+)
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
 
@@ -5425,6 +7009,7 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
+    backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
 
     @property
     def undo_folder(self) -> Path:
@@ -5628,6 +7213,8 @@ def set_up(path: Path, old: Config | None) -> State:
         answers = ask_settings(answers)
         try:
             state = connect_both(State(path, answers))
+            if state.config.media:
+                check_media(state.config.database, Path(state.config.media))
             save_config(path, state.config)
             say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
             return state
@@ -5640,6 +7227,7 @@ def set_up(path: Path, old: Config | None) -> State:
 def ask_settings(old: Config | None) -> Config:
     """The settings, one question each, in a fixed order."""
     database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
+    told = old.media if old else ""
     if "database" in database_config:  # psycopg2's other name for dbname; both at once it refuses
         database_config["dbname"] = database_config.pop("database")
     while True:
@@ -5674,14 +7262,32 @@ def ask_settings(old: Config | None) -> Config:
             continue
         database_config.update(found)
         say(f"  Read from it: {', '.join(sorted(found))}.")
+        told = read_upload_location(Path(name)) or told
         if "password" in found:
-            return Config(url, key, database_config)
+            return Config(url, key, database_config, ask_media(told))
         name = ""
         break
     database_config["dbname"] = name or database_config["dbname"]
     database_config["user"] = ask(f"  Database user [{database_config['user']}]: ") or database_config["user"]
     password = ask_secret("  Database password (not shown): ") or database_config.get("password", "")
-    return Config(url, key, {**database_config, "password": password})
+    return Config(url, key, {**database_config, "password": password}, ask_media(told))
+
+
+def ask_media(told: str) -> str:
+    """Immich's media folder as this computer sees it, '' for none. `told` is what Enter stands for."""
+    if told and not Path(told).is_dir():
+        say(f"  Immich's media folder, {clean(told)}, is not to be seen from here.")
+        told = ""
+    say("  Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer")
+    say("  sees it. It can be given later." + (" - for none." if told else ""))
+    while True:
+        answer = ask(f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): ") or told
+        if answer in ("", "-"):
+            return ""
+        folder = Path(answer).expanduser()
+        if folder.is_dir():
+            return str(folder.absolute())
+        say(f"  {clean(answer)} is no folder here.")
 
 
 def connect_saved(state: State) -> State:
@@ -5759,14 +7365,17 @@ def users_screen(state: State) -> State:
             say()
             warn(
                 f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
-                "Immich deletes "
-                "those folders with the account, whoever owns the files in them: do not delete this account."
-                + (
-                    " It is marked for deletion: restore it under Administration > Users."
-                    if user.deleted
-                    else ""
-                )
+                "Immich deletes those folders with the account, whoever owns the files in them: do not "
+                "delete this account before they have moved (10)."
+                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
             )
+    if any(user.foreign_files is None for user in users):
+        say()
+        warn(
+            "Whose files lie in whose folders cannot be told: the database does not say where Immich's "
+            "media folder is. Do not delete an account before it does: start Immich once, so that it writes "
+            "it down."
+        )
     return state
 
 
@@ -5822,7 +7431,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     carry_out(
         lambda progress: transfer(config, request, replace(how, progress=progress)),
         "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, done, source, destination),
+        lambda done: transfer_done(state, api, done, source, destination, what),
     )
     return state
 
@@ -6081,10 +7690,7 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
     say(f"  {connected_to(state)}")
-    warn(
-        "Have you got a backup of the database, made today? It is the way back if all else fails (README, "
-        "'Backup')."
-    )
+    back_up_first(api, state)
     say(f"\n  {question}")
     if typed is not None:
         answer = ask(
@@ -6095,6 +7701,30 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
     return How(False, digest, frozenset(links), state.undo_folder)
+
+
+def back_up_first(api: Api, state: State) -> None:
+    """A backup of the database by Immich, once after each start; where that is not possible, the question for
+    one.
+    """
+    try:
+        if not state.backups:
+            say("  Immich is to back up its database first; Ctrl-C goes on without that.")
+            state.backups.append(working(lambda progress: back_up_database(api, progress)))
+    except TransferError as error:
+        show_error(error)
+    except KeyboardInterrupt:
+        say("\n  Not waited for.")
+    for backup in state.backups:
+        proof = f": {clean(backup.name)}, {size(backup.size)}" if backup.name else " (its job has ended well)"
+        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
+    if not state.backups:
+        warn(
+            "Have you got a backup of the database, made today? It is the way back if all else fails. This "
+            "makes one on Immich's server (README, 'Backup'):"
+        )
+        for line in BACKUP_COMMAND:
+            say(f"    {line}")
 
 
 def end_dry_run(state: State, entry: str) -> State:
@@ -6139,8 +7769,10 @@ def say_tally(report: Report) -> None:
         say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
 
 
-def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
-    """The summary of a transfer, Immich's jobs, and the next steps."""
+def transfer_done(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
     say_tally(report)
@@ -6152,12 +7784,11 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api)
-    steps = [
-        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich "
-        "deletes those folders with the account, whoever owns the files. List users (1) shows how many "
-        "files are concerned.",
+    offer_move(state, api, source, destination)
+    offer_jobs(api, state)
+    steps = [say_lying(state, source, destination)]
+    offer_notices(state, api, report, source, destination, what)
+    steps += [
         f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
         "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
@@ -6166,8 +7797,39 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
         steps.append(
             f"{who(destination)} sees an album only as its member: share it with them if they should see it."
         )
+    say_steps(steps)
+
+
+def say_steps(steps: Sequence[str]) -> None:
+    """What is left for people to do."""
+    say("\n  Next steps:")
     for step in steps:
         paragraph(step, "      ", "    • ")
+
+
+def offer_notices(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """Tell both users in the app, if the key may and somebody wants it."""
+    assert state.server is not None
+    if not (report.assets and state.server.is_admin and state.server.may_all):
+        return
+    if not ask_yes("\n  Tell both users in Immich what was handed over?", default=True):
+        return
+    photos = f"{count(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
+    try:
+        notify(
+            *(api, destination.id, f"Photos from {source.name}"),
+            f"{photos} ({what}) of {source.name} are yours now." if report.assets > 1
+            else f"{photos} ({what}) of {source.name} is yours now.",
+        )
+        notify(
+            *(api, source.id, f"Photos for {destination.name}"),
+            f"{photos} ({what}) of yours went to {destination.name}.",
+        )
+        say("    Both have a notice in Immich.")
+    except TransferError as error:
+        show_error(error)
 
 
 def show_remains(report: Report) -> None:
@@ -6192,22 +7854,48 @@ def show_wrong_after(report: Report | UndoReport) -> None:
         )
 
 
-def start_jobs(api: Api, queues: Sequence[str] = tuple(JOBS_AFTER_TRANSFER)) -> None:
-    """Start the jobs that finish the work, or say what to click."""
+def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> None:
+    """One question for the jobs that finish the work, which says what each does; then wait for them.
+
+    Where they cannot be started it is said where to click.
+    """
+    assert state.server is not None
+    if "storageTemplateMigration" in queues and not storage_template_on(api, state.config.database):
+        queues = [queue for queue in queues if queue != "storageTemplateMigration"]
+    say("\n  Jobs of Immich's that finish the work:")
     for queue in queues:
-        label = JOBS_AFTER_TRANSFER[queue]
-        outcome = start_job(api, queue)
+        label, _button, does = JOBS[queue]
+        if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
+            does += "; those not while facial recognition is switched off in Immich"
+        paragraph(f"{label}: {does}.", "      ", "    • ")
+    if not (state.server.is_admin and ask_yes("  Start them now?", default=True)):
+        say("  An administrator can start them in Immich:")
+        for label, button, _does in (JOBS[queue] for queue in queues):
+            say(f"    • Administration > Job Queues > {label} > {button}")
+        return
+    started = []
+    for queue in queues:
+        (label, button, _does), outcome = JOBS[queue], start_job(api, queue)
         if outcome == "started":
-            text = f"Immich's job “{label}” was started."
+            started.append(queue)
+            text = f"“{label}” was started."
         elif outcome == "running":
-            text = f"Immich's job “{label}” is running already. When it has ended, start it again as below."
+            started.append(queue)
+            text = f"“{label}” is running already. When it has ended, start it again"
         else:
-            text = f"Immich's job “{label}” could not be started from here ({outcome.rstrip('.')})."
+            text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
         if outcome != "started":
-            text += f" Administration > Job Queues > {label} > Missing."
-        if queue == "thumbnailGeneration":
-            text += " It draws the pictures of new people (not while facial recognition is off in Immich)."
+            text += f": Administration > Job Queues > {label} > {button}."
         paragraph(text, "      ", "    • ")
+    if started:
+        say("  Waiting for them; Ctrl-C leaves them to themselves.")
+        try:
+            waited = working(lambda progress: wait_for_queues(api, started, progress))
+            say(f"  Not waited for: {waited}." if waited else "  They have ended.")
+        except TransferError as error:
+            show_error(error)
+        except KeyboardInterrupt:
+            say("\n  Not waited for; Immich goes on with them.")
 
 
 def repair_screen(state: State, *, execute: bool) -> State:
@@ -6251,8 +7939,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     say_tally(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api, ["thumbnailGeneration"])
+    offer_jobs(api, state, ["thumbnailGeneration"])
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -6280,7 +7967,7 @@ def undo_screen(state: State) -> State:
     carry_out(
         lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
         "UNDO COMPLETED",
-        lambda done: undo_done(api, done, run_chosen),
+        lambda done: undo_done(state, api, done, run_chosen),
     )
     return state
 
@@ -6343,7 +8030,7 @@ def show_undo(report: UndoReport, past: Past) -> None:
     show_storage(report)
 
 
-def undo_done(api: Api, report: UndoReport, past: Past) -> None:
+def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
     if past.header["kind"] != "repair":
@@ -6355,16 +8042,20 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
     if staying:
         say(f"    • Photos that stay, see above: {staying}")
     show_wrong_after(report)
-    say("\n  Next steps:")
-    start_jobs(api)
     steps = ["The apps of the users concerned fetch everything anew, once."]
-    if past.header["kind"] != "repair":
-        given_by = clean(past.header["destination"]["email"])
+    if past.header["kind"] == "repair":
+        offer_jobs(api, state, ["thumbnailGeneration"])
+    else:
+        former, present = (
+            User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
+            for who_was in (past.header["source"], past.header["destination"])
+        )
         if report.files:
-            steps.append(
-                f"{count(report.files, 'file')} of the photos that went back lie in the folders of "
-                f"{given_by} by now. Do not delete that account before they have moved (README, 'Files')."
-            )
+            offer_move(state, api, present, former)
+        offer_jobs(api, state)
+        given_by = clean(present.email)
+        if report.files:
+            steps.append(say_lying(state, present, former))
         if report.photos:
             steps.append(
                 f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
@@ -6376,12 +8067,262 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         )
     if report.stays or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
-    for step in steps:
-        paragraph(step, "      ", "    • ")
+    say_steps(steps)
+
+
+# ---- files -------------------------------------------------------------------------------------------------
+
+
+def files_screen(state: State) -> State:
+    """Menu entry 10."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    lying = list_lying(config)
+    if lying is None:
+        raise RootUnknown(
+            "Whose files lie in whose folders cannot be told.",
+            "The database does not say where Immich's media folder is.",
+            "Start Immich once, so that it writes it down.",
+        )
+    names = {user.id: who(user) for user in list_users(api, server, config)}
+    pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
+    past = [move for move in list_moves(config, state.undo_folder) if move.state == "moved"]
+    open_ones = [move for move in list_moves(config, state.undo_folder) if move.state == "interrupted"]
+    heading("FILES IN OTHER USERS' FOLDERS")
+    if not (pairs or open_ones):
+        say("  Every file lies in its owner's folders.")
+    for holder, owner in pairs:
+        paragraph(
+            f"Of {names.get(owner, owner)}, in the folders of {names.get(holder, holder)}: "
+            f"{kinds_of_files(lying[holder, owner])}.",
+            "      ",
+            "    • ",
+        )
+    if open_ones:
+        warn("A move of files was interrupted. Any move finishes it first.")
+    if not (pairs or past or open_ones):
+        return state
+    state = see_media(state)
+    if not state.config.media:
+        say_what_jobs_do(api, state)
+        offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
+        left = list_lying(config) or {}
+        for holder, owner in left:
+            paragraph(
+                f"Of {names.get(owner, owner)} there remain with {names.get(holder, holder)}: "
+                f"{kinds_of_files(left[holder, owner])}.",
+                "      ",
+                "    • ",
+            )
+        return state
+    options: list[tuple[str, MoveWork]] = []
+    if pairs or open_ones:
+        total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
+        options.append((f"All {total}, each into its owner's folders", moving(state, None)))
+    for holder, owner in pairs if len(pairs) > 1 else ():
+        files = count(sum(lying[holder, owner].values()), "file")
+        text = f"{files} of {names.get(owner, owner)} that lie with {names.get(holder, holder)}"
+        options.append((text, moving(state, (holder, owner))))
+    for move in past:
+        when = move.when[:16].replace("T", " ")
+        text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
+        options.append((text, moving_back(state, move.path)))
+    _words, work = options[choose("What is to move", [words for words, _ in options])]
+    planned = working(lambda progress: work(True, progress))
+    heading("FILE ANALYSIS")
+    show_move(planned)
+    if not (planned.files or planned.unfinished):
+        say("\n  There is nothing to move.")
+        return state
+    confirm(api, state, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
+    before = watch_integrity(api, None)
+    carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
+    watch_integrity(api, before)
+    offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    return state
+
+
+MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
+
+
+def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
+    """A move of files; `only` as in move_files()."""
+    return lambda dry_run, progress: move_files(
+        *(state.config.database, Path(state.config.media), state.undo_folder),
+        dry_run=dry_run,
+        only=only,
+        progress=file_bar(progress),
+    )
+
+
+def moving_back(state: State, journal: Path) -> MoveWork:
+    """The undo of a move of files."""
+    return lambda dry_run, progress: undo_move(
+        *(state.config.database, Path(state.config.media), journal),
+        dry_run=dry_run,
+        progress=file_bar(progress),
+    )
+
+
+def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
+    """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
+    goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
+    try:
+        return work(False, progress)
+    except KeyboardInterrupt:
+        raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
+    except TransferError as error:
+        raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
+
+
+def kinds_of_files(kinds: Mapping[str, int]) -> str:
+    """originals 47, sidecars 9."""
+    return ", ".join(f"{words} {kinds[kind]}" for kind, words in FILE_KINDS.items() if kinds.get(kind))
+
+
+def file_bar(progress: Progress) -> FileProgress:
+    """Files and bytes, at most ten times a second on a terminal, elsewhere every ten seconds."""
+    last = [0.0]
+
+    def show(files: int, of_files: int, done: int, of_bytes: int) -> None:
+        now = time.monotonic()
+        if now - last[0] >= (0.1 if sys.stdout.isatty() else 10) or files == of_files:
+            last[0] = now
+            share = 100 * done // of_bytes if of_bytes else 100
+            progress(f"{files} of {count(of_files, 'file')}, {size(done)} of {size(of_bytes)}, {share} %")
+
+    return show
+
+
+def see_media(state: State) -> State:
+    """The state with Immich's media folder: asked for if it is not known, and kept; '' for none."""
+    if state.config.media:
+        return state
+    say("\n  Moving them needs Immich's media folder, the one that holds upload, library and thumbs.")
+    if media := ask_media(""):
+        check_media(state.config.database, Path(media))
+        state = replace(state, config=replace(state.config, media=media))
+        save_config(state.path, state.config)
+        say(coloured("  ✓ ", GREEN) + f"Saved to {state.path}.")
+    return state
+
+
+def say_what_jobs_do(api: Api, state: State) -> None:
+    """What can be done without seeing the folder."""
+    is_on = storage_template_on(api, state.config.database)
+    paragraph(
+        f"Without that folder only Immich's own jobs can move files. Its storage template is "
+        f"{'on' if is_on else 'off'}, so they leave where they are: {LEFT_BY_JOBS[is_on]}."
+    )
+
+
+def show_move(report: MoveReport) -> None:
+    """What a move of files would do."""
+    say(f"  Files to move: {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"    • {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.unfinished:
+        say("  A move that was interrupted is finished first.")
+    show_move_rest(report)
+
+
+def show_move_rest(report: MoveReport) -> None:
+    """What keeps its place or gets another name."""
+    if report.renamed:
+        say("\n  Their name is taken in the new folder, so they get another:")
+        show_list([f"{clean(name)} → {clean(path)}" for name, path in report.renamed])
+    if report.stays:
+        say("\n  Stay where they are:")
+    for reason, names in report.stays:
+        say(f"    {count(len(names), 'file')}: {FILE_REASONS[reason]}")
+        show_list(names, "      ")
+
+
+def show_moved(report: MoveReport) -> None:
+    """What a move of files has done."""
+    say("  Summary:")
+    say(f"    • Files moved:         {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"        {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.copied:
+        say(f"    • Copied, as links are impossible there: {report.copied}")
+    if report.settled:
+        say(f"    • Of an interrupted move, finished or taken back: {report.settled}")
+    show_move_rest(report)
+    if report.old_names:
+        warn("Moved, but the old name could not be removed; the next move tries again:")
+        show_list(report.old_names)
+    if report.stopped:
+        warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
+    if report.journal:
+        say("\n  It can be taken back: Move files (10).")
+
+
+def watch_integrity(api: Api, before: Mapping[str, int] | None) -> dict[str, int] | None:
+    """Immich's own look at its files, where it can be asked; an alarm if more are missing than `before`."""
+    try:
+        found = working(lambda progress: integrity_counts(api, progress))
+    except KeyboardInterrupt:
+        say("\n  Immich's own check of its files was not waited for.")
+        return None
+    except TransferError as error:
+        show_error(error)
+        return None
+    if found is None or before is None:
+        return found
+    missing, was = (counts.get("missing_file", 0) for counts in (found, before))
+    if missing > was:
+        warn(
+            f"Immich now misses {count(missing - was, 'file')} more than before the move. Take the move back "
+            "(10), and look at Administration > Maintenance in Immich."
+        )
+    else:
+        words = ", ".join(f"{clean(name).replace('_', ' ')} {number}" for name, number in found.items())
+        say(f"  Immich's own check of its files finds nothing new missing ({words}).")
+    return found
+
+
+def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
+    """After photos changed hands: move their files into the owner's folders, if that folder can be seen."""
+    if not state.config.media:
+        return
+    work = moving(state, (holder.id, owner.id))
+    try:
+        planned = working(lambda progress: work(True, progress))
+    except TransferError as error:
+        show_error(error)
+        return
+    if not planned.files:
+        return
+    say(f"\n  Their files lie in the folders of {who(holder)}:")
+    show_move(planned)
+    question = f"  Move {'it' if planned.files == 1 else 'them'} into the folders of {who(owner)} now?"
+    if not ask_yes(question, default=True):
+        return
+    before = watch_integrity(api, None)
+    try:
+        show_moved(working(lambda progress: moved_for_real(work, progress)))
+    except MoveStopped as error:
+        show_error(error)
+    watch_integrity(api, before)
+
+
+def say_lying(state: State, holder: User, owner: User) -> str:
+    """The next step for an account whose folders held the files."""
+    lying = list_lying(state.config.database)
+    kinds = (lying or {}).get((holder.id, owner.id), {})
+    if lying is not None and not kinds:
+        return f"No file of {who(owner)} lies in the folders of {who(holder)}."
+    what = "Files" if lying is None else kinds_of_files(kinds)
+    return (
+        f"Do not delete the account of {who(holder)} yet: in its folders lie files of {who(owner)} ({what}), "
+        "and Immich deletes those folders with the account, whoever owns the files. Move files (10) moves "
+        "them."
+    )
 
 
 # ============================================================================================================
-# 10  MENU AND main(argv)
+# 11  MENU AND main(argv)
 # ============================================================================================================
 
 
@@ -6409,6 +8350,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "7": reconfigure_screen,
     "8": clear_screen,
     "9": undo_screen,
+    "10": files_screen,
 }
 
 
@@ -6463,7 +8405,7 @@ def menu(path: Path, debug: bool = False) -> int:
             show_error(error)
             if debug:
                 traceback.print_exc()
-            if not isinstance(error, CommitUnknown):
+            if not isinstance(error, (CommitUnknown, MoveStopped)):
                 say("\n  Nothing was changed.")
         except KeyboardInterrupt:
             if not state.path.exists():  # it was just cleared
