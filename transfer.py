@@ -1677,31 +1677,49 @@ def _written(meant: int, written: int, table: str) -> int:
     return written
 
 
-def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> int:
-    """Make `target`, the rows to be written, which `query` locks; how many there are, mostly none."""
+def _target(tx: Transaction, key: Sequence[str], query: str, values: Mapping[str, Any]) -> int:
+    """Make `target`, the rows to be written, by their key; how many there are, mostly none."""
     found = run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
-    run(tx, "ANALYZE target" if found else "DROP TABLE target")
+    columns = ", ".join(f'"{column}"' for column in key)
+    run(tx, f"ANALYZE target ({columns})" if found else "DROP TABLE target")
     return found
 
 
-def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
+def change(
+    tx: Transaction, table: str, columns: Sequence[str], query: str, *, known: bool = False, **values: Any
+) -> int:
     """UPDATE `columns` of the rows that `query` names, but for those that are so already; how many were
     written.
 
-    The query yields the table's key and the new values by name.
+    The query yields the table's key and the new values by name. `known`: the rows are locked, and it yields
+    as "old …" what they hold, too; where that is not so nothing is written, which breaks off.
     """
     key, record = tx.schema.tables[table].key, record_key(tx, table)
-    if count := _target(tx, f"""
-        SELECT target.*, {_marked("t", record, "key ")}, {_marked("t", columns, "old ")}
-        FROM v_{table} t JOIN ({query}) target ON {_same(key)}
-        WHERE ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
-        ORDER BY {_list("t", key)}
-        FOR NO KEY UPDATE OF t
-    """, values):
+    changes = f"""({_list("target", columns)}) IS DISTINCT FROM"""
+    if known:
+        query = f"""
+            SELECT *, {_marked("target", record, "key ")} FROM ({query}) target
+            WHERE {changes} ({_list("target", columns, "old ")})
+        """
+    else:
+        query = f"""
+            SELECT {_list("target", list(dict.fromkeys((*key, *columns))))}, {_marked("t", record, "key ")},
+                {_marked("t", columns, "old ")}
+            FROM v_{table} t JOIN ({query}) target ON {_same(key)}
+            WHERE {changes} ({_list("t", columns)})
+            ORDER BY {_list("t", key)}
+            FOR NO KEY UPDATE OF t
+        """
+    if count := _target(tx, key, query, values):
         if count >= MANY_ROWS:
             tx.progress("", 0, count)
         settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
-        _written(count, run(tx, f"UPDATE v_{table} t SET {settings} FROM target WHERE {_same(key)}"), table)
+        written = run(tx, f"""
+            UPDATE v_{table} t SET {settings} FROM target
+            WHERE {_same(key)}
+              AND ({_list("t", columns)}) IS NOT DISTINCT FROM ({_list("target", columns, "old ")})
+        """)
+        _written(count, written, table)
         _record(tx, CHANGED, table, record, columns, "target", after=_object("r", columns))
         run(tx, "DROP TABLE target")
     return count
@@ -1746,7 +1764,7 @@ def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     key = tx.schema.tables[table].key
-    if count := _target(tx, f"""
+    if count := _target(tx, key, f"""
         SELECT {_list("t", key)}, {_key("t", record_key(tx, table))} AS record,
             to_jsonb(t) - 'writtenBy' AS before
         FROM v_{table} t WHERE ({_list("t", key)}) IN (SELECT {_list("target", key)} FROM ({query}) target)
@@ -2639,8 +2657,8 @@ def choose_photos(tx: Transaction) -> None:
             %(trashed)s AS trashed, %(locked)s AS locked FROM chosen
     """)
     live_partners_come_along(tx, "live")
-    stack_members_come_along(tx)
-    live_partners_come_along(tx, "stack live")
+    if stack_members_come_along(tx):
+        live_partners_come_along(tx, "stack live")
     judge_photos(tx)
     live_partners_stay(tx)
     nobody_comes_along_from_split_stacks(tx)
@@ -2658,9 +2676,9 @@ def create_candidates(tx: Transaction, query: str) -> None:
     """)
 
 
-def come_along(tx: Transaction, origin: str, photos: str) -> None:
-    """The giver's of these photos that are no candidates yet become some, as of that origin."""
-    run(tx, f"""
+def come_along(tx: Transaction, origin: str, photos: str) -> int:
+    """The giver's of these photos that are no candidates yet become some, as of that origin; how many."""
+    return run(tx, f"""
         INSERT INTO candidate
         SELECT id, coalesce("livePhotoVideoId", id), "stackId", %(origin)s, %(trashed)s, %(locked)s
         FROM v_asset JOIN ({photos} EXCEPT SELECT id FROM candidate) more USING (id)
@@ -2918,9 +2936,9 @@ LIVE_CHECKS = {
 # A member whose primary belongs to another user is hidden from its owner's timeline.
 
 
-def stack_members_come_along(tx: Transaction) -> None:
-    """Stacks move whole."""
-    come_along(tx, "stack", """
+def stack_members_come_along(tx: Transaction) -> int:
+    """Stacks move whole. How many photos come along."""
+    return come_along(tx, "stack", """
         SELECT a.id FROM v_asset a WHERE a."stackId" IN (SELECT "stackId" FROM candidate)
     """)
 
@@ -3268,11 +3286,11 @@ def step_people(tx: Transaction, report: Report) -> Report:
     """)
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
     relinked = change(tx, "asset_face", ("personGroupId",), f"""
-        SELECT f.id, p.target AS "personGroupId"
+        SELECT f.id, p.target AS "personGroupId", f."personGroupId" AS "old personGroupId"
         FROM people p JOIN run_face f ON f."personGroupId" = p.grp
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
-    """)
+    """, known=True)
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
@@ -3658,7 +3676,9 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
     is.
     """
-    change(tx, "asset", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM run_photo')
+    change(tx, "asset", ("ownerId",), """
+        SELECT id, %(taker)s::uuid AS "ownerId", %(giver)s::uuid AS "old ownerId" FROM run_photo
+    """, known=True)
     return report
 
 
@@ -5048,12 +5068,13 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
             for name in there
         )
         count += change(tx, table, columns, f"""
-            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)}
+            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)},
+                {_marked("t", columns, "old ")}
             FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
             CROSS JOIN LATERAL (SELECT {then}) {alias}
             WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
               AND ({belongs})
-        """, names=names, person_groups=tx.schema.person_groups)
+        """, known=table == "asset_face", names=names, person_groups=tx.schema.person_groups)
     return count
 
 
@@ -5542,7 +5563,7 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
 # back.
 FILES_OF_SOURCE = """
     WITH folder AS MATERIALIZED (
-        SELECT '/' || id || '/' AS own, '/library/' || "storageLabel" || '/' AS labelled
+        SELECT '/' || id || '/' AS own, '/library/' || coalesce("storageLabel", '') || '/' AS labelled
         FROM v_user WHERE id = %(giver)s
     ), file AS (
         SELECT path FROM run_photo JOIN v_asset a USING (id)
