@@ -120,7 +120,7 @@ TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
 # What an account owns, in the order of account_figures().
 ACCOUNT_ROWS = (
     *("photo", "video", "trashed", "locked", "external"),
-    *("person", "album", "tag", "memory", "link", "stack"),
+    *("person", "album", "tag", "memory", "link", "stack", "library"),
 )
 
 # What becomes of the album itself.
@@ -272,6 +272,20 @@ class Album:
 
 
 @dataclass(frozen=True)
+class ExternalLibrary:
+    """An external library: how many photos it shows, and how many of those are in the trash (what the scan
+    does not find any more lies there) or in the locked folder; how many of its photos are other users'.
+    """
+
+    id: str
+    name: str
+    photos: int
+    trashed: int = 0
+    locked: int = 0
+    others: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
     """One transfer as asked for. `merge` holds the ids of the source's people that may be merged by name."""
 
@@ -284,11 +298,14 @@ class Request:
     album_itself: str = ALBUM_STAYS
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
+    libraries: frozenset[str] = frozenset()  # with `everything`: external libraries, whole as they are
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
 
     def __post_init__(self) -> None:
         if [self.album is not None, self.tag is not None, self.everything].count(True) != 1:
             raise ValueError("a transfer is of an album, of a tag, or of everything")
+        if self.libraries and not self.everything:
+            raise ValueError("external libraries are handed over with everything")
 
 
 @dataclass(frozen=True)
@@ -366,6 +383,7 @@ class Report:
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
+    libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
     figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
     figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
@@ -375,6 +393,7 @@ class Report:
     already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
+    comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
 
 
 @dataclass(frozen=True)
@@ -391,9 +410,12 @@ class UndoReport:
     people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_kept: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
+    libraries: tuple[str, ...] = ()  # external libraries that go back with all their photos
+    libraries_kept: tuple[tuple[str, str], ...] = ()  # (name, reason code)
     lost: tuple[
         tuple[str, tuple[str, ...]], ...
     ] = ()  # (what, names): could not be given back with the photos
+    comments: int = 0  # and likes
     files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
@@ -1028,7 +1050,7 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
 
 # Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
 NEEDED_COLUMNS = _table("""
-    activity           id albumId assetId userId
+    activity           id albumId assetId userId comment isLiked createdAt
     album              id albumName deletedAt albumThumbnailAssetId
     album_asset        albumId assetId
     album_user         albumId userId role
@@ -1041,6 +1063,7 @@ NEEDED_COLUMNS = _table("""
     asset_file         id assetId path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
+    library            id ownerId name deletedAt
     memory             id ownerId
     memory_asset       memoriesId assetId
     move_history       entityId
@@ -1076,6 +1099,7 @@ KNOWN_LINKS = _table("""
                   ocr_search.assetId shared_link_asset.assetId smart_search.assetId stack.primaryAssetId \
                   tag_asset.assetId video_stream_session.assetId
     asset_face    face_search.faceId person.faceAssetId
+    library       asset.libraryId
     memory        memory_asset.memoriesId memory_asset_audit.memoryId
     person        asset_face.personGroupId person_user.personGroupId.sharedById
     person_group  asset_face.personGroupId person.personGroupId
@@ -1942,6 +1966,8 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
         return {"kind": "repair", "name": "repair of faces"}
+    if kind == "comments":
+        return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     if tx.values["tag"]:
@@ -2022,11 +2048,11 @@ USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
     "format": int,
-    "kind": re.compile("transfer|repair"),
+    "kind": re.compile("transfer|repair|comments"),
     "when": str,
     "immich": str,
     "models": [bool, bool],
-    "source": dict,  # of USER_SHAPE; empty after a repair
+    "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
     "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
@@ -2065,7 +2091,8 @@ def read_header(path: Path) -> dict[str, Any]:
     whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
     if whole and not is_marker:
         whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
-        whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
+        has_source = header["kind"] == "transfer"
+        whole &= _fits(header["source"], USER_SHAPE) if has_source else not header["source"]
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
     return dict(header)
@@ -2376,6 +2403,16 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
         )
 
 
+def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[ExternalLibrary, ...]:
+    """The external libraries of a user, by name, but for those that Immich is deleting."""
+    with looking(database_config) as tx:
+        run(tx, """
+            CREATE TEMP TABLE changing_library ON COMMIT DROP AS
+            SELECT id FROM v_library WHERE "ownerId" = %(owner)s AND "deletedAt" IS NULL
+        """, owner=owner)
+        return libraries_listed(tx)
+
+
 def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
     """What one account owns."""
     with looking(database_config) as tx:
@@ -2397,6 +2434,7 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #      staying_photo     photos that stay, with the reason                                    follow_verdicts
 #      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
 #      album_copy        the taker's own photos that join or leave albums                     choose_copies
+#      changing_library  external libraries that change hands with all their photos           choose_selection
 #      giving            whose people may become the taker's: the giver's, in a repair anybody's
 #      spared            people who stay their owner's whatever their faces do; nobody in a transfer
 #      people            a row for each person concerned, with what becomes of it             decide_people
@@ -2480,6 +2518,7 @@ def transfer_values(request: Request) -> dict[str, Any]:
         **album_outcome(album_itself, request.source, request.destination),
         "trashed": request.trashed,
         "locked": request.locked,
+        "libraries": sorted(request.libraries),
         "remembered": [person for person, _theirs in request.remembered],
         "remembered_as": [theirs for _person, theirs in request.remembered],
     }
@@ -2532,8 +2571,10 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE seen_on (grp uuid, owner uuid, faces bigint, deleted bigint) ON COMMIT DROP;
         CREATE TEMP TABLE suspect_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid);
-        CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot
+        CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
+        ANALYZE changing_library
     """)
 
 
@@ -2633,6 +2674,8 @@ def choose_tag(tx: Transaction) -> None:
 
 def choose_everything(tx: Transaction) -> None:
     """All that the source owns, its albums included."""
+    if tx.values["libraries"]:
+        choose_libraries(tx)
     run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT id, "livePhotoVideoId", "stackId" FROM v_asset WHERE "ownerId" = %(giver)s;
@@ -2659,8 +2702,12 @@ def choose_photos(tx: Transaction) -> None:
     live_partners_come_along(tx, "live")
     if stack_members_come_along(tx):
         live_partners_come_along(tx, "stack live")
+    if tx.values["libraries"]:
+        libraries_go_whole(tx)
     judge_photos(tx)
     live_partners_stay(tx)
+    if tx.values["libraries"]:
+        require_whole_libraries(tx)
     nobody_comes_along_from_split_stacks(tx)
     follow_verdicts(tx, "origin IN ('chosen', 'live')")
 
@@ -2695,11 +2742,15 @@ def judge_photos(tx: Transaction) -> None:
         CREATE TEMP TABLE verdict ON COMMIT DROP AS
         SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
             CASE
-                -- delete jobs are already on the way
-                WHEN a.status = 'deleted' THEN 'deleting'
+                -- delete jobs are already on the way; one that goes with its library they find by its id
+                WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
                 -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
-                -- library
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                -- library, unless that changes hands too
+                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE
+                    -- with its library, photo by photo
+                    WHEN EXISTS (
+                        SELECT FROM v_library d WHERE d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)
+                    THEN 'deleting' ELSE 'external' END
                 WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
                 WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
@@ -2712,8 +2763,10 @@ def judge_photos(tx: Transaction) -> None:
             END AS reason
         FROM candidate c
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
+        LEFT JOIN changing_library l ON l.id = a."libraryId"
         LEFT JOIN v_asset b
-            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL;
+            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+                AND a."libraryId" IS NULL;
         ANALYZE verdict
     """)
 
@@ -2748,6 +2801,7 @@ def plan_digest(tx: Transaction) -> str:
     """
     return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
@@ -2818,6 +2872,7 @@ def plan_report(tx: Transaction) -> Report:
         ),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
+        libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
@@ -2840,7 +2895,8 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
             (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
             (SELECT count(*) FROM v_memory m WHERE m."ownerId" = u.id),
             (SELECT count(*) FROM v_shared_link l WHERE l."userId" = u.id),
-            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id)
+            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id),
+            (SELECT count(*) FROM v_library l WHERE l."ownerId" = u.id)
         FROM v_user u LEFT JOIN (
             SELECT id, "ownerId", CASE
                 WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'external'
@@ -2875,6 +2931,7 @@ KEYS = {
     "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
     "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
     "album owner": ("c.id::text", "NULL::uuid"),
+    "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
 }
 # Rows that others can add meanwhile, since no lock of ours keeps them from it: who wrote them is looked at.
 ADDED_BY_OTHERS = {"face": "f", "tag": "h", "memory": "h", "link": "h"}
@@ -3682,6 +3739,122 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     return report
 
 
+# ---- external libraries ------------------------------------------------------------------------------------
+#
+# Deleting a user deletes the user's libraries, and deleting a library deletes its photos, whoever owns them:
+# library.ownerId and asset.libraryId both cascade. Immich lists and scans a library by its owner, and what a
+# scan finds becomes that user's photo (library.service, all versions). So a library and all its photos have
+# one owner at all times: it changes hands whole or not at all. Whole means what is in the trash too, where
+# Immich puts what the scan does not find any more, what is in the locked folder, and the videos that Immich
+# has taken out of its photos. The folders that it scans stay: the next scan finds its photos by library and
+# path, and imports none anew. Their checksums stop nothing: UQ_assets_owner_checksum leaves libraries out,
+# and asset_ownerId_libraryId_checksum_idx is met when all photos of a library change hands.
+
+
+def choose_libraries(tx: Transaction) -> None:
+    """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
+    run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
+    lock_libraries(tx)
+    there = value(tx, """
+        SELECT count(*) FROM v_library JOIN changing_library USING (id)
+        WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
+    """)
+    if there != len(tx.values["libraries"]):
+        raise TransferError(
+            "An external library of this transfer is not the source's any more.",
+            "It was deleted, or it belongs to somebody else.",
+            "Start again.",
+        )
+    for library in libraries_listed(tx):
+        if library.others:
+            raise mixed_library(library)
+
+
+def lock_libraries(tx: Transaction) -> None:
+    """No scan adds a photo to a library that changes hands until it has: its INSERT waits for this lock."""
+    lock(tx, "SELECT id FROM v_library JOIN changing_library USING (id) ORDER BY id FOR UPDATE OF v_library")
+
+
+def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
+    """The libraries of changing_library by name: ExternalLibrary's fields, in its order."""
+    return tuple(ExternalLibrary(*row) for row in rows(tx, """
+        SELECT l.id::text, l.name, count(a.id) FILTER (WHERE a.visibility <> 'hidden'),
+            count(a.id) FILTER (WHERE a.visibility <> 'hidden'
+                AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
+            count(a.id) FILTER (WHERE a.visibility = 'locked'),
+            count(a.id) FILTER (WHERE a."ownerId" <> l."ownerId")
+        FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
+        GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
+    """))
+
+
+def mixed_library(library: ExternalLibrary) -> TransferError:
+    """Why a library with photos of several users cannot change hands, and what to do."""
+    few = library.others == 1
+    return TransferError(
+        f"The external library “{clean(library.name)}” cannot be handed over: {library.others} of its photos "
+        f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
+        "A library and its photos must have one owner, for they are deleted with it and with its owner's "
+        "account.",
+        f"Leave that library out, or give {'that photo' if few else 'those photos'} back to its owner first.",
+    )
+
+
+def libraries_go_whole(tx: Transaction) -> None:
+    """What a library holds goes with it, trashed and locked too, and so does what must stay together with
+    that.
+    """
+    run(tx, """
+        UPDATE candidate SET trashed = true, locked = true
+        WHERE unit IN (
+            SELECT c.unit FROM candidate c JOIN v_asset a USING (id)
+            JOIN changing_library l ON l.id = a."libraryId")
+    """)
+
+
+def require_whole_libraries(tx: Transaction) -> None:
+    """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
+    for name, reason, count, example in rows(tx, """
+        SELECT l.name, v.reason, count(*), min(v.name)
+        FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
+        JOIN v_library l ON l.id = c.id
+        WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason ORDER BY l.name, v.reason LIMIT 1
+    """):
+        raise TransferError(
+            f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
+            f"Of its photos {count} must stay, such as {clean(example)}: {REASONS[reason]}.",
+            "Leave that library out, or set that right and run again.",
+        )
+
+
+def step_libraries(tx: Transaction, report: Report) -> Report:
+    """The libraries themselves; their photos are among those of this run."""
+    change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')
+    return report
+
+
+LIBRARY_CHECKS = {
+    "library": f"""
+        WITH concerned AS (
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id) WHERE a."libraryId" IS NOT NULL
+            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+        )
+        SELECT {key_of("library")}
+        FROM concerned JOIN v_asset a USING (id) JOIN v_library l ON l.id = a."libraryId"
+        WHERE a."ownerId" <> l."ownerId"
+    """,
+}
+
+
+LIBRARY_WRITTEN = {
+    "external library": """
+        SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
+        WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
+            ELSE l."ownerId" <> %(taker)s END
+    """,
+}
+
+
 # ---- albums ------------------------------------------------------------------------------------------------
 
 
@@ -3840,6 +4013,10 @@ ALBUM_WRITTEN = {
             SELECT FROM album_copy c
             WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
     """,
+    "comment or like": """
+        SELECT j.id::text FROM journal_id j JOIN v_activity c USING (id)
+        WHERE j."table" = 'activity' AND c."albumId" IN (SELECT id FROM concerned_album)
+    """,
 }
 
 
@@ -3925,6 +4102,7 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
     ("Tags", step_tags),
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
     ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
     ("Albums", step_albums),
 )
@@ -3956,6 +4134,7 @@ def note_kept(tx: Transaction) -> None:
         JOIN run_photo m ON m.id = f."assetId"
         UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
     """)
+    note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
 
 
@@ -3966,7 +4145,14 @@ def note_kept(tx: Transaction) -> None:
 
 
 # What ties photos to owners: each yields the key and owner (KEYS) of one violation.
-CROSS_OWNER_CHECKS = {**PEOPLE_CHECKS, **LIVE_CHECKS, **STACK_CHECKS, **HOLDER_CHECKS, **ALBUM_CHECKS}
+CROSS_OWNER_CHECKS = {
+    **PEOPLE_CHECKS,
+    **LIVE_CHECKS,
+    **STACK_CHECKS,
+    **HOLDER_CHECKS,
+    **ALBUM_CHECKS,
+    **LIBRARY_CHECKS,
+}
 
 
 # What this run wrote, by its journal, and may not have written; and what it must have.
@@ -3983,9 +4169,9 @@ WRITTEN_CHECKS = {
     "row": """
         SELECT concat_ws(' ', "table", key) FROM journal
         WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity') AND kind IN ('made', 'removed')
-           OR "table" = 'activity'
     """,
     **ALBUM_WRITTEN,
+    **LIBRARY_WRITTEN,
 }
 
 
@@ -4281,6 +4467,7 @@ UNDO_REASONS = REASONS | {
     "gone": "deleted since",
     "handed_on": "belong to somebody else by now",
     "external": "in an external library by now",
+    "library": "in an external library that stays whole, see below",
     "locked": "in the locked folder by now",
     "again": "uploaded again by the former owner (delete that copy for good, and it can go back)",
     "stacked": "stacked with other photos since",
@@ -4288,7 +4475,13 @@ UNDO_REASONS = REASONS | {
 }
 
 # What an undo may be unable to give back, in the order in which it is told.
-LOST = ("album", "memory", "link", "stack", "person")
+LOST = ("album", "memory", "link", "stack", "person", "library")
+# Why an external library stays with all its photos, besides UNDO_REASONS of one of them.
+LIBRARY_REASONS = {
+    "library_changed": "it has another owner by now",
+    "library_deleting": "Immich is deleting it",
+    "library_mixed": "some of its photos belong to somebody else by now",
+}
 
 
 def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> UndoReport:
@@ -4310,9 +4503,9 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the
-    photos.
+    photos. Nor did it when comments were moved, which is undone as a repair is.
     """
-    is_repair = header["kind"] == "repair"
+    is_repair = header["kind"] != "transfer"
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
         source, destination = None, source
@@ -4374,9 +4567,9 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
     check(tx)
-    if tx.values["is_repair"]:
+    if header["kind"] == "repair":
         reset_apps(tx)
-    else:
+    elif header["kind"] == "transfer":
         report = write_users(tx, report)
     return undo_report(tx, report)
 
@@ -4634,8 +4827,31 @@ def choose_returning(tx: Transaction) -> None:
         SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed'
             AND columns = 'ownerId';
         ALTER TABLE returning_photo ADD PRIMARY KEY (id);
-        ANALYZE returning_photo
+        -- stacks and live photos that were torn between owners before the run
+        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
+        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
+            WHERE kind = 'stack'
+        UNION ALL
+        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live'
     """)
+    choose_libraries_back(tx)
+    judge_returning(tx)
+    while drop_torn_libraries(tx):
+        run(tx, "DROP TABLE verdict, candidate")
+        judge_returning(tx)
+    run(tx, """
+        UPDATE verdict SET reason = 'library'
+        WHERE reason = 'external' AND id IN (
+            SELECT a.id FROM v_asset a JOIN kept_library k ON k.id = a."libraryId")
+    """)
+    follow_verdicts(tx, "true")
+
+
+def judge_returning(tx: Transaction) -> None:
+    """verdict: each photo of the run, and each that is to go back with its library, with the reason to
+    stay.
+    """
+    run(tx, "ANALYZE returning_photo")
     create_candidates(tx, """
         SELECT a.id, coalesce(a."livePhotoVideoId", a.id) AS unit, a."stackId", 'chosen' AS origin,
             true AS trashed, a.id IN (
@@ -4651,12 +4867,6 @@ def choose_returning(tx: Transaction) -> None:
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
         FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
             FROM %(giver)s;
-        -- stacks and live photos that were torn between owners before the run
-        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
-        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
-            WHERE kind = 'stack'
-        UNION ALL
-        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live';
         UPDATE verdict v SET reason = 'stacked'
         WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
             SELECT FROM v_asset o
@@ -4678,7 +4888,52 @@ def choose_returning(tx: Transaction) -> None:
                 SELECT FROM torn_before t
                 WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
     """)
-    follow_verdicts(tx, "true")
+
+
+def choose_libraries_back(tx: Transaction) -> None:
+    """changing_library: external libraries that are as the run left them; kept_library: those that are not.
+    returning_photo: with what is in the former now.
+
+    What a scan has found since is the library's as all else in it: it goes back along with it.
+    """
+    run(tx, """
+        INSERT INTO changing_library
+            SELECT (key ->> 'id')::uuid FROM past WHERE "table" = 'library' AND kind = 'changed';
+    """)
+    lock_libraries(tx)
+    run(tx, """
+        CREATE TEMP TABLE kept_library ON COMMIT DROP AS
+        SELECT l.id, l.name, CASE WHEN l."deletedAt" IS NOT NULL THEN 'library_deleting'
+                ELSE 'library_changed' END AS reason
+        FROM v_library l JOIN changing_library USING (id)
+        WHERE l."deletedAt" IS NOT NULL OR l."ownerId" <> %(giver)s;
+        DELETE FROM changing_library
+            WHERE id IN (SELECT id FROM kept_library) OR id NOT IN (SELECT id FROM v_library);
+        INSERT INTO returning_photo
+            SELECT a.id FROM v_asset a JOIN changing_library l ON l.id = a."libraryId"
+            WHERE a."ownerId" = %(giver)s ON CONFLICT DO NOTHING
+    """)
+
+
+def drop_torn_libraries(tx: Transaction) -> int:
+    """From changing_library to kept_library: those of which a photo stays. With them stays what was not of
+    the run.
+    """
+    dropped = run(tx, """
+        WITH torn AS (
+            SELECT a."libraryId" AS id, min(coalesce(v.reason, 'library_mixed')) AS reason
+            FROM v_asset a JOIN changing_library l ON l.id = a."libraryId" LEFT JOIN verdict v ON v.id = a.id
+            WHERE a."ownerId" <> %(taker)s AND (v.id IS NULL OR v.reason IS NOT NULL) GROUP BY a."libraryId"
+        )
+        INSERT INTO kept_library SELECT l.id, l.name, torn.reason FROM v_library l JOIN torn USING (id)
+    """)
+    run(tx, """
+        DELETE FROM changing_library WHERE id IN (SELECT id FROM kept_library);
+        DELETE FROM returning_photo r USING v_asset a
+        WHERE a.id = r.id AND a."libraryId" IN (SELECT id FROM kept_library)
+            AND r.id NOT IN (SELECT id FROM past_owner)
+    """)
+    return dropped
 
 
 # What Immich's jobs write into a row of the run's: not a reason to think that somebody changed it.
@@ -5023,6 +5278,16 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             WHERE u.id = m."userId")
     """),
     "asset_job_status": ("j", "true"),
+    "activity": (
+        "c",
+        # on a photo that is in its album, and that the same user has not liked again since
+        """
+        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
+        AND NOT (c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = c."assetId"
+              AND o."userId" = c."userId" AND o."isLiked"))
+        """,
+    ),
 }
 
 
@@ -5341,6 +5606,11 @@ def put_back_albums(tx: Transaction) -> None:
     """)
 
 
+def put_back_comments(tx: Transaction) -> None:
+    """Comments and likes that were moved to another photo of the same file."""
+    put_back_changed(tx, "activity")
+
+
 def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
     put_back_removed(tx, "tag_asset")
@@ -5383,12 +5653,14 @@ def put_back_duplicates(tx: Transaction) -> None:
 GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
 )
 PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
     ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
     ("Albums", put_back_albums),
+    ("Comments and likes", put_back_comments),
     ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
@@ -5470,6 +5742,7 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
     """))
@@ -5514,7 +5787,12 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        libraries=tuple(library.name for library in libraries_listed(tx)),
+        libraries_kept=tuple(
+            rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
+        ),
         lost=lost_things(tx),
+        comments=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
@@ -5550,6 +5828,10 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
           AND NOT EXISTS (
             SELECT FROM v_person p WHERE p."personGroupId" = (j.key ->> 'personGroupId')::uuid
               AND p."ownerId" = (j.key ->> 'ownerId')::uuid)
+        UNION ALL
+        SELECT 'library', p.before ->> 'name', p.key ->> 'id' FROM past p
+        WHERE p."table" = 'library' AND p.kind = 'seen'
+          AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM v_library)
         ORDER BY 1, 2, 3
     """)
     return tuple(
@@ -5796,7 +6078,8 @@ def create_file_row(tx: Transaction) -> None:
         CREATE TEMP VIEW file_row AS
         SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
             "originalPath" AS path, 'original' AS kind, false AS edited,
-            "libraryId" IS NOT NULL OR "isExternal" AS external
+            -- what Immich took out of a library's photo lies in its own folder, and is not marked
+            "isExternal" AS external
         FROM v_asset
         UNION ALL SELECT 'asset.sidecarPath', id, id, "ownerId", "sidecarPath", 'sidecar', false,
             "libraryId" IS NOT NULL OR "isExternal"
@@ -6977,6 +7260,737 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
 
 
 # ============================================================================================================
+# 9b  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
+#
+#    Immich deletes an account in this order (user.service: handleUserDelete, all versions):
+#        the folders library/<label or id>, upload/<id>, profile/<id>, thumbs/<id>, encoded-video/<id>
+#        the albums that the user owns
+#        the user's row, and by foreign keys all that hangs on it: photos, external libraries with every photo
+#        in them, people, tags, memories, links, stacks, comments, memberships, sessions, keys
+#    It asks nothing about anybody else's things on the way. So each entry of TIES asks for one of the ways in
+#    which they hang on the account, over these temporary tables:
+#      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
+#      doomed_album    the user's albums
+#      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
+#      own_thing       the user's people, tags, memories and stacks, and what photos they hang on
+#      tied_group      people that nobody knows any more once the account has gone
+# ============================================================================================================
+
+BREAKS, LOST_WITH_IT, GOES_ALONG, HARMLESS = "breaks", "lost", "goes", "harmless"
+
+HAND_OVER = "Hand over everything (4)"
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One way in which things hang on an account: words for one and for many, and what to do about it.
+
+    `query` yields a name for each; it is empty where code counts them.
+    """
+
+    weight: str
+    words: tuple[str, str]
+    todo: str = ""
+    query: str = ""
+
+
+# What may hang on an account, in the order in which it is told. The weights:
+#   BREAKS        somebody else's things go or break: it must not be deleted
+#   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
+#   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
+#   HARMLESS      nobody misses it
+TIES: Mapping[str, Tie] = {
+    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions); asked when
+    # the folders have gone already
+    "stack_stops": Tie(
+        BREAKS,
+        ("stack of another user has a photo of this account on top", "stacks of others have such a photo"),
+        "Immich would remove the folders, then fail. Let the owner make another photo the stack's main one.",
+        """
+        SELECT d.name FROM v_stack s JOIN doomed_asset d ON d.id = s."primaryAssetId"
+        WHERE s."ownerId" <> %(user)s
+        """,
+    ),
+    # the folders are removed whoever owns what lies in them
+    "file": Tie(
+        BREAKS,
+        ("file of another user lies in its folders", "files of others lie in its folders"),
+        "Move files (10).",
+    ),
+    "file_odd": Tie(
+        BREAKS,
+        ("file there that Move files leaves", "files there that Move files leaves"),
+        "They are of another user's external library, or their path leads through `..`. Move them by hand.",
+    ),
+    "file_unknown": Tie(
+        BREAKS,
+        ("How many files of others lie in its folders cannot be told.",) * 2,
+        "Start Immich once, so that it writes down where its media folder is, then look again.",
+    ),
+    # asset.libraryId and library.ownerId cascade
+    "library_others": Tie(
+        BREAKS,
+        ("photo of another user is in its external libraries", "photos of others are in its libraries"),
+        "An older transfer by hand left them there. Give the library to its photos' owner.",
+        "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+    ),
+    "album_shared": Tie(
+        BREAKS,
+        ("album is shared with others", "albums are shared with others"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    "contributed": Tie(
+        BREAKS,
+        ("photo of another user would lose an album", "photos of others would lose an album"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT a."originalFileName" FROM v_album_asset aa JOIN doomed_album d ON d.id = aa."albumId"
+        JOIN v_asset a ON a.id = aa."assetId" WHERE a."ownerId" <> %(user)s
+        """,
+    ),
+    "album_comment": Tie(
+        BREAKS,
+        ("comment or like of another user in its albums", "comments and likes of others in its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_album d ON d.id = c."albumId"
+        WHERE c."userId" <> %(user)s
+        """,
+    ),
+    "album_link": Tie(
+        BREAKS,
+        ("public link of another user to one of its albums", "public links of others to its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_shared_link l JOIN doomed_album d ON d.id = l."albumId"
+        JOIN v_album al ON al.id = d.id WHERE l."userId" <> %(user)s
+        """,
+    ),
+    # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
+    "album_photo": Tie(
+        BREAKS,
+        ("photo in an album of another user", "photos in albums of others"),
+        f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
+        """
+        SELECT d.name || ' in ' || al."albumName"
+        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId" JOIN v_album al
+            ON al.id = aa."albumId"
+        WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
+        """,
+    ),
+    # album.albumThumbnailAssetId becomes NULL; Immich chooses another when somebody lists albums
+    "cover": Tie(
+        BREAKS,
+        ("album of another user has its photo as the cover", "albums of others have its photos as covers"),
+        "Let the owner choose another cover. Else Immich chooses one.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_asset d ON d.id = al."albumThumbnailAssetId"
+        WHERE al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # activity goes with its photo, and with the photo's row in the album
+    "comment": Tie(
+        BREAKS,
+        ("comment or like of another user on its photos", "comments and likes of others on its photos"),
+        f"{HAND_OVER}. On photos of which another has the same file in the album they can be moved there.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
+        WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (  -- the same like is on the photo that stands in for it
+            SELECT FROM stand_in s JOIN v_activity o ON o."albumId" = s."albumId" AND o."assetId" = s.new
+            WHERE s."albumId" = c."albumId" AND s.old = d.id AND c."isLiked" AND o."isLiked"
+              AND o."userId" = c."userId")
+        """,
+    ),
+    # a partner's photos may be in memories and links; tags of others are left by transfers by hand
+    "held": Tie(
+        BREAKS,
+        (
+            "memory, public link or tag of another user loses photos",
+            "memories, public links and tags of others lose photos",
+        ),
+        f"{HAND_OVER}, or let them take it out.",
+        """
+        SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
+            SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT concat_ws(' ', 'link', o.slug) FROM v_shared_link o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."sharedLinkId" FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT 'tag ' || o.value FROM v_tag o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."tagId" FROM v_tag_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        """,
+    ),
+    "tag_others": Tie(
+        BREAKS,
+        ("tag of this account on a photo of another user", "tags of this account on photos of others"),
+        "Let the owners tag their photos themselves.",
+        """
+        SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
+        JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
+        """,
+    ),
+    # tag.parentId and tag_closure cascade
+    "tag_below": Tie(
+        BREAKS,
+        ("tag of another user is below a tag of this account", "tags of others are below its tags"),
+        "Let the owner make that tag anew.",
+        """
+        SELECT t.value FROM v_tag t WHERE t."userId" <> %(user)s AND t.id IN (
+            SELECT c.id FROM v_tag c JOIN v_tag p ON p.id = c."parentId" WHERE p."userId" = %(user)s
+            UNION
+            SELECT c.id_descendant FROM v_tag_closure c JOIN v_tag p ON p.id = c.id_ancestor
+            WHERE p."userId" = %(user)s)
+        """,
+    ),
+    # asset.livePhotoVideoId becomes NULL
+    "live": Tie(
+        BREAKS,
+        ("live photo of another user has its video here", "live photos of others have their videos here"),
+        f"{HAND_OVER} to that user.",
+        """
+        SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
+        """,
+    ),
+    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it
+    "stack_others": Tie(
+        BREAKS,
+        ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
+        f"{HAND_OVER}, or let the owner take the stack apart.",
+        """
+        SELECT min(a."originalFileName") FROM v_asset a JOIN v_stack s ON s.id = a."stackId"
+        LEFT JOIN doomed_asset d ON d.id = a.id
+        WHERE (s."ownerId" = %(user)s) <> (d.id IS NOT NULL) GROUP BY s.id
+        """,
+    ),
+    # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
+    # person row knows, and cluster groups without a user with all that is in them.
+    "face": Tie(
+        BREAKS,
+        ("face on a photo of another user shows its person", "faces on photos of others show its people"),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
+        JOIN v_asset a ON a.id = f."assetId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = a.id)
+        """,
+    ),
+    "featured": Tie(
+        BREAKS,
+        (
+            "person of another user has its photo as the picture",
+            "people of others have its photos as pictures",
+        ),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
+        JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
+    "person_faces": Tie(
+        BREAKS,
+        ("person of another user is on its photos only", "people of others are on its photos only"),
+        f"{HAND_OVER} to that user, with the photos.",
+        """
+        SELECT p.name FROM v_person p WHERE p."ownerId" <> %(user)s
+          AND EXISTS (
+            SELECT FROM v_asset_face f JOIN doomed_asset d ON d.id = f."assetId"
+            WHERE f."personGroupId" = p."personGroupId")
+          AND NOT EXISTS (
+            SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
+              AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
+        """,
+    ),
+    # from 3.2: rows of others in a group of this user's cluster group go with it (see "face")
+    "person_group": Tie(
+        BREAKS,
+        ("person of another user is kept in its group of people", "people of others are kept in its group"),
+        "Repair faces (6), for each of them. People who are on photos of this account only will go.",
+        """
+        SELECT p.name FROM v_person p JOIN tied_group g ON g.id = p."personGroupId"
+        WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # person_user goes with the person (3.3)
+    "person_share": Tie(
+        BREAKS,
+        ("person is shared with another user", "people are shared with others"),
+        "Let whoever has the photos share them again, and end this share in Immich.",
+        """
+        SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
+        JOIN v_user u ON u.id = s."sharedWithId"
+        LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedById" = %(user)s
+        """,
+    ),
+    "unknown": Tie(
+        BREAKS,
+        ("row that this tool does not know hangs on it", "rows that this tool does not know hang on it"),
+        "Look for a newer version of this tool.",
+    ),
+    **{
+        code: Tie(
+            LOST_WITH_IT,
+            (one, many),
+            todo,
+            f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{code}'",
+        )
+        for code, one, many, todo in (
+            ("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
+            ("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+            ("trashed", "photo in the trash", "photos in the trash",
+             f"{HAND_OVER}, with the trash; or empty the trash."),
+            ("locked", "photo in the locked folder", "photos in the locked folder",
+             f"{HAND_OVER}, with the locked folder."),
+            ("external", "photo in an external library", "photos in external libraries",
+             "Hand over the library with everything (4). The files themselves stay on the disk."),
+        )
+    },
+    "library": Tie(
+        LOST_WITH_IT,
+        ("external library", "external libraries"),
+        "Hand over the library with everything (4).",
+        """
+        SELECT l.name || ' (' || count(*) || ')' FROM v_library l JOIN v_asset a ON a."libraryId" = l.id
+        WHERE l."ownerId" = %(user)s GROUP BY l.id, l.name
+        """,
+    ),
+    "album": Tie(
+        LOST_WITH_IT,
+        ("album", "albums"),
+        f"{HAND_OVER}.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    **{
+        code: Tie(LOST_WITH_IT, (one, many), f"{HAND_OVER}.",
+            f"SELECT name FROM own_thing WHERE hangs_on = 'lost' AND {which}")
+        for code, one, many, which in (
+            ("person", "person with a name", "people with a name", "kind = 'person' AND name <> ''"),
+            ("person_unnamed", "person without a name", "people without a name",
+             "kind = 'person' AND name = ''"),
+            ("tag", "tag", "tags", "kind = 'tag'"),
+            ("memory", "memory", "memories", "kind = 'memory'"),
+            ("stack", "stack", "stacks", "kind = 'stack'"),
+        )
+    },
+    "link": Tie(
+        LOST_WITH_IT,
+        ("public link", "public links"),
+        f"{HAND_OVER}, or share again as whoever has the photos, and remove the old link.",
+        """
+        SELECT coalesce(al."albumName", l.slug, '') FROM v_shared_link l LEFT JOIN v_album al
+            ON al.id = l."albumId"
+        WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now()) AND (
+            l."albumId" IS NOT NULL
+            OR EXISTS (SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "copied": Tie(
+        GOES_ALONG,
+        (
+            "photo or video of which another user has the same file",
+            "photos and videos of which another user has the same file",
+        ),
+        "Those copies stay. Look whether they are with the right user.",
+        "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+    ),
+    "on_copies": Tie(
+        GOES_ALONG,
+        (
+            "person, tag, memory or stack on such photos only",
+            "people, tags, memories and stacks on such photos only",
+        ),
+        "",
+        """SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'copies'""",
+    ),
+    "own_comment": Tie(
+        GOES_ALONG,
+        (
+            "comment or like that it made in an album of another user",
+            "comments and likes that it made in albums of others",
+        ),
+        "",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c
+        WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    "deleting": Tie(
+        HARMLESS,
+        ("photo that Immich is deleting already", "photos that Immich is deleting already"),
+        "",
+        "SELECT name FROM doomed_asset WHERE owner = %(user)s AND state = 'deleting'",
+    ),
+    "empty": Tie(
+        HARMLESS,
+        ("thing that holds no photo, or has expired", "things that hold no photo, or have expired"),
+        "",
+        """
+        SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'nothing'
+        UNION ALL
+        SELECT 'album ' || al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE NOT EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        UNION ALL
+        SELECT 'library ' || l.name FROM v_library l
+        WHERE l."ownerId" = %(user)s AND NOT EXISTS (SELECT FROM v_asset a WHERE a."libraryId" = l.id)
+        UNION ALL
+        SELECT concat_ws(' ', 'link', l.slug) FROM v_shared_link l
+        WHERE l."userId" = %(user)s AND (l."expiresAt" <= now() OR l."albumId" IS NULL AND NOT EXISTS (
+            SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "member": Tie(
+        HARMLESS,
+        ("membership in an album of another user", "memberships in albums of others"),
+        "",
+        """
+        SELECT al."albumName" FROM v_album_user m JOIN v_album al ON al.id = m."albumId"
+        WHERE m."userId" = %(user)s AND al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # what a partner sees are the account's photos, and those are told above
+    "partner": Tie(
+        HARMLESS,
+        ("partner share", "partner shares"),
+        "Whoever has the photos now can share again.",
+        """
+        SELECT u.email FROM v_partner p JOIN v_user u ON u.id IN (p."sharedById", p."sharedWithId")
+        WHERE %(user)s IN (p."sharedById", p."sharedWithId") AND u.id <> %(user)s
+        """,
+    ),
+    "person_received": Tie(
+        HARMLESS,
+        ("person that another user shares with it", "people that others share with it"),
+        "",
+        """
+        SELECT coalesce(p.name, '') FROM v_person_user s LEFT JOIN v_person p
+            ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedWithId" = %(user)s
+        """,
+    ),
+    # from 3.2; the group itself stays with the others
+    "cluster": Tie(
+        HARMLESS,
+        (
+            "user whose faces are recognised together with its",
+            "users whose faces are recognised together with its",
+        ),
+        "",
+        """
+        SELECT u.email FROM v_user u JOIN v_user me ON me."clusterGroupId" = u."clusterGroupId"
+        WHERE me.id = %(user)s AND u.id <> me.id
+        """,
+    ),
+    **{
+        table: Tie(HARMLESS, (one, many), "",
+            f"""SELECT {name} FROM public.{table} t WHERE t."{column}" = %(user)s""")
+        for table, column, name, one, many in (
+            ("session", "userId", 't."deviceType"', "device that is logged in", "devices that are logged in"),
+            ("api_key", "userId", "t.name", "API key", "API keys"),
+            ("notification", "userId", "t.title", "notification", "notifications"),
+            ("user_metadata", "userId", "t.key", "setting", "settings"),
+            ("workflow", "ownerId", "''", "workflow", "workflows"),
+            ("cluster_group_request", "userId", "''", "invitation to a group", "invitations to groups"),
+        )
+    },
+}
+
+# Rows that go with an account, by table: the condition over a row t, in names that all versions have. Foreign
+# keys to them that KNOWN_LINKS lacks are a newer Immich's, or an addition's.
+ROWS_THAT_GO = {
+    "user": "t.id = %(user)s",
+    "asset": "t.id IN (SELECT id FROM doomed_asset)",
+    "asset_face": 't."assetId" IN (SELECT id FROM doomed_asset)',
+    "album": "t.id IN (SELECT id FROM doomed_album)",
+    **dict.fromkeys(("library", "memory", "person", "stack"), 't."ownerId" = %(user)s'),
+    **dict.fromkeys(("shared_link", "tag"), 't."userId" = %(user)s'),
+}
+
+EXAMPLES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Tied:
+    """What hangs on an account: a code of TIES, how many, and the first of them by name."""
+
+    code: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What would go or break with an account, in the order of TIES. `movable`: comments and likes of others
+    that move_comments() would save.
+    """
+
+    tied: tuple[Tied, ...] = ()
+    movable: int = 0
+
+    def of(self, weight: str) -> tuple[Tied, ...]:
+        """What has that weight."""
+        return tuple(entry for entry in self.tied if TIES[entry.code].weight == weight)
+
+    @property
+    def can_go(self) -> bool:
+        """Whether deleting it takes nothing from anybody else, and nothing of its own that is nowhere else.
+
+        Devices, keys, settings, memberships, partner shares and things without photos are no reason against
+        it. Nor are photos of which another user has the same file, what hangs on those alone, and what its
+        user wrote in albums of others: that goes, and the screen says so.
+        """
+        return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
+
+
+def list_accounts(database_config: Mapping[str, Any]) -> tuple[User, ...]:
+    """Every account, also those marked for deletion; without figures."""
+    with looking(database_config) as tx:
+        found = rows(tx, """
+            SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
+            ORDER BY 4, lower(name), email, id
+        """)
+    return tuple(User(str(user), email, name, deleted=deleted) for user, email, name, deleted in found)
+
+
+def account_ties(database_config: Mapping[str, Any], user: str, progress: Progress = quiet) -> AccountCheck:
+    """Everything that goes or breaks when Immich deletes that account. Only looks, and locks nothing."""
+    with looking(database_config) as tx:
+        tx = replace(tx, values={"user": user})
+        progress("Photos")
+        find_doomed(tx)
+        progress("Files in its folders")
+        found = {**_files_in_folders(tx), "unknown": _unknown_ties(tx)}
+        tied = []
+        for code, tie in TIES.items():
+            if tie.query and (code in tx.schema.tables or "public." not in tie.query):
+                progress(f"Looking for {tie.words[1]}")
+                number, examples = rows(tx, f"""
+                    WITH found (name) AS MATERIALIZED ({tie.query})
+                    SELECT (SELECT count(*) FROM found),
+                        ARRAY(SELECT name FROM found ORDER BY name = '', name LIMIT {EXAMPLES_SHOWN})
+                """)[0]
+                tied.append(Tied(code, number, tuple(filter(None, examples))))
+            elif named := found.get(code):
+                words = tuple(f"{number} {word}" for word, number in named if word)
+                tied.append(Tied(code, sum(number for _word, number in named), words))
+        progress("Comments")
+        movable = len(_movable_comments(tx))
+    return AccountCheck(tuple(entry for entry in tied if entry.count), movable)
+
+
+def find_doomed(tx: Transaction) -> None:
+    """The temporary tables of this part. Raises TransferError if there is no such user."""
+    if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
+        raise TransferError("That account is not there any more.", "It was deleted.")
+    run(tx, """
+        CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
+        SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
+            copied OR state = 'deleting' AS spare,
+            a."deletedAt" IS NULL AND a.status = 'active' AND a.visibility IN ('timeline', 'archive') AS shown
+        FROM v_asset a
+        CROSS JOIN LATERAL (SELECT CASE
+            WHEN a.status = 'deleted' THEN 'deleting'
+            WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+            WHEN a."deletedAt" IS NOT NULL OR a.status <> 'active' THEN 'trashed'
+            WHEN a.visibility = 'locked' THEN 'locked'
+            WHEN a.visibility = 'hidden' THEN 'video'
+            ELSE 'photo' END AS state) s
+        -- an external photo's checksum is of its path, so it has no copy
+        LEFT JOIN (
+            SELECT DISTINCT b.checksum FROM v_asset b
+            WHERE b."ownerId" <> %(user)s AND b."libraryId" IS NULL AND NOT b."isExternal"
+              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)
+        CROSS JOIN LATERAL (
+            SELECT other.checksum IS NOT NULL AND a."ownerId" = %(user)s AND state <> 'external' AS copied) c
+        WHERE a."ownerId" = %(user)s
+           OR a."libraryId" IN (SELECT id FROM v_library WHERE "ownerId" = %(user)s);
+        ALTER TABLE doomed_asset ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
+            SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
+        ALTER TABLE doomed_album ADD PRIMARY KEY (id);
+        ANALYZE doomed_asset; ANALYZE doomed_album;
+        -- whoever sees the album sees that photo: it is not in the trash or the locked folder
+        CREATE TEMP TABLE stand_in ON COMMIT DROP AS
+        SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
+        FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND b."libraryId" IS NULL
+            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
+            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
+        LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
+        WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
+        ORDER BY aa."albumId", d.id, o."userId" IS NULL, b.id;
+        CREATE TEMP TABLE tied_group ON COMMIT DROP AS
+        SELECT g.id FROM v_person_group g JOIN v_user me ON me.id = %(user)s
+        WHERE (g."clusterGroupId" = me."clusterGroupId" AND NOT EXISTS (
+                SELECT FROM v_user u WHERE u."clusterGroupId" = me."clusterGroupId" AND u.id <> me.id))
+           OR g.id IN (
+            SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                    AND o."ownerId" <> %(user)s));
+        ANALYZE stand_in; ANALYZE tied_group
+    """)
+    run(tx, """
+        CREATE TEMP TABLE own_thing ON COMMIT DROP AS
+        SELECT kind, thing.name, CASE
+            WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
+            WHEN bool_or(d.copied) THEN 'copies' ELSE 'nothing' END AS hangs_on
+        FROM (
+            SELECT 'person' AS kind, p."personGroupId" AS id, p.name, a.id AS asset
+            FROM v_person p LEFT JOIN (
+                v_asset_face f JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(user)s)
+                ON f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL
+            WHERE p."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'tag', t.id, t.value, h."assetId" FROM v_tag t LEFT JOIN v_tag_asset h ON h."tagId" = t.id
+            WHERE t."userId" = %(user)s
+            UNION ALL
+            SELECT 'memory', m.id, '', h."assetId" FROM v_memory m LEFT JOIN v_memory_asset h
+                ON h."memoriesId" = m.id
+            WHERE m."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'stack', s.id, '', a.id FROM v_stack s LEFT JOIN v_asset a ON a."stackId" = s.id
+            WHERE s."ownerId" = %(user)s) thing
+        LEFT JOIN doomed_asset d ON d.id = thing.asset
+        GROUP BY kind, thing.id, thing.name
+    """)
+
+
+def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
+    """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
+    lying = lying_away(tx)
+    if lying is None:
+        return {"file_unknown": [("", 1)]}
+    kinds: dict[str, int] = {}
+    for (holder, _owner), files in lying.items():
+        for kind, number in files.items() if holder == tx.values["user"] else ():
+            kinds[kind] = kinds.get(kind, 0) + number
+    root = media_root(tx)
+    odd = 0 if root is None else value(tx, """
+        WITH here AS MATERIALIZED (
+            SELECT folder || word || '/' AS path FROM v_user
+            CROSS JOIN LATERAL unnest(ARRAY[id::text, nullif("storageLabel", '')]) AS word
+            CROSS JOIN unnest(%(folders)s) AS folder
+            WHERE id = %(user)s AND (word = id::text OR folder = '/library/'))
+        SELECT count(*) FROM file_row f
+        WHERE f.owner <> %(user)s AND (f.external OR strpos(f.path, '/../') > 0) AND EXISTS (
+            SELECT FROM here h WHERE starts_with(f.path, %(root)s || h.path)
+                OR strpos(f.path, '/../') > 0 AND strpos(f.path, h.path) > 0
+                OR strpos(f.path, '/../' || split_part(h.path, '/', 3) || '/') > 0)
+    """, root=root, folders=[f"/{folder}/" for folder in USER_FOLDERS])
+    return {
+        "file": [(FILE_KINDS[kind], kinds[kind]) for kind in FILE_KINDS if kind in kinds],
+        "file_odd": [("", int(odd))],
+    }
+
+
+def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
+    """Rows that hang on what goes by a foreign key that this tool does not know: (its name, how many)."""
+    found = []
+    for space, table, target, columns, named in rows(tx, """
+        SELECT n.nspname, source.relname, target.relname,
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number),
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)
+        FROM pg_constraint c JOIN pg_class source ON source.oid = c.conrelid
+        JOIN pg_namespace n ON n.oid = source.relnamespace
+        JOIN pg_class target ON target.oid = c.confrelid
+            AND target.relnamespace = 'public'::regnamespace
+        WHERE c.contype = 'f' AND target.relname = ANY (%(targets)s) ORDER BY 1, 2, 4
+    """, targets=list(ROWS_THAT_GO)):
+        names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
+        if space == "public" and ".".join([table, *names]) in KNOWN_LINKS[target]:
+            continue
+        query = sql.SQL(
+            "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} t WHERE ({}) = ({}) AND {})"
+        ).format(
+            sql.Identifier(space, table),
+            sql.Identifier("public", target),
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in named),
+            sql.SQL(", ").join(sql.Identifier("s", name) for name in columns),
+            sql.SQL(ROWS_THAT_GO[target]),
+        )
+        if number := value(tx, query.as_string(tx.cursor)):
+            found.append((f"{table} ({', '.join(columns)}) -> {target}", int(number)))
+    return found
+
+
+# ---- comments on photos that have a copy -------------------------------------------------------------------
+#
+# After a hand-over the destination's own copy of a photo stands in the album beside the one that stayed. What
+# others wrote about the one that stayed hangs on it (activity.assetId cascades), so it goes with the account.
+
+
+def move_comments(database_config: Mapping[str, Any], user: str, how: How = HOW) -> Report:
+    """Move comments and likes of others from that user's photos to other users' photos of the same file, in
+    the same album.
+
+    The rows stay the same rows, with writer and date. A like stays where the same user likes both. An undo
+    takes it back. Raises TransferError; nothing is changed then.
+    """
+    return perform(
+        database_config,
+        lambda tx: _move_comments(tx, how),
+        {**common_values(None, user), "user": user},
+        how,
+        save=journal_writer(how.undo_folder, "comments"),
+    )
+
+
+def _move_comments(tx: Transaction, how: How) -> Report:
+    how.progress("Looking for comments")
+    create_journal(tx)
+    find_doomed(tx)
+    found = _movable_comments(tx)
+    digest = hashlib.sha256(repr([entry[:2] for entry in found]).encode()).hexdigest()
+    if how.expected_digest not in (None, digest):
+        raise Changed("What would be moved has changed since it was shown.", todo="Start again.")
+    # the copies stay in their albums until the end
+    run(tx, """
+        SELECT 1 FROM v_album_asset aa WHERE ("albumId", "assetId") IN (SELECT "albumId", new FROM stand_in)
+        ORDER BY "albumId", "assetId" FOR KEY SHARE OF aa
+    """)
+    how.progress("Comments and likes")
+    change(tx, "activity", ("assetId",),
+        'SELECT * FROM unnest(%(ids)s::uuid[], %(new)s::uuid[]) AS moved (id, "assetId")',
+        ids=[entry[0] for entry in found], new=[entry[1] for entry in found])
+    return Report(digest=digest, comments=tuple(entry[2:] for entry in found))
+
+
+def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, str]]:
+    """(comment, the photo that it can move to, whose, its text or '' for a like, file name, album)."""
+    return [
+        (str(comment), str(photo), email, text, name, album)
+        for comment, photo, email, text, name, album in rows(tx, """
+            SELECT c.id, s.new, u.email, coalesce(c.comment, ''), d.name, al."albumName"
+            FROM v_activity c JOIN stand_in s ON s."albumId" = c."albumId" AND s.old = c."assetId"
+            JOIN doomed_asset d ON d.id = s.old JOIN v_album al ON al.id = s."albumId"
+            JOIN v_user u ON u.id = c."userId"
+            WHERE c."userId" <> %(user)s AND NOT (c."isLiked" AND EXISTS (
+                SELECT FROM v_activity o WHERE o."albumId" = s."albumId" AND o."assetId" = s.new
+                  AND o."userId" = c."userId" AND o."isLiked"))
+            ORDER BY al."albumName", d.name, c."createdAt", c.id
+        """)
+    ]
+
+
+# ============================================================================================================
 # 10  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
@@ -7004,6 +8018,7 @@ MENU = """
 ├─────────────────────────────────────┤
 │  9.  Undo a transfer                │
 │  10. Move files                     │
+│  11. Can an account be deleted?     │
 ├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
@@ -7442,7 +8457,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
-    if not (report.assets or report.albums_changed):
+    if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
         return state
     if not execute:
@@ -7503,8 +8518,25 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
             owned[code] > 0 and ask_yes(f"  Also the {count(owned[code], 'photo')} {words}?")
             for code, words in (("trashed", "in the trash"), ("locked", "in the locked folder"))
         )
-        return replace(request, trashed=trashed, locked=locked)
+        libraries = [library.id for library in list_libraries(config, source.id) if ask_library(library)]
+        return replace(request, trashed=trashed, locked=locked, libraries=frozenset(libraries))
     return request
+
+
+def ask_library(library: ExternalLibrary) -> bool:
+    """Whether an external library is to be handed over; one that cannot be is told with the reason."""
+    if library.others:
+        error = mixed_library(library)
+        warn(f"{error.what} {error.why} It stays, with its photos.")
+        return False
+    return ask_yes(f"  Also the external library {library_line(library)}, with all that is in it?")
+
+
+def library_line(library: ExternalLibrary) -> str:
+    """An external library with its photos: it goes whole, so those that people may have put away are told."""
+    places = ((library.trashed, "in the trash"), (library.locked, "in the locked folder"))
+    apart = "".join(f", {number} of them {where}" for number, where in places if number)
+    return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
 def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
@@ -7603,6 +8635,9 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.albums_changed:
         say("\n  Albums handed over or shared with the new owner:")
         show_list([clean(name) for name in report.albums_changed])
+    if report.libraries:
+        say("\n  External libraries handed over, with all that is in them (their folders stay):")
+        show_list([library_line(library) for library in report.libraries])
     show_figures(report)
     show_storage(report)
     say()
@@ -7663,6 +8698,7 @@ ACCOUNT_WORDS = {
     "memory": "memories",
     "link": "public links",
     "stack": "stacks",
+    "library": "external libraries",
 }
 
 
@@ -7802,6 +8838,8 @@ def transfer_done(
         say(f"    • Assets that stayed:  {staying}")
     if report.albums_changed:
         say(f"    • Albums:              {len(report.albums_changed)}")
+    if report.libraries:
+        say(f"    • External libraries:  {len(report.libraries)}")
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
@@ -7817,6 +8855,11 @@ def transfer_done(
     if report.albums_unseen:
         steps.append(
             f"{who(destination)} sees an album only as its member: share it with them if they should see it."
+        )
+    if report.figures_after:
+        steps.append(
+            f"Before you delete the account of {who(source)}, look at Can an account be deleted? (11): it "
+            "finds everything that would go or break with it."
         )
     say_steps(steps)
 
@@ -7980,7 +9023,11 @@ def undo_screen(state: State) -> State:
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
-    if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
+    changed = (
+        *(report.photos, report.albums, report.libraries, report.comments, report.faces),
+        *(report.people_given, report.people_removed),
+    )
+    if not any(changed):
         say("\n  There is nothing left that could be taken back.")
         return state
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
@@ -8001,6 +9048,9 @@ def past_line(past: Past) -> str:
     when = str(header["when"])[:16].replace("T", " ")
     destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
+    if header["kind"] == "comments":
+        moved = count(len(header["report"].get("comments", ())), "comment or like", "comments and likes")
+        return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
         return f"{when}  {destination}: repair of {count(header['report']['faces'], 'face')}{state}"
     what = clean(header["selection"]["name"])
@@ -8017,23 +9067,34 @@ LOST_WORDS = {
     ),
     "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
     "person": ("person that was removed does not come back", "people who were removed do not come back"),
+    "library": ("external library is gone", "external libraries are gone"),
 }
 
 
 def show_undo(report: UndoReport, past: Past) -> None:
     """The analysis of an undo: what goes back, and what stays and why."""
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"  Comments and likes that go back to their photos: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
         if report.albums:
             say(f"  Albums that go back: {report.albums}")
+        if report.libraries:
+            say(f"  External libraries that go back, with all that is in them now: {len(report.libraries)}")
+            show_list([clean(name) for name in report.libraries])
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
-    if report.stays or report.people_kept or report.faces_changed or report.tags_kept or report.tags_taken:
+    stays = (report.stays, report.libraries_kept, report.people_kept)
+    if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
     for reason, names in report.stays:
         say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
         show_list([clean(name) for name in names if name], "      ")
+    if report.libraries_kept:
+        say(f"    {count(len(report.libraries_kept), 'external library', 'external libraries')}, whole:")
+        show_list([kept_library_line(*kept) for kept in report.libraries_kept], "      ")
     if report.people_kept:
         say(f"    {count(len(report.people_kept), 'person', 'people')} made by the run:")
         show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_kept], "      ")
@@ -8051,11 +9112,22 @@ def show_undo(report: UndoReport, past: Past) -> None:
     show_storage(report)
 
 
+def kept_library_line(name: str, reason: str) -> str:
+    """Why an external library stays as it is: its own reason, or one of a photo in it."""
+    why = LIBRARY_REASONS.get(reason) or f"a photo in it cannot go back ({UNDO_REASONS[reason]})"
+    return f"{clean(name)}: {why}"
+
+
 def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"    • Comments and likes moved back: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"    • Assets given back:   {report.photos}")
+        if report.libraries:
+            say(f"    • External libraries:  {len(report.libraries)}")
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
     say(f"    • Persons removed:     {report.people_removed}")
@@ -8086,7 +9158,7 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
         )
-    if report.stays or report.people_kept:
+    if report.stays or report.libraries_kept or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
     say_steps(steps)
 
@@ -8112,13 +9184,7 @@ def files_screen(state: State) -> State:
     heading("FILES IN OTHER USERS' FOLDERS")
     if not (pairs or open_ones):
         say("  Every file lies in its owner's folders.")
-    for holder, owner in pairs:
-        paragraph(
-            f"Of {names.get(owner, owner)}, in the folders of {names.get(holder, holder)}: "
-            f"{kinds_of_files(lying[holder, owner])}.",
-            "      ",
-            "    • ",
-        )
+    show_lying(lying, names)
     if open_ones:
         warn("A move of files was interrupted. Any move finishes it first.")
     if not (pairs or past or open_ones):
@@ -8127,14 +9193,7 @@ def files_screen(state: State) -> State:
     if not state.config.media:
         say_what_jobs_do(api, state)
         offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
-        left = list_lying(config) or {}
-        for holder, owner in left:
-            paragraph(
-                f"Of {names.get(owner, owner)} there remain with {names.get(holder, holder)}: "
-                f"{kinds_of_files(left[holder, owner])}.",
-                "      ",
-                "    • ",
-            )
+        show_left(config, names)
         return state
     options: list[tuple[str, MoveWork]] = []
     if pairs or open_ones:
@@ -8160,7 +9219,28 @@ def files_screen(state: State) -> State:
     carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
     watch_integrity(api, before)
     offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    show_left(config, names)
     return state
+
+
+def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
+    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
+    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
+        whose, where = names.get(owner, owner), names.get(holder, holder)
+        kinds = kinds_of_files(lying[holder, owner])
+        paragraph(f"Of {whose}, in the folders of {where}: {kinds}.", "      ", "    • ")
+
+
+def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What lies in other users' folders still."""
+    left = list_lying(config)
+    if left is None:
+        warn("What remains in other users' folders cannot be told.")
+    elif left:
+        say("\n  In other users' folders there remain:")
+        show_lying(left, names)
+    else:
+        say("\n  Every file lies in its owner's folders.")
 
 
 MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
@@ -8342,6 +9422,114 @@ def say_lying(state: State, holder: User, owner: User) -> str:
     )
 
 
+# ---- the old account ---------------------------------------------------------------------------------------
+
+
+WEIGHT_WORDS = {
+    BREAKS: "Goes or breaks for others:",
+    LOST_WITH_IT: "Is lost with it:",
+    GOES_ALONG: "Goes with it, and cannot be kept or need not be:",
+    HARMLESS: "Goes with it, and nobody will miss it:",
+}
+
+
+def account_screen(state: State) -> State:
+    """Menu entry 11."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    users = list_accounts(config)
+    options = [who(user) + ("  [marked for deletion]" if user.deleted else "") for user in users]
+    user = users[choose("Account that is to be deleted", options)]
+    check = working(lambda progress: account_ties(config, user.id, progress))
+    heading("DELETING AN ACCOUNT")
+    show_account(check, user)
+    if user.id == server.user_id:
+        say()
+        warn("The API key of this tool belongs to this account, and goes with it.")
+    if check.movable:
+        say()
+        what = count(check.movable, "comment or like of another user", "comments and likes of others")
+        paragraph(f"{what} can be moved to the photos that stand in for these in the same albums.")
+        if ask_yes("  Look at that now?"):
+            comments_screen(state, api, user)
+    return state
+
+
+def show_account(check: AccountCheck, user: User) -> None:
+    """What hangs on an account, the weightiest first, and whether it can be deleted."""
+    say(f"  {who(user)}{', marked for deletion' if user.deleted else ''}")
+    for weight, words in WEIGHT_WORDS.items():
+        entries = check.of(weight)
+        if entries:
+            say(f"\n  {words}")
+        for entry in entries:
+            tie = TIES[entry.code]
+            shown = ", ".join(shortened(name) for name in entry.examples)
+            more = ", …" if shown and len(entry.examples) < entry.count and tie.query else ""
+            what = tie.words[0] if entry.code == "file_unknown" else count(entry.count, *tie.words)
+            paragraph(f"{what}{f' ({shown}{more})' if shown else ''}", "      ", "    • ")
+            if tie.todo:
+                paragraph(tie.todo, "        ", "      → ")
+    say()
+    if not check.can_go:
+        paragraph("Do not delete it yet.", "    ", "  ✗ ", RED)
+        if user.deleted:
+            paragraph(
+                "Immich deletes it by itself, some days after it was marked: restore it first, under "
+                "Administration > Users.",
+                "    ",
+            )
+    elif check.of(GOES_ALONG):
+        paragraph(
+            "It can be deleted, if what is listed as going with it may go. Nothing else is left that anybody "
+            "would miss.",
+            "    ",
+            "  ✓ ",
+            GREEN,
+        )
+    else:
+        paragraph("Nothing is left that anybody would miss: it can be deleted.", "    ", "  ✓ ", GREEN)
+
+
+def shortened(text: str, width: int = 40) -> str:
+    """A name from the database, cut to a width."""
+    name = clean(text)
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def comments_screen(state: State, api: Api, user: User) -> None:
+    """Move the comments and likes of others to the photos that stand in for this account's."""
+    config = state.config.database
+    report = working(lambda progress: move_comments(config, user.id, How(progress=progress)))
+    heading("COMMENTS AND LIKES")
+    show_list([comment_line(*entry) for entry in report.comments])
+    if not report.comments:
+        say("  There is nothing to move any more.")
+        return
+    question = f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
+    how = confirm(api, state, report.digest, question)
+    carry_out(
+        lambda progress: move_comments(config, user.id, replace(how, progress=progress)),
+        "COMMENTS MOVED",
+        lambda done: comments_done(state, done),
+    )
+
+
+def comment_line(email: str, text: str, photo: str, album: str) -> str:
+    """A comment or like, where it hangs."""
+    what = f"“{shortened(text)}”" if text else "like"
+    return f"{clean(email)}: {what} on {shortened(photo)} in “{shortened(album)}”"
+
+
+def comments_done(state: State, report: Report) -> None:
+    """The summary of moved comments."""
+    say("  Summary:")
+    say(f"    • Comments and likes moved: {len(report.comments)}")
+    say_undoable(state)
+    say()
+    paragraph("An undo is possible as long as the account is there. Look again (11) what is left.")
+
+
 # ============================================================================================================
 # 11  MENU AND main(argv)
 # ============================================================================================================
@@ -8372,6 +9560,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "8": clear_screen,
     "9": undo_screen,
     "10": files_screen,
+    "11": account_screen,
 }
 
 

@@ -4,7 +4,11 @@ IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions,
 on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 (those of
 undo on 2.7 or 3.3, in turn), and those marked `@pytest.mark.every_version` on all.
 `@pytest.mark.since("3.1")` and `@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one
-test, which runs on all of them.
+test. It runs on one of them, in turn, as do tests that name their versions themselves.
+
+IMMICH_TRANSFER_TEST_EVERYTHING=1, which the gate sets, leaves nothing out: those run on all their versions, each run of
+the tool has its dry run before it, tests marked `@pytest.mark.cases` have all their cases and not every third, and runs
+are broken off at each of their steps and not at a few of them.
 """
 
 import json
@@ -18,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 import transfer
 from tests import postgres, schemas
@@ -27,6 +32,7 @@ from tests.library import Library
 VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
 NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
+EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
 
@@ -35,6 +41,7 @@ MAY_CHANGE: dict[str, set[str] | None] = {
     "asset": {"ownerId", "stackId", "duplicateId"},
     "asset_face": {"personId", "personGroupId"},
     "asset_job_status": {"duplicatesDetectedAt"},
+    "library": {"ownerId"},
     "session": {"isPendingSyncReset"},
     "user": {"quotaUsageInBytes"},
 } | dict.fromkeys(
@@ -67,24 +74,40 @@ def model_versions() -> list[str]:
     return [version for version in ("2.7", "3.3") if version in chosen_versions()]
 
 
+def few(things: Iterable[Any], count: int = 3) -> list[Any]:
+    """All of them in the gate, otherwise so many: first and last, and between them at equal distances."""
+    found = list(things)
+    if EVERYTHING or len(found) <= count:
+        return found
+    return [found[number * (len(found) - 1) // (count - 1)] for number in range(count)]
+
+
 def names_versions(test: pytest.Item) -> bool:
     """Whether a test itself says on which versions it runs."""
     return any("version" in str(mark.args[0]) for mark in test.iter_markers("parametrize"))
 
 
-def taking_turns(names: list[str], test: str, *, everywhere: bool, by_model: bool) -> set[str]:
+# Parameters that are a version, and whether they are a test's own choice: whatever else is chosen, it runs on those.
+VERSION_PARAMETERS = {"version": False, "library": False, "every": True, "lib": True}
+
+
+def taking_turns(names: list[str], test: str, *, always: bool, everywhere: bool, by_model: bool, own: bool) -> set[str]:
     """Which of the versions that a test can run on it does run on; always the same ones.
 
-    `everywhere`: it is marked for all versions. `by_model`: it has its own two, one of each person model.
+    `always`: it is marked for all versions. `everywhere`: it is about some of them. `by_model`: it has its own two, one
+    of each person model. `own`: it names its versions itself.
     """
     text, turn = os.environ.get(VERSIONS_VARIABLE, ""), zlib.crc32(test.encode())
+    one = {names[turn % len(names)]}
+    if own:
+        return set(names) if EVERYTHING or text else one
     if "/" in text:
-        return {names[turn % len(names)]}
-    if by_model and not text:
-        return {names[turn % len(names)]}
-    if text or everywhere:
+        return one
+    if text or always:
         return set(names)
-    return {NEWEST}
+    if everywhere:
+        return set(names) if EVERYTHING else one
+    return one if by_model else {NEWEST}
 
 
 def shapes_out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -102,24 +125,41 @@ def shapes_out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
     return out
 
 
+def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of tests with many cases of one rule, two of three: they are for the gate."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not EVERYTHING and item.get_closest_marker("cases"):
+            groups.setdefault(item.nodeid.split("[")[0], []).append(item)
+    return [item for cases in groups.values() for number, item in enumerate(cases) if number % 3]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the versions that it is not a test's turn for."""
-    found: dict[str, dict[str, list[pytest.Item]]] = {}
+    found: dict[tuple[str, str], dict[str, list[pytest.Item]]] = {}
     for item in items:
         values = item.callspec.params if hasattr(item, "callspec") else {}
-        version = values.get("version") or values.get("library")
-        if isinstance(version, str) and not names_versions(item):
-            found.setdefault(item.nodeid.replace(version, "", 1), {}).setdefault(version, []).append(item)
+        for parameter in VERSION_PARAMETERS.keys() & values.keys():
+            version = values[parameter]
+            if version in VERSIONS:
+                test = item.nodeid.replace(version, "", 1)
+                found.setdefault((test, parameter), {}).setdefault(version, []).append(item)
     left_out = set()
-    for test, versions in found.items():
+    for (test, parameter), versions in found.items():
         names = sorted(versions, key=lambda name: chosen_versions().index(name) if name in chosen_versions() else -1)
         first = versions[names[0]][0]
-        everywhere = any(first.get_closest_marker(mark) for mark in ("since", "until", "every_version"))
-        by_model = "library" in first.callspec.params
-        turns = taking_turns(names, test, everywhere=everywhere, by_model=by_model)
+        turns = taking_turns(
+            names,
+            test,
+            always=first.get_closest_marker("every_version") is not None,
+            everywhere=any(first.get_closest_marker(mark) for mark in ("since", "until")),
+            by_model=parameter == "library",
+            own=VERSION_PARAMETERS[parameter] or names_versions(first),
+        )
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
     left_out |= {id(item) for item in shapes_out_of_turn(items)}
+    left_out |= {id(item) for item in further_cases([item for item in items if id(item) not in left_out])}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
 
@@ -128,6 +168,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
     config.addinivalue_line("markers", "every_version: worth running on every schema version, always")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
+    config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
 
@@ -147,41 +188,48 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class Pool:
     """Databases made from the templates, emptied and used again: making one takes longer than most tests.
 
-    One whose tables, functions, triggers or constraints a test has changed is dropped, and so is one used many times,
-    since temporary tables leave their traces in the catalogue.
+    Each keeps its connection, since the first statements of a new one take several times as long. A database whose
+    tables, functions, triggers or constraints a test has changed is dropped, and so is one used many times, since
+    temporary tables leave their traces in the catalogue.
     """
 
     uses = 10
-    spare: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    spare: dict[str, list[tuple[Connection, int]]] = field(default_factory=dict)
 
     @contextmanager
     def library(self, version: str) -> Iterator[Library]:
         """An empty library of that version, for the length of a with block."""
         server = postgres.server()
         if self.spare.get(version):
-            name, used = self.spare[version].pop()
+            connection, used = self.spare[version].pop()
         else:
             name, used = server.unique(version.replace(".", "_")), 0
             server.create(name, server.template(version))
-        connection = server.connect(name)
+            connection = server.connect(name)
+        name, kept = connection.info.dbname, False
         try:
             library = Library(connection, version)
             shape = self.shape(library)
             yield library
+            connection = library.connection  # a test may have made a new one
             library.rows(
                 """select pg_terminate_backend(pid, 5000) from pg_stat_activity
                    where datname = current_database() and pid <> pg_backend_pid()"""
             )
-            if used < self.uses and self.shape(library) == shape:
-                found = library.rows("select tablename from pg_tables where schemaname = 'public'")
+            if used < self.uses and connection.autocommit and self.shape(library) == shape:
+                found = library.rows(
+                    """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+                       and pg_relation_size(oid) > 0"""
+                )
                 tables = [f'public."{row[0]}"' for row in found]
                 deletes = "; ".join(f"delete from {table}" for table in tables)
-                library.rows(f"set session_replication_role = replica; {deletes}; reset session_replication_role")
-                self.spare.setdefault(version, []).append((name, used + 1))
-                name = ""
+                library.rows(f"set session_replication_role = replica; {deletes}")
+                library.rows("reset all; discard temp; select pg_advisory_unlock_all()")
+                self.spare.setdefault(version, []).append((connection, used + 1))
+                kept = True
         finally:
-            connection.close()
-            if name:
+            if not kept:
+                connection.close()
                 server.drop(name)
 
     def shape(self, library: Library) -> list[tuple]:
@@ -199,13 +247,13 @@ class Pool:
         )
 
 
+POOL = Pool()
+
+
 @pytest.fixture(scope="session")
-def pool() -> Iterator[Pool]:
+def pool() -> Pool:
     """The databases of this process."""
-    pool = Pool()
-    yield pool
-    for name, _ in (entry for entries in pool.spare.values() for entry in entries):
-        postgres.server().drop(name)
+    return POOL
 
 
 @pytest.fixture
@@ -243,8 +291,8 @@ def carla(library: Library) -> str:
 
 
 def with_dry_run(library: Library) -> bool:
-    """Whether each run has its dry run before it: on one version, and on the tests' own server. It costs as much."""
-    return library.version == NEWEST and postgres.DSN_VARIABLE not in os.environ
+    """Whether each run has its dry run before it: in the gate, on one version and one server. It costs as much."""
+    return EVERYTHING and library.version == NEWEST and postgres.DSN_VARIABLE not in os.environ
 
 
 @dataclass(frozen=True)
@@ -292,9 +340,9 @@ class Runner:
     def refused(
         self, album: str, error: type[transfer.TransferError] = transfer.TransferError, **wanted: Any
     ) -> transfer.TransferError:
-        """Both runs must be refused, and nothing changed."""
+        """The run must be refused, and nothing changed; in the gate the dry run too."""
         before = self.library.snapshot()
-        for dry_run in (True, False):
+        for dry_run in (True, False) if EVERYTHING else (False,):
             with pytest.raises(error) as caught:
                 transfer.transfer(self.params, self.request(album, **wanted), transfer.How(dry_run=dry_run))
             assert self.library.snapshot() == before
@@ -498,6 +546,8 @@ def problems(library: Library) -> set[str]:
             select a.id from asset a where a."duplicateId" is not null and a."deletedAt" is null and not exists (
                 select from asset o where o."duplicateId" = a."duplicateId" and o."ownerId" = a."ownerId"
                 and o."deletedAt" is null and o.id <> a.id)""",
+        "photo in another's library": """
+            select a.id from asset a join library l on l.id = a."libraryId" where l."ownerId" <> a."ownerId" """,
         "album with other than one owner": f"select al.id from album al where {owners} <> 1",
     }
     found = set()

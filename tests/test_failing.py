@@ -5,7 +5,7 @@ import pytest
 
 import transfer
 from tests import postgres
-from tests.conftest import MAY_CHANGE
+from tests.conftest import MAY_CHANGE, few
 
 FAIL = """
 create function planted() returns trigger language plpgsql as $body$
@@ -47,7 +47,7 @@ def kill_transfer(params) -> None:
 
 def test_the_connection_lost_at_any_step_changes_nothing(library, scene, runner, params) -> None:
     before = library.snapshot()
-    for fatal in steps_of(runner, scene):
+    for fatal in few(steps_of(runner, scene)):
 
         def progress(step: str, fatal: str = fatal) -> None:
             if step == fatal:
@@ -62,7 +62,7 @@ def test_the_connection_lost_at_any_step_changes_nothing(library, scene, runner,
 
 def test_ctrl_c_at_any_step_changes_nothing(library, scene, runner) -> None:
     before = library.snapshot()
-    for fatal in steps_of(runner, scene):
+    for fatal in few(steps_of(runner, scene)):
 
         def progress(step: str, fatal: str = fatal) -> None:
             if step == fatal:
@@ -74,6 +74,7 @@ def test_ctrl_c_at_any_step_changes_nothing(library, scene, runner) -> None:
     assert run(runner, scene).wrong_after == 0
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("table", TABLES)
 def test_a_statement_refused_on_any_table_changes_nothing(library, scene, runner, table) -> None:
     library.rows(

@@ -192,6 +192,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("version", model_versions())
 @pytest.mark.parametrize(("itself", "sql", "who"), SPOILT.values(), ids=SPOILT.keys())
 def test_wrong_roles_roll_everything_back(library, params, anna, ben, carla, itself, sql, who) -> None:
@@ -342,7 +343,7 @@ class Other(threading.Thread):
 
     def __exit__(self, *_: object) -> None:
         self.done.set()
-        self.join(20)
+        self.join(90)
         assert not self.is_alive()
         self.looking.close()
 

@@ -97,6 +97,7 @@ def test_its_name_says_when_who_and_what(journal) -> None:
     )
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "name",
     [

@@ -12,6 +12,8 @@ import transfer
 from tests.conftest import problems
 from tests.library import Library
 
+PATIENCE = 90  # seconds that a busy machine may take for anything
+
 
 @pytest.fixture
 def second(library, params):
@@ -35,13 +37,13 @@ def background(task):
     thread = threading.Thread(target=work)
     thread.start()
     yield errors, thread
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def wait_until(library, query: str, *values) -> None:
     """Wait until a query has a row."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not library.rows(query, *values):
         assert time.monotonic() < end, query
         time.sleep(0.01)
@@ -224,7 +226,7 @@ def late_writer(library, scene, runner, params, monkeypatch, task) -> transfer.R
     look = transfer.look_again
 
     started = threading.Event()
-    with background(lambda: (started.wait(30), task())) as (errors, thread):
+    with background(lambda: (started.wait(PATIENCE), task())) as (errors, thread):
 
         def progress(step: str) -> None:
             if step == "Checking":
@@ -232,7 +234,7 @@ def late_writer(library, scene, runner, params, monkeypatch, task) -> transfer.R
                 wait_until(library, WAITING)
 
         def after_commit(*args):
-            thread.join(30)
+            thread.join(PATIENCE)
             return look(*args)
 
         monkeypatch.setattr(transfer, "look_again", after_commit)
@@ -480,8 +482,9 @@ def test_a_row_that_is_let_go_in_time_is_waited_for(library, scene, runner, para
     assert problems(library) == set()
 
 
-def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params) -> None:
+def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params, monkeypatch) -> None:
     """Else a test of locks would take twenty seconds, and a person could not change it."""
+    monkeypatch.setitem(transfer.SESSION_DEFAULTS, "lock_timeout", f"{PATIENCE}s")
     begun = time.monotonic()
     with (
         held(params, "select 1 from asset where id = %s for update", scene.lake),
@@ -490,13 +493,19 @@ def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params) 
         transfer.transfer(
             {**params, "options": "-c lock_timeout=100ms"}, runner.request(scene.album), transfer.How(dry_run=True)
         )
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < PATIENCE
 
 
 def test_a_deadlock_is_tried_again(library, scene, runner, params, second) -> None:
-    """Immich locks two photos in the other order; the server picks us to give way, and then we come after it."""
+    """Immich locks two photos in the other order; the server picks us to give way, and then we come after it.
+
+    The server looks for a deadlock once, two seconds after we began to wait: until then the other must wait for us. And
+    only when it is through do we try again, else we might be quicker once more.
+    """
     low, high = sorted([scene.lake, scene.hill])
-    with held(params, "set deadlock_timeout = '30s'; select 1 from asset where id = %s for update", high) as connection:
+    with held(
+        params, "set deadlock_timeout = '300s'; select 1 from asset where id = %s for update", high
+    ) as connection:
 
         def other() -> None:
             wait_until(second, WAITING)
@@ -505,11 +514,17 @@ def test_a_deadlock_is_tried_again(library, scene, runner, params, second) -> No
             connection.commit()
 
         steps: list[str] = []
-        with background(other) as (errors, _):
+        with background(other) as (errors, thread):
+
+            def progress(step: str) -> None:
+                steps.append(step)
+                if steps.count(steps[0]) == 2:
+                    thread.join(PATIENCE)
+
             report = transfer.transfer(
-                {**params, "options": "-c deadlock_timeout=500ms"},
+                {**params, "options": "-c deadlock_timeout=2s"},
                 runner.request(scene.album),
-                transfer.How(dry_run=False, progress=steps.append),
+                transfer.How(dry_run=False, progress=progress),
             )
     assert errors == []
     assert steps.count(steps[0]) == 2

@@ -96,6 +96,7 @@ def test_a_deleted_face_at_home_loses_its_link_when_the_person_was_merged_away(
     assert library.person_row(anna, hers) is None
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("hers", "his"),
     [
@@ -120,6 +121,7 @@ def test_names_are_compared_as_people_compare_names(library, photo, album, anna,
     assert library.person_row(ben, target)["name"] == his
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("hers", "his"),
     [("Oma", "Opa"), ("Oma", "Oma Lisa"), ("", ""), ("  ", ""), (" ", " "), ("a_b", "aXb"), ("100%", "1000")],
@@ -133,6 +135,7 @@ def test_other_names_and_empty_ones_are_no_pair(library, photo, album, anna, ben
     assert [(person.action, person.note) for person in report.people] == [("TRANSFER", "")]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("stays", [False, True], ids=["TRANSFER", "DUPLICATE"])
 @pytest.mark.parametrize(
     "why", ["two in the selection", "two at the destination", "birth dates", "hers hidden", "his hidden"]

@@ -57,6 +57,10 @@ class Disk(Media):
 
 @pytest.fixture
 def disk(library, params, tmp_path) -> Disk:
+    return known_media(library, params, tmp_path)
+
+
+def known_media(library: Library, params: dict[str, Any], tmp_path: Path) -> Disk:
     """An Immich whose media folder is known."""
     (tmp_path / "media").mkdir()
     disk = Disk(library, tmp_path / "media", params, tmp_path / "transfers")
@@ -373,6 +377,22 @@ def test_external_files_stay_and_their_thumbnails_move(library, disk, anna, ben)
     report = disk.move()
     assert {kind for kind, _, _ in report.kinds} == {"thumbnail", "preview"}
     assert library.value('select "originalPath" from asset where id = %s', asset) == path
+
+
+def test_a_video_that_immich_took_out_of_an_external_photo_moves(library, disk, anna, ben) -> None:
+    """It belongs to the library, but it is not marked external and lies in Immich's own folder (metadata.service)."""
+    one_photo(disk, anna, ben)
+    path = f"{ROOT}/encoded-video/{anna}/ab/cd/video-MP.mp4"
+    video = library.asset(anna, "PXL.mp4", library=library.library(ben), path=path, visibility="hidden")
+    library.rows('update asset set "isExternal" = false where id = %s', video)
+    if library.has("asset", "checksumAlgorithm"):
+        library.rows("""update asset set "checksumAlgorithm" = 'sha1' where id = %s""", video)
+    disk.make()
+    give(library, video, ben)
+    disk.move()
+    moved = f"{ROOT}/encoded-video/{ben}/ab/cd/video-MP.mp4"
+    assert library.value('select "originalPath" from asset where id = %s', video) == moved
+    assert disk.at(moved).exists()
 
 
 def test_a_file_that_is_also_an_external_librarys_stays(library, disk, anna, ben) -> None:

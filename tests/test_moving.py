@@ -132,7 +132,7 @@ def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
         screen = terminal.answer("Start them now? (Y/n): ", "y")
         rest = " ".join(terminal.menu("0").split())
     assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
-    assert "there remain with Alice <alice@example.com>: originals 3, sidecars 1" in rest
+    assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: originals 3" in rest
     assert {"thumbnailGeneration", "migration"} <= set(house.there.immich.started)
     assert house.lying() == FILES
 
@@ -244,6 +244,27 @@ def test_ctrl_c_in_a_move_does_not_say_that_nothing_was_changed(
     transfer.files_screen(state)
     assert house.lying() == 0
     assert sorted(house.media.files().values()) == sorted(before.values())
+
+
+def test_a_move_that_breaks_off_in_the_menu(house: House) -> None:
+    """A journal that cannot be written is noticed before anything moves, a row that is locked on the way."""
+    house.give()
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        terminal.pick("What is to move", "each into its owner's folders")
+        with house.there.locked():
+            terminal.answer("Type yes", "yes")
+            assert house.there.wait_for_lock_wait()
+            terminal.interrupt()
+            screen = terminal.until("Select option: ")
+        assert "The move of files was stopped. " in " ".join(screen.split())
+        assert "Nothing was changed" not in screen
+        terminal.type("10")
+        terminal.pick("What is to move", "each into its owner's folders")
+        terminal.answer("Type yes", "yes")
+        assert f"Files moved:         {FILES}" in terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.menu("0")
+    assert (house.lying(), len(house.media.files())) == (0, FILES)
 
 
 def test_an_interrupted_move_is_named_and_finished(

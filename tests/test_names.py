@@ -16,6 +16,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_any_name_goes_through_unchanged(library, carla, name, move) -> None:
     """Of users, albums, photos, people, tags, and in comments."""

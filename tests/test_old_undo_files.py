@@ -179,6 +179,7 @@ def handed_over(pool) -> Iterator[Library]:
         assert library.snapshot() == before
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("part", "value"), CASES.values(), ids=CASES.keys())
 def test_a_strange_header_is_a_damaged_file(handed_over, tmp_path, part, value) -> None:
     """It is listed as that, hides no other, and cannot be undone. The file's checksum is right."""

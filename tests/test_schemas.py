@@ -3,10 +3,10 @@
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
 
 from tests import postgres, schemas
 from tests.library import Library
@@ -114,21 +114,10 @@ def expected_keys(version: str) -> list[tuple[str, str, tuple[str, ...], str]]:
 
 
 @pytest.fixture
-def connect() -> Iterator:
-    """A function that makes a database of a version and connects to it."""
-    server = postgres.server()
-    made: list[tuple[str, Connection]] = []
-
-    def make(version: str) -> Connection:
-        name = server.unique("schemas")
-        server.create(name, server.template(version))
-        made.append((name, server.connect(name)))
-        return made[-1][1]
-
-    yield make
-    for name, connection in made:
-        connection.close()
-        server.drop(name)
+def connect(pool) -> Iterator:
+    """A function that gives a connection to an empty database of a version."""
+    with ExitStack() as databases:
+        yield lambda version: databases.enter_context(pool.library(version)).connection
 
 
 @pytest.fixture(params=schemas.VERSIONS)

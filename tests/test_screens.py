@@ -238,6 +238,7 @@ def test_files_of_others_are_counted(there: Installation) -> None:
     assert "folders of Bob" not in screen
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "root", ["/data", "/usr/src/app/upload", "/mnt/library", "/library/upload/library", "/srv/thumbs"]
 )
@@ -380,6 +381,7 @@ def test_a_pipe_gets_plain_text(shared: Installation) -> None:
     assert result.stderr == b""
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "changed",
     [
@@ -426,7 +428,7 @@ def test_a_reader_that_goes_away(shared: Installation) -> None:
         env=environment({}),
     )
     process.stdout.close()
-    _, errors = process.communicate(b"1\n2\n0\n", timeout=20)
+    _, errors = process.communicate(b"1\n2\n0\n", timeout=90)
     assert b"Traceback" not in errors
     assert process.returncode not in (0, None)
 

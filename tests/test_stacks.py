@@ -40,6 +40,7 @@ def test_members_from_outside_come_along_and_are_named(library, anna, ben, chose
     assert (report.assets, report.chosen, report.stacks_moved) == (3, 1, 1)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("top", ["moving", "staying"])
 @pytest.mark.parametrize("stay", [1, 2, 3])
 @pytest.mark.parametrize("go", [1, 2, 3])

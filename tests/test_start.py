@@ -39,7 +39,7 @@ def check(there: Installation, key: str | None = None) -> Server:
 
 def shown(there: Installation, path: str, key: str | None = None) -> Any:
     """What REST really answers."""
-    return requests.get(there.immich.url + path, headers={"x-api-key": key or there.key}, timeout=10).json()
+    return requests.get(there.immich.url + path, headers={"x-api-key": key or there.key}, timeout=90).json()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 import transfer
 from tests import family
-from tests.conftest import Scene, model_versions, problems, usage, usage_by_immich, with_dry_run
+from tests.conftest import Scene, few, model_versions, problems, usage, usage_by_immich, with_dry_run
 from tests.library import Library
 from tests.random_library import World
 from tests.test_undo_random import KINDS, NOT_PUT_BACK, Kind, difference
@@ -30,8 +30,10 @@ def folder(tmp_path) -> Path:
     return tmp_path / "transfers"
 
 
-def there_and_back(world: World, folder: Path, do: Callable[..., transfer.Report]) -> transfer.UndoReport:
-    """Do it, undo it, and compare the whole database."""
+def there_and_back(
+    world: World, folder: Path, do: Callable[..., transfer.Report], *, dry_run: bool = False
+) -> transfer.UndoReport:
+    """Do it, undo it, and compare the whole database. `dry_run`: in any case with a dry run before the undo."""
     library = world.library
     library.settle_usage()
     before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
@@ -39,7 +41,7 @@ def there_and_back(world: World, folder: Path, do: Callable[..., transfer.Report
     assert done.wrong_after is not None
     path = transfer.list_past(world.params, folder)[0].path
     planned = None
-    if with_dry_run(library):
+    if dry_run or with_dry_run(library):
         full = library.snapshot()
         planned = transfer.undo(world.params, path, transfer.How(dry_run=True))
         assert library.snapshot() == full
@@ -72,7 +74,7 @@ def on_the_sample_family(library: Library, folder: Path, kind: Kind) -> None:
     for destination, merge in ((people.bob, everybody), (people.carol, frozenset())):
         other = people.carol if destination == people.bob else people.bob
         world = World(library, [people.alice, destination, other], album=people.summer, tag=tag, merge=merge)
-        undone = there_and_back(world, folder, kind.do)
+        undone = there_and_back(world, folder, kind.do, dry_run=True)
         assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
         assert bool(undone.photos) == kind.transfers
 
@@ -185,6 +187,7 @@ STACKS = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("user", "owner"), STACKS.values(), ids=STACKS.keys())
 def test_a_stack_with_another_users_photo(world, folder, user, owner) -> None:
     library = world.library
@@ -194,6 +197,7 @@ def test_a_stack_with_another_users_photo(world, folder, user, owner) -> None:
     assert there_and_back(world, folder, KINDS["album"].do).photos == 1
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("user", "owner"), STACKS.values(), ids=STACKS.keys())
 def test_a_larger_stack_with_another_users_photo(world, folder, user, owner) -> None:
     library = world.library
@@ -421,7 +425,7 @@ def lose_connection(params: dict[str, Any]) -> None:
 @pytest.mark.parametrize("failure", ["Ctrl-C", "a fault", "the connection is lost"])
 def test_a_failure_at_any_step_changes_nothing(library, scene, runner, folder, failure) -> None:
     past = transferred(runner, scene, folder)
-    for fatal in steps_of(past, runner.params):
+    for fatal in few(steps_of(past, runner.params)):
 
         def progress(step: str, fatal: str = fatal) -> None:
             if step == fatal and failure == "Ctrl-C":
@@ -450,6 +454,7 @@ create trigger plant after delete on tag for each statement execute function pla
 """
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("planted", PLANTED)
 def test_a_violation_rolls_everything_back(library, scene, runner, folder, planted) -> None:
     """Planted by a trigger when the tags that the run made are removed, which comes late."""

@@ -707,7 +707,7 @@ def test_people_whose_picture_was_drawn_by_the_stand_in_are_removed(past, scene,
         headers = {"x-api-key": immich.key(scene.ben)}
         library.rows('update "user" set "isAdmin" = true where id = %s', scene.ben)
         body = {"command": "start", "force": False}
-        answer = requests.put(f"{immich.url}/api/jobs/thumbnailGeneration", json=body, headers=headers, timeout=10)
+        answer = requests.put(f"{immich.url}/api/jobs/thumbnailGeneration", json=body, headers=headers, timeout=90)
         assert answer.ok, answer.text
         library.rows('update "user" set "isAdmin" = false where id = %s', scene.ben)
     library.rows("delete from api_key")
