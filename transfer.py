@@ -3513,7 +3513,10 @@ def mend_featured(tx: Transaction) -> int:
             -- picture from somebody else's, and would again.
             AND (p."ownerId" = %(giver)s::uuid OR NOT EXISTS (
                 SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
-                    AND o."ownerId" <> p."ownerId")))
+                    AND o."ownerId" <> p."ownerId")
+                OR NOT EXISTS (
+                    SELECT FROM v_asset_face f WHERE f.id = p."faceAssetId"
+                      AND f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible")))
     """)
     run(tx, "DROP TABLE faceless")
     # Immich's migration job would finish moving the old picture to where it belonged before.
@@ -5729,10 +5732,10 @@ def remove_made(tx: Transaction) -> None:
     remove(
         tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use'
     )
+    # made by the run, or of a person whose faces have gone since
     remove(tx, "person_group", """
-        SELECT g.id FROM judged j JOIN v_person_group g ON g.id = (j.key ->> 'id')::uuid
-        WHERE j."table" = 'person_group' AND j.kind = 'made'
-          AND NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = g.id)
+        SELECT g.id FROM touched_group t JOIN v_person_group g ON g.id = t.grp
+        WHERE NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = g.id)
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = g.id)
     """)
 
