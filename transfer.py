@@ -4236,6 +4236,12 @@ def hold_still(tx: Transaction, more: str = "") -> None:
 
 def take_stock(tx: Transaction) -> None:
     """Before the steps: what is already wrong, and how many rows were written."""
+    if value(tx, "SELECT current_setting('track_counts')") != "on":
+        raise TransferError(
+            "This PostgreSQL does not count the rows that are written, which the safety checks need.",
+            "Its setting track_counts is off; its autovacuum does not work so, either.",
+            "Set track_counts = on, as it is by default, then run again.",
+        )
     run(tx, f"""
         INSERT INTO suspect_group
         SELECT DISTINCT s.grp FROM seen_on s JOIN v_user u ON u.id = s.owner

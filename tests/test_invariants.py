@@ -333,3 +333,11 @@ def test_rows_that_were_not_written_roll_everything_back(library, scene, runner,
     library.rows(SWALLOW.format(event))
     error = runner.refused(scene.album, transfer.InvariantBroken)
     assert "rows were to be written, and 0 were" in error.why
+
+
+def test_a_server_that_does_not_count_is_refused(library, scene, runner, params) -> None:
+    """The checks would find each run to have written nothing."""
+    before = library.snapshot()
+    with pytest.raises(transfer.TransferError, match="track_counts"):
+        transfer.transfer({**params, "options": "-c track_counts=off"}, runner.request(scene.album))
+    assert library.snapshot() == before
