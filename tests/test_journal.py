@@ -240,6 +240,7 @@ def no_file_longer_than(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("size", [0, 1, 700])
 def test_a_full_disk_lets_nothing_be_committed(library, run, folder, size) -> None:
     before = library.snapshot()

@@ -189,6 +189,7 @@ def test_a_transfer_killed_while_it_writes_its_file_has_not_happened(library, sc
     assert states(runner.params, folder)[0] == "committed"
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("at", AFTER_COMMIT)
 def test_a_transfer_killed_after_commit_has_happened_and_can_be_undone(
     library, scene, runner, killed, folder, at
@@ -229,6 +230,7 @@ def test_an_undo_killed_before_commit_has_not_happened(library, scene, runner, k
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("at", AFTER_COMMIT)
 def test_an_undo_killed_after_commit_has_happened_and_is_not_done_twice(
     library, scene, runner, killed, folder, at
@@ -425,6 +427,7 @@ def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runne
     assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("heard", [True, False])
 @pytest.mark.parametrize("undo", [True, False])
 def test_nothing_is_guessed_while_the_server_cannot_be_asked(

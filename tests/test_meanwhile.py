@@ -169,6 +169,7 @@ def hide_bens(library, scene) -> None:
     )
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     "event",
     [
@@ -210,6 +211,7 @@ def log_in(library, scene) -> None:
     library.session(scene.anna)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("event", [upload_elsewhere, comment, guest_uploads, log_in])
 def test_what_does_not_concern_the_photos_does_not_stop_the_run(library, scene, runner, event) -> None:
     shown = runner.dry(scene.album, merge=[scene.oma])
@@ -363,6 +365,7 @@ AROUND = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("what", AROUND)
 def test_photos_around_cannot_go_before_commit(library, scene, second, runner, params, what) -> None:
     """Whoever deletes one meanwhile waits: a stack would be left with a primary that has gone."""
@@ -545,6 +548,7 @@ def planted_error(library, code: str, times: int) -> None:
     )
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_a_passing_conflict_is_tried_again_once(library, scene, runner, code) -> None:
     planted_error(library, code, 1)
@@ -553,6 +557,7 @@ def test_a_passing_conflict_is_tried_again_once(library, scene, runner, code) ->
     assert problems(library) == set()
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("code", "attempts"), [("40001", 2), ("40P01", 2), ("55P03", 2), ("23505", 1), ("22000", 1), ("57014", 1)]
 )

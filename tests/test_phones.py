@@ -54,6 +54,7 @@ def test_a_session_that_is_to_be_reset_already_stays_so(library, anna, move) -> 
     assert library.row("select * from session where id = %s", session) == before
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("table", ["asset_audit", "asset_face_audit", "album_audit", "album_asset_audit", "user_audit"])
 def test_nothing_is_recorded_as_deleted_that_was_not(library, scene, table, move) -> None:
     """An Android phone would move its own copies to the trash (asset_audit)."""

@@ -477,6 +477,7 @@ def test_a_photo_that_was_taken_out_since_is_not_published_again(story, library,
     assert not seen.there(library, thing, photo)
 
 
+@pytest.mark.cases
 @on_each_model
 @pytest.mark.parametrize("seen", SEEN_WRONG.values(), ids=SEEN_WRONG.keys())
 def test_what_a_run_only_saw_and_its_owner_took_away_is_not_put_back(story, library, anna, ben, seen) -> None:
