@@ -628,12 +628,6 @@ ON above.value = w.value
         "tests/test_meanwhile.py -k 'nobody_waits and file'",
     ),
     Mutation(
-        "who gives a face to a person waits",
-        'ORDER BY p."personGroupId", p."ownerId" FOR NO KEY UPDATE OF p',
-        'ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p',
-        "tests/test_meanwhile.py -k 'nobody_waits and somebody'",
-    ),
-    Mutation(
         "a run is blamed for what others add",
         'f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}"',
         "new_trouble(kind, query)",
@@ -919,20 +913,20 @@ JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetI
     ),
     Mutation(
         "rows that go are not counted",
-        "pg_stat_get_xact_tuples_deleted(c.oid)",
-        "0",
+        "and (table, kind) not in BY_TRIGGERS",
+        "and (table, kind) not in BY_TRIGGERS and kind != 'removed'",
         "tests/test_invariants.py -k 'neighbour_that_goes or (violation and (vector or without or leaves or member))'",
     ),
     Mutation(
         "rows that come are not counted",
-        "pg_stat_get_xact_tuples_inserted(c.oid)",
-        "0",
+        "and (table, kind) not in BY_TRIGGERS",
+        "and (table, kind) not in BY_TRIGGERS and kind != 'made'",
         "tests/test_invariants.py -k 'violation and added'",
     ),
     Mutation(
         "rows that change are not counted",
-        "pg_stat_get_xact_tuples_updated(c.oid)",
-        "0",
+        "and (table, kind) not in BY_TRIGGERS",
+        "and (table, kind) not in BY_TRIGGERS and kind != 'changed'",
         "tests/test_invariants.py -k 'violation and (taken or membership or comment)'",
     ),
     Mutation(
