@@ -4215,8 +4215,7 @@ def hold_still(tx: Transaction, more: str = "") -> None:
             SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN run_photo m
                 ON m.id = la."assetId";
         -- photos that may be written although they do not move: the rest of a stack or of a group of
-        -- duplicates; or
-        -- whose faces may, the deleted ones
+        -- duplicates; or whose faces may, the deleted ones
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
             UNION
