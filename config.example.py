@@ -21,3 +21,7 @@ DB_CONFIG = {
     # "sslrootcert": "/path/to/authority.pem",
     # "options": "-c lock_timeout=30s",  # how long to wait for a row that Immich works on; 10s unless set
 }
+
+# Only for moving files into their owners' folders: Immich's media folder as this computer sees it, the one
+# that holds upload, library and thumbs. UPLOAD_LOCATION in Immich's .env says where it is on the server.
+# UPLOAD_LOCATION = "/srv/immich"

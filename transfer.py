@@ -14,8 +14,10 @@ The file reads from top to bottom, a banner over each part:
     6  transfer                    choose photos, decide people, the steps, the checks, the report
     7  repair                      the same shape, for faces that an older transfer left behind
     8  undo                        what of a past run goes back; the same steps the other way round
-    9  screens                     everything printed and asked
-   10  menu and main(argv)
+    9  files                       move files into their owners' folders
+   10  the old account             what would go or break with it
+   11  screens                     everything printed and asked
+   12  menu and main(argv)
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import argparse
 import ast
 import contextlib
 import datetime
+import errno
 import getpass
 import gzip
 import hashlib
@@ -34,6 +37,7 @@ import re
 import select
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import textwrap
@@ -43,10 +47,10 @@ import traceback
 import unicodedata
 import urllib.parse
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 try:
     import psycopg2
@@ -77,12 +81,38 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 KEY_PERMISSIONS = ("user.read", "album.read")
 ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
 
-# Immich's non-forced jobs that finish what a transfer leaves due. Never with force: that would destroy every
-# assignment of faces (ownership of faces is kept by us, not by a new recognition).
-JOBS_AFTER_TRANSFER = {
-    "thumbnailGeneration": "Generate Thumbnails",  # draws pictures of people whose thumbnailPath is ''
-    "duplicateDetection": "Duplicate Detection",  # compares moved photos with the new owner's library
+# Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, the button
+# there, and what it does. Never with force: that would destroy every assignment of faces (ownership of faces
+# is kept by us, not by a new recognition).
+JOBS = {
+    "thumbnailGeneration": (
+        *("Generate Thumbnails", "Missing"),
+        "draws what is missing: pictures of new people above all",
+    ),
+    "migration": (
+        *("Migration", "Start"),
+        "moves thumbnails, encoded videos and pictures of people into the folders of their owners",
+    ),
+    "storageTemplateMigration": (
+        *("Storage Template Migration", "Start"),
+        "moves originals and sidecars into the folders of their owners",
+    ),
+    "duplicateDetection": (
+        *("Duplicate Detection", "Missing"),
+        "compares the photos with their new owner's library",
+    ),
 }
+PERSON_PICTURES_ALWAYS = (3, 1)  # before, the job draws none while facial recognition is switched off
+
+# What no job of Immich's moves (ownership of files; migration and storage template jobs, all versions).
+LEFT_BY_JOBS = {
+    False: "originals, sidecars, edited versions, and all files of photos in the trash",
+    True: "edited versions, motion videos of Android photos, and all files of photos in the trash",
+}  # by whether the storage template is on
+
+# The checks that Immich has of its own files from 3.0 on: their jobs, none of which deletes, and the queue.
+INTEGRITY_JOBS, INTEGRITY_QUEUE = ("integrity-missing-files", "integrity-untracked-files"), "integrityCheck"
+BACKUP_JOB, BACKUP_QUEUE = "backup-database", "backupDatabase"
 
 # Unicode characters that turn the writing direction: a name could make a line read as something else.
 DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -92,7 +122,7 @@ TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
 # What an account owns, in the order of account_figures().
 ACCOUNT_ROWS = (
     *("photo", "video", "trashed", "locked", "external"),
-    *("person", "album", "tag", "memory", "link", "stack"),
+    *("person", "album", "tag", "memory", "link", "stack", "library"),
 )
 
 # What becomes of the album itself.
@@ -215,6 +245,7 @@ class Config:
     api_url: str
     api_key: str = field(repr=False)
     database: Mapping[str, Any] = field(repr=False)
+    media: str = ""  # Immich's media folder as this computer sees it; '' where it cannot
 
 
 @dataclass(frozen=True)
@@ -227,7 +258,7 @@ class User:
     photos: int = 0
     usage: int = 0
     quota: int | None = None
-    foreign_files: int = 0  # files of other users that lie in this user's folders
+    foreign_files: int | None = 0  # files of others in this user's folders; None: it cannot be told
     deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
 
 
@@ -243,6 +274,20 @@ class Album:
 
 
 @dataclass(frozen=True)
+class ExternalLibrary:
+    """An external library: how many photos it shows, and how many of those are in the trash (what the scan
+    does not find any more lies there) or in the locked folder; how many of its photos are other users'.
+    """
+
+    id: str
+    name: str
+    photos: int
+    trashed: int = 0
+    locked: int = 0
+    others: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
     """One transfer as asked for. `merge` holds the ids of the source's people that may be merged by name."""
 
@@ -255,11 +300,14 @@ class Request:
     album_itself: str = ALBUM_STAYS
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
+    libraries: frozenset[str] = frozenset()  # with `everything`: external libraries, whole as they are
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
 
     def __post_init__(self) -> None:
         if [self.album is not None, self.tag is not None, self.everything].count(True) != 1:
             raise ValueError("a transfer is of an album, of a tag, or of everything")
+        if self.libraries and not self.everything:
+            raise ValueError("external libraries are handed over with everything")
 
 
 @dataclass(frozen=True)
@@ -337,6 +385,7 @@ class Report:
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
+    libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
     figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
     figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
@@ -346,6 +395,7 @@ class Report:
     already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
+    comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
 
 
 @dataclass(frozen=True)
@@ -362,9 +412,12 @@ class UndoReport:
     people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_kept: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
+    libraries: tuple[str, ...] = ()  # external libraries that go back with all their photos
+    libraries_kept: tuple[tuple[str, str], ...] = ()  # (name, reason code)
     lost: tuple[
         tuple[str, tuple[str, ...]], ...
     ] = ()  # (what, names): could not be given back with the photos
+    comments: int = 0  # and likes
     files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
@@ -403,14 +456,45 @@ class Server:
     release: str  # what the schema looks like
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
+    may_all: bool = False  # the key has the permission `all`
+
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The version as numbers."""
+        return tuple(map(int, self.version.split(".")))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One of Immich's job queues: how many jobs are active or waiting, and how many have failed."""
+
+    work: int = 0
+    failed: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup of the database that Immich made: its name, '' where only the job's end could be seen, and its
+    size in bytes.
+    """
+
+    when: str
+    name: str = ""
+    size: int = 0
 
 
 AnyReport = TypeVar("AnyReport", Report, UndoReport)
 Result = TypeVar("Result")
-Progress = Callable[[str], None]
 
 
-def quiet(_step: str) -> None:
+class Progress(Protocol):
+    """Is told each step, and in a step without a name of its own how many rows are done of how many."""
+
+    def __call__(self, step: str, done: int = 0, total: int = 0, /) -> None: ...
+
+
+def quiet(_step: str, _done: int = 0, _total: int = 0) -> None:
     """Progress that nobody wants to see."""
 
 
@@ -476,7 +560,9 @@ def load_config(path: Path) -> Config:
         raise ConfigBroken(
             f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it."
         )
-    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"])
+    if not isinstance(media := found.get("UPLOAD_LOCATION", ""), str):
+        raise ConfigBroken(f"{path}: UPLOAD_LOCATION is not text.", todo="Run the set-up again, or mend it.")
+    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"], media)
 
 
 def _broken(path: Path, line: int, why: str) -> ConfigBroken:
@@ -497,6 +583,8 @@ def save_config(path: Path, config: Config) -> None:
         f"API_KEY = {config.api_key!a}\n"
         f"DB_CONFIG = {{\n{entries}}}\n"
     )
+    if config.media:
+        text += f"UPLOAD_LOCATION = {config.media!a}\n"
     try:
         target = path.resolve()  # a link stays a link
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # mkstemp makes it 0600
@@ -530,7 +618,28 @@ ENV_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are none.
+    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are
+    none.
+    """
+    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
+    found = _env_values(path, names)
+    if not found:
+        wanted = ", ".join(names)
+        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
+    return found
+
+
+def read_upload_location(path: Path) -> str:
+    """Immich's media folder as its .env has it, '' if it has none. Raises TransferError if it cannot be read.
+
+    Docker Compose takes a relative one from the folder that the .env lies in.
+    """
+    told = _env_values(path, {"UPLOAD_LOCATION": "media"}).get("media", "")
+    return str((path.expanduser().resolve().parent / Path(told).expanduser()).resolve()) if told else ""
+
+
+def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
+    """What an .env says of these names, under the names that they are given here.
 
     Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes.
     """
@@ -541,7 +650,6 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise TransferError(
             f"{path} cannot be read.", reason, "Give the path of Immich's .env file."
         ) from None
-    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
     found: dict[str, str] = {}
     for line in lines:
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
@@ -557,9 +665,6 @@ def read_env_file(path: Path) -> dict[str, str]:
         else:
             value = re.sub(r"(^|\s+)#.*", "", value)
         found[names[match[1]]] = value
-    if not found:
-        wanted = ", ".join(names)
-        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
     return found
 
 
@@ -768,20 +873,30 @@ def api_albums(api: Api) -> list[dict[str, Any]]:
     return _shaped_list(call(api, "GET", "/albums"), "id", "albumName", "assetCount")
 
 
-def busy_queues(api: Api) -> dict[str, int] | None:
-    """Immich's job queues that have work, with how much; None when the key may not see them."""
+def job_queues(api: Api) -> dict[str, Queue] | None:
+    """Immich's job queues by name; None when the key may not see them (job.read)."""
     try:
         answer = call(api, "GET", "/jobs")
     except (NotAllowed, NotThere):
         return None
-    busy: dict[str, int] = {}
+    found: dict[str, Queue] = {}
     for name, queue in _shaped(answer).items():
         counts = queue.get("jobCounts") if isinstance(queue, dict) else None
         if isinstance(counts, dict):
-            work = sum(value for kind in ("active", "waiting") if isinstance(value := counts.get(kind), int))
-            if work:
-                busy[name] = work
-    return busy
+            number = {kind: value for kind, value in counts.items() if isinstance(value, int)}
+            status = queue.get("queueStatus")
+            found[name] = Queue(
+                number.get("active", 0) + number.get("waiting", 0),
+                number.get("failed", 0),
+                isinstance(status, dict) and status.get("isPaused") is True,
+            )
+    return found
+
+
+def busy_queues(api: Api) -> dict[str, int] | None:
+    """Those queues that have work, with how much; None when the key may not see them."""
+    found = job_queues(api)
+    return None if found is None else {name: queue.work for name, queue in found.items() if queue.work}
 
 
 def start_job(api: Api, name: str) -> str:
@@ -792,6 +907,93 @@ def start_job(api: Api, name: str) -> str:
     except TransferError as error:
         return "running" if "already running" in error.why else error.what
     return "started"
+
+
+def wait_for_queues(api: Api, names: Sequence[str], progress: Progress) -> str:
+    """Wait until these queues have nothing to do: '' then, or why that cannot be waited for.
+
+    Idle is what is found idle twice: a queue is empty for a moment between a job that only makes others, and
+    those. Raises TransferError if Immich stops answering.
+    """
+    idle, pause = 0, 0.2
+    while idle < 2:
+        found = job_queues(api)
+        if found is None:
+            return "this key may not see Immich's job queues (permission job.read)"
+        if paused := [name for name in names if name in found and found[name].paused]:
+            return f"{' and '.join(map(clean, paused))} is paused in Immich"
+        busy = {name: found[name].work for name in names if name in found and found[name].work}
+        idle = 0 if busy else idle + 1
+        if busy:
+            progress("Immich is at work: " + ", ".join(f"{name} ({work})" for name, work in busy.items()))
+        time.sleep(pause)
+        pause = min(2.0, pause * 1.3)
+    return ""
+
+
+def list_backups(api: Api) -> dict[str, int] | None:
+    """Immich's backups of its database, name and bytes; None before 2.5 and without `maintenance`."""
+    try:
+        answer = _shaped(call(api, "GET", "/admin/database-backups"), "backups")
+    except (NotAllowed, NotThere):
+        return None
+    found = _shaped_list(answer["backups"], "filename", "filesize")
+    return {str(entry["filename"]): int(entry["filesize"]) for entry in found}
+
+
+def back_up_database(api: Api, progress: Progress) -> Backup:
+    """Have Immich make a backup of its database now, and wait for it. Raises TransferError if there is none.
+
+    The proof is a new name in Immich's own list (2.5 on), else that the job has ended and none has failed.
+    """
+    before, queues = list_backups(api), job_queues(api)
+    if before is None and queues is None:
+        raise TransferError(
+            "Whether a backup was made could not be seen with this key.",
+            todo="Give it the permissions job.read and maintenance (`all` is simplest).",
+        )
+    when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    call(api, "POST", "/jobs", {"name": BACKUP_JOB})
+    progress("Immich backs up its database")
+    waited = wait_for_queues(api, [BACKUP_QUEUE], progress) if queues is not None else ""
+    failed = TransferError("Immich made no backup of its database.", waited, "Look at Immich's log.")
+    if before is None:
+        after = job_queues(api) or {}
+        queue = after.get(BACKUP_QUEUE, Queue())
+        if waited or queue.failed > (queues or {}).get(BACKUP_QUEUE, Queue()).failed:
+            raise failed
+        return Backup(when)
+    for pause in (0.0, *(0.2,) * 10, *((1.0,) * 10 if queues is not None else (2.0,) * 900)):
+        time.sleep(pause)
+        now = list_backups(api) or {}
+        made = sorted(name for name, size in now.items() if size > 0 and before.get(name) != size)
+        if made:
+            return Backup(when, made[-1], now[made[-1]])
+    raise failed
+
+
+def integrity_counts(api: Api, progress: Progress) -> dict[str, int] | None:
+    """What Immich finds when it compares its rows with its files, looked for anew; None where it cannot be
+    asked.
+
+    It is there from 3.0 on, for keys with `maintenance`. Only jobs that look are started.
+    """
+    try:
+        call(api, "GET", "/admin/integrity/summary")
+        for name in INTEGRITY_JOBS:
+            call(api, "POST", "/jobs", {"name": name})
+        if wait_for_queues(api, [INTEGRITY_QUEUE], progress):
+            return None
+        answer = _shaped(call(api, "GET", "/admin/integrity/summary"))
+    except (NotAllowed, NotThere):
+        return None
+    return {name: number for name, number in answer.items() if isinstance(number, int)}
+
+
+def notify(api: Api, user: str, title: str, text: str) -> None:
+    """Show a user a notice in Immich. Needs an administrator's key with `all` (no other permission does)."""
+    body = {"userId": user, "title": title, "description": text, "type": "SystemMessage", "level": "success"}
+    call(api, "POST", "/admin/notifications", body)
 
 
 # ============================================================================================================
@@ -850,7 +1052,7 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
 
 # Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
 NEEDED_COLUMNS = _table("""
-    activity           id albumId assetId userId
+    activity           id albumId assetId userId comment isLiked createdAt
     album              id albumName deletedAt albumThumbnailAssetId
     album_asset        albumId assetId
     album_user         albumId userId role
@@ -863,6 +1065,7 @@ NEEDED_COLUMNS = _table("""
     asset_file         id assetId path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
+    library            id ownerId name deletedAt
     memory             id ownerId
     memory_asset       memoriesId assetId
     move_history       entityId
@@ -898,6 +1101,7 @@ KNOWN_LINKS = _table("""
                   ocr_search.assetId shared_link_asset.assetId smart_search.assetId stack.primaryAssetId \
                   tag_asset.assetId video_stream_session.assetId
     asset_face    face_search.faceId person.faceAssetId
+    library       asset.libraryId
     memory        memory_asset.memoriesId memory_asset_audit.memoryId
     person        asset_face.personGroupId person_user.personGroupId.sharedById
     person_group  asset_face.personGroupId person.personGroupId
@@ -1285,6 +1489,10 @@ class Transaction:
     cursor: Any
     schema: Schema
     values: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress = quiet
+
+
+MANY_ROWS = 10_000  # fewer are written in less than a second: no need to tell how many
 
 
 def run(tx: Transaction, statement: str, **values: Any) -> int:
@@ -1302,6 +1510,17 @@ def rows(tx: Transaction, statement: str, **values: Any) -> list[tuple[Any, ...]
 def value(tx: Transaction, statement: str, **values: Any) -> Any:
     """The first column of a query's first row."""
     return rows(tx, statement, **values)[0][0]
+
+
+def lock(tx: Transaction, query: str) -> None:
+    """Lock the rows of a query until the end, unless this transaction only looks.
+
+    FOR NO KEY UPDATE keeps everybody else from changing and deleting a row. What hangs on it (a face or a
+    file of a photo, a comment in an album) can be added meanwhile: Immich's jobs and other people need not
+    wait.
+    """
+    if not tx.values.get("looks_only"):
+        value(tx, f"SELECT count(*) FROM ({query}) locked")
 
 
 @contextlib.contextmanager
@@ -1354,7 +1573,7 @@ def in_transaction(
                     "Another run of this tool is at work on this database.",
                     todo="Wait until it has ended, then run again.",
                 )
-            tx = opened(cursor, values)
+            tx = replace(opened(cursor, values), progress=how.progress)
             if not how.dry_run and (links := sorted(set(tx.schema.unknown_links) - how.accepted_links)):
                 raise UnknownLinks(links)
             report = work(tx)
@@ -1427,12 +1646,20 @@ RECORD_KEYS = {"person": ("ownerId", "personGroupId")}
 
 
 def create_journal(tx: Transaction) -> None:
-    """The journal of this transaction, in newest names."""
+    """The journal of this transaction, in newest names.
+
+    A key of one column is a list, since rows of one table that were changed or seen alike share a record:
+    `rows` says how many. Of two million rows of a large transfer some thousand records are left.
+    """
     run(tx, """
         CREATE TEMP TABLE journal (
             step bigint GENERATED ALWAYS AS IDENTITY, kind text, "table" text, key jsonb, before jsonb,
-                after jsonb
-        ) ON COMMIT DROP
+                after jsonb, rows integer DEFAULT 1
+        ) ON COMMIT DROP;
+        -- each row of those tables whose key is an id
+        CREATE TEMP VIEW journal_id AS
+        SELECT kind, "table", each::uuid AS id, before, after
+        FROM journal, jsonb_array_elements_text(key -> 'id') AS each
     """)
 
 
@@ -1441,20 +1668,24 @@ def record_key(tx: Transaction, table: str) -> tuple[str, ...]:
     return RECORD_KEYS.get(table, tx.schema.tables[table].key)
 
 
-def _target(tx: Transaction, query: str, values: Mapping[str, Any]) -> bool:
-    """Make `target`, the rows to be written; whether there are any, for most steps have nothing to do."""
-    found = run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
-    run(tx, "ANALYZE target" if found else "DROP TABLE target")
-    return found > 0
+def _key(alias: str, key: Sequence[str]) -> str:
+    """A row's key as a record has it."""
+    if len(key) > 1:
+        return _object(alias, key)
+    return f"""jsonb_build_object('{key[0]}', jsonb_build_array({alias}."{key[0]}"))"""
 
 
-def _object(alias: str, columns: Sequence[str]) -> str:
-    pairs = ", ".join(f"""'{column}', {alias}."{column}\"""" for column in columns)
+def _object(alias: str, columns: Sequence[str], mark: str = "") -> str:
+    pairs = ", ".join(f"""'{column}', {alias}."{mark}{column}\"""" for column in columns)
     return f"jsonb_build_object({pairs})"
 
 
-def _list(alias: str, columns: Sequence[str]) -> str:
-    return ", ".join(f'{alias}."{column}"' for column in columns)
+def _list(alias: str, columns: Sequence[str], mark: str = "") -> str:
+    return ", ".join(f'{alias}."{mark}{column}"' for column in columns)
+
+
+def _marked(alias: str, columns: Sequence[str], mark: str) -> str:
+    return ", ".join(f'{alias}."{column}" AS "{mark}{column}"' for column in columns)
 
 
 def _same(key: Sequence[str]) -> str:
@@ -1472,33 +1703,84 @@ def _written(meant: int, written: int, table: str) -> int:
     return written
 
 
-def change(tx: Transaction, table: str, columns: Sequence[str], query: str, **values: Any) -> int:
+def _target(tx: Transaction, key: Sequence[str], query: str, values: Mapping[str, Any]) -> int:
+    """Make `target`, the rows to be written, by their key; how many there are, mostly none."""
+    found = run(tx, f"CREATE TEMP TABLE target ON COMMIT DROP AS {query}", **values)
+    columns = ", ".join(f'"{column}"' for column in key)
+    run(tx, f"ANALYZE target ({columns})" if found else "DROP TABLE target")
+    return found
+
+
+def change(
+    tx: Transaction, table: str, columns: Sequence[str], query: str, *, known: bool = False, **values: Any
+) -> int:
     """UPDATE `columns` of the rows that `query` names, but for those that are so already; how many were
     written.
 
-    The query yields the table's key and the new values by name.
+    The query yields the table's key and the new values by name. `known`: the rows are locked, and it yields
+    as "old …" what they hold, too; where that is not so nothing is written, which breaks off.
     """
-    key = tx.schema.tables[table].key
-    if not _target(tx, query, values):
-        return 0
-    count = run(tx, f"""
-        INSERT INTO journal (kind, "table", key, before, after)
-        SELECT '{CHANGED}', '{table}', {_object("t", record_key(tx, table))},
-            {_object("t", columns)}, {_object("target", columns)}
-        FROM v_{table} t JOIN target ON {_same(key)}
-        WHERE ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
-        ORDER BY {_list("t", key)}
-        FOR NO KEY UPDATE OF t
-    """)
-    if count:
+    key, record = tx.schema.tables[table].key, record_key(tx, table)
+    changes = f"""({_list("target", columns)}) IS DISTINCT FROM"""
+    if known:
+        query = f"""
+            SELECT *, {_marked("target", record, "key ")} FROM ({query}) target
+            WHERE {changes} ({_list("target", columns, "old ")})
+        """
+    else:
+        query = f"""
+            SELECT {_list("target", list(dict.fromkeys((*key, *columns))))}, {_marked("t", record, "key ")},
+                {_marked("t", columns, "old ")}
+            FROM v_{table} t JOIN ({query}) target ON {_same(key)}
+            WHERE {changes} ({_list("t", columns)})
+            ORDER BY {_list("t", key)}
+            FOR NO KEY UPDATE OF t
+        """
+    if count := _target(tx, key, query, values):
+        if count >= MANY_ROWS:
+            tx.progress("", 0, count)
         settings = ", ".join(f'"{column}" = target."{column}"' for column in columns)
         written = run(tx, f"""
             UPDATE v_{table} t SET {settings} FROM target
-            WHERE {_same(key)} AND ({_list("t", columns)}) IS DISTINCT FROM ({_list("target", columns)})
+            WHERE {_same(key)}
+              AND ({_list("t", columns)}) IS NOT DISTINCT FROM ({_list("target", columns, "old ")})
         """)
         _written(count, written, table)
-    run(tx, "DROP TABLE target")
+        _record(tx, CHANGED, table, record, columns, "target", after=_object("r", columns))
+        run(tx, "DROP TABLE target")
     return count
+
+
+KEYS_IN_A_RECORD = 500
+
+
+def _record(
+    tx: Transaction,
+    kind: str,
+    table: str,
+    key: Sequence[str],
+    columns: Sequence[str],
+    source: str,
+    after: str = "NULL::jsonb",
+) -> None:
+    """Put rows of `source` into the journal: their "key …", "old …" columns, and `after`, over the row r."""
+    if len(key) > 1:
+        run(tx, f"""
+            INSERT INTO journal (kind, "table", key, before, after)
+            SELECT '{kind}', '{table}', {_object("r", key, "key ")}, {_object("r", columns, "old ")}, {after}
+            FROM {source} r
+        """)
+        return
+    alike = _list("r", columns, "old ") + ("" if kind == SEEN else ", " + _list("r", columns))
+    run(tx, f"""
+        INSERT INTO journal (kind, "table", key, before, after, rows)
+        SELECT '{kind}', '{table}', jsonb_build_object('{key[0]}', jsonb_agg(r."key {key[0]}")),
+            {_object("r", columns, "old ")}, {after}, count(*)
+        FROM (
+            SELECT r.*, row_number() OVER (PARTITION BY {alike}) / {KEYS_IN_A_RECORD} AS part
+            FROM {source} r) r
+        GROUP BY {alike}, part
+    """)
 
 
 def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
@@ -1508,18 +1790,19 @@ def remove(tx: Transaction, table: str, query: str, **values: Any) -> int:
     if table not in tx.schema.tables:
         return 0  # a table of a newer Immich
     key = tx.schema.tables[table].key
-    if not _target(tx, query, values):
-        return 0
-    count = run(tx, f"""
-        INSERT INTO journal (kind, "table", key, before)
-        SELECT '{REMOVED}', '{table}', {_object("t", record_key(tx, table))}, to_jsonb(t) - 'writtenBy'
-        FROM v_{table} t JOIN target ON {_same(key)}
+    if count := _target(tx, key, f"""
+        SELECT {_list("t", key)}, {_key("t", record_key(tx, table))} AS record,
+            to_jsonb(t) - 'writtenBy' AS before
+        FROM v_{table} t WHERE ({_list("t", key)}) IN (SELECT {_list("target", key)} FROM ({query}) target)
         ORDER BY {_list("t", key)}
         FOR UPDATE OF t
-    """)
-    if count:
+    """, values):
+        run(tx, f"""
+            INSERT INTO journal (kind, "table", key, before)
+            SELECT '{REMOVED}', '{table}', record, before FROM target
+        """)
         _written(count, run(tx, f"DELETE FROM v_{table} t USING target WHERE {_same(key)}"), table)
-    run(tx, "DROP TABLE target")
+        run(tx, "DROP TABLE target")
     return count
 
 
@@ -1533,18 +1816,16 @@ def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **value
     return run(tx, f"""
         WITH new AS (INSERT INTO v_{table} ({names}) {query} ON CONFLICT DO NOTHING RETURNING *)
         INSERT INTO journal (kind, "table", key, after)
-        SELECT '{MADE}', '{table}', {_object("new", record_key(tx, table))},
+        SELECT '{MADE}', '{table}', {_key("new", record_key(tx, table))},
             to_jsonb(new) - 'writtenBy' FROM new
     """, **values)
 
 
 def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> None:
     """Record rows that are not written, with `columns` as they are. The query yields key and columns."""
-    run(tx, f"""
-        INSERT INTO journal (kind, "table", key, before)
-        SELECT '{SEEN}', '{table}', {_object("seen", record_key(tx, table))}, {_object("seen", columns)}
-        FROM ({query}) seen
-    """)
+    key = record_key(tx, table)
+    _record(tx, SEEN, table, key, columns, f"""(
+        SELECT {_marked("seen", key, "key ")}, {_marked("seen", columns, "old ")} FROM ({query}) seen)""")
 
 
 def note_wrong(tx: Transaction, query: str) -> None:
@@ -1561,8 +1842,9 @@ def note_wrong(tx: Transaction, query: str) -> None:
 # ---- the journal on disk -----------------------------------------------------------------------------------
 #
 # What an undo needs is on disk before COMMIT, or there is no COMMIT. A journal is gzip JSON lines: a header,
-# a line for each record ([kind, table, key, before, after], in newest names), and a checksum. What became of
-# the run is in the file's name:
+# a line for each record ([kind, table, key, before, after], in newest names), and a checksum. A key of one
+# column, as {"id": [...]}, is that of many rows that are alike in all else. What became of the run is in the
+# file's name:
 #
 #     <name>.pending.jsonl.gz    written, COMMIT not yet known of
 #     <name>.jsonl.gz            committed
@@ -1599,6 +1881,7 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
     """Write the journal of this transaction, flushed to disk. Raises TransferError if that fails: then no
     COMMIT.
     """
+    tx.progress("Writing the undo file")
     header = journal_header(tx, report, kind)
     words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
     name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
@@ -1610,10 +1893,11 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
         short = re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
         path = _new_file(folder, short, PENDING)
         with path.open("wb") as raw:
-            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
+            # ids are chance, and more effort would not make them smaller
+            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as packed:
                 digest = hashlib.sha256()
-                for line in _journal_lines(tx, header):
-                    data = line.encode() + b"\n"
+                for lines in _journal_lines(tx, header):
+                    data = lines.encode()
                     digest.update(data)
                     packed.write(data)
                 packed.write(json.dumps({"sha256": digest.hexdigest()}).encode() + b"\n")
@@ -1684,6 +1968,8 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
         return {"kind": "repair", "name": "repair of faces"}
+    if kind == "comments":
+        return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     if tx.values["tag"]:
@@ -1704,15 +1990,19 @@ def transaction_identity(tx: Transaction) -> dict[str, str]:
 
 
 def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
-    yield json.dumps(header)
+    """The lines of a journal, some hundred at a time."""
+    yield json.dumps(header) + "\n"
+    total, done = value(tx, "SELECT count(*) FROM journal"), 0
     # a cursor on the server's side: a million rows need no memory here
     with tx.cursor.connection.cursor(name="journal_lines") as cursor:
-        cursor.itersize = 5000
         cursor.execute(
             'SELECT json_build_array(kind, "table", key, before, after)::text FROM journal ORDER BY step'
         )
-        for (line,) in cursor:
-            yield line.replace("\n", " ")
+        while found := cursor.fetchmany(300):
+            yield "".join(line.replace("\n", " ") + "\n" for (line,) in found)
+            done += len(found)
+            if total >= MANY_ROWS:
+                tx.progress("", done, total)
 
 
 def name_file(path: Path, *, committed: bool) -> None:
@@ -1760,11 +2050,11 @@ USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
     "format": int,
-    "kind": re.compile("transfer|repair"),
+    "kind": re.compile("transfer|repair|comments"),
     "when": str,
     "immich": str,
     "models": [bool, bool],
-    "source": dict,  # of USER_SHAPE; empty after a repair
+    "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
     "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
@@ -1803,7 +2093,8 @@ def read_header(path: Path) -> dict[str, Any]:
     whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
     if whole and not is_marker:
         whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
-        whole &= not header["source"] if header["kind"] == "repair" else _fits(header["source"], USER_SHAPE)
+        has_source = header["kind"] == "transfer"
+        whole &= _fits(header["source"], USER_SHAPE) if has_source else not header["source"]
     if not whole:
         raise JournalBroken(f"{path.name} is damaged.", "Its first line is not that of an undo file.")
     return dict(header)
@@ -1990,7 +2281,27 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         release=schema.release,
         is_newer=version[:2] > NEWEST_IMMICH,
         unknown_links=schema.unknown_links,
+        may_all="all" in permissions,
     )
+
+
+def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
+    """Whether Immich's storage template is on. Off is the default.
+
+    A setting that was changed on its page is in system_metadata; one in a configuration file only Immich
+    knows.
+    """
+    try:
+        settings = _shaped(call(api, "GET", "/system-config"), "storageTemplate")["storageTemplate"]
+        return isinstance(settings, dict) and settings.get("enabled") is True
+    except (NotAllowed, NotThere):
+        pass
+    with looking(database_config) as tx:
+        return bool(value(tx, """
+            SELECT coalesce((
+                SELECT (value #>> '{storageTemplate,enabled}')::boolean FROM public.system_metadata
+                WHERE key = 'system-config'), false)
+        """))
 
 
 def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
@@ -2003,51 +2314,37 @@ def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> No
         )
 
 
-def list_users(api: Api, server: Server, database_config: Mapping[str, Any]) -> tuple[User, ...]:
-    """The users that REST shows, with figures from the database; then any that REST does not show to this
-    key.
+def list_users(
+    api: Api, server: Server, database_config: Mapping[str, Any], *, figures: bool = False
+) -> tuple[User, ...]:
+    """The users that REST shows, on demand with figures from the database, which take their time; then any
+    that REST does not show to this key.
 
-    A user marked for deletion is listed too when files of others lie in that user's folders: Immich will
-    delete them.
+    With figures a user marked for deletion is listed too when files of others lie in that user's folders:
+    Immich will delete them.
     """
     with looking(database_config) as tx:
-        known = {user.id: user for user in _user_figures(tx)}
+        known = {user.id: user for user in (_user_figures(tx) if figures else _user_names(tx))}
     users = []
     for entry in api_users(api, server.is_admin):
         if user := known.pop(str(entry["id"]), None):
             users.append(replace(user, name=str(entry["name"]), email=str(entry["email"])))
-    users += [user for user in known.values() if not user.deleted or user.foreign_files]
+    users += [user for user in known.values() if not user.deleted or user.foreign_files != 0]
     return tuple(sorted(users, key=lambda user: (user.deleted, user.name.casefold(), user.email)))
 
 
+def _user_names(tx: Transaction) -> Iterator[User]:
+    for user, email, name, deleted in rows(tx, """
+        SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
+    """):
+        yield User(str(user), email, name, deleted=deleted)
+
+
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    # Deleting an account removes library/<label or id>, upload/<id>, profile/<id>, thumbs/<id> and
-    # encoded-video/<id> without asking whose files lie there (user.service: handleUserDelete, all versions).
-    # `root` is Immich's media folder, needed since a storage label is a common word.
-    foreign = dict(
-        rows(tx, r"""
-            WITH root AS MATERIALIZED (
-                SELECT DISTINCT substring(path FROM '^(.*)/thumbs/[0-9a-f-]{36}/') AS root
-                FROM (SELECT path FROM v_asset_file LIMIT 1000) sample
-            ), file AS (
-                SELECT "ownerId", "originalPath" AS path FROM v_asset WHERE "libraryId" IS NULL
-                UNION ALL SELECT "ownerId", "sidecarPath" FROM v_asset WHERE "sidecarPath" IS NOT NULL
-                UNION ALL SELECT "ownerId", "encodedVideoPath" FROM v_asset WHERE "encodedVideoPath" <> ''
-                UNION ALL SELECT a."ownerId", f.path FROM v_asset_file f JOIN v_asset a ON a.id = f."assetId"
-                UNION ALL SELECT "ownerId", "thumbnailPath" FROM v_person WHERE "thumbnailPath" <> ''
-            ), placed AS (
-                SELECT "ownerId", coalesce(
-                    substring(path FROM '/(?:upload|library|thumbs|encoded-video|profile)/([0-9a-f-]{36})/'),
-                    (SELECT split_part(substr(path, length(root) + 10), '/', 1)
-                     FROM root WHERE starts_with(path, root || '/library/') LIMIT 1)) AS folder,
-                         count(*) AS files
-                FROM file GROUP BY 1, 2
-            )
-            SELECT u.id, sum(files)::bigint FROM placed JOIN v_user u
-                ON folder IN (u.id::text, u."storageLabel")
-            WHERE placed."ownerId" <> u.id GROUP BY u.id
-        """)
-    )
+    lying = lying_away(tx)
+    foreign: dict[str, int] = {}
+    for (holder, _owner), kinds in (lying or {}).items():
+        foreign[holder] = foreign.get(holder, 0) + sum(kinds.values())
     for user, email, name, photos, usage, quota, deleted in rows(tx, """
         SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
             u."deletedAt" IS NOT NULL OR u.status <> 'active'
@@ -2056,7 +2353,8 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                 AND visibility <> 'hidden'
             GROUP BY "ownerId") a ON a."ownerId" = u.id
     """):
-        yield User(str(user), email, name, photos, int(usage), quota, int(foreign.get(user, 0)), deleted)
+        others = None if lying is None else foreign.get(str(user), 0)
+        yield User(str(user), email, name, photos, int(usage), quota, others, deleted)
 
 
 def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
@@ -2107,6 +2405,16 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
         )
 
 
+def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[ExternalLibrary, ...]:
+    """The external libraries of a user, by name, but for those that Immich is deleting."""
+    with looking(database_config) as tx:
+        run(tx, """
+            CREATE TEMP TABLE changing_library ON COMMIT DROP AS
+            SELECT id FROM v_library WHERE "ownerId" = %(owner)s AND "deletedAt" IS NULL
+        """, owner=owner)
+        return libraries_listed(tx)
+
+
 def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
     """What one account owns."""
     with looking(database_config) as tx:
@@ -2128,14 +2436,19 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #      staying_photo     photos that stay, with the reason                                    follow_verdicts
 #      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
 #      album_copy        the taker's own photos that join or leave albums                     choose_copies
+#      changing_library  external libraries that change hands with all their photos           choose_selection
 #      giving            whose people may become the taker's: the giver's, in a repair anybody's
 #      spared            people who stay their owner's whatever their faces do; nobody in a transfer
 #      people            a row for each person concerned, with what becomes of it             decide_people
+#      run_face          the faces on those photos, before the steps                 lock_faces_and_people
+#      seen_on           whose photos people are on besides, with how many faces              look_elsewhere
 #      touched_group     people whom the checks look at                                       touch_people
+#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, check
 #      portrait          people whose featured photo is looked at                             mend_featured
 #      concerned_album, stack_concerned, link_looked_at, neighbour
 #                        what else the steps may write or the checks look at                  hold_still
-#      trouble_before    what is wrong before the steps; stock_before: what is there          take_stock
+#      begun             what was committed when this run began                              create_tables
+#      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
 #      exempt            what was wrong before the run that is undone: steps and checks leave it; empty in a
 #                        transfer                                                             load_past
 #      journal           what is written (part 4); target: the rows of one change() or remove()
@@ -2187,7 +2500,7 @@ def _pairs(
         plan(tx)
         return Report(people=people_listed(tx))
 
-    return mergeable(perform(database_config, look, values, HOW))
+    return mergeable(perform(database_config, look, {**values, "looks_only": True}, HOW))
 
 
 def mergeable(report: Report) -> tuple[Person, ...]:
@@ -2207,6 +2520,7 @@ def transfer_values(request: Request) -> dict[str, Any]:
         **album_outcome(album_itself, request.source, request.destination),
         "trashed": request.trashed,
         "locked": request.locked,
+        "libraries": sorted(request.libraries),
         "remembered": [person for person, _theirs in request.remembered],
         "remembered_as": [theirs for _person, theirs in request.remembered],
     }
@@ -2256,8 +2570,13 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE touched_group (grp uuid);
+        CREATE TEMP TABLE seen_on (grp uuid, owner uuid, faces bigint, deleted bigint) ON COMMIT DROP;
+        CREATE TEMP TABLE suspect_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE exempt (kind text, key text, owner uuid)
+        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
+        CREATE TEMP TABLE exempt (kind text, key text, owner uuid);
+        CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
+        ANALYZE changing_library
     """)
 
 
@@ -2313,14 +2632,10 @@ def choose_selection(tx: Transaction) -> None:
 
 def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR UPDATE) locked
-    """)
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
-            ORDER BY u."albumId", u."userId" FOR UPDATE OF u) locked
+    lock(tx, "SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR NO KEY UPDATE")
+    lock(tx, """
+        SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
+        ORDER BY u."albumId", u."userId" FOR NO KEY UPDATE OF u
     """)
 
 
@@ -2330,7 +2645,8 @@ def choose_album(tx: Transaction) -> None:
         raise TransferError("The album is not there any more.", todo="Start again.")
     run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+        SELECT a.id, a."livePhotoVideoId", a."stackId"
+        FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
         WHERE aa."albumId" = %(album)s AND a."ownerId" = %(giver)s
     """)
     if tx.values["album_itself"] != ALBUM_STAYS and not run(tx, """
@@ -2348,7 +2664,7 @@ def choose_tag(tx: Transaction) -> None:
     """
     run(tx, """
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT DISTINCT a.id
+        SELECT DISTINCT a.id, a."livePhotoVideoId", a."stackId"
         FROM v_tag t
         JOIN v_tag below ON below."userId" = t."userId"
             AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
@@ -2360,8 +2676,11 @@ def choose_tag(tx: Transaction) -> None:
 
 def choose_everything(tx: Transaction) -> None:
     """All that the source owns, its albums included."""
+    if tx.values["libraries"]:
+        choose_libraries(tx)
     run(tx, """
-        CREATE TEMP TABLE chosen ON COMMIT DROP AS SELECT id FROM v_asset WHERE "ownerId" = %(giver)s;
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS
+        SELECT id, "livePhotoVideoId", "stackId" FROM v_asset WHERE "ownerId" = %(giver)s;
         INSERT INTO changing_album
         SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
@@ -2378,47 +2697,62 @@ def choose_photos(tx: Transaction) -> None:
     origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of
     those).
     """
-    create_candidates(tx)
-    run(tx, """
-        INSERT INTO candidate (id, unit, origin)
-        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen' FROM v_asset a JOIN chosen USING (id);
-        ANALYZE candidate
+    create_candidates(tx, """
+        SELECT id, coalesce("livePhotoVideoId", id) AS unit, "stackId", 'chosen' AS origin,
+            %(trashed)s AS trashed, %(locked)s AS locked FROM chosen
     """)
     live_partners_come_along(tx, "live")
-    stack_members_come_along(tx)
-    live_partners_come_along(tx, "stack live")
-    run(tx, "UPDATE candidate SET trashed = %(trashed)s, locked = %(locked)s; ANALYZE candidate")
+    if stack_members_come_along(tx):
+        live_partners_come_along(tx, "stack live")
+    if tx.values["libraries"]:
+        libraries_go_whole(tx)
     judge_photos(tx)
     live_partners_stay(tx)
+    if tx.values["libraries"]:
+        require_whole_libraries(tx)
     nobody_comes_along_from_split_stacks(tx)
     follow_verdicts(tx, "origin IN ('chosen', 'live')")
 
 
-def create_candidates(tx: Transaction) -> None:
+def create_candidates(tx: Transaction, query: str) -> None:
     """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may
     move.
     """
-    run(tx, """
-        CREATE TEMP TABLE candidate (
-            id uuid PRIMARY KEY, unit uuid, origin text, trashed boolean, locked boolean) ON COMMIT DROP
+    run(tx, f"""
+        CREATE TEMP TABLE candidate ON COMMIT DROP AS {query};
+        ALTER TABLE candidate ADD PRIMARY KEY (id);
+        ANALYZE candidate
     """)
+
+
+def come_along(tx: Transaction, origin: str, photos: str) -> int:
+    """The giver's of these photos that are no candidates yet become some, as of that origin; how many."""
+    return run(tx, f"""
+        INSERT INTO candidate
+        SELECT id, coalesce("livePhotoVideoId", id), "stackId", %(origin)s, %(trashed)s, %(locked)s
+        FROM v_asset JOIN ({photos} EXCEPT SELECT id FROM candidate) more USING (id)
+        WHERE "ownerId" = %(giver)s
+    """, origin=origin)
 
 
 def judge_photos(tx: Transaction) -> None:
     """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or
     NULL.
     """
+    lock(tx, "SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
     run(tx, """
-        SELECT count(*) FROM (
-            SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
         CREATE TEMP TABLE verdict ON COMMIT DROP AS
         SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
             CASE
-                -- delete jobs are already on the way
-                WHEN a.status = 'deleted' THEN 'deleting'
+                -- delete jobs are already on the way; one that goes with its library they find by its id
+                WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
                 -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
-                -- library
-                WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+                -- library, unless that changes hands too
+                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE
+                    -- with its library, photo by photo
+                    WHEN EXISTS (
+                        SELECT FROM v_library d WHERE d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)
+                    THEN 'deleting' ELSE 'external' END
                 WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
                 WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
@@ -2431,8 +2765,11 @@ def judge_photos(tx: Transaction) -> None:
             END AS reason
         FROM candidate c
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
+        LEFT JOIN changing_library l ON l.id = a."libraryId"
         LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+                AND a."libraryId" IS NULL;
+        ANALYZE verdict
     """)
 
 
@@ -2466,6 +2803,7 @@ def plan_digest(tx: Transaction) -> str:
     """
     return str(value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
@@ -2536,6 +2874,7 @@ def plan_report(tx: Transaction) -> Report:
         ),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
+        libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
@@ -2558,7 +2897,8 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
             (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
             (SELECT count(*) FROM v_memory m WHERE m."ownerId" = u.id),
             (SELECT count(*) FROM v_shared_link l WHERE l."userId" = u.id),
-            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id)
+            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id),
+            (SELECT count(*) FROM v_library l WHERE l."ownerId" = u.id)
         FROM v_user u LEFT JOIN (
             SELECT id, "ownerId", CASE
                 WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'external'
@@ -2593,12 +2933,16 @@ KEYS = {
     "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
     "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
     "album owner": ("c.id::text", "NULL::uuid"),
+    "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
 }
+# Rows that others can add meanwhile, since no lock of ours keeps them from it: who wrote them is looked at.
+ADDED_BY_OTHERS = {"face": "f", "tag": "h", "memory": "h", "link": "h"}
 
 
 def key_of(kind: str) -> str:
-    """What a check selects."""
-    return ", ".join(KEYS[kind])
+    """What a check selects: key, owner, and the transaction that wrote a row which others can add."""
+    written = f'{ADDED_BY_OTHERS[kind]}."writtenBy"' if kind in ADDED_BY_OTHERS else "NULL::xid"
+    return ", ".join((*KEYS[kind], written))
 
 
 def exempt(kind: str) -> str:
@@ -2618,14 +2962,10 @@ def exempt(kind: str) -> str:
 
 def live_partners_come_along(tx: Transaction, origin: str) -> None:
     """The other half of every candidate, as candidates of that origin."""
-    run(tx, """
-    INSERT INTO candidate (id, unit, origin)
-    SELECT a.id, coalesce(a."livePhotoVideoId", a.id), %(origin)s
-    FROM v_asset a
-    WHERE a."ownerId" = %(giver)s
-      AND coalesce(a."livePhotoVideoId", a.id) IN (SELECT unit FROM candidate)
-      AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
-    """, origin=origin)
+    come_along(tx, origin, """
+        SELECT unit AS id FROM candidate
+        UNION SELECT a.id FROM candidate c JOIN v_asset a ON a."livePhotoVideoId" = c.unit
+    """)
 
 
 def live_partners_stay(tx: Transaction) -> None:
@@ -2639,13 +2979,13 @@ def live_partners_stay(tx: Transaction) -> None:
 
 LIVE_CHECKS = {
     "live": f"""
-        WITH concerned AS (
-            SELECT a.id FROM v_asset a JOIN run_photo USING (id)
-            UNION SELECT a.id FROM v_asset a JOIN run_photo m ON m.id = a."livePhotoVideoId"
-        )
         SELECT {key_of("live")}
-        FROM concerned JOIN v_asset s USING (id) JOIN v_asset v ON v.id = s."livePhotoVideoId"
+        FROM run_photo m JOIN v_asset s ON s.id = m.id JOIN v_asset v ON v.id = s."livePhotoVideoId"
         WHERE s."ownerId" <> v."ownerId"
+        UNION ALL
+        SELECT {key_of("live")}
+        FROM run_photo m JOIN v_asset v ON v.id = m.id JOIN v_asset s ON s."livePhotoVideoId" = v.id
+        WHERE s."ownerId" <> v."ownerId" AND s.id NOT IN (SELECT id FROM run_photo)
     """,
 }
 
@@ -2655,15 +2995,10 @@ LIVE_CHECKS = {
 # A member whose primary belongs to another user is hidden from its owner's timeline.
 
 
-def stack_members_come_along(tx: Transaction) -> None:
-    """Stacks move whole."""
-    run(tx, """
-        INSERT INTO candidate (id, unit, origin)
-        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'stack'
-        FROM v_asset a
-        WHERE a."ownerId" = %(giver)s
-          AND a."stackId" IN (SELECT m."stackId" FROM v_asset m JOIN candidate USING (id))
-          AND NOT EXISTS (SELECT FROM candidate c WHERE c.id = a.id)
+def stack_members_come_along(tx: Transaction) -> int:
+    """Stacks move whole. How many photos come along."""
+    return come_along(tx, "stack", """
+        SELECT a.id FROM v_asset a WHERE a."stackId" IN (SELECT "stackId" FROM candidate)
     """)
 
 
@@ -2693,9 +3028,9 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     """
     run(tx, f"""
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
-        SELECT a."stackId", a.id, stays, row_number() OVER (
+        SELECT a."stackId", a.id, stays, taken, row_number() OVER (
                 PARTITION BY a."stackId", stays
-                ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,
+                ORDER BY a.id = s."primaryAssetId" DESC, taken, a."ownerId" = s."ownerId" DESC,
                     a."ownerId" = %(giver)s DESC,
                     a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
@@ -2703,7 +3038,10 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         LEFT JOIN run_photo m ON m.id = a.id
         -- what is the destination's already, in a stack that an older transfer tore, goes with the photos
         -- that move
-        CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(taker)s AS stays) fate
+        CROSS JOIN LATERAL (
+            SELECT m.id IS NULL AND a."ownerId" <> %(taker)s AS stays, EXISTS (
+                -- a broken stack may show what is in another one
+                SELECT FROM v_stack o WHERE o."primaryAssetId" = a.id AND o.id <> s.id) AS taken) fate
         WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN run_photo USING (id))
           AND NOT {exempt("primary")}
           AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = s.id AND {exempt("stack")});
@@ -2719,13 +3057,15 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
         SELECT f.id, %(taker)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
-            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1)) AS "primaryAssetId"
+            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1 AND NOT taken),
+            s."primaryAssetId") AS "primaryAssetId"
         FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
     """)
     change(tx, "stack", ("ownerId", "primaryAssetId"), """
         -- the owner differs only where a stack was torn already
         SELECT f.id, a."ownerId", m.id AS "primaryAssetId"
-        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1
+        FROM stack_fate f
+        JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1 AND NOT m.taken
         JOIN v_stack s ON s.id = f.id JOIN v_asset a ON a.id = m.id
         WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
     """)
@@ -2766,22 +3106,26 @@ STACK_CHECKS = {
 
 
 def lock_faces_and_people(tx: Transaction) -> None:
-    """Lock the faces on the photos of this run and the people they show, in order, so that no job of Immich's
-    writes between.
+    """run_face: the faces on the photos of this run. They and the people they show are locked, in order, so
+    that no job of Immich's writes between.
     """
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT f.id FROM v_asset_face f JOIN run_photo m
-                ON m.id = f."assetId" ORDER BY f.id FOR UPDATE OF f
-        ) locked
+    run(tx, "CREATE TEMP TABLE run_face (id uuid, \"personGroupId\" uuid, deleted boolean)")
+    find_faces(tx, "" if tx.values.get("looks_only") else "ORDER BY f.id FOR NO KEY UPDATE OF f")
+    lock(tx, """
+        SELECT p."personGroupId" FROM v_person p
+        WHERE p."personGroupId" IN (SELECT "personGroupId" FROM run_face)
+        ORDER BY p."personGroupId", p."ownerId" FOR NO KEY UPDATE OF p
     """)
-    value(tx, """
-        SELECT count(*) FROM (
-            SELECT p."personGroupId" FROM v_person p
-            WHERE p."personGroupId" IN (
-                SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId")
-            ORDER BY p."personGroupId", p."ownerId" FOR UPDATE OF p
-        ) locked
+
+
+def find_faces(tx: Transaction, locking: str = "") -> None:
+    """run_face: the faces on the photos of this run as they are now."""
+    run(tx, f"""
+        TRUNCATE run_face;
+        INSERT INTO run_face
+        SELECT f.id, f."personGroupId", f."deletedAt" IS NOT NULL
+        FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId" {locking};
+        ANALYZE run_face
     """)
 
 
@@ -2873,14 +3217,23 @@ def create_people(tx: Transaction) -> None:
 
 def gather_people(tx: Transaction) -> None:
     """people: whose faces are on the photos of this run, and where else they are."""
+    # an undo has looked before, and may have put back something on other photos since
+    run(tx, """
+        DELETE FROM seen_on WHERE grp IN (
+            SELECT (pair.record ->> 'personGroupId')::uuid
+            FROM journal_id j CROSS JOIN LATERAL (VALUES (j.before), (j.after)) AS pair (record)
+            WHERE j."table" = 'asset_face' AND j.id NOT IN (SELECT id FROM run_face))
+    """)
+    look_elsewhere(
+        tx, 'SELECT "personGroupId" AS grp FROM run_face WHERE "personGroupId" IS NOT NULL'
+    )
     run(tx, f"""
         INSERT INTO people (
             grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
         WITH here AS (
             -- who is on the photos, with how many undeleted faces
-            SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE f."deletedAt" IS NULL) AS faces
-            FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
-            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+            SELECT f."personGroupId" AS grp, count(*) FILTER (WHERE NOT f.deleted) AS faces
+            FROM run_face f LEFT JOIN v_person_group g ON g.id = f."personGroupId"
             WHERE f."personGroupId" IS NOT NULL AND NOT {exempt("face")}
             GROUP BY f."personGroupId"
         ), held AS (
@@ -2892,15 +3245,9 @@ def gather_people(tx: Transaction) -> None:
                 p.name = '', p."ownerId"
         ), elsewhere AS (
             -- their undeleted faces on other photos
-            SELECT f."personGroupId" AS grp, count(*) AS faces,
-                count(*) FILTER (WHERE a."ownerId" = held.holder) AS of_holder,
-                count(*) FILTER (WHERE a."ownerId" = %(taker)s) AS of_destination
-            FROM v_asset_face f
-            JOIN here ON here.grp = f."personGroupId"
-            JOIN v_asset a ON a.id = f."assetId"
-            LEFT JOIN held ON held.grp = here.grp
-            WHERE f."deletedAt" IS NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
-            GROUP BY f."personGroupId"
+            SELECT grp, sum(s.faces) AS faces, sum(s.faces) FILTER (WHERE owner = holder) AS of_holder,
+                sum(s.faces) FILTER (WHERE owner = %(taker)s) AS of_destination
+            FROM seen_on s LEFT JOIN held USING (grp) GROUP BY grp
         ), placed AS (
             -- whether the taker may have that very person, and has it
             SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
@@ -2919,6 +3266,26 @@ def gather_people(tx: Transaction) -> None:
             AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
         FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
     """)
+
+
+def look_elsewhere(tx: Transaction, groups: str) -> None:
+    """seen_on: whose photos these people are on, besides the photos of this run, with how many faces.
+
+    Reads every face of theirs, wherever it is, so it is done once for a person.
+    """
+    if run(tx, f"CREATE TEMP TABLE unseen AS {groups} EXCEPT SELECT grp FROM seen_on"):
+        run(tx, """
+            ANALYZE unseen;
+            INSERT INTO seen_on
+            SELECT g.grp, f.owner, count(*) FILTER (WHERE NOT f.deleted), count(*) FILTER (WHERE f.deleted)
+            FROM unseen g LEFT JOIN (
+                SELECT f."personGroupId" AS grp, a."ownerId" AS owner, f."deletedAt" IS NOT NULL AS deleted
+                FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                WHERE NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) f USING (grp)
+            GROUP BY g.grp, f.owner;
+            ANALYZE seen_on
+        """)
+    run(tx, "DROP TABLE unseen")
 
 
 def _find_merges(tx: Transaction) -> None:
@@ -2975,18 +3342,19 @@ def step_people(tx: Transaction, report: Report) -> Report:
     change(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN v_asset a ON a.id = f."assetId"
-        WHERE f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
+        WHERE (p.leaver IS NOT NULL OR p.both_leave)
+          AND f."deletedAt" IS NOT NULL AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
           AND (a."ownerId" = p.leaver
                OR (p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster)
                OR (p.both_leave AND a."ownerId" = %(taker)s))
     """)
     (give_people_by_group if tx.schema.person_groups else give_people_by_id)(tx)
     relinked = change(tx, "asset_face", ("personGroupId",), f"""
-        SELECT f.id, p.target AS "personGroupId"
-        FROM people p JOIN v_asset_face f ON f."personGroupId" = p.grp JOIN run_photo m ON m.id = f."assetId"
+        SELECT f.id, p.target AS "personGroupId", f."personGroupId" AS "old personGroupId"
+        FROM people p JOIN run_face f ON f."personGroupId" = p.grp
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
-    """)
+    """, known=True)
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
@@ -3098,9 +3466,14 @@ def drop_people_by_group(tx: Transaction) -> None:
     """)
 
 
+# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
+# owner.
+SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
+                AND f."isVisible")"""
+
+
 def mend_featured(tx: Transaction) -> int:
-    """Featured photos (person.faceAssetId): a visible face of that person on a photo of the same owner, or
-    NULL.
+    """Featured photos (person.faceAssetId): one that SHOWS the person, or NULL.
 
     thumbnailPath '' with a faceAssetId is the state that Immich's missing-thumbnails job repairs, in every
     version; with a path kept, the picture would never be drawn anew. Returns how many were mended.
@@ -3111,44 +3484,46 @@ def mend_featured(tx: Transaction) -> int:
             ON t.grp = p."personGroupId"
          UNION
          SELECT p."ownerId", p."personGroupId"
-         FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId")
+         FROM v_person p JOIN run_face f ON f.id = p."faceAssetId")
         EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
         ANALYZE portrait
     """)
+    # who lacks one; who never had one gets one with the faces that arrive, all else is Immich's to choose
+    run(tx, f"""
+        CREATE TEMP TABLE faceless ON COMMIT DROP AS
+        SELECT p."ownerId", p."personGroupId", p."faceAssetId"
+        FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
+        LEFT JOIN v_asset_face f ON f.id = p."faceAssetId" LEFT JOIN v_asset a ON a.id = f."assetId"
+        WHERE NOT (a.id IS NOT NULL AND {exempt("featured")}) AND CASE
+            WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(taker)s AND EXISTS (
+                SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
+            ELSE {SHOWS} IS NOT TRUE
+        END;
+        ANALYZE faceless
+    """)
     mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
         SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
-        FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
-        LEFT JOIN LATERAL (
+        FROM faceless p LEFT JOIN LATERAL (
             SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-            WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId"
-              AND f."deletedAt" IS NULL AND f."isVisible"
+            WHERE {SHOWS}
             ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint
                     * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
                 f.id
             LIMIT 1
         ) best ON true
-        WHERE NOT EXISTS (
-            SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-            WHERE f.id = p."faceAssetId" AND {exempt("featured")})
-          -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
-          -- picture
-          -- from somebody else's, and would again.
-          AND NOT (best.id IS NULL AND p."ownerId" IS DISTINCT FROM %(giver)s::uuid AND EXISTS (
-            SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
-                AND o."ownerId" <> p."ownerId"))
-          AND CASE
-            -- those who have none get one with the faces that arrive; all else is Immich's to choose
-            WHEN p."faceAssetId" IS NULL THEN best.id IS NOT NULL AND p."ownerId" = %(taker)s
-                AND EXISTS (
-                SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
-            ELSE NOT EXISTS (
-                SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                WHERE f.id = p."faceAssetId" AND f."personGroupId" = p."personGroupId"
-                    AND a."ownerId" = p."ownerId"
-                  AND f."deletedAt" IS NULL AND f."isVisible")
-        END
+        WHERE best.id IS NOT NULL OR (
+            p."faceAssetId" IS NOT NULL
+            -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
+            -- picture from somebody else's, and would again.
+            AND (p."ownerId" = %(giver)s::uuid OR NOT EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                    AND o."ownerId" <> p."ownerId")
+                OR NOT EXISTS (
+                    SELECT FROM v_asset_face f WHERE f.id = p."faceAssetId"
+                      AND f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible")))
     """)
+    run(tx, "DROP TABLE faceless")
     # Immich's migration job would finish moving the old picture to where it belonged before.
     change(tx, "person", ("faceAssetId", "thumbnailPath"), """
         SELECT p."ownerId", p."personGroupId", p."faceAssetId", '' AS "thumbnailPath"
@@ -3160,26 +3535,29 @@ def mend_featured(tx: Transaction) -> int:
     return mended
 
 
-PEOPLE_CHECKS = {
-    "face": f"""
-        WITH concerned AS (
-            SELECT f.id FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
-            UNION SELECT f.id FROM v_asset_face f JOIN touched_group t ON t.grp = f."personGroupId"
-        )
+def _face_check(which: str) -> str:
+    return f"""
         SELECT {key_of("face")}
-        FROM concerned
-        JOIN v_asset_face f USING (id) JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
-            ON u.id = a."ownerId"
+        FROM v_asset_face f {which} JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
             SELECT FROM v_person p
             WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
               AND g."clusterGroupId" = u."clusterGroupId")
+    """
+
+
+PEOPLE_CHECKS = {
+    # on the photos of this run; on others those of people whose row or group is not as it was
+    "face": f"""
+        {_face_check('JOIN run_photo m ON m.id = f."assetId"')}
+        UNION ALL
+        {_face_check('JOIN suspect_group t ON t.grp = f."personGroupId"')}
+          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
     """,
     "featured": f"""
         WITH concerned AS (
-            SELECT p."ownerId", p."personGroupId" FROM v_person p
-            JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN run_photo m ON m.id = f."assetId"
+            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
             UNION
             SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
                 ON t.grp = p."personGroupId"
@@ -3187,7 +3565,7 @@ PEOPLE_CHECKS = {
         SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
         JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE a."ownerId" <> p."ownerId"
+        WHERE NOT {SHOWS}
     """,
 }
 
@@ -3365,8 +3743,126 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
     is.
     """
-    change(tx, "asset", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM run_photo')
+    change(tx, "asset", ("ownerId",), """
+        SELECT id, %(taker)s::uuid AS "ownerId", %(giver)s::uuid AS "old ownerId" FROM run_photo
+    """, known=True)
     return report
+
+
+# ---- external libraries ------------------------------------------------------------------------------------
+#
+# Deleting a user deletes the user's libraries, and deleting a library deletes its photos, whoever owns them:
+# library.ownerId and asset.libraryId both cascade. Immich lists and scans a library by its owner, and what a
+# scan finds becomes that user's photo (library.service, all versions). So a library and all its photos have
+# one owner at all times: it changes hands whole or not at all. Whole means what is in the trash too, where
+# Immich puts what the scan does not find any more, what is in the locked folder, and the videos that Immich
+# has taken out of its photos. The folders that it scans stay: the next scan finds its photos by library and
+# path, and imports none anew. Their checksums stop nothing: UQ_assets_owner_checksum leaves libraries out,
+# and asset_ownerId_libraryId_checksum_idx is met when all photos of a library change hands.
+
+
+def choose_libraries(tx: Transaction) -> None:
+    """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
+    run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
+    lock_libraries(tx)
+    there = value(tx, """
+        SELECT count(*) FROM v_library JOIN changing_library USING (id)
+        WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
+    """)
+    if there != len(tx.values["libraries"]):
+        raise TransferError(
+            "An external library of this transfer is not the source's any more.",
+            "It was deleted, or it belongs to somebody else.",
+            "Start again.",
+        )
+    for library in libraries_listed(tx):
+        if library.others:
+            raise mixed_library(library)
+
+
+def lock_libraries(tx: Transaction) -> None:
+    """No scan adds a photo to a library that changes hands until it has: its INSERT waits for this lock."""
+    lock(tx, "SELECT id FROM v_library JOIN changing_library USING (id) ORDER BY id FOR UPDATE OF v_library")
+
+
+def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
+    """The libraries of changing_library by name: ExternalLibrary's fields, in its order."""
+    return tuple(ExternalLibrary(*row) for row in rows(tx, """
+        SELECT l.id::text, l.name, count(a.id) FILTER (WHERE a.visibility <> 'hidden'),
+            count(a.id) FILTER (WHERE a.visibility <> 'hidden'
+                AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
+            count(a.id) FILTER (WHERE a.visibility = 'locked'),
+            count(a.id) FILTER (WHERE a."ownerId" <> l."ownerId")
+        FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
+        GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
+    """))
+
+
+def mixed_library(library: ExternalLibrary) -> TransferError:
+    """Why a library with photos of several users cannot change hands, and what to do."""
+    few = library.others == 1
+    return TransferError(
+        f"The external library “{clean(library.name)}” cannot be handed over: {library.others} of its photos "
+        f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
+        "A library and its photos must have one owner, for they are deleted with it and with its owner's "
+        "account.",
+        f"Leave that library out, or give {'that photo' if few else 'those photos'} back to its owner first.",
+    )
+
+
+def libraries_go_whole(tx: Transaction) -> None:
+    """What a library holds goes with it, trashed and locked too, and so does what must stay together with
+    that.
+    """
+    run(tx, """
+        UPDATE candidate SET trashed = true, locked = true
+        WHERE unit IN (
+            SELECT c.unit FROM candidate c JOIN v_asset a USING (id)
+            JOIN changing_library l ON l.id = a."libraryId")
+    """)
+
+
+def require_whole_libraries(tx: Transaction) -> None:
+    """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
+    for name, reason, count, example in rows(tx, """
+        SELECT l.name, v.reason, count(*), min(v.name)
+        FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
+        JOIN v_library l ON l.id = c.id
+        WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason ORDER BY l.name, v.reason LIMIT 1
+    """):
+        raise TransferError(
+            f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
+            f"Of its photos {count} must stay, such as {clean(example)}: {REASONS[reason]}.",
+            "Leave that library out, or set that right and run again.",
+        )
+
+
+def step_libraries(tx: Transaction, report: Report) -> Report:
+    """The libraries themselves; their photos are among those of this run."""
+    change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')
+    return report
+
+
+LIBRARY_CHECKS = {
+    "library": f"""
+        WITH concerned AS (
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id) WHERE a."libraryId" IS NOT NULL
+            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+        )
+        SELECT {key_of("library")}
+        FROM concerned JOIN v_asset a USING (id) JOIN v_library l ON l.id = a."libraryId"
+        WHERE a."ownerId" <> l."ownerId"
+    """,
+}
+
+
+LIBRARY_WRITTEN = {
+    "external library": """
+        SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
+        WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
+            ELSE l."ownerId" <> %(taker)s END
+    """,
+}
 
 
 # ---- albums ------------------------------------------------------------------------------------------------
@@ -3497,37 +3993,20 @@ ALBUM_CHECKS = {
 }
 
 
-ALBUM_STOCK = {
-    "album": "SELECT id::text FROM v_album WHERE id IN (SELECT id FROM concerned_album)",
-    "album_asset": """
-        SELECT concat_ws(' ', aa."albumId", aa."assetId") FROM v_album_asset aa
-        WHERE aa."albumId" IN (SELECT id FROM concerned_album) AND NOT EXISTS (
-            SELECT FROM album_copy c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
-    """,
-    "album_user": """
-        SELECT concat_ws(' ', "albumId", "userId", role) FROM v_album_user
-        WHERE "albumId" IN (SELECT id FROM concerned_album)
-          AND ("albumId" NOT IN (SELECT id FROM changing_album)
-               OR "userId" NOT IN (%(giver)s, %(taker)s))  -- those two are checked as "changing album"
-    """,
-    "activity": """SELECT id::text FROM v_activity WHERE "albumId" IN (SELECT id FROM concerned_album)""",
-}
-
-
 ALBUM_WRITTEN = {
+    # a row of theirs that a trigger wrote for us is no write of anybody's: Immich's stamp albums that get a
+    # member or a photo
     "album": """
         SELECT id::text FROM v_album
         WHERE id IN (SELECT id FROM concerned_album)
           AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
-          AND NOT EXISTS (SELECT FROM journal j WHERE j."table" = 'album'
-              AND j.key ->> 'id' = v_album.id::text)
+          AND NOT EXISTS (SELECT FROM journal_id j WHERE j."table" = 'album' AND j.id = v_album.id)
           AND "writtenBy" = pg_current_xact_id()::xid
     """,
     "album member": """
-        SELECT concat_ws(' ', "albumId", "userId") FROM v_album_user
-        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
-          AND ("albumId" NOT IN (SELECT id FROM changing_album)
-               OR "userId" NOT IN (%(giver)s, %(taker)s))
+        SELECT key::text FROM journal WHERE "table" = 'album_user' AND (
+            (key ->> 'albumId')::uuid NOT IN (SELECT id FROM changing_album)
+            OR key ->> 'userId' NOT IN (%(giver)s, %(taker)s))
     """,
     "changing album": """
         SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
@@ -3540,21 +4019,13 @@ ALBUM_WRITTEN = {
            OR d.role::text IS DISTINCT FROM c.destination_role
     """,
     "album photo": """
-        WITH concerned AS (
-            SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN concerned_album c
-                ON c.id = aa."albumId"
-            UNION SELECT aa."albumId", aa."assetId" FROM v_album_asset aa JOIN run_photo m
-                ON m.id = aa."assetId"
-        )
-        SELECT concat_ws(' ', aa."albumId", aa."assetId")
-        FROM concerned JOIN v_album_asset aa USING ("albumId", "assetId")
-        WHERE aa."writtenBy" = pg_current_xact_id()::xid
-          AND NOT EXISTS (
-            SELECT FROM album_copy c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
+        SELECT key::text FROM journal WHERE "table" = 'album_asset' AND NOT EXISTS (
+            SELECT FROM album_copy c
+            WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
     """,
     "comment or like": """
-        SELECT id::text FROM v_activity
-        WHERE "albumId" IN (SELECT id FROM concerned_album) AND "writtenBy" = pg_current_xact_id()::xid
+        SELECT j.id::text FROM journal_id j JOIN v_activity c USING (id)
+        WHERE j."table" = 'activity' AND c."albumId" IN (SELECT id FROM concerned_album)
     """,
 }
 
@@ -3583,12 +4054,12 @@ def write_storage(tx: Transaction) -> tuple[Storage, ...]:
     after = {
         str(user): int(usage)
         for user, usage in rows(tx, """
-            SELECT u.id, coalesce(sum(e."fileSizeInByte"), 0)
-            FROM v_user u
-            LEFT JOIN v_asset a ON a."ownerId" = u.id AND a."libraryId" IS NULL
-            LEFT JOIN v_asset_exif e ON e."assetId" = a.id
+            SELECT u.id, coalesce(owned.usage, 0) FROM v_user u LEFT JOIN (
+                SELECT a."ownerId" AS id, sum(e."fileSizeInByte") AS usage
+                FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
+                WHERE a."ownerId" IN (%(giver)s, %(taker)s) AND a."libraryId" IS NULL
+                GROUP BY a."ownerId") owned USING (id)
             WHERE u.id IN (%(giver)s, %(taker)s)
-            GROUP BY u.id
         """)
     }
     change(tx, "user", ("quotaUsageInBytes",), """
@@ -3606,8 +4077,8 @@ def write_storage(tx: Transaction) -> tuple[Storage, ...]:
 
 
 def reset_apps(tx: Transaction) -> None:
-    """Immich's own sync reset, for both users, their partners, whose people changed, and members of albums
-    concerned.
+    """Immich's own sync reset, for both users, their partners and cluster groups, whose people changed, and
+    members of albums concerned.
 
     The next sync of such an app starts over from nothing. Audit rows by hand would make an Android phone of
     the former owner move the local photos to its trash, and a partner's phone delete what it has just
@@ -3621,6 +4092,9 @@ def reset_apps(tx: Transaction) -> None:
                 AND kind NOT IN ('seen', 'wrong')
         ), concerned AS (
             SELECT id FROM pair
+            -- from 3.2 the faces on a photo go to all who recognise people together with its owner
+            UNION SELECT m.id FROM v_user m JOIN v_user u ON u."clusterGroupId" = m."clusterGroupId"
+                WHERE u.id IN (SELECT id FROM pair)
             UNION SELECT "sharedById" FROM v_partner WHERE "sharedWithId" IN (SELECT id FROM pair)
             UNION SELECT "sharedWithId" FROM v_partner WHERE "sharedById" IN (SELECT id FROM pair)
             UNION SELECT "userId" FROM v_album_owner WHERE "albumId" IN (SELECT id FROM concerned_album)
@@ -3641,6 +4115,7 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
     ("Tags", step_tags),
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
     ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
     ("Albums", step_albums),
 )
@@ -3672,6 +4147,7 @@ def note_kept(tx: Transaction) -> None:
         JOIN run_photo m ON m.id = f."assetId"
         UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
     """)
+    note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
 
 
@@ -3682,41 +4158,56 @@ def note_kept(tx: Transaction) -> None:
 
 
 # What ties photos to owners: each yields the key and owner (KEYS) of one violation.
-CROSS_OWNER_CHECKS = {**PEOPLE_CHECKS, **LIVE_CHECKS, **STACK_CHECKS, **HOLDER_CHECKS, **ALBUM_CHECKS}
-
-
-# Rows that must be the same in number for each moved photo, and album rows that must all still be there.
-STOCK = {
-    "asset": """
-        SELECT id::text FROM v_asset WHERE id IN (SELECT id FROM run_photo UNION SELECT id FROM neighbour)
-    """,
-    "face": """SELECT id::text FROM v_asset_face WHERE "assetId" IN (SELECT id FROM run_photo)""",
-    "face_search": """
-        SELECT s."faceId"::text FROM v_face_search s JOIN v_asset_face f ON f.id = s."faceId"
-        WHERE f."assetId" IN (SELECT id FROM run_photo)
-    """,
-    **ALBUM_STOCK,
+CROSS_OWNER_CHECKS = {
+    **PEOPLE_CHECKS,
+    **LIVE_CHECKS,
+    **STACK_CHECKS,
+    **HOLDER_CHECKS,
+    **ALBUM_CHECKS,
+    **LIBRARY_CHECKS,
 }
 
 
-# What this transaction must have written, and what it may not have: xmin tells, whoever else writes
-# meanwhile.
+# What this run wrote, by its journal, and may not have written; and what it must have.
 WRITTEN_CHECKS = {
     "owner": """
-        SELECT a.id::text FROM v_asset a
-        WHERE a."writtenBy" = pg_current_xact_id()::xid
-          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
-          AND NOT EXISTS (SELECT FROM neighbour n WHERE n.id = a.id AND n."ownerId" = a."ownerId")
+        SELECT j.id::text FROM journal_id j
+        WHERE j."table" = 'asset' AND j.kind = 'changed'
+          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = j.id)
+          AND NOT EXISTS (SELECT FROM neighbour n JOIN v_asset a USING (id, "ownerId") WHERE n.id = j.id)
     """,
     "not moved": """
         SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
     """,
+    "row": """
+        SELECT concat_ws(' ', "table", key) FROM journal
+        WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity') AND kind IN ('made', 'removed')
+    """,
     **ALBUM_WRITTEN,
+    **LIBRARY_WRITTEN,
 }
+
+
+# What Immich's own triggers write besides: the stamp of an album that gets a member, and from 3.3 the person
+# of whom one is shared with.
+BY_TRIGGERS = (("album", "changed"), ("person", "made"), ("person", "changed"))
+
+
+# How many rows of each table this session has written, by PostgreSQL's own count: cascades and triggers
+# included, whoever else writes meanwhile is not. It goes on from one transaction to the next.
+ROWS_WRITTEN = """
+    SELECT c.relname::text AS "table", kind, rows
+    FROM pg_class c CROSS JOIN LATERAL (VALUES
+        ('made', pg_stat_get_xact_tuples_inserted(c.oid)),
+        ('removed', pg_stat_get_xact_tuples_deleted(c.oid)),
+        ('changed', pg_stat_get_xact_tuples_updated(c.oid))) AS counted (kind, rows)
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s)
+"""
 
 
 def hold_still(tx: Transaction, more: str = "") -> None:
     """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
+    look_elsewhere(tx, "SELECT grp FROM touched_group JOIN v_person_group ON id = grp")
     run(tx, """
         CREATE TEMP TABLE concerned_album AS
             SELECT aa."albumId" AS id FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
@@ -3729,66 +4220,103 @@ def hold_still(tx: Transaction, more: str = "") -> None:
             SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN run_photo m
                 ON m.id = la."assetId";
         -- photos that may be written although they do not move: the rest of a stack or of a group of
-        -- duplicates; or
-        -- whose faces may, the deleted ones
+        -- duplicates; or whose faces may, the deleted ones
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
             UNION
             SELECT a.id, a."ownerId" FROM v_asset a
             WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN run_photo USING (id))
             UNION
-            SELECT a.id, a."ownerId" FROM v_asset a JOIN v_asset_face f ON f."assetId" = a.id
-            WHERE f."deletedAt" IS NOT NULL AND f."personGroupId" IN (SELECT grp FROM touched_group);
+            SELECT a.id, a."ownerId" FROM seen_on s JOIN v_asset_face f ON f."personGroupId" = s.grp
+            JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = s.owner
+            WHERE s.deleted > 0 AND f."deletedAt" IS NOT NULL;
     """)
     if more:
         run(tx, more)
-    # Whoever takes back a like, leaves an album, or deletes a photo of a torn stack meanwhile waits until the
-    # end.
-    for table, query in (
-        ("v_album_asset", """"albumId" IN (SELECT id FROM concerned_album)"""),
-        ("v_album_user", """"albumId" IN (SELECT id FROM concerned_album)"""),
-        ("v_activity", """"albumId" IN (SELECT id FROM concerned_album)"""),
-        ("v_asset", "id IN (SELECT id FROM neighbour)"),
-    ):
-        value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {query} FOR KEY SHARE) locked")
+    # Whoever deletes a photo of a torn stack meanwhile waits until the end. What else there is in an album is
+    # other people's, and not waited for.
+    lock(tx, "SELECT id FROM v_asset WHERE id IN (SELECT id FROM neighbour) FOR KEY SHARE")
 
 
 def take_stock(tx: Transaction) -> None:
-    """Before the steps: what is already wrong, and what must be there afterwards."""
-    run(tx, """
+    """Before the steps: what is already wrong, and how many rows were written."""
+    if value(tx, "SELECT current_setting('track_counts')") != "on":
+        raise TransferError(
+            "This PostgreSQL does not count the rows that are written, which the safety checks need.",
+            "Its setting track_counts is off; its autovacuum does not work so, either.",
+            "Set track_counts = on, as it is by default, then run again.",
+        )
+    run(tx, f"""
+        INSERT INTO suspect_group
+        SELECT DISTINCT s.grp FROM seen_on s JOIN v_user u ON u.id = s.owner
+        LEFT JOIN v_person_group g ON g.id = s.grp
+        WHERE NOT EXISTS (
+            SELECT FROM v_person p WHERE p."personGroupId" = s.grp AND p."ownerId" = s.owner
+              AND g."clusterGroupId" = u."clusterGroupId");
         CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
-        CREATE TEMP TABLE stock_before (kind text, key text) ON COMMIT DROP
-    """)
-    for table, queries in (("trouble_before", CROSS_OWNER_CHECKS), ("stock_before", STOCK)):
-        for kind, query in queries.items():
-            run(tx, f"INSERT INTO {table} SELECT '{kind}', found.* FROM ({query}) AS found")
-        run(tx, f"ANALYZE {table}")
+        CREATE TEMP TABLE written_before ON COMMIT DROP AS {ROWS_WRITTEN}
+    """, tables=counted_tables(tx))
+    for kind, query in CROSS_OWNER_CHECKS.items():
+        run(tx, f"""
+            INSERT INTO trouble_before
+            SELECT '{kind}', key, owner FROM ({query}) AS found (key, owner, written)
+        """)
+    run(tx, "ANALYZE trouble_before")
+
+
+def counted_tables(tx: Transaction) -> list[str]:
+    """The tables whose rows are counted: all that the statements name."""
+    return [table for table in (*NEEDED_COLUMNS, *NEEDED_IN_NEWER) if table in tx.schema.tables]
+
+
+def written_otherwise(tx: Transaction) -> list[str]:
+    """Where more or less was written than the journal tells, in words: by a trigger or a cascade."""
+    told = {
+        (table, kind): int(count)
+        for table, kind, count in rows(tx, """
+            SELECT "table", kind, sum(rows) FROM journal WHERE kind IN ('made', 'removed', 'changed')
+            GROUP BY "table", kind
+        """)
+    }
+    return [
+        f"{table}: {count} rows {kind}, {told.get((table, kind), 0)} by this run"
+        for table, kind, count in rows(tx, f"""
+            SELECT "table", kind, now.rows - before.rows
+            FROM ({ROWS_WRITTEN}) now JOIN written_before before USING ("table", kind) ORDER BY 1, 2
+        """, tables=counted_tables(tx))
+        if count != told.get((table, kind), 0) and (table, kind) not in BY_TRIGGERS
+    ]
 
 
 def check(tx: Transaction) -> None:
     """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
-    # stacks that a split made
+    # stacks that a split made; people whose row or group changed, or who got faces on other photos
     run(tx, """
-        INSERT INTO stack_concerned
-        SELECT DISTINCT a."stackId" FROM v_asset a JOIN run_photo USING (id)
-        WHERE a."stackId" IS NOT NULL AND a."stackId" NOT IN (SELECT id FROM stack_concerned)
+        INSERT INTO stack_concerned SELECT id FROM journal_id WHERE "table" = 'stack' AND kind = 'made';
+        INSERT INTO suspect_group
+        SELECT id FROM v_person_group WHERE id IN (
+        SELECT (key ->> 'personGroupId')::uuid FROM journal
+        WHERE "table" = 'person' AND (kind = 'removed' OR (kind = 'changed' AND after ? 'ownerId'))
+        UNION
+        SELECT id FROM journal_id WHERE "table" = 'person_group' AND kind IN ('removed', 'changed')
+        UNION
+        SELECT (after ->> 'personGroupId')::uuid FROM journal_id
+        WHERE "table" = 'asset_face' AND kind = 'changed' AND after ->> 'personGroupId' IS NOT NULL
+          AND id NOT IN (SELECT id FROM run_face)
+        EXCEPT SELECT grp FROM suspect_group);
+        ANALYZE suspect_group
     """)
-    broken: list[str] = []
-
-    def found(kind: str, query: str) -> None:
+    broken = written_otherwise(tx)
+    for kind, query in (
+        *(
+            (f"cross-owner {kind}", f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}")
+            for kind, query in CROSS_OWNER_CHECKS.items()
+        ),
+        *WRITTEN_CHECKS.items(),
+    ):
         count, example = rows(tx, f"SELECT count(*), min(found.key) FROM ({query}) AS found (key)")[0]
         if count:
             broken.append(f"{kind}: {count}, such as {example}")
-
-    for kind, query in CROSS_OWNER_CHECKS.items():
-        found(f"cross-owner {kind}", new_trouble(kind, query))
-    for kind, query in STOCK.items():
-        before = f"SELECT key FROM stock_before WHERE kind = '{kind}'"
-        found(f"{kind} row lost", f"({before}) EXCEPT ({query})")
-        if kind in ("face", "face_search"):
-            found(f"{kind} row added", f"({query}) EXCEPT ({before})")
-    for kind, query in WRITTEN_CHECKS.items():
-        found(kind, query)
     if broken:
         raise InvariantBroken(
             "A safety check failed, so everything was rolled back.",
@@ -3797,12 +4325,23 @@ def check(tx: Transaction) -> None:
         )
 
 
+# A row that somebody else's transaction wrote since this one began: what they add to the photos meanwhile is
+# no fault of this run. look_again() tells of it. An xid lacks the epoch that snapshots have; age() counts
+# from our own, and says the greatest number for rows that are older than anything.
+BY_OTHERS_SINCE = """(
+    found.written IS NOT NULL AND found.written <> pg_current_xact_id()::xid
+    AND NOT pg_visible_in_snapshot(
+        greatest(pg_current_xact_id()::text::bigint - age(found.written), 3)::text::xid8,
+        (SELECT snapshot FROM begun)))
+"""
+
+
 def new_trouble(kind: str, query: str) -> str:
     """What a check finds that was not so before, nor put back because it was so before the run that is
     undone.
     """
     return f"""
-        SELECT found.key FROM ({query}) AS found (key, owner)
+        SELECT found.key FROM ({query}) AS found (key, owner, written)
         WHERE NOT EXISTS (SELECT FROM trouble_before b WHERE b.kind = '{kind}' AND b.key = found.key)
           AND NOT EXISTS (SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = found.key
                           AND x.owner IS NOT DISTINCT FROM found.owner)
@@ -3946,6 +4485,7 @@ UNDO_REASONS = REASONS | {
     "gone": "deleted since",
     "handed_on": "belong to somebody else by now",
     "external": "in an external library by now",
+    "library": "in an external library that stays whole, see below",
     "locked": "in the locked folder by now",
     "again": "uploaded again by the former owner (delete that copy for good, and it can go back)",
     "stacked": "stacked with other photos since",
@@ -3953,7 +4493,13 @@ UNDO_REASONS = REASONS | {
 }
 
 # What an undo may be unable to give back, in the order in which it is told.
-LOST = ("album", "memory", "link", "stack", "person")
+LOST = ("album", "memory", "link", "stack", "person", "library")
+# Why an external library stays with all its photos, besides UNDO_REASONS of one of them.
+LIBRARY_REASONS = {
+    "library_changed": "it has another owner by now",
+    "library_deleting": "Immich is deleting it",
+    "library_mixed": "some of its photos belong to somebody else by now",
+}
 
 
 def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> UndoReport:
@@ -3975,9 +4521,9 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the
-    photos.
+    photos. Nor did it when comments were moved, which is undone as a repair is.
     """
-    is_repair = header["kind"] == "repair"
+    is_repair = header["kind"] != "transfer"
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
         source, destination = None, source
@@ -4026,6 +4572,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
         put_back(tx)
     how.progress("What was done since")
     spare_people(tx)
+    find_faces(tx)
     decide_people(tx, frozenset())
     touch_people(tx)
     if tx.values["is_repair"]:
@@ -4038,9 +4585,9 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
         raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
     check(tx)
-    if tx.values["is_repair"]:
+    if header["kind"] == "repair":
         reset_apps(tx)
-    else:
+    elif header["kind"] == "transfer":
         report = write_users(tx, report)
     return undo_report(tx, report)
 
@@ -4088,9 +4635,6 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
     Of a row that was written twice the first `before` and the last `after` count.
     """
     run(tx, """
-        CREATE TEMP TABLE line (
-            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
-                ON COMMIT DROP;
         CREATE TEMP TABLE past (
             step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
                 ON COMMIT DROP;
@@ -4098,46 +4642,58 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         CREATE TEMP TABLE past_owner (id uuid PRIMARY KEY, owner uuid) ON COMMIT DROP;
     """)
     lines = enumerate(read_journal(path))
-    while batch := list(itertools.islice(lines, 500)):
+    while batch := list(itertools.islice(lines, 300)):
         psycopg2.extras.execute_values(
             tx.cursor,
             """
-            INSERT INTO line (step, kind, "table", key, before, after)
-            SELECT step, record ->> 0, record ->> 1, record -> 2, nullif(record -> 3, 'null'),
-                nullif(record -> 4, 'null')
-            FROM (VALUES %s) AS entry (step, record)
+            INSERT INTO past
+            SELECT step * 1000 + coalesce(number, 0), kind, "table",
+                CASE WHEN number > 0 THEN jsonb_build_object(column_name, each) ELSE key END,
+                before, after, columns
+            FROM (
+                SELECT step, record ->> 0 AS kind, record ->> 1 AS "table", record -> 2 AS key,
+                    nullif(record -> 3, 'null') AS before, nullif(record -> 4, 'null') AS after,
+                    CASE WHEN record ->> 0 IN ('changed', 'seen') THEN (
+                        SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(record -> 3) AS k
+                    ) END AS columns
+                FROM (VALUES %s) AS entry (step, record)
+                OFFSET 0) line
+            -- one that stands for many rows
+            LEFT JOIN LATERAL (
+                SELECT k.key AS column_name, each, number
+                FROM jsonb_each(CASE jsonb_typeof(line.key) WHEN 'object' THEN line.key END) k,
+                    jsonb_array_elements(CASE jsonb_typeof(k.value) WHEN 'array' THEN k.value END)
+                        WITH ORDINALITY AS list (each, number)) many ON true
             """,
             batch,
             template="(%s, %s::jsonb)" if header["format"] != 1 else FORMAT_1_LINE,
             page_size=len(batch),
         )
+    run(tx, """CREATE INDEX ON past ("table")""")
     if header["format"] == 1:
         adapt_format_1(tx)
     run(tx, """
-        UPDATE line SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
-        WHERE kind IN ('changed', 'seen');
-        CREATE INDEX ON line ("table");
-        ANALYZE line;
-        INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM line WHERE kind = 'wrong';
+        ANALYZE past (kind, "table", columns);
+        INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM past WHERE kind = 'wrong';
         CREATE INDEX ON exempt (kind, key);
         ANALYZE exempt;
-        -- rows that came or went, and were written besides
+        DELETE FROM past WHERE kind = 'wrong';
+        -- rows that were written more than once, and whether they came or went, too
         CREATE TEMP TABLE rewritten ON COMMIT DROP AS
-        SELECT "table", key FROM line WHERE kind IN ('made', 'removed', 'changed')
-        GROUP BY "table", key HAVING count(*) > 1 AND bool_or(kind <> 'changed');
+        SELECT "table", key, bool_or(kind <> 'changed') AS came_or_went FROM past WHERE kind <> 'seen'
+        GROUP BY "table", key HAVING count(*) > 1;
         ANALYZE rewritten;
+        CREATE TEMP TABLE line ON COMMIT DROP AS
+        SELECT p.*, r.came_or_went FROM past p JOIN rewritten r USING ("table", key) WHERE p.kind <> 'seen';
+        CREATE INDEX ON line (key);
+        DELETE FROM past p USING rewritten r
+        WHERE p."table" = r."table" AND p.key = r.key AND p.kind <> 'seen';
         -- changed columns, each set of them by itself
         INSERT INTO past
         SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
             (array_agg(after ORDER BY step DESC))[1], columns
-        FROM line WHERE kind = 'changed' AND ("table", key) NOT IN (SELECT "table", key FROM rewritten)
-        GROUP BY "table", key, columns;
-        -- rows that came, went or were seen
-        INSERT INTO past
-        SELECT * FROM line
-        WHERE kind = 'seen' OR (
-            kind IN ('made', 'removed') AND ("table", key) NOT IN (SELECT "table", key FROM rewritten));
-        -- the rewritten ones, from their first state to their last
+        FROM line WHERE NOT came_or_went GROUP BY "table", key, columns;
+        -- the others, from their first state to their last
         INSERT INTO past
         SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed'
             ELSE 'changed' END,
@@ -4152,14 +4708,12 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
                  FROM line b, jsonb_each(b.before) e WHERE b."table" = l."table" AND b.key = l.key) AS before,
                 (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step)
                  FROM line b, jsonb_each(b.after) e WHERE b."table" = l."table" AND b.key = l.key) AS after
-            FROM line l JOIN rewritten USING ("table", key) WHERE kind IN ('made', 'removed', 'changed')
-            GROUP BY "table", key) net
+            FROM line l WHERE came_or_went GROUP BY "table", key) net
         WHERE NOT (first = 'made' AND last = 'removed');
-        CREATE INDEX ON past ("table");
-        ANALYZE past;
         INSERT INTO past_owner
-        SELECT DISTINCT ON (key) (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM past
-        WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY key, kind;
+        SELECT DISTINCT ON (id) id, (before ->> 'ownerId')::uuid FROM past, CAST(key ->> 'id' AS uuid) AS id
+        WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY id, kind;
+        ANALYZE past_owner
     """)
 
 
@@ -4180,34 +4734,34 @@ def adapt_format_1(tx: Transaction) -> None:
     """
     run(tx, """
         -- a person's owner is in the row, or it is the one who has it now
-        UPDATE line SET key = key || jsonb_build_object('ownerId', coalesce(
+        UPDATE past SET key = key || jsonb_build_object('ownerId', coalesce(
             before ->> 'ownerId', after ->> 'ownerId',
             (SELECT p."ownerId"::text FROM v_person p
-                WHERE p."personGroupId"::text = line.key ->> 'personGroupId')))
+                WHERE p."personGroupId"::text = past.key ->> 'personGroupId')))
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
         -- who had which person
-        INSERT INTO line (step, kind, "table", key, before)
+        INSERT INTO past (step, kind, "table", key, before)
         SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
-        FROM line l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
+        FROM past l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
             AND (before ? 'ownerId' OR NOT EXISTS (
-            SELECT FROM line o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
+            SELECT FROM past o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
               AND o.key ->> 'personGroupId' = l.key ->> 'personGroupId'));
         -- a name and a birth date were written together
-        INSERT INTO line (step, kind, "table", key, before, after)
-        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM line
+        INSERT INTO past (step, kind, "table", key, before, after)
+        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM past
         WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
-        UPDATE line SET before = before - 'birthDate', after = after - 'birthDate'
+        UPDATE past SET before = before - 'birthDate', after = after - 'birthDate'
         WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
         -- a noted row had its key among its columns
-        UPDATE line SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
+        UPDATE past SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
             AND before <> key;
         -- what was wrong: one SELECT for each kind of check
-        INSERT INTO line (step, kind, "table", key)
+        INSERT INTO past (step, kind, "table", key)
         SELECT 0, 'wrong', 'face', jsonb_build_array(
             concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
             o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
-        FROM line l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
-        LEFT JOIN line o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
+        FROM past l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
+        LEFT JOIN past o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
             AND o."table" IN ('person', 'person_group') AND o.before ?| ARRAY['ownerId', 'clusterGroupId']
         WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND (
             %(is_repair)s
@@ -4217,66 +4771,68 @@ def adapt_format_1(tx: Transaction) -> None:
         UNION ALL
         SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'),
             t."userId")
-        FROM line l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
+        FROM past l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
         WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(taker)s)
         UNION ALL
         SELECT 0, 'wrong', 'memory', jsonb_build_array(
             concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'), coalesce(m."ownerId"::text,
                 o.before ->> 'ownerId'))
-        FROM line l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
-        LEFT JOIN line o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
+        FROM past l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
+        LEFT JOIN past o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
         WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed')
           AND m."ownerId" IS DISTINCT FROM %(taker)s
         UNION ALL
         SELECT 0, 'wrong', 'link', jsonb_build_array(
             concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'),
             coalesce(o.before ->> 'userId', s."userId"::text))
-        FROM line l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
-        LEFT JOIN line o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
+        FROM past l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
+        LEFT JOIN past o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
         WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
         UNION ALL
         SELECT 0, 'wrong', 'featured', jsonb_build_array(
             concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'),
                 l.key ->> 'personGroupId', f.id),
             coalesce(m.before ->> 'ownerId', a."ownerId"::text))
-        FROM line l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
+        FROM past l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
             AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid
         JOIN v_asset_face f ON f.id = coalesce(l.before ->> 'faceAssetId', p."faceAssetId"::text)::uuid
         JOIN v_asset a ON a.id = f."assetId"
-        LEFT JOIN line m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
+        LEFT JOIN past m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
         WHERE l."table" = 'person' AND l.kind <> 'made'
         UNION ALL
         SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
             concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'),
             coalesce(o.before ->> 'ownerId', s."ownerId"::text))
-        FROM line l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
-        LEFT JOIN line o ON o."table" = 'stack' AND o.before ? 'ownerId'
+        FROM past l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
+        LEFT JOIN past o ON o."table" = 'stack' AND o.before ? 'ownerId'
             AND o.key ->> 'id' = l.before ->> 'stackId'
         WHERE l."table" = 'asset' AND l.before ->> 'stackId' IS NOT NULL
         UNION ALL
         SELECT 0, 'wrong', 'primary', jsonb_build_array(
             concat_ws(' ', l.key ->> 'id', l.before ->> 'primaryAssetId'), l.before ->> 'ownerId')
-        FROM line l WHERE l."table" = 'stack' AND l.before IS NOT NULL
+        FROM past l WHERE l."table" = 'stack' AND l.before IS NOT NULL
         UNION ALL
         SELECT 0, 'wrong', 'live', jsonb_build_array(concat_ws(' ', a.id, a."livePhotoVideoId"), NULL)
-        FROM line l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
+        FROM past l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
         WHERE l."table" = 'asset' AND l.before ? 'livePhotoVideoId' AND a."livePhotoVideoId" IS NOT NULL;
         -- whose the photos concerned were that did not move
-        INSERT INTO line (step, kind, "table", key, before)
+        INSERT INTO past (step, kind, "table", key, before)
         SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
             -- somebody else's photo, in a stack of theirs
             WHEN EXISTS (
-                SELECT FROM line l JOIN line o ON o."table" = 'stack'
+                SELECT FROM past l JOIN past o ON o."table" = 'stack'
                     AND o.key ->> 'id' = l.before ->> 'stackId'
                 WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text
                     AND o.before ->> 'ownerId' = a."ownerId"::text)
             THEN a."ownerId"::text ELSE %(taker)s END)
         FROM v_asset a
         WHERE a.id IN (
-            SELECT (l.key ->> 'id')::uuid FROM line l WHERE l."table" = 'asset'
-            UNION SELECT f."assetId" FROM line l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
+            SELECT (l.key ->> 'id')::uuid FROM past l WHERE l."table" = 'asset'
+            UNION SELECT f."assetId" FROM past l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
             WHERE l."table" = 'asset_face')
-          AND a.id::text NOT IN (SELECT key ->> 'id' FROM line WHERE "table" = 'asset' AND after ? 'ownerId')
+          AND a.id::text NOT IN (SELECT key ->> 'id' FROM past WHERE "table" = 'asset' AND after ? 'ownerId');
+        UPDATE past SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
+        WHERE kind IN ('changed', 'seen')
     """)
 
 
@@ -4284,19 +4840,42 @@ def choose_returning(tx: Transaction) -> None:
     """run_photo: the photos that go back. staying_photo: those that do not, with the reason. A repair has
     neither.
     """
-    create_candidates(tx)
     run(tx, """
         CREATE TEMP TABLE returning_photo ON COMMIT DROP AS
         SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed'
             AND columns = 'ownerId';
         ALTER TABLE returning_photo ADD PRIMARY KEY (id);
-        INSERT INTO candidate
-        SELECT a.id, coalesce(a."livePhotoVideoId", a.id), 'chosen', true, EXISTS (
-            SELECT FROM past p
-            WHERE p."table" = 'asset' AND p.before ->> 'visibility' = 'locked'
-                AND p.key = jsonb_build_object('id', a.id))
-        FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s;
-        ANALYZE returning_photo; ANALYZE candidate
+        -- stacks and live photos that were torn between owners before the run
+        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
+        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
+            WHERE kind = 'stack'
+        UNION ALL
+        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live'
+    """)
+    choose_libraries_back(tx)
+    judge_returning(tx)
+    while drop_torn_libraries(tx):
+        run(tx, "DROP TABLE verdict, candidate")
+        judge_returning(tx)
+    run(tx, """
+        UPDATE verdict SET reason = 'library'
+        WHERE reason = 'external' AND id IN (
+            SELECT a.id FROM v_asset a JOIN kept_library k ON k.id = a."libraryId")
+    """)
+    follow_verdicts(tx, "true")
+
+
+def judge_returning(tx: Transaction) -> None:
+    """verdict: each photo of the run, and each that is to go back with its library, with the reason to
+    stay.
+    """
+    run(tx, "ANALYZE returning_photo")
+    create_candidates(tx, """
+        SELECT a.id, coalesce(a."livePhotoVideoId", a.id) AS unit, a."stackId", 'chosen' AS origin,
+            true AS trashed, a.id IN (
+                SELECT (key ->> 'id')::uuid FROM past
+                WHERE "table" = 'asset' AND before ->> 'visibility' = 'locked') AS locked
+        FROM v_asset a JOIN returning_photo USING (id) WHERE a."ownerId" = %(giver)s
     """)
     judge_photos(tx)
     run(tx, """
@@ -4306,14 +4885,8 @@ def choose_returning(tx: Transaction) -> None:
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
         FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
             FROM %(giver)s;
-        -- stacks and live photos that were torn between owners before the run
-        CREATE TEMP TABLE torn_before ON COMMIT DROP AS
-        SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
-            WHERE kind = 'stack'
-        UNION ALL
-        SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live';
         UPDATE verdict v SET reason = 'stacked'
-        WHERE v.reason IS NULL AND EXISTS (
+        WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
             SELECT FROM v_asset o
             WHERE o."stackId" = v."stackId" AND o."ownerId" <> %(taker)s
               AND o.id NOT IN (SELECT id FROM returning_photo)
@@ -4325,13 +4898,60 @@ def choose_returning(tx: Transaction) -> None:
         WHERE v.reason IS NULL AND v.unit IN (
             SELECT unit FROM verdict WHERE reason IS NOT NULL
             UNION
-            SELECT w.unit FROM verdict w JOIN v_asset o ON o.id = w.unit OR o."livePhotoVideoId" = w.unit
+            SELECT w.unit FROM verdict w CROSS JOIN LATERAL (
+                SELECT id, "ownerId" FROM v_asset WHERE id = w.unit
+                UNION ALL SELECT id, "ownerId" FROM v_asset WHERE "livePhotoVideoId" = w.unit) o
             WHERE o."ownerId" = %(giver)s AND o.id NOT IN (SELECT id FROM returning_photo)
               AND NOT EXISTS (
                 SELECT FROM torn_before t
                 WHERE t.part = w.unit::text AND t.whole IN (w.id::text, o.id::text)))
     """)
-    follow_verdicts(tx, "true")
+
+
+def choose_libraries_back(tx: Transaction) -> None:
+    """changing_library: external libraries that are as the run left them; kept_library: those that are not.
+    returning_photo: with what is in the former now.
+
+    What a scan has found since is the library's as all else in it: it goes back along with it.
+    """
+    run(tx, """
+        INSERT INTO changing_library
+            SELECT (key ->> 'id')::uuid FROM past WHERE "table" = 'library' AND kind = 'changed';
+    """)
+    lock_libraries(tx)
+    run(tx, """
+        CREATE TEMP TABLE kept_library ON COMMIT DROP AS
+        SELECT l.id, l.name, CASE WHEN l."deletedAt" IS NOT NULL THEN 'library_deleting'
+                ELSE 'library_changed' END AS reason
+        FROM v_library l JOIN changing_library USING (id)
+        WHERE l."deletedAt" IS NOT NULL OR l."ownerId" <> %(giver)s;
+        DELETE FROM changing_library
+            WHERE id IN (SELECT id FROM kept_library) OR id NOT IN (SELECT id FROM v_library);
+        INSERT INTO returning_photo
+            SELECT a.id FROM v_asset a JOIN changing_library l ON l.id = a."libraryId"
+            WHERE a."ownerId" = %(giver)s ON CONFLICT DO NOTHING
+    """)
+
+
+def drop_torn_libraries(tx: Transaction) -> int:
+    """From changing_library to kept_library: those of which a photo stays. With them stays what was not of
+    the run.
+    """
+    dropped = run(tx, """
+        WITH torn AS (
+            SELECT a."libraryId" AS id, min(coalesce(v.reason, 'library_mixed')) AS reason
+            FROM v_asset a JOIN changing_library l ON l.id = a."libraryId" LEFT JOIN verdict v ON v.id = a.id
+            WHERE a."ownerId" <> %(taker)s AND (v.id IS NULL OR v.reason IS NOT NULL) GROUP BY a."libraryId"
+        )
+        INSERT INTO kept_library SELECT l.id, l.name, torn.reason FROM v_library l JOIN torn USING (id)
+    """)
+    run(tx, """
+        DELETE FROM changing_library WHERE id IN (SELECT id FROM kept_library);
+        DELETE FROM returning_photo r USING v_asset a
+        WHERE a.id = r.id AND a."libraryId" IN (SELECT id FROM kept_library)
+            AND r.id NOT IN (SELECT id FROM past_owner)
+    """)
+    return dropped
 
 
 # What Immich's jobs write into a row of the run's: not a reason to think that somebody changed it.
@@ -4384,7 +5004,7 @@ def judge_records(tx: Transaction) -> None:
             FROM past p LEFT JOIN v_{table} t ON {_recorded("p", key)}
             WHERE p."table" = '{table}' AND p.kind <> 'seen'
         """, aside=sorted(recorded - there))
-    run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged')
+    run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged (kind, "table", columns, photo, unchanged)')
 
 
 # A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may
@@ -4513,18 +5133,19 @@ def spare_people(tx: Transaction) -> None:
         CROSS JOIN LATERAL (
             SELECT jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId") AS key) k
         WHERE p."ownerId" = %(giver)s
-          AND (p.name <> '' OR EXISTS (
-            SELECT FROM past o WHERE o."table" = 'person' AND o.kind IN ('seen', 'removed')
-                AND o.key = k.key))
+          AND (p.name <> '' OR k.key IN (
+            SELECT key FROM past WHERE "table" = 'person' AND kind IN ('seen', 'removed')))
           AND (EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = t.grp
               AND s."sharedById" = p."ownerId")
-            OR NOT EXISTS (
-              SELECT FROM judged j
-              WHERE (j."table" = 'person' AND j.kind = 'made' AND j.unchanged AND j.key = k.key)
-                 -- given whole: what was set since goes along
-                 OR (j."table" = 'person' AND j.columns = 'ownerId'
-                     AND j.key ->> 'personGroupId' = t.grp::text)
-                 OR (j."table" = 'person_group' AND j.kind = 'changed' AND j.key ->> 'id' = t.grp::text)))
+            OR NOT (
+              k.key IN (SELECT key FROM judged WHERE "table" = 'person' AND kind = 'made' AND unchanged)
+              -- given whole: what was set since goes along
+              OR t.grp IN (
+                SELECT (key ->> 'personGroupId')::uuid FROM judged
+                    WHERE "table" = 'person' AND columns = 'ownerId'
+                UNION
+                SELECT (key ->> 'id')::uuid FROM judged
+                    WHERE "table" = 'person_group' AND kind = 'changed')))
         UNION SELECT owner, grp FROM past_person WHERE owner = %(taker)s
     """)
 
@@ -4540,9 +5161,9 @@ def find_home(tx: Transaction) -> None:
             SELECT a.id FROM v_asset a JOIN past_owner o ON o.id = a.id AND o.owner = a."ownerId"
             WHERE a.id IN (SELECT id FROM run_photo) OR a.id NOT IN (SELECT id FROM returning_photo);
         ALTER TABLE home ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE back ON COMMIT DROP AS
+        ANALYZE home;
+        CREATE TEMP VIEW back AS
             SELECT * FROM judged WHERE unchanged AND (photo IS NULL OR photo IN (SELECT id FROM home));
-        CREATE INDEX ON back ("table");
         -- the faces that get their former person back, and the person of each face concerned as it will be
         CREATE TEMP TABLE face_back ON COMMIT DROP AS
             SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS grp FROM back
@@ -4553,7 +5174,7 @@ def find_home(tx: Transaction) -> None:
             UNION
             SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
             WHERE f.id NOT IN (SELECT id FROM face_back);
-        ANALYZE home; ANALYZE back; ANALYZE face_back; ANALYZE face_then
+        ANALYZE face_back; ANALYZE face_then
     """)
 
 
@@ -4564,12 +5185,16 @@ def find_home(tx: Transaction) -> None:
 BELONGS: Mapping[str, tuple[str, str]] = {
     "person_group": (
         "g",
-        # of a person that comes back, in its owner's cluster group
+        # of a person that comes back, in its owner's cluster group; or of nobody, as before
         """
         g.id IN (SELECT grp FROM face_then) AND EXISTS (
-            SELECT FROM back p JOIN v_user u
-                ON u.id = (p.key ->> 'ownerId')::uuid AND u."clusterGroupId" = g."clusterGroupId"
-            WHERE p."table" = 'person' AND p.kind = 'removed' AND p.key ->> 'personGroupId' = g.id::text)
+            SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId" AND (
+                EXISTS (
+                    SELECT FROM back p WHERE p."table" = 'person' AND p.kind = 'removed'
+                      AND p.key ->> 'personGroupId' = g.id::text AND p.key ->> 'ownerId' = u.id::text)
+                OR NOT EXISTS (
+                    SELECT FROM past p WHERE p."table" = 'person' AND p.kind IN ('seen', 'removed')
+                      AND p.key ->> 'personGroupId' = g.id::text)))
         """,
     ),
     "person": (
@@ -4587,13 +5212,10 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         "f",
         # of a person of the photo's owner; or as wrong as before
         f"""
-        EXISTS (
-            SELECT FROM v_person_group g JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
-                ON u.id = a."ownerId"
-            WHERE g.id = f."personGroupId" AND (
-                (g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND p."ownerId" = u.id))
-                OR {exempt("face")}))
+        ((SELECT a."ownerId" FROM v_asset a WHERE a.id = f."assetId"), f."personGroupId") IN (
+            SELECT u.id, g.id FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId")
+        OR EXISTS (SELECT FROM v_person_group g WHERE g.id = f."personGroupId" AND {exempt("face")})
         """,
     ),
     "person_user": (
@@ -4674,6 +5296,16 @@ BELONGS: Mapping[str, tuple[str, str]] = {
             WHERE u.id = m."userId")
     """),
     "asset_job_status": ("j", "true"),
+    "activity": (
+        "c",
+        # on a photo that is in its album, and that the same user has not liked again since
+        """
+        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
+        AND NOT (c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = c."assetId"
+              AND o."userId" = c."userId" AND o."isLiked"))
+        """,
+    ),
 }
 
 
@@ -4702,19 +5334,30 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
     """
     alias, belongs = BELONGS[table]
     found = rows(tx, f"""SELECT DISTINCT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'""")
-    there = {new for _old, new in tx.schema.tables[table].columns}
+    there = dict(
+        rows(tx, f"""
+            SELECT attname::text, atttypid::regtype::text FROM pg_attribute
+            WHERE attrelid = 'v_{table}'::regclass AND attnum > 0 ORDER BY attnum
+        """)
+    )
     count = 0
     for (names,) in found:
         columns = [name for name in names.split(",") if name in there and name not in STAMPS[1:3]]
         if only and columns != list(only):
             continue
+        # the row as it would be
+        then = ", ".join(
+            f"""(b.before ->> '{name}')::{there[name]} AS "{name}\"""" if name in columns else f't."{name}"'
+            for name in there
+        )
         count += change(tx, table, columns, f"""
-            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)}
+            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)},
+                {_marked("t", columns, "old ")}
             FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
-            CROSS JOIN LATERAL jsonb_populate_record(t, b.before) {alias}
+            CROSS JOIN LATERAL (SELECT {then}) {alias}
             WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
               AND ({belongs})
-        """, names=names, person_groups=tx.schema.person_groups)
+        """, known=table == "asset_face", names=names, person_groups=tx.schema.person_groups)
     return count
 
 
@@ -4746,6 +5389,7 @@ def put_back_people(tx: Transaction) -> None:
         SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
         WHERE "table" = 'person' AND kind = 'seen';
         CREATE INDEX ON past_person (grp);
+        ANALYZE past_person;
         -- a featured face that has gone since would break the foreign key
         UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
         WHERE b."table" = 'person' AND b.kind = 'removed' AND b.before ->> 'faceAssetId' IS NOT NULL
@@ -4851,6 +5495,12 @@ def keep_new_names(tx: Transaction) -> None:
         WHERE r."table" = 'person' AND r.kind = 'removed' AND r.key ->> 'ownerId' = %(taker)s::text
           AND m.key ->> 'ownerId' = %(giver)s::text
     """)
+    run(tx, """
+        CREATE TEMP TABLE past_nameless ON COMMIT DROP AS
+        SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
+        WHERE "table" = 'person' AND kind IN ('made', 'seen') AND coalesce(after, before) ->> 'name' = '';
+        ANALYZE past_nameless
+    """)
     change(tx, "person", ("name",), """
         WITH pair AS (
             SELECT (before ->> 'personGroupId')::uuid AS mine, (after ->> 'personGroupId')::uuid AS theirs
@@ -4864,9 +5514,7 @@ def keep_new_names(tx: Transaction) -> None:
             AND mine.name = ''
         JOIN v_person theirs ON theirs."personGroupId" = pair.theirs AND theirs."ownerId" = %(giver)s
             AND theirs.name <> ''
-        JOIN past k ON k."table" = 'person' AND k.key =
-                jsonb_build_object('ownerId', theirs."ownerId", 'personGroupId', theirs."personGroupId")
-            AND k.kind IN ('made', 'seen') AND coalesce(k.after, k.before) ->> 'name' = ''
+        JOIN past_nameless k ON k.owner = theirs."ownerId" AND k.grp = theirs."personGroupId"
         GROUP BY mine."ownerId", mine."personGroupId"
     """)
 
@@ -4976,6 +5624,11 @@ def put_back_albums(tx: Transaction) -> None:
     """)
 
 
+def put_back_comments(tx: Transaction) -> None:
+    """Comments and likes that were moved to another photo of the same file."""
+    put_back_changed(tx, "activity")
+
+
 def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
     put_back_removed(tx, "tag_asset")
@@ -5018,12 +5671,14 @@ def put_back_duplicates(tx: Transaction) -> None:
 GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
     ("Duplicate groups", step_duplicates),
     ("Photos", step_owner),
+    ("External libraries", step_libraries),
 )
 PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
     ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
     ("Albums", put_back_albums),
+    ("Comments and likes", put_back_comments),
     ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
@@ -5087,10 +5742,10 @@ def remove_made(tx: Transaction) -> None:
     remove(
         tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use'
     )
+    # made by the run, or of a person whose faces have gone since
     remove(tx, "person_group", """
-        SELECT g.id FROM judged j JOIN v_person_group g ON g.id = (j.key ->> 'id')::uuid
-        WHERE j."table" = 'person_group' AND j.kind = 'made'
-          AND NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = g.id)
+        SELECT g.id FROM touched_group t JOIN v_person_group g ON g.id = t.grp
+        WHERE NOT EXISTS (SELECT FROM v_person p WHERE p."personGroupId" = g.id)
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = g.id)
     """)
 
@@ -5105,6 +5760,7 @@ def undo_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(step || kind, ',' ORDER BY step, kind) FROM back),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', grp, action), ',' ORDER BY grp) FROM people)), 'UTF8')), 'hex')
     """))
@@ -5117,16 +5773,21 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
     people = rows(
         tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"'
     )
-    written = """SELECT count(DISTINCT key) FROM journal WHERE "table" = '{}' AND {}"""
+    written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
     user = "taker" if tx.values["is_repair"] else "giver"
     return UndoReport(
         digest=undo_digest(tx),
         photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
         stays=tuple((reason, tuple(names)) for reason, names in stays),
-        faces=value(tx, written.format("asset_face", "after ->> 'personGroupId' IS NOT NULL")),
+        faces=value(
+            tx, written.format("id", "journal_id", "asset_face", "after ->> 'personGroupId' IS NOT NULL")
+        ),
         faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
         people_removed=value(
-            tx, written.format("person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text""")
+            tx,
+            written.format(
+                "key", "journal", "person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text"""
+            ),
         ),
         people_kept=tuple(
             (name, "changed since" if changed else "still on photos") for name, changed in people
@@ -5134,6 +5795,8 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         people_given=value(
             tx,
             written.format(
+                "key",
+                "journal",
                 "person",
                 """((kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
                     OR (kind = 'changed' AND after ? 'ownerId'))""",
@@ -5142,7 +5805,12 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        libraries=tuple(library.name for library in libraries_listed(tx)),
+        libraries_kept=tuple(
+            rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
+        ),
         lost=lost_things(tx),
+        comments=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
@@ -5178,6 +5846,10 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
           AND NOT EXISTS (
             SELECT FROM v_person p WHERE p."personGroupId" = (j.key ->> 'personGroupId')::uuid
               AND p."ownerId" = (j.key ->> 'ownerId')::uuid)
+        UNION ALL
+        SELECT 'library', p.before ->> 'name', p.key ->> 'id' FROM past p
+        WHERE p."table" = 'library' AND p.kind = 'seen'
+          AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM v_library)
         ORDER BY 1, 2, 3
     """)
     return tuple(
@@ -5190,20 +5862,2154 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
 # Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them
 # back.
 FILES_OF_SOURCE = """
-    SELECT count(*) FROM v_user u CROSS JOIN (
-        SELECT a."originalPath" AS path FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT a."sidecarPath" FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT a."encodedVideoPath" FROM v_asset a JOIN run_photo USING (id)
-        UNION ALL SELECT f.path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId") file
-    WHERE u.id = %(giver)s AND (
-        starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'),
-            '/library/' || u."storageLabel" || '/')
-        OR path LIKE '%%/' || u.id || '/%%')
+    WITH folder AS MATERIALIZED (
+        SELECT '/' || id || '/' AS own, '/library/' || coalesce("storageLabel", '') || '/' AS labelled
+        FROM v_user WHERE id = %(giver)s
+    ), file AS (
+        SELECT path FROM run_photo JOIN v_asset a USING (id)
+        CROSS JOIN LATERAL (VALUES (a."originalPath"), (a."sidecarPath"), (a."encodedVideoPath")) AS f (path)
+        UNION ALL SELECT path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId"
+    )
+    SELECT count(*) FROM folder JOIN file ON strpos(path, own) > 0
+        -- a label is a common word: only where it is the folder in the library
+        OR (strpos(path, labelled) > 0
+            AND starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'), labelled))
 """
 
 
 # ============================================================================================================
-# 9  SCREENS: everything printed and asked. No SQL here.
+# 9  FILES: move files into their owners' folders
+#
+#    When an account is deleted Immich removes upload/<id>, library/<label or id>, thumbs/<id>,
+#    encoded-video/<id> and profile/<id> without asking whose files lie there (user.service: handleUserDelete,
+#    all versions). So a file that lies in another user's folder gets the same path in its owner's, like this:
+#        its new name (a hard link; where links are impossible a copy, verified), flushed to disk
+#        the path in the database, if the row still says the old one and still has the same owner
+#        the old name removed
+#    At every moment the path that the database says exists. Immich may be running meanwhile.
+#
+#    What is to be done is written to a journal first, JSON lines that are only ever added to: a header; for
+#    each batch its files, before anything is done with them; and, after it, which of them moved. Its state is
+#    in its name:
+#        <name>.moving.jsonl        under way, or interrupted: the next start finishes each file or takes it
+#                                   back
+#        <name>.moved.jsonl         done, and can be undone
+#        <name>.moved-back.jsonl    undone
+#    What became of an interrupted file is asked of the database and the folder, never guessed.
+# ============================================================================================================
+
+# What lies in a user's folder. library/ goes by the user's storage label where there is one, the others by
+# the id (StorageCore.getFolderLocation and getLibraryFolder, all versions).
+USER_FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
+
+# Kinds of files: code -> words, in the order of a report. The first ones are asset_file.type, as Immich has
+# them.
+FILE_KINDS = {
+    "original": "originals",
+    "motion": "motion videos (of Android photos)",
+    "sidecar": "sidecars",
+    "thumbnail": "thumbnails",
+    "preview": "previews",
+    "fullsize": "full sizes",
+    "edited": "edited versions",
+    "encoded_video": "encoded videos",
+    "person": "pictures of people",
+    "profile": "profile pictures",
+    "other": "other files",
+}
+
+# Why a file stays where it is: code -> words, in the order of a report.
+FILE_REASONS = {
+    "missing": "not there",
+    "shared": "used by photos of two owners",
+    "external": "also a file of an external library",
+    "nobody": "in a folder of no present user (an older storage label, or a user who has gone)",
+    "elsewhere": "in none of the users' folders",
+    "odd": "its path is not a plain one",
+    "link": "a symbolic link is on the way",
+    "not_a_file": "not a plain file, or a file where a folder should be",
+    "deleting": "being deleted by Immich",
+    "leaving": "its owner's account is being deleted",
+    "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
+    "read_only": "its folder, or the new one, cannot be written",
+    "taken": "another file has that name",
+    "changed": "changed meanwhile, by Immich or by a person",
+    "checksum": "the original is not what its checksum in the database says",
+    "failed": "the system refused",
+}
+
+MOVING, MOVED, MOVED_BACK = ".moving.jsonl", ".moved.jsonl", ".moved-back.jsonl"
+MOVES_FORMAT = 1
+
+# A batch is one entry of the journal and one transaction. With copies it is also what is on disk twice.
+BATCH_FILES, BATCH_BYTES = 1000, 4 << 30
+
+# Hard links are not possible here, a copy may be: another file system, one without links, one with too many.
+NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK))
+# What will meet the next file too: the run ends with what it has done.
+NO_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A column that names files. `joined` leads from its table t to the owner; `locks` are the rows to hold.
+    """
+
+    table: str
+    key: str
+    column: str
+    owner: str = 't."ownerId"'
+    joined: str = ""
+    locks: str = "t"
+
+
+# Every column of Immich's that names a file in a user's folder. The keys are also what the journal calls
+# them.
+PLACES = {
+    "asset.originalPath": Place("v_asset", "id", "originalPath"),
+    "asset.sidecarPath": Place("v_asset", "id", "sidecarPath"),  # up to 2.3
+    "asset.encodedVideoPath": Place("v_asset", "id", "encodedVideoPath"),  # up to 2.5
+    "asset_file.path": Place(
+        *("v_asset_file", "id", "path"),
+        owner='a."ownerId"',
+        joined='JOIN v_asset a ON a.id = t."assetId"',
+        locks="a, t",
+    ),
+    "person.thumbnailPath": Place(
+        "v_person", "personGroupId", "thumbnailPath"
+    ),  # 3.2 on: a row for each owner
+    "user.profileImagePath": Place("v_user", "id", "profileImagePath", owner="t.id"),
+}
+
+FileProgress = Callable[[int, int, int, int], None]  # files done, files in all, bytes done, bytes in all
+
+
+def no_progress(_files: int, _of_files: int, _bytes: int, _of_bytes: int) -> None:
+    """Says nothing."""
+
+
+class MoveStopped(TransferError):
+    """A move of files broke off; what had moved until then is complete."""
+
+
+class RootUnknown(TransferError):
+    """Where the database thinks that Immich's media folder is cannot be told."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """Immich's media folder: how paths in the database begin, without a slash at the end, and where it is
+    here.
+    """
+
+    root: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Use:
+    """A row that names a file: a key of PLACES, the row's id, and the user whose row it is."""
+
+    place: str
+    key: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file that gets another path; `old` and `new` are paths below the media folder.
+
+    `stamp` is the file's inode, size in bytes and time of change in ns, as seen before anything was done with
+    it. `checksum` is what the database says of an original, sha1 in hex, or ''.
+    """
+
+    old: str
+    new: str
+    kind: str
+    name: str
+    uses: tuple[Use, ...]
+    checksum: str = ""
+    stamp: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stamp[1]
+
+
+@dataclass(frozen=True)
+class MoveReport:
+    """What a move of files, or its undo, did or would do. Sizes in bytes; names are "file name: path"."""
+
+    files: int = 0
+    size: int = 0
+    kinds: tuple[tuple[str, int, int], ...] = ()  # (code of FILE_KINDS, files, bytes)
+    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (code of FILE_REASONS, names)
+    renamed: tuple[tuple[str, str], ...] = ()  # (name, new path) where the same name was taken
+    copied: int = 0  # not linked: links are impossible there
+    settled: int = 0  # files of an interrupted run that were finished or taken back first
+    unfinished: int = 0  # journals of interrupted runs: a dry run leaves them to the run
+    old_names: tuple[
+        str, ...
+    ] = ()  # moved, and the old name could not be removed; the next start tries again
+    stopped: str = ""  # why the run ended before its end
+    journal: Path | None = None
+
+
+@dataclass(frozen=True)
+class PastMove:
+    """A move of files of the past. `state`: moved, moved back, interrupted, of another database, or damaged.
+    """
+
+    path: Path
+    when: str
+    state: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """What would move, what stays (code of FILE_REASONS, name), and what gets another name."""
+
+    moves: tuple[Move, ...]
+    stays: tuple[tuple[str, str], ...]
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+class FileStays(Exception):
+    """This one file stays where it is; the argument is a code of FILE_REASONS."""
+
+
+# ---- which files lie where ---------------------------------------------------------------------------------
+
+
+def create_file_row(tx: Transaction) -> None:
+    """The temporary view file_row: each row that names a file, with its owner. `external`: a library's own
+    file.
+
+    It is read whole, so nothing is in it that costs time.
+    """
+    # edited versions came with 2.5
+    edited = 'f."isEdited"' if _has_column(tx, "asset_file", "isEdited") else "false"
+    run(tx, f"""
+        CREATE TEMP VIEW file_row AS
+        SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
+            "originalPath" AS path, 'original' AS kind, false AS edited,
+            -- what Immich took out of a library's photo lies in its own folder, and is not marked
+            "isExternal" AS external
+        FROM v_asset
+        UNION ALL SELECT 'asset.sidecarPath', id, id, "ownerId", "sidecarPath", 'sidecar', false,
+            "libraryId" IS NOT NULL OR "isExternal"
+        FROM v_asset WHERE "sidecarPath" <> ''
+        UNION ALL SELECT 'asset.encodedVideoPath', id, id, "ownerId", "encodedVideoPath", 'encoded_video',
+            false, false
+        FROM v_asset WHERE "encodedVideoPath" <> ''
+        UNION ALL SELECT 'asset_file.path', f.id, a.id, a."ownerId", f.path, f.type::text, {edited},
+            f.type::text = 'sidecar' AND (a."libraryId" IS NOT NULL OR a."isExternal")
+        FROM v_asset_file f JOIN v_asset a ON a.id = f."assetId"
+        UNION ALL SELECT 'person.thumbnailPath', "personGroupId", NULL, "ownerId", "thumbnailPath", 'person',
+            false, false
+        FROM v_person WHERE "thumbnailPath" <> ''
+        UNION ALL SELECT 'user.profileImagePath', id, NULL, id, "profileImagePath", 'profile', false, false
+        FROM v_user WHERE "profileImagePath" <> ''
+    """)
+
+
+def _has_column(tx: Transaction, table: str, column: str) -> bool:
+    return table in tx.schema.tables and any(new == column for _old, new in tx.schema.tables[table].columns)
+
+
+# The paths that lie in their owner's own folder are ruled out by their beginning: on a big library that is
+# nearly all, and nothing dearer may be asked of them. `/../` would lead out of it again.
+AWAY_FROM_HOME = """
+    home AS MATERIALIZED (
+        SELECT id, %(root)s || '/upload/' || id || '/' AS upload,
+            %(root)s || '/thumbs/' || id || '/' AS thumbs,
+            %(root)s || '/encoded-video/' || id || '/' AS encoded,
+            %(root)s || '/profile/' || id || '/' AS profile,
+            %(root)s || '/library/' || id || '/' AS library,
+            %(root)s || '/library/' || coalesce(nullif("storageLabel", ''), id::text) || '/' AS labelled
+        FROM v_user
+    ), away AS (
+        SELECT f.path, f.owner, CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind
+        FROM file_row f JOIN home h ON h.id = f.owner
+        WHERE NOT f.external AND (
+            NOT (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
+                OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
+                OR starts_with(f.path, h.library) OR starts_with(f.path, h.profile))
+            OR strpos(f.path, '/../') > 0)
+    )
+"""
+
+
+def media_root(tx: Transaction) -> str | None:
+    """How the paths of files begin in the database, without the slash; None if there are no files.
+
+    Immich keeps it in system_metadata under MediaLocation (seen in 2.3.1, 2.7.5, 3.1.0). Where that is
+    lacking, or no path begins so, all paths are asked: a sample may hold none that tells. Raises RootUnknown.
+    Needs file_row.
+    """
+    if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
+        return None
+    if "system_metadata" in tx.schema.tables:
+        for (told,) in rows(
+            tx, "SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'"
+        ):
+            root = str(told or "").rstrip("/")
+            if root.startswith("/") and value(
+                tx, "SELECT EXISTS (SELECT FROM file_row WHERE starts_with(path, %(root)s || '/'))", root=root
+            ):
+                return root
+    # Folders named by their owner's id tell best, and fastest; then those of anybody's id. A label may be a
+    # common word, so labels are asked only if there are no others.
+    own = [f"'/{folder}/' || owner || '/'" for folder in ("thumbs", "upload", "encoded-video", "library")]
+    by_owner = f"CASE {' '.join(f'WHEN strpos(path, {name}) > 0 THEN {name}' for name in own)} END"
+    by_id = """substring(path FROM '/(?:upload|thumbs|encoded-video|library|profile)/[0-9a-f-]{36}/')"""
+    by_label = """(SELECT '/library/' || "storageLabel" || '/' FROM v_user
+        WHERE strpos(path, '/library/' || "storageLabel" || '/') > 0 LIMIT 1)"""
+    for folder in (by_owner, by_id, by_label):
+        found = rows(tx, f"""
+            SELECT DISTINCT left(path, strpos(path, folder) - 1) AS root
+            FROM (SELECT path, {folder} AS folder FROM file_row WHERE NOT external) marked
+            WHERE folder IS NOT NULL AND starts_with(path, '/') ORDER BY 1
+        """)
+        if found:
+            break
+    if len(found) == 1:
+        return str(found[0][0])
+    raise RootUnknown(
+        "Where Immich's media folder is cannot be told from the database.",
+        f"It has no MediaLocation, and its paths begin in {len(found)} ways"
+        + "".join(f", {clean(root)}" for (root,) in found[:5])
+        + ".",
+        "Start Immich once, so that it writes it down, then run again.",
+    )
+
+
+# How many files lie away from home: (whose folder, whose file): {code of FILE_KINDS: files}.
+Lying = dict[tuple[str, str], dict[str, int]]
+
+
+def lying_away(tx: Transaction) -> Lying | None:
+    """The files that lie in another user's folders, from the rows alone; None if that cannot be told."""
+    create_file_row(tx)
+    try:
+        root = media_root(tx)
+    except RootUnknown:
+        return None
+    lying: Lying = {}
+    if root is None:
+        return lying
+    for holder, owner, kind, files in rows(tx, f"""
+        WITH {AWAY_FROM_HOME}, placed AS (
+            SELECT owner, kind, split_part(substr(path, length(%(root)s) + 2), '/', 1) AS folder,
+                split_part(substr(path, length(%(root)s) + 2), '/', 2) AS name, count(*) AS files
+            FROM away WHERE starts_with(path, %(root)s || '/') GROUP BY 1, 2, 3, 4)
+        SELECT u.id::text, owner::text, CASE
+            -- an Android photo's video is an original that Immich put there (isAndroidMotionPath)
+            WHEN kind = 'original' AND folder = 'encoded-video' THEN 'motion'
+            WHEN kind = ANY (%(kinds)s) THEN kind ELSE 'other' END, sum(files)::bigint
+        FROM placed JOIN v_user u
+            ON placed.name = u.id::text OR folder = 'library' AND placed.name = u."storageLabel"
+        WHERE folder = ANY (%(folders)s) AND owner <> u.id GROUP BY 1, 2, 3
+    """, root=root, folders=list(USER_FOLDERS), kinds=list(FILE_KINDS)):
+        lying.setdefault((holder, owner), {})[kind] = int(files)
+    return lying
+
+
+def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
+    """lying_away(), asked on its own."""
+    with looking(database_config) as tx:
+        return lying_away(tx)
+
+
+def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
+    """Raise TransferError unless this folder is the media folder of that database's Immich."""
+    with looking(database_config) as tx:
+        create_file_row(tx)
+        open_media(tx, folder)
+
+
+def open_media(tx: Transaction, folder: Path) -> Media | None:
+    """Immich's media folder as this computer sees it, tried on files; None if the database names no files at
+    all.
+
+    Tried on the newest photos and the oldest: the folder of another Immich has neither, an old copy has no
+    new ones. Raises TransferError when they are not there, RootUnknown.
+    """
+    root = media_root(tx)
+    if root is None:
+        return None
+    todo = "Set UPLOAD_LOCATION to Immich's media folder, the one that holds upload, library and thumbs."
+    try:
+        media = Media(root, folder.expanduser().resolve(strict=True))
+        os.listdir(media.folder)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
+    for order in ("DESC", "ASC"):
+        tried = [
+            path.removeprefix(f"{root}/")
+            for (path,) in rows(tx, f"""
+                SELECT "originalPath" FROM v_asset
+                WHERE "libraryId" IS NULL AND NOT "isExternal" AND status <> 'deleted'
+                  AND starts_with("originalPath", %(root)s || '/')
+                ORDER BY "createdAt" {order}, id LIMIT 20
+            """, root=root)
+        ]
+        there = sum(os.path.lexists(_at(media, path)) for path in tried if _is_plain(path))
+        if tried and there * 2 < len(tried):
+            which = "newest" if order == "DESC" else "oldest"
+            raise TransferError(
+                f"{media.folder} is not the media folder of this Immich: of its {len(tried)} {which} photos "
+                f"{there or 'none'} are there.",
+                f"{clean(root)}/{clean(tried[0])} would be {media.folder}/{clean(tried[0])}.",
+                todo,
+            )
+    return media
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path below the media folder stays below it, whatever the parts are named."""
+    return all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+# ---- the plan ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file away from home: its path in the database and every row that names it."""
+
+    path: str
+    uses: tuple[Use, ...]
+    kind: str
+    name: str
+    checksum: str
+    assets: frozenset[str]
+    why: str  # why it stays, as far as the rows tell
+
+
+def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = None) -> MovePlan:
+    """Every file that lies in another user's folder: where it goes, or why it stays.
+
+    `only`: (the user whose folders they lie in, their owner), ids. Ends the transaction before it looks at
+    the disk.
+    """
+    users = rows(tx, """SELECT id::text, nullif("storageLabel", '') FROM v_user ORDER BY id""")
+    homes = {("library", user): user for user, _ in users}
+    homes |= {(folder, user): user for folder in USER_FOLDERS for user, _ in users}
+    homes |= {("library", label): user for user, label in users if label}
+    labels = {user: label or user for user, label in users}
+    found = _found_away(tx, media)
+    stays: list[tuple[str, str]] = []
+    targets: list[tuple[Found, str, str]] = []  # the file, its old and its new path below the folder
+    for file in found:
+        owner, old = file.uses[0].owner, file.path.removeprefix(f"{media.root}/")
+        parts = old.split("/")
+        holder = homes.get((parts[0], parts[1])) if len(parts) > 2 and file.path != old else None
+        if only and (holder != only[0] or only[1] not in {use.owner for use in file.uses}):
+            continue
+        why = file.why
+        if file.path == old or parts[0] not in USER_FOLDERS or len(parts) < 3:
+            why = "elsewhere"
+        elif not _is_plain(old):
+            why = "odd"
+        elif holder is None:
+            why = "nobody"
+        elif holder == owner and not why:
+            continue
+        if why:
+            stays.append((why, _named(file.name, old)))
+        else:
+            own = labels[owner] if parts[0] == "library" else owner
+            targets.append((file, old, "/".join((parts[0], own, *parts[2:]))))
+    used = _used_paths(tx, media, [new for _, _, new in targets])
+    tx.cursor.connection.rollback()
+    return _planned(media, targets, used, stays)
+
+
+def _named(name: str, path: str) -> str:
+    return f"{clean(name)}: {clean(path)}" if name else clean(path)
+
+
+def _found_away(tx: Transaction, media: Media) -> list[Found]:
+    """The files that do not lie in their owner's folder, with all rows that name them, in the order of their
+    paths.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE away_path ON COMMIT DROP AS WITH {AWAY_FROM_HOME} SELECT DISTINCT path FROM away;
+        ANALYZE away_path
+    """, root=media.root)
+    found = []
+    # up to 2.6 all but external files have sha1
+    sha1 = (
+        """a."checksumAlgorithm"::text = 'sha1'"""
+        if _has_column(tx, "asset", "checksumAlgorithm")
+        else "true"
+    )
+    named = rows(tx, f"""
+        SELECT f.path, f.place, f.key::text, f.owner::text, f.asset::text,
+            CASE WHEN f.edited THEN 'edited' ELSE f.kind END, coalesce(a."originalFileName", p.name, u.email),
+            CASE WHEN f.kind = 'original' AND {sha1} THEN encode(a.checksum, 'hex') ELSE '' END,
+            CASE WHEN f.external THEN 'external'
+                WHEN a.status = 'deleted' THEN 'deleting'
+                WHEN EXISTS (SELECT FROM v_move_history m WHERE m."entityId" = coalesce(f.asset, f.key))
+                    THEN 'unfinished'
+                WHEN u."deletedAt" IS NOT NULL OR u.status <> 'active' THEN 'leaving'
+                ELSE '' END
+        FROM file_row f JOIN away_path USING (path) JOIN v_user u ON u.id = f.owner
+        LEFT JOIN v_asset a ON a.id = f.asset
+        LEFT JOIN v_person p ON f.kind = 'person' AND p."personGroupId" = f.key AND p."ownerId" = f.owner
+        ORDER BY f.path, f.place, f.key, f.owner
+    """)
+    for path, group in itertools.groupby(named, key=lambda row: str(row[0])):
+        using = list(group)
+        first = using[0]
+        kind = first[5] if first[5] in FILE_KINDS else "other"
+        # An Android photo's video is an original that Immich put under encoded-video (isAndroidMotionPath).
+        if kind == "original" and path.startswith(f"{media.root}/encoded-video/"):
+            kind = "motion"
+        whys = [row[8] for row in using if row[8]]
+        if len({row[3] for row in using}) > 1:
+            whys.insert(0, "shared")
+        uses = tuple(Use(row[1], row[2], row[3]) for row in using)
+        checksum = next((row[7] for row in using if row[7]), "")
+        assets = frozenset(row[4] for row in using if row[4])
+        found.append(Found(path, uses, kind, first[6] or "", checksum, assets, whys[0] if whys else ""))
+    return found
+
+
+def _used_paths(tx: Transaction, media: Media, targets: Sequence[str]) -> set[str]:
+    """Which of these paths, or of the names that numbered() makes of them, rows say already: files or no
+    files.
+    """
+    return {
+        str(path).removeprefix(f"{media.root}/")
+        for (path,) in rows(tx, r"""
+            SELECT path FROM file_row
+            WHERE CASE WHEN strpos(path, '+') > 0
+                THEN regexp_replace(path, '\+\d+((-MP)?(\.[^./]*)*)$', '\1') ELSE path END = ANY (%(paths)s)
+               OR path = ANY (%(paths)s)
+        """, paths=[f"{media.root}/{target}" for target in targets])
+    }
+
+
+def numbered(path: str, number: int) -> str:
+    """The path with another base name, the ending kept: a.jpg, a+1.jpg, a+2.jpg. -MP.mp4 is an ending of
+    Immich's.
+    """
+    folder, _, base = path.rpartition("/")
+    match = re.fullmatch(r"(.+?)((?:-MP)?\.[^.]*)?", base, re.DOTALL)
+    if number == 0 or match is None:
+        return path
+    return f"{folder}/{match[1]}+{number}{match[2] or ''}"
+
+
+def _with_sidecars(targets: Sequence[tuple[Found, str, str]]) -> Iterator[list[tuple[Found, str, str]]]:
+    """The files in groups that must keep their names alike: an original and then its sidecars; all others
+    alone.
+    """
+    originals = {
+        asset: old for file, old, _ in targets if file.kind in ("original", "motion") for asset in file.assets
+    }
+    following: dict[str, list[tuple[Found, str, str]]] = {}
+    leading = []
+    for entry in targets:
+        file, old, _ = entry
+        leader = originals.get(next(iter(file.assets), "")) if file.kind == "sidecar" else None
+        if leader and len(file.assets) == 1 and old.startswith(leader.rpartition(".")[0] or leader):
+            following.setdefault(leader, []).append(entry)
+        else:
+            leading.append(entry)
+    for entry in leading:
+        yield [entry, *following.get(entry[1], ())]
+
+
+def _planned(
+    media: Media, targets: Sequence[tuple[Found, str, str]], used: set[str], stays: list[tuple[str, str]]
+) -> MovePlan:
+    """Look at the disk: is the file there, may it move, and which name is free."""
+    known: dict[str, str] = {}
+    moves, renamed = [], []
+    for group in _with_sidecars(targets):
+        movable = []
+        for file, old, new in group:
+            try:
+                stamp = _stamp(_file_at(media, old, known))
+                _require_writable(media, old, new, known)
+            except FileStays as why:
+                stays.append((str(why), _named(file.name, old)))
+            else:
+                movable.append((file, old, new, stamp))
+        if not movable:
+            continue
+        for number in itertools.count():
+            names = _names(movable[0][1], [(old, new) for _, old, new, _ in movable], number)
+            if not any(name in used or os.path.lexists(_at(media, name)) for name in names):
+                break
+        used.update(names)
+        for (file, old, _, stamp), name in zip(movable, names, strict=True):
+            moves.append(Move(old, name, file.kind, file.name, file.uses, file.checksum, stamp))
+            if number:
+                renamed.append((_named(file.name, old), name))
+    return MovePlan(tuple(moves), tuple(stays), tuple(renamed))
+
+
+def _names(leader: str, paths: Sequence[tuple[str, str]], number: int) -> list[str]:
+    """The new paths of a group with that number: a sidecar's begins as its original's, so that Immich finds
+    it.
+    """
+    first = numbered(paths[0][1], number)
+    names = [first]
+    for old, new in paths[1:]:
+        if not number:
+            names.append(new)
+        elif old.startswith(leader):  # a.jpg.xmp
+            names.append(first + old.removeprefix(leader))
+        else:  # a.xmp
+            names.append(first.rpartition(".")[0] + old.removeprefix(leader.rpartition(".")[0]))
+    return names
+
+
+# ---- the disk: nothing outside the media folder, and no symbolic link below it -----------------------------
+
+
+def _at(media: Media, path: str) -> str:
+    """Where a path below the media folder is here: text, since a hundred thousand Path objects take their
+    time.
+    """
+    return f"{media.folder}/{path}"
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _folder_state(media: Media, folder: str, known: dict[str, str]) -> str:
+    """'' for a folder that can be used, else missing, link, not_a_file or failed. `known` is filled."""
+    if not folder:
+        return ""
+    if folder not in known:
+        state = _folder_state(media, folder.rpartition("/")[0], known)
+        if not state:
+            try:
+                mode = os.lstat(_at(media, folder)).st_mode
+                state = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file"
+            except FileNotFoundError:
+                state = "missing"
+            except OSError:
+                state = "failed"
+        known[folder] = state
+    return known[folder]
+
+
+def _file_at(media: Media, path: str, known: dict[str, str]) -> os.stat_result:
+    """The plain file at a path. Raises FileStays."""
+    if not _is_plain(path):
+        raise FileStays("odd")
+    if state := _folder_state(media, path.rpartition("/")[0], known):
+        raise FileStays(state)
+    try:
+        found = os.lstat(_at(media, path))
+    except FileNotFoundError:
+        raise FileStays("missing") from None
+    except OSError:
+        raise FileStays("failed") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise FileStays("link" if stat.S_ISLNK(found.st_mode) else "not_a_file")
+    return found
+
+
+def _file_if_there(media: Media, path: str, known: dict[str, str]) -> os.stat_result | None:
+    """The plain file at a path; None if nothing is there. Raises FileStays for anything else."""
+    try:
+        return _file_at(media, path, known)
+    except FileStays as why:
+        if str(why) == "missing":
+            return None
+        raise
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_writable(media: Media, old: str, new: str, known: dict[str, str]) -> None:
+    """The old name must be removable and the new one makeable, asked before anything is done. Raises
+    FileStays.
+    """
+    for path in (old, new):
+        folder = path.rpartition("/")[0]
+        while folder and _folder_state(media, folder, known) == "missing":
+            folder = folder.rpartition("/")[0]
+        if state := _folder_state(media, folder, known):
+            raise FileStays(state)
+        if f"//{folder}" not in known:  # no folder is named so
+            known[f"//{folder}"] = "" if os.access(_at(media, folder), os.W_OK | os.X_OK) else "read_only"
+        if state := known[f"//{folder}"]:
+            raise FileStays(state)
+
+
+def _make_folders(media: Media, new: str, old: str, known: dict[str, str]) -> set[str]:
+    """Make the folders of `new`, each with owner and mode of its counterpart on the way to `old`.
+
+    Returns the folders in which a name is new. Raises FileStays, OSError.
+    """
+    touched = {_folder_of(_at(media, new))}
+    parts, alike = new.split("/")[:-1], old.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        here = "/".join(parts[:depth])
+        state = _folder_state(media, here, known)
+        if state == "missing":
+            path, like = _at(media, here), os.lstat(_at(media, "/".join(alike[:depth])))
+            with contextlib.suppress(FileExistsError):  # Immich was faster
+                os.mkdir(path, 0o700)
+                with contextlib.suppress(OSError):  # not root, or a file system without owners
+                    os.chown(path, like.st_uid, like.st_gid)
+                with contextlib.suppress(OSError):
+                    os.chmod(path, stat.S_IMODE(like.st_mode))
+            touched.add(_folder_of(path))
+            del known[here]
+            state = _folder_state(media, here, known)
+        if state:
+            raise FileStays(state)
+    return touched
+
+
+def _give_new_name(media: Media, move: Move, known: dict[str, str]) -> tuple[bool, set[str]]:
+    """Make the new name. Returns whether it is a copy, and the folders to flush. Raises FileStays, OSError.
+    """
+    if _stamp(_file_at(media, move.old, known)) != move.stamp:
+        raise FileStays("changed")
+    old, new = _at(media, move.old), _at(media, move.new)
+    touched = _make_folders(media, move.new, move.old, known)
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        raise FileStays("taken") from None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        _copy(old, new, move)
+        return True, touched
+    if _stamp(os.lstat(new)) != move.stamp:
+        os.unlink(new)
+        raise FileStays("changed")
+    return False, touched
+
+
+def _copy(old: str, new: str, move: Move) -> None:
+    """A copy with owner, mode and times, on disk, and read again. Raises FileStays, OSError; then there is no
+    copy.
+    """
+    try:
+        target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise FileStays("taken") from None
+    try:
+        digest = hashlib.sha1(usedforsecurity=False)
+        with os.fdopen(target, "wb") as writing, open(old, "rb") as reading:
+            look = os.fstat(reading.fileno())
+            while block := reading.read(1 << 20):
+                digest.update(block)
+                writing.write(block)
+            writing.flush()
+            with contextlib.suppress(OSError):  # not root, or a file system without owners
+                os.fchown(writing.fileno(), look.st_uid, look.st_gid)
+            shutil.copystat(old, new)
+            os.fsync(writing.fileno())
+            if hasattr(os, "posix_fadvise"):  # so that it is read from the disk
+                os.posix_fadvise(writing.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if move.checksum not in ("", digest.hexdigest()):
+            raise FileStays("checksum")
+        if _stamp(os.lstat(old)) != move.stamp:
+            raise FileStays("changed")
+        if _digest(new) != digest.hexdigest():
+            raise OSError(errno.EIO, "the copy differs from the file", new)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
+
+
+def _drop_old_name(media: Media, move: Move, known: dict[str, str]) -> None:
+    """Remove the old name of a file that the database knows by its new one. Raises FileStays, OSError."""
+    old, new = _file_if_there(media, move.old, known), _file_if_there(media, move.new, known)
+    if old is None:
+        return
+    if new is None:  # somebody removed it: the row needs it
+        _, touched = _give_new_name(media, replace(move, stamp=_stamp(old)), {})
+        _flush(touched)
+        os.unlink(_at(media, move.old))
+    elif _stamp(old) == move.stamp or os.path.samestat(old, new):
+        os.unlink(_at(media, move.old))
+    elif (new.st_dev, new.st_ino) == (old.st_dev, move.stamp[0]):
+        # A job wrote the file anew under its old name (a sidecar, say) just before the commit: that is the
+        # newer one, and the new name is still ours.
+        os.replace(_at(media, move.old), _at(media, move.new))
+    else:
+        raise FileStays("changed")
+
+
+def _take_back(media: Media, move: Move, known: dict[str, str], *, needed: bool) -> None:
+    """Remove the new name, which no row says. `needed`: a row says the old one. Raises FileStays, OSError.
+
+    After a crash the new name may be there or not, a copy may be half written. What is not ours is left.
+    """
+    new = _file_if_there(media, move.new, known)
+    if new is None:
+        return
+    old = _file_if_there(media, move.old, known)
+    whole = new.st_ino == move.stamp[0] or _stamp(new)[1:] == move.stamp[1:]
+    if old is None and needed and whole:
+        # The database was set back to a backup: the file goes back to where it says.
+        back = replace(move, old=move.new, new=move.old, stamp=_stamp(new))
+        _, touched = _give_new_name(media, back, {})
+        _flush(touched)
+    elif not (whole or (old is not None and _begins_as(_at(media, move.old), _at(media, move.new)))):
+        raise FileStays("taken")
+    os.unlink(_at(media, move.new))
+
+
+def _begins_as(whole: str, part: str) -> bool:
+    """Whether one file is the beginning of the other."""
+    with open(whole, "rb") as one, open(part, "rb") as other:
+        while block := other.read(1 << 20):
+            if one.read(len(block)) != block:
+                return False
+    return True
+
+
+def _flush(folders: Iterable[str]) -> None:
+    """Make the names in these folders survive a crash. Many folders: Linux flushes everything faster than
+    each.
+    """
+    wanted = {folder for folder in folders if os.path.isdir(folder)}
+    if len(wanted) > 50 and sys.platform == "linux":
+        os.sync()
+    else:
+        for folder in wanted:
+            _sync_folder(Path(folder))
+
+
+# ---- the move ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> Iterator[Transaction]:
+    """A connection for many transactions, with file_row. `locked`: no other run of this tool beside it
+    (AnotherRun).
+    """
+    with database(database_config) as connection, connection.cursor() as cursor:
+        if locked:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
+            if not cursor.fetchone()[0]:
+                raise AnotherRun(
+                    "Another run of this tool is at work on this database.",
+                    todo="Wait until it has ended, then run again.",
+                )
+        tx = opened(cursor, {})
+        create_file_row(tx)
+        run(tx, """
+            CREATE TEMP TABLE move_batch (file int, place text, key uuid, owner uuid, old text, new text)
+            ON COMMIT DELETE ROWS
+        """)
+        connection.commit()
+        try:
+            yield tx
+        finally:
+            # A connection takes a moment to end on the server's side, and the next one may be quicker.
+            with contextlib.suppress(psycopg2.Error):
+                connection.rollback()
+                run(tx, "SELECT pg_advisory_unlock_all()")
+
+
+def move_files(
+    database_config: Mapping[str, Any],
+    folder: Path,
+    journals: Path,
+    *,
+    dry_run: bool,
+    only: tuple[str, str] | None = None,
+    progress: FileProgress = no_progress,
+) -> MoveReport:
+    """Move every file that lies in another user's folder into its owner's; or say what would move and what
+    not.
+
+    `folder` is Immich's media folder as seen here (UPLOAD_LOCATION), `journals` the folder for the undo
+    files, `only` a pair of ids: (whose folders they lie in, whose files they are). What an interrupted run
+    left is finished or taken back first. Raises TransferError; a full disk is no error but
+    MoveReport.stopped.
+    """
+    settled = 0 if dry_run else finish_moves(database_config, folder, journals)
+    with file_session(database_config, locked=not dry_run) as tx:
+        media = open_media(tx, folder)
+        if media is None:
+            return MoveReport(settled=settled)
+        here = _this_database(tx)
+        plan = plan_moves(tx, media, only)
+        if dry_run:
+            open_ones = sum(
+                _read_moves(path)[0].get("database") == here for path in journals.glob("*" + MOVING)
+            )
+            return replace(_move_report(plan.moves, plan.stays, plan.renamed), unfinished=open_ones)
+        header = {"kind": "move", "database": here, "root": media.root, "only": only}
+        done = _carry_out(tx, media, database_config, journals, header, plan, progress)
+        return replace(done, settled=settled)
+
+
+def _move_report(
+    moves: Sequence[Move], stays: Sequence[tuple[str, str]], renamed: Sequence[tuple[str, str]] = ()
+) -> MoveReport:
+    kinds: dict[str, list[int]] = {}
+    for move in moves:
+        kinds.setdefault(move.kind, []).append(move.size)
+    return MoveReport(
+        files=len(moves),
+        size=sum(move.size for move in moves),
+        kinds=tuple((kind, len(kinds[kind]), sum(kinds[kind])) for kind in FILE_KINDS if kind in kinds),
+        stays=tuple(
+            (reason, names)
+            for reason in FILE_REASONS
+            if (names := tuple(sorted(name for why, name in stays if why == reason)))
+        ),
+        renamed=tuple(renamed),
+    )
+
+
+def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    batch: list[Move] = []
+    size = 0
+    for move in moves:
+        if batch and (len(batch) >= BATCH_FILES or size + move.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(move)
+        size += move.size
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch. `moved` are numbers in it; `settled` is false if an old name could not be
+    removed.
+    """
+
+    moved: tuple[int, ...] = ()
+    stays: tuple[tuple[str, str], ...] = ()
+    copied: int = 0
+    old_names: tuple[str, ...] = ()
+    settled: bool = True
+    stopped: str = ""
+
+
+def _carry_out(
+    tx: Transaction,
+    media: Media,
+    database_config: Mapping[str, Any],
+    journals: Path,
+    header: Mapping[str, Any],
+    plan: MovePlan,
+    progress: FileProgress,
+) -> MoveReport:
+    """Move the files of a plan, batch by batch. Whatever breaks, each file is finished or taken back."""
+    if not plan.moves:
+        return _move_report((), plan.stays)
+    journal = _new_moves_journal(journals, header)
+    moved: list[Move] = []
+    stays = list(plan.stays)
+    old_names: list[str] = []
+    totals = [0, len(plan.moves), 0, sum(move.size for move in plan.moves)]
+    copied, stopped = 0, ""
+
+    def tell(move: Move) -> None:
+        totals[0], totals[2] = totals[0] + 1, totals[2] + move.size
+        progress(*totals)
+
+    try:
+        for number, planned in enumerate(_batches(plan.moves)):
+            batch, gone = _looked_at_again(media, planned)
+            stays += gone
+            try:
+                _add_to_journal(journal, {"batch": number, "files": [_entry_of(move) for move in batch]})
+            except OSError as error:
+                stopped = _why_stopped(error)
+                break
+            outcome = _move_batch(tx, media, batch, tell)
+            moved += [batch[index] for index in outcome.moved]
+            stays += outcome.stays
+            old_names += outcome.old_names
+            copied, stopped = copied + outcome.copied, outcome.stopped
+            if outcome.settled:
+                try:
+                    _add_to_journal(journal, {"done": number, "moved": outcome.moved})
+                except OSError as error:
+                    stopped = stopped or _why_stopped(error)
+            if stopped:
+                break
+    except BaseException as error:
+        # What the journal holds is settled now if that is possible, otherwise at the next start.
+        tx.cursor.connection.close()
+        _finish_if_possible(database_config, media.folder, journals)
+        if isinstance(error, OSError):
+            raise _disk_trouble(error) from error
+        raise
+    kept = _close_moves_journal(journal)
+    report = _move_report(
+        moved, stays, [(name, new) for name, new in plan.renamed if new in {m.new for m in moved}]
+    )
+    return replace(report, copied=copied, old_names=tuple(old_names), stopped=stopped, journal=kept)
+
+
+def _finish_if_possible(database_config: Mapping[str, Any], folder: Path, journals: Path) -> None:
+    for _ in range(
+        10
+    ):  # the server may take a moment to see that the connection, and with it the lock, has gone
+        try:
+            finish_moves(database_config, folder, journals)
+        except AnotherRun:
+            time.sleep(0.2)
+        except TransferError:
+            return
+        else:
+            return
+
+
+def _disk_trouble(error: OSError) -> TransferError:
+    return TransferError(
+        "The disk refused, so the move of files has stopped.",
+        _why_stopped(error),
+        "Mend that, then run again: it goes on where it stopped.",
+    )
+
+
+def _why_stopped(error: OSError) -> str:
+    return clean(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _looked_at_again(media: Media, planned: Sequence[Move]) -> tuple[list[Move], list[tuple[str, str]]]:
+    """The batch as its files are now: the plan may be hours old."""
+    batch, gone, known = [], [], {}  # type: list[Move], list[tuple[str, str]], dict[str, str]
+    for move in planned:
+        try:
+            batch.append(replace(move, stamp=_stamp(_file_at(media, move.old, known))))
+        except FileStays as why:
+            gone.append((str(why), _named(move.name, move.old)))
+    return batch, gone
+
+
+def _move_batch(
+    tx: Transaction, media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
+) -> Outcome:
+    """New names, paths, old names. Raises TransferError or psycopg2.Error with the batch half done."""
+    made, stays, stopped = _new_names(media, batch, tell)
+    good = set(once_more(lambda: _change_paths(tx, media, [(index, batch[index]) for index in made])))
+    old_names, settled = [], True
+    known: dict[str, str] = {}
+    for index in made:
+        move = batch[index]
+        try:
+            if index in good:
+                _drop_old_name(media, move, known)
+            else:
+                stays.append(("changed", _named(move.name, move.old)))
+                os.unlink(_at(media, move.new))
+        except FileStays:  # it is not the file that was moved, so it stays, and the database is right
+            old_names.append(_named(move.name, move.old))
+        except OSError as error:
+            old_names.append(_named(move.name, move.old) + f" ({error.strerror})")
+            settled = False
+    _flush({_folder_of(_at(media, path)) for index in made for path in (batch[index].old, batch[index].new)})
+    copied = sum(index in good and made[index] for index in made)
+    return Outcome(tuple(sorted(good)), tuple(stays), copied, tuple(old_names), settled, stopped)
+
+
+def _new_names(
+    media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
+) -> tuple[dict[int, bool], list[tuple[str, str]], str]:
+    """Give the files their new names, on disk. Returns (number: whether copied), what stays, and why it
+    stopped.
+    """
+    made: dict[int, bool] = {}
+    stays: list[tuple[str, str]] = []
+    known: dict[str, str] = {}
+    folders: set[str] = set()
+    stopped = ""
+    for index, move in enumerate(batch):
+        try:
+            _require_writable(media, move.old, move.new, known)
+            made[index], touched = _give_new_name(media, move, known)
+            folders |= touched
+        except FileStays as why:
+            stays.append((str(why), _named(move.name, move.old)))
+        except OSError as error:
+            stays.append(("failed", f"{_named(move.name, move.old)} ({error.strerror})"))
+            if error.errno in NO_DISK:
+                stopped = _why_stopped(error)
+                break
+        tell(move)
+    _flush(folders)
+    return made, stays, stopped
+
+
+def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> list[int]:
+    """One transaction: the rows that still say the old path, and have the same owner, say the new one.
+    COMMIT.
+
+    A file moves with all of its rows or not at all. Returns the numbers of those that did.
+    """
+    tx.cursor.connection.rollback()
+    if not moves:
+        return []
+    uses = [(index, move, use) for index, move in moves for use in move.uses]
+    run(
+        tx,
+        """
+        INSERT INTO move_batch SELECT * FROM unnest(%(file)s::int[], %(place)s::text[], %(key)s::uuid[],
+            %(owner)s::uuid[], %(old)s::text[], %(new)s::text[])
+        """,
+        file=[index for index, _, _ in uses],
+        place=[use.place for _, _, use in uses],
+        key=[use.key for _, _, use in uses],
+        owner=[use.owner for _, _, use in uses],
+        old=[f"{media.root}/{move.old}" for _, move, _ in uses],
+        new=[f"{media.root}/{move.new}" for _, move, _ in uses],
+    )
+    run(tx, "ANALYZE move_batch")
+    places = [name for name in PLACES if any(use.place == name for _, _, use in uses)]
+    as_expected: dict[int, int] = {}
+    for name in places:
+        place = PLACES[name]
+        for (index,) in rows(tx, f"""
+            SELECT m.file FROM move_batch m JOIN {place.table} t ON t."{place.key}" = m.key {place.joined}
+            WHERE m.place = %(place)s AND t."{place.column}" = m.old AND {place.owner} = m.owner
+            ORDER BY m.key, m.owner FOR UPDATE OF {place.locks}
+        """, place=name):
+            as_expected[index] = as_expected.get(index, 0) + 1
+    known: dict[str, str] = {}
+    good = [
+        index
+        for index, move in moves
+        if as_expected.get(index) == len(move.uses) and _is_unchanged(media, move, known)
+    ]
+    for name in places:
+        place = PLACES[name]
+        run(tx, f"""
+            UPDATE {place.table} t SET "{place.column}" = m.new FROM move_batch m
+            WHERE m.place = %(place)s AND m.file = ANY (%(good)s) AND t."{place.key}" = m.key
+              AND t."{place.column}" = m.old
+              {'AND t."ownerId" = m.owner' if place.table == "v_person" else ""}
+        """, place=name, good=good)
+    with uninterrupted():
+        _commit_paths(tx)
+    return good
+
+
+def _is_unchanged(media: Media, move: Move, known: dict[str, str]) -> bool:
+    try:
+        return _stamp(_file_at(media, move.old, known)) == move.stamp
+    except FileStays:
+        return False
+
+
+def _commit_paths(tx: Transaction) -> None:
+    tx.cursor.connection.commit()
+
+
+# ---- the journal of moves, and what an interrupted run left ------------------------------------------------
+
+
+def _this_database(tx: Transaction) -> str:
+    """This database, as no other is named: a restored dump is another one."""
+    return str(
+        value(tx, """
+            SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid
+            FROM pg_database WHERE datname = current_database()
+        """)
+    )
+
+
+def _new_moves_journal(folder: Path, header: Mapping[str, Any]) -> Path:
+    """A journal with its header, on disk. Raises TransferError."""
+    when = datetime.datetime.now().astimezone()
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(folder.parent)
+        name = f"{when:%Y-%m-%d_%H%M%S}_files"
+        for number in itertools.count(1):
+            short = name if number == 1 else f"{name}_{number}"
+            path = folder / (short + MOVING)
+            if not any((folder / (short + ending)).exists() for ending in (MOVING, MOVED, MOVED_BACK)):
+                break
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            about = {"transfer.py": __version__, "format": MOVES_FORMAT, "when": when.isoformat()}
+            _add_to_journal(path, {**about, **header})
+            _sync_folder(folder)
+        except BaseException:
+            path.unlink()
+            raise
+    except OSError as error:
+        raise TransferError(
+            f"The undo file in {folder} could not be written, so no file was moved.",
+            error.strerror or str(error),
+            "Make room, or make the folder writable, then run again.",
+        ) from None
+    return path
+
+
+def _add_to_journal(path: Path, record: Mapping[str, Any]) -> None:
+    """Add one line, flushed to disk. It begins with a line end, in case the last one was cut off. Raises
+    OSError.
+    """
+    with path.open("ab") as file:
+        file.write(b"\n" + json.dumps(record).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_moves(path: Path) -> tuple[dict[str, Any], dict[int, list[Move]], dict[int, list[int]]]:
+    """A journal: its header ({} if it has none), each batch's files, and for each batch that is done which
+    moved.
+
+    A line that was cut off is of a batch that was never begun, so it says nothing. Raises TransferError.
+    """
+    header: dict[str, Any] = {}
+    batches: dict[int, list[Move]] = {}
+    done: dict[int, list[int]] = {}
+    try:
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                record = json.loads(line) if line else {}
+            except ValueError:
+                continue
+            if "format" in record:
+                header = record
+            elif "batch" in record:
+                batches[record["batch"]] = [_move_of(entry) for entry in record["files"]]
+            elif "done" in record:
+                done[record["done"]] = record["moved"]
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise TransferError(
+            f"{path.name} is damaged, so it cannot be used.", clean(str(error))[:100]
+        ) from None
+    return header, batches, done
+
+
+def _entry_of(move: Move) -> dict[str, Any]:
+    return {**vars(move), "uses": [vars(use) for use in move.uses]}
+
+
+def _move_of(entry: Mapping[str, Any]) -> Move:
+    uses = tuple(Use(**use) for use in entry["uses"])
+    if not all(use.place in PLACES for use in uses) or not (
+        _is_plain(entry["old"]) and _is_plain(entry["new"])
+    ):
+        raise ValueError("a path or a column that this tool would not write")
+    return Move(**{**entry, "uses": uses, "stamp": tuple(entry["stamp"])})
+
+
+def _close_moves_journal(path: Path) -> Path | None:
+    """Give a journal the name of its state. One in which nothing moved is removed, as is that of an undo."""
+    header, batches, done = _read_moves(path)
+    if batches.keys() - done.keys():
+        return path
+    moved = any(done.values()) and header.get("kind") == "move"
+    kept = path.with_name(path.name.removesuffix(MOVING) + MOVED) if moved else None
+    with contextlib.suppress(OSError):  # the next start does it
+        if kept:
+            path.rename(kept)
+        else:
+            path.unlink()
+        _sync_folder(path.parent)
+    return kept
+
+
+def finish_moves(database_config: Mapping[str, Any], folder: Path, journals: Path) -> int:
+    """Finish or take back what interrupted runs left: how many files were concerned. Raises TransferError."""
+    paths = sorted(journals.glob("*" + MOVING))
+    if not paths:
+        return 0
+    concerned = 0
+    with file_session(database_config) as tx:
+        media, here = open_media(tx, folder), _this_database(tx)
+        tx.cursor.connection.rollback()
+        for path in paths:
+            header, batches, done = _read_moves(path)
+            if not header:  # nothing is begun before the header is on disk
+                path.unlink(missing_ok=True)
+            if header.get("database") != here or media is None:
+                continue
+            try:
+                for number in sorted(batches.keys() - done.keys()):
+                    concerned += len(batches[number])
+                    moved, settled = _settle(tx, media, batches[number])
+                    if settled:
+                        _add_to_journal(path, {"done": number, "moved": moved})
+            except OSError as error:
+                raise _disk_trouble(error) from error
+            _close_moves_journal(path)
+    return concerned
+
+
+def _settle(tx: Transaction, media: Media, moves: Sequence[Move]) -> tuple[list[int], bool]:
+    """Finish each file whose new path a row says, take back each other. Returns which moved, and whether it
+    is done.
+    """
+    paths = [f"{media.root}/{path}" for move in moves for path in (move.old, move.new)]
+    said = {
+        path for (path,) in rows(tx, "SELECT DISTINCT path FROM file_row WHERE path = ANY (%(p)s)", p=paths)
+    }
+    tx.cursor.connection.rollback()
+    moved, settled = [], True
+    known: dict[str, str] = {}
+    for number, move in enumerate(moves):
+        says_old, says_new = (f"{media.root}/{path}" in said for path in (move.old, move.new))
+        if says_new:
+            moved.append(number)
+        try:
+            if not says_new:
+                _take_back(media, move, known, needed=says_old)
+            elif not says_old:
+                _drop_old_name(media, move, known)
+        except FileStays:
+            continue  # it is not what this tool left there
+        except OSError:
+            settled = False
+    _flush({_folder_of(_at(media, path)) for move in moves for path in (move.old, move.new)})
+    return moved, settled
+
+
+# ---- undo of a move ----------------------------------------------------------------------------------------
+
+
+def list_moves(database_config: Mapping[str, Any], journals: Path) -> tuple[PastMove, ...]:
+    """The moves of files of the past, newest first."""
+    with looking(database_config) as tx:
+        here = _this_database(tx)
+    found = []
+    for ending, state in ((MOVING, "interrupted"), (MOVED, "moved"), (MOVED_BACK, "moved back")):
+        for path in journals.glob("*" + ending):
+            try:
+                header, batches, done = _read_moves(path)
+                moved = [batches[number][index] for number in done for index in done[number]]
+                told = state if header.get("database") == here else "of another database"
+                if not header:  # nothing was begun, or it has been damaged since
+                    told = state if ending == MOVING else "damaged"
+            except (TransferError, LookupError):
+                header, moved, told = {}, [], "damaged"
+            size = sum(move.size for move in moved)
+            found.append(PastMove(path, str(header.get("when", "")), told, len(moved), size))
+    return tuple(sorted(found, key=lambda past: (past.when, past.path.name), reverse=True))
+
+
+def undo_move(
+    database_config: Mapping[str, Any],
+    folder: Path,
+    journal: Path,
+    *,
+    dry_run: bool,
+    progress: FileProgress = no_progress,
+) -> MoveReport:
+    """Move the files of a past move back to where they were, as far as their rows still say what the move
+    wrote.
+
+    The same care as in the move. What cannot go back is named. Raises TransferError.
+    """
+    settled = 0 if dry_run else finish_moves(database_config, folder, journal.parent)
+    header, batches, done = _read_moves(journal)
+    with file_session(database_config, locked=not dry_run) as tx:
+        media, here = open_media(tx, folder), _this_database(tx)
+        if header.get("database") != here or media is None:
+            raise TransferError(
+                f"{journal.name} is of another database.", todo="Use the database that it was made with."
+            )
+        moves = [batches[number][index] for number in sorted(done) for index in done[number]]
+        plan = _plan_back(tx, media, moves)
+        if dry_run:
+            return _move_report(plan.moves, plan.stays)
+        head = {"kind": "undo", "database": here, "root": media.root, "of": journal.name}
+        report = _carry_out(tx, media, database_config, journal.parent, head, plan, progress)
+    if not (report.stays or report.stopped or report.old_names):
+        with contextlib.suppress(OSError):
+            journal.rename(journal.with_name(journal.name.removesuffix(MOVED) + MOVED_BACK))
+            _sync_folder(journal.parent)
+    return replace(report, settled=settled)
+
+
+def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan:
+    """What of a past move can go back: every row says what the move wrote, and the old name is free."""
+    said: dict[str, dict[tuple[str, str], str]] = {}  # path: (place, key): owner
+    for path, place, key, owner in rows(
+        tx,
+        "SELECT path, place, key::text, owner::text FROM file_row WHERE path = ANY (%(paths)s)",
+        paths=[f"{media.root}/{path}" for move in moves for path in (move.old, move.new)],
+    ):
+        said.setdefault(path, {})[place, key] = owner
+    tx.cursor.connection.rollback()
+    back, stays = [], []
+    known: dict[str, str] = {}
+    for move in moves:
+        mine = {(use.place, use.key) for use in move.uses}
+        now, before = (said.get(f"{media.root}/{path}", {}) for path in (move.new, move.old))
+        if not now and mine == before.keys():
+            continue  # it has gone back already
+        try:
+            if now.keys() != mine:
+                raise FileStays("changed")
+            if before or os.path.lexists(_at(media, move.old)):
+                raise FileStays("taken")
+            stamp = _stamp(_file_at(media, move.new, known))
+            _require_writable(media, move.new, move.old, known)
+        except FileStays as why:
+            stays.append((str(why), _named(move.name, move.new)))
+            continue
+        uses = tuple(replace(use, owner=now[use.place, use.key]) for use in move.uses)
+        back.append(replace(move, old=move.new, new=move.old, uses=uses, stamp=stamp))
+    return MovePlan(tuple(back), tuple(stays))
+
+
+# ============================================================================================================
+# 10  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
+#
+#    Immich deletes an account in this order (user.service: handleUserDelete, all versions):
+#        the folders library/<label or id>, upload/<id>, profile/<id>, thumbs/<id>, encoded-video/<id>
+#        the albums that the user owns
+#        the user's row, and by foreign keys all that hangs on it: photos, external libraries with every photo
+#        in them, people, tags, memories, links, stacks, comments, memberships, sessions, keys
+#    It asks nothing about anybody else's things on the way. So each entry of TIES asks for one of the ways in
+#    which they hang on the account, over these temporary tables:
+#      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
+#      doomed_album    the user's albums
+#      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
+#      own_thing       the user's people, tags, memories and stacks, and what photos they hang on
+#      tied_group      people that nobody knows any more once the account has gone
+# ============================================================================================================
+
+BREAKS, LOST_WITH_IT, GOES_ALONG, HARMLESS = "breaks", "lost", "goes", "harmless"
+
+HAND_OVER = "Hand over everything (4)"
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One way in which things hang on an account: words for one and for many, and what to do about it.
+
+    `query` yields a name for each; it is empty where code counts them.
+    """
+
+    weight: str
+    words: tuple[str, str]
+    todo: str = ""
+    query: str = ""
+
+
+# What may hang on an account, in the order in which it is told. The weights:
+#   BREAKS        somebody else's things go or break: it must not be deleted
+#   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
+#   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
+#   HARMLESS      nobody misses it
+TIES: Mapping[str, Tie] = {
+    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions); asked when
+    # the folders have gone already
+    "stack_stops": Tie(
+        BREAKS,
+        ("stack of another user has a photo of this account on top", "stacks of others have such a photo"),
+        "Immich would remove the folders, then fail. Let the owner make another photo the stack's main one.",
+        """
+        SELECT d.name FROM v_stack s JOIN doomed_asset d ON d.id = s."primaryAssetId"
+        WHERE s."ownerId" <> %(user)s
+        """,
+    ),
+    # the folders are removed whoever owns what lies in them
+    "file": Tie(
+        BREAKS,
+        ("file of another user lies in its folders", "files of others lie in its folders"),
+        "Move files (10).",
+    ),
+    "file_odd": Tie(
+        BREAKS,
+        ("file there that Move files leaves", "files there that Move files leaves"),
+        "They are of another user's external library, or their path leads through `..`. Move them by hand.",
+    ),
+    "file_unknown": Tie(
+        BREAKS,
+        ("How many files of others lie in its folders cannot be told.",) * 2,
+        "Start Immich once, so that it writes down where its media folder is, then look again.",
+    ),
+    # asset.libraryId and library.ownerId cascade
+    "library_others": Tie(
+        BREAKS,
+        ("photo of another user is in its external libraries", "photos of others are in its libraries"),
+        "An older transfer by hand left them there. Give the library to its photos' owner.",
+        "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+    ),
+    "album_shared": Tie(
+        BREAKS,
+        ("album is shared with others", "albums are shared with others"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    "contributed": Tie(
+        BREAKS,
+        ("photo of another user would lose an album", "photos of others would lose an album"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT a."originalFileName" FROM v_album_asset aa JOIN doomed_album d ON d.id = aa."albumId"
+        JOIN v_asset a ON a.id = aa."assetId" WHERE a."ownerId" <> %(user)s
+        """,
+    ),
+    "album_comment": Tie(
+        BREAKS,
+        ("comment or like of another user in its albums", "comments and likes of others in its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_album d ON d.id = c."albumId"
+        WHERE c."userId" <> %(user)s
+        """,
+    ),
+    "album_link": Tie(
+        BREAKS,
+        ("public link of another user to one of its albums", "public links of others to its albums"),
+        f"{HAND_OVER}, or that album.",
+        """
+        SELECT al."albumName" FROM v_shared_link l JOIN doomed_album d ON d.id = l."albumId"
+        JOIN v_album al ON al.id = d.id WHERE l."userId" <> %(user)s
+        """,
+    ),
+    # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
+    "album_photo": Tie(
+        BREAKS,
+        ("photo in an album of another user", "photos in albums of others"),
+        f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
+        """
+        SELECT d.name || ' in ' || al."albumName"
+        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId" JOIN v_album al
+            ON al.id = aa."albumId"
+        WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
+        """,
+    ),
+    # album.albumThumbnailAssetId becomes NULL; Immich chooses another when somebody lists albums
+    "cover": Tie(
+        BREAKS,
+        ("album of another user has its photo as the cover", "albums of others have its photos as covers"),
+        "Let the owner choose another cover. Else Immich chooses one.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_asset d ON d.id = al."albumThumbnailAssetId"
+        WHERE al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # activity goes with its photo, and with the photo's row in the album
+    "comment": Tie(
+        BREAKS,
+        ("comment or like of another user on its photos", "comments and likes of others on its photos"),
+        f"{HAND_OVER}. On photos of which another has the same file in the album they can be moved there.",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
+        WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+          AND NOT EXISTS (  -- the same like is on the photo that stands in for it
+            SELECT FROM stand_in s JOIN v_activity o ON o."albumId" = s."albumId" AND o."assetId" = s.new
+            WHERE s."albumId" = c."albumId" AND s.old = d.id AND c."isLiked" AND o."isLiked"
+              AND o."userId" = c."userId")
+        """,
+    ),
+    # a partner's photos may be in memories and links; tags of others are left by transfers by hand
+    "held": Tie(
+        BREAKS,
+        (
+            "memory, public link or tag of another user loses photos",
+            "memories, public links and tags of others lose photos",
+        ),
+        f"{HAND_OVER}, or let them take it out.",
+        """
+        SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
+            SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT concat_ws(' ', 'link', o.slug) FROM v_shared_link o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."sharedLinkId" FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        UNION ALL
+        SELECT 'tag ' || o.value FROM v_tag o WHERE o."userId" <> %(user)s AND o.id IN (
+            SELECT h."tagId" FROM v_tag_asset h JOIN doomed_asset d ON d.id = h."assetId")
+        """,
+    ),
+    "tag_others": Tie(
+        BREAKS,
+        ("tag of this account on a photo of another user", "tags of this account on photos of others"),
+        "Let the owners tag their photos themselves.",
+        """
+        SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
+        JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
+        """,
+    ),
+    # tag.parentId and tag_closure cascade
+    "tag_below": Tie(
+        BREAKS,
+        ("tag of another user is below a tag of this account", "tags of others are below its tags"),
+        "Let the owner make that tag anew.",
+        """
+        SELECT t.value FROM v_tag t WHERE t."userId" <> %(user)s AND t.id IN (
+            SELECT c.id FROM v_tag c JOIN v_tag p ON p.id = c."parentId" WHERE p."userId" = %(user)s
+            UNION
+            SELECT c.id_descendant FROM v_tag_closure c JOIN v_tag p ON p.id = c.id_ancestor
+            WHERE p."userId" = %(user)s)
+        """,
+    ),
+    # asset.livePhotoVideoId becomes NULL
+    "live": Tie(
+        BREAKS,
+        ("live photo of another user has its video here", "live photos of others have their videos here"),
+        f"{HAND_OVER} to that user.",
+        """
+        SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
+        """,
+    ),
+    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it
+    "stack_others": Tie(
+        BREAKS,
+        ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
+        f"{HAND_OVER}, or let the owner take the stack apart.",
+        """
+        SELECT min(a."originalFileName") FROM v_asset a JOIN v_stack s ON s.id = a."stackId"
+        LEFT JOIN doomed_asset d ON d.id = a.id
+        WHERE (s."ownerId" = %(user)s) <> (d.id IS NOT NULL) GROUP BY s.id
+        """,
+    ),
+    # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
+    # person row knows, and cluster groups without a user with all that is in them.
+    "face": Tie(
+        BREAKS,
+        ("face on a photo of another user shows its person", "faces on photos of others show its people"),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
+        JOIN v_asset a ON a.id = f."assetId"
+        WHERE NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = a.id)
+        """,
+    ),
+    "featured": Tie(
+        BREAKS,
+        (
+            "person of another user has its photo as the picture",
+            "people of others have its photos as pictures",
+        ),
+        "Repair faces (6), for each of them.",
+        """
+        SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
+        JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
+    "person_faces": Tie(
+        BREAKS,
+        ("person of another user is on its photos only", "people of others are on its photos only"),
+        f"{HAND_OVER} to that user, with the photos.",
+        """
+        SELECT p.name FROM v_person p WHERE p."ownerId" <> %(user)s
+          AND EXISTS (
+            SELECT FROM v_asset_face f JOIN doomed_asset d ON d.id = f."assetId"
+            WHERE f."personGroupId" = p."personGroupId")
+          AND NOT EXISTS (
+            SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
+              AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
+        """,
+    ),
+    # from 3.2: rows of others in a group of this user's cluster group go with it (see "face")
+    "person_group": Tie(
+        BREAKS,
+        ("person of another user is kept in its group of people", "people of others are kept in its group"),
+        "Repair faces (6), for each of them. People who are on photos of this account only will go.",
+        """
+        SELECT p.name FROM v_person p JOIN tied_group g ON g.id = p."personGroupId"
+        WHERE p."ownerId" <> %(user)s
+        """,
+    ),
+    # person_user goes with the person (3.3)
+    "person_share": Tie(
+        BREAKS,
+        ("person is shared with another user", "people are shared with others"),
+        "Let whoever has the photos share them again, and end this share in Immich.",
+        """
+        SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
+        JOIN v_user u ON u.id = s."sharedWithId"
+        LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedById" = %(user)s
+        """,
+    ),
+    "unknown": Tie(
+        BREAKS,
+        ("row that this tool does not know hangs on it", "rows that this tool does not know hang on it"),
+        "Look for a newer version of this tool.",
+    ),
+    **{
+        code: Tie(
+            LOST_WITH_IT,
+            (one, many),
+            todo,
+            f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{code}'",
+        )
+        for code, one, many, todo in (
+            ("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
+            ("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+            ("trashed", "photo in the trash", "photos in the trash",
+             f"{HAND_OVER}, with the trash; or empty the trash."),
+            ("locked", "photo in the locked folder", "photos in the locked folder",
+             f"{HAND_OVER}, with the locked folder."),
+            ("external", "photo in an external library", "photos in external libraries",
+             "Hand over the library with everything (4). The files themselves stay on the disk."),
+        )
+    },
+    "library": Tie(
+        LOST_WITH_IT,
+        ("external library", "external libraries"),
+        "Hand over the library with everything (4).",
+        """
+        SELECT l.name || ' (' || count(*) || ')' FROM v_library l JOIN v_asset a ON a."libraryId" = l.id
+        WHERE l."ownerId" = %(user)s GROUP BY l.id, l.name
+        """,
+    ),
+    "album": Tie(
+        LOST_WITH_IT,
+        ("album", "albums"),
+        f"{HAND_OVER}.",
+        """
+        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        """,
+    ),
+    **{
+        code: Tie(LOST_WITH_IT, (one, many), f"{HAND_OVER}.",
+            f"SELECT name FROM own_thing WHERE hangs_on = 'lost' AND {which}")
+        for code, one, many, which in (
+            ("person", "person with a name", "people with a name", "kind = 'person' AND name <> ''"),
+            ("person_unnamed", "person without a name", "people without a name",
+             "kind = 'person' AND name = ''"),
+            ("tag", "tag", "tags", "kind = 'tag'"),
+            ("memory", "memory", "memories", "kind = 'memory'"),
+            ("stack", "stack", "stacks", "kind = 'stack'"),
+        )
+    },
+    "link": Tie(
+        LOST_WITH_IT,
+        ("public link", "public links"),
+        f"{HAND_OVER}, or share again as whoever has the photos, and remove the old link.",
+        """
+        SELECT coalesce(al."albumName", l.slug, '') FROM v_shared_link l LEFT JOIN v_album al
+            ON al.id = l."albumId"
+        WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now()) AND (
+            l."albumId" IS NOT NULL
+            OR EXISTS (SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "copied": Tie(
+        GOES_ALONG,
+        (
+            "photo or video of which another user has the same file",
+            "photos and videos of which another user has the same file",
+        ),
+        "Those copies stay. Look whether they are with the right user.",
+        "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+    ),
+    "on_copies": Tie(
+        GOES_ALONG,
+        (
+            "person, tag, memory or stack on such photos only",
+            "people, tags, memories and stacks on such photos only",
+        ),
+        "",
+        """SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'copies'""",
+    ),
+    "own_comment": Tie(
+        GOES_ALONG,
+        (
+            "comment or like that it made in an album of another user",
+            "comments and likes that it made in albums of others",
+        ),
+        "",
+        """
+        SELECT coalesce(c.comment, '') FROM v_activity c
+        WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    "deleting": Tie(
+        HARMLESS,
+        ("photo that Immich is deleting already", "photos that Immich is deleting already"),
+        "",
+        "SELECT name FROM doomed_asset WHERE owner = %(user)s AND state = 'deleting'",
+    ),
+    "empty": Tie(
+        HARMLESS,
+        ("thing that holds no photo, or has expired", "things that hold no photo, or have expired"),
+        "",
+        """
+        SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'nothing'
+        UNION ALL
+        SELECT 'album ' || al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+        WHERE NOT EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        UNION ALL
+        SELECT 'library ' || l.name FROM v_library l
+        WHERE l."ownerId" = %(user)s AND NOT EXISTS (SELECT FROM v_asset a WHERE a."libraryId" = l.id)
+        UNION ALL
+        SELECT concat_ws(' ', 'link', l.slug) FROM v_shared_link l
+        WHERE l."userId" = %(user)s AND (l."expiresAt" <= now() OR l."albumId" IS NULL AND NOT EXISTS (
+            SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+        """,
+    ),
+    "member": Tie(
+        HARMLESS,
+        ("membership in an album of another user", "memberships in albums of others"),
+        "",
+        """
+        SELECT al."albumName" FROM v_album_user m JOIN v_album al ON al.id = m."albumId"
+        WHERE m."userId" = %(user)s AND al.id NOT IN (SELECT id FROM doomed_album)
+        """,
+    ),
+    # what a partner sees are the account's photos, and those are told above
+    "partner": Tie(
+        HARMLESS,
+        ("partner share", "partner shares"),
+        "Whoever has the photos now can share again.",
+        """
+        SELECT u.email FROM v_partner p JOIN v_user u ON u.id IN (p."sharedById", p."sharedWithId")
+        WHERE %(user)s IN (p."sharedById", p."sharedWithId") AND u.id <> %(user)s
+        """,
+    ),
+    "person_received": Tie(
+        HARMLESS,
+        ("person that another user shares with it", "people that others share with it"),
+        "",
+        """
+        SELECT coalesce(p.name, '') FROM v_person_user s LEFT JOIN v_person p
+            ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+        WHERE s."sharedWithId" = %(user)s
+        """,
+    ),
+    # from 3.2; the group itself stays with the others
+    "cluster": Tie(
+        HARMLESS,
+        (
+            "user whose faces are recognised together with its",
+            "users whose faces are recognised together with its",
+        ),
+        "",
+        """
+        SELECT u.email FROM v_user u JOIN v_user me ON me."clusterGroupId" = u."clusterGroupId"
+        WHERE me.id = %(user)s AND u.id <> me.id
+        """,
+    ),
+    **{
+        table: Tie(HARMLESS, (one, many), "",
+            f"""SELECT {name} FROM public.{table} t WHERE t."{column}" = %(user)s""")
+        for table, column, name, one, many in (
+            ("session", "userId", 't."deviceType"', "device that is logged in", "devices that are logged in"),
+            ("api_key", "userId", "t.name", "API key", "API keys"),
+            ("notification", "userId", "t.title", "notification", "notifications"),
+            ("user_metadata", "userId", "t.key", "setting", "settings"),
+            ("workflow", "ownerId", "''", "workflow", "workflows"),
+            ("cluster_group_request", "userId", "''", "invitation to a group", "invitations to groups"),
+        )
+    },
+}
+
+# Rows that go with an account, by table: the condition over a row t, in names that all versions have. Foreign
+# keys to them that KNOWN_LINKS lacks are a newer Immich's, or an addition's.
+ROWS_THAT_GO = {
+    "user": "t.id = %(user)s",
+    "asset": "t.id IN (SELECT id FROM doomed_asset)",
+    "asset_face": 't."assetId" IN (SELECT id FROM doomed_asset)',
+    "album": "t.id IN (SELECT id FROM doomed_album)",
+    **dict.fromkeys(("library", "memory", "person", "stack"), 't."ownerId" = %(user)s'),
+    **dict.fromkeys(("shared_link", "tag"), 't."userId" = %(user)s'),
+}
+
+EXAMPLES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Tied:
+    """What hangs on an account: a code of TIES, how many, and the first of them by name."""
+
+    code: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What would go or break with an account, in the order of TIES. `movable`: comments and likes of others
+    that move_comments() would save.
+    """
+
+    tied: tuple[Tied, ...] = ()
+    movable: int = 0
+
+    def of(self, weight: str) -> tuple[Tied, ...]:
+        """What has that weight."""
+        return tuple(entry for entry in self.tied if TIES[entry.code].weight == weight)
+
+    @property
+    def can_go(self) -> bool:
+        """Whether deleting it takes nothing from anybody else, and nothing of its own that is nowhere else.
+
+        Devices, keys, settings, memberships, partner shares and things without photos are no reason against
+        it. Nor are photos of which another user has the same file, what hangs on those alone, and what its
+        user wrote in albums of others: that goes, and the screen says so.
+        """
+        return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
+
+
+def list_accounts(database_config: Mapping[str, Any]) -> tuple[User, ...]:
+    """Every account, also those marked for deletion; without figures."""
+    with looking(database_config) as tx:
+        found = rows(tx, """
+            SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
+            ORDER BY 4, lower(name), email, id
+        """)
+    return tuple(User(str(user), email, name, deleted=deleted) for user, email, name, deleted in found)
+
+
+def account_ties(database_config: Mapping[str, Any], user: str, progress: Progress = quiet) -> AccountCheck:
+    """Everything that goes or breaks when Immich deletes that account. Only looks, and locks nothing."""
+    with looking(database_config) as tx:
+        tx = replace(tx, values={"user": user})
+        progress("Photos")
+        find_doomed(tx)
+        progress("Files in its folders")
+        found = {**_files_in_folders(tx), "unknown": _unknown_ties(tx)}
+        tied = []
+        for code, tie in TIES.items():
+            if tie.query and (code in tx.schema.tables or "public." not in tie.query):
+                progress(f"Looking for {tie.words[1]}")
+                number, examples = rows(tx, f"""
+                    WITH found (name) AS MATERIALIZED ({tie.query})
+                    SELECT (SELECT count(*) FROM found),
+                        ARRAY(SELECT name FROM found ORDER BY name = '', name LIMIT {EXAMPLES_SHOWN})
+                """)[0]
+                tied.append(Tied(code, number, tuple(filter(None, examples))))
+            elif named := found.get(code):
+                words = tuple(f"{number} {word}" for word, number in named if word)
+                tied.append(Tied(code, sum(number for _word, number in named), words))
+        progress("Comments")
+        movable = len(_movable_comments(tx))
+    return AccountCheck(tuple(entry for entry in tied if entry.count), movable)
+
+
+def find_doomed(tx: Transaction) -> None:
+    """The temporary tables of this part. Raises TransferError if there is no such user."""
+    if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
+        raise TransferError("That account is not there any more.", "It was deleted.")
+    run(tx, """
+        CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
+        SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
+            copied OR state = 'deleting' AS spare,
+            a."deletedAt" IS NULL AND a.status = 'active' AND a.visibility IN ('timeline', 'archive') AS shown
+        FROM v_asset a
+        CROSS JOIN LATERAL (SELECT CASE
+            WHEN a.status = 'deleted' THEN 'deleting'
+            WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+            WHEN a."deletedAt" IS NOT NULL OR a.status <> 'active' THEN 'trashed'
+            WHEN a.visibility = 'locked' THEN 'locked'
+            WHEN a.visibility = 'hidden' THEN 'video'
+            ELSE 'photo' END AS state) s
+        -- an external photo's checksum is of its path, so it has no copy
+        LEFT JOIN (
+            SELECT DISTINCT b.checksum FROM v_asset b
+            WHERE b."ownerId" <> %(user)s AND b."libraryId" IS NULL AND NOT b."isExternal"
+              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)
+        CROSS JOIN LATERAL (
+            SELECT other.checksum IS NOT NULL AND a."ownerId" = %(user)s AND state <> 'external' AS copied) c
+        WHERE a."ownerId" = %(user)s
+           OR a."libraryId" IN (SELECT id FROM v_library WHERE "ownerId" = %(user)s);
+        ALTER TABLE doomed_asset ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
+            SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
+        ALTER TABLE doomed_album ADD PRIMARY KEY (id);
+        ANALYZE doomed_asset; ANALYZE doomed_album;
+        -- whoever sees the album sees that photo: it is not in the trash or the locked folder
+        CREATE TEMP TABLE stand_in ON COMMIT DROP AS
+        SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
+        FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND b."libraryId" IS NULL
+            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
+            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
+        LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
+        WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
+        ORDER BY aa."albumId", d.id, o."userId" IS NULL, b.id;
+        CREATE TEMP TABLE tied_group ON COMMIT DROP AS
+        SELECT g.id FROM v_person_group g JOIN v_user me ON me.id = %(user)s
+        WHERE (g."clusterGroupId" = me."clusterGroupId" AND NOT EXISTS (
+                SELECT FROM v_user u WHERE u."clusterGroupId" = me."clusterGroupId" AND u.id <> me.id))
+           OR g.id IN (
+            SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                    AND o."ownerId" <> %(user)s));
+        ANALYZE stand_in; ANALYZE tied_group
+    """)
+    run(tx, """
+        CREATE TEMP TABLE own_thing ON COMMIT DROP AS
+        SELECT kind, thing.name, CASE
+            WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
+            WHEN bool_or(d.copied) THEN 'copies' ELSE 'nothing' END AS hangs_on
+        FROM (
+            SELECT 'person' AS kind, p."personGroupId" AS id, p.name, a.id AS asset
+            FROM v_person p LEFT JOIN (
+                v_asset_face f JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(user)s)
+                ON f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL
+            WHERE p."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'tag', t.id, t.value, h."assetId" FROM v_tag t LEFT JOIN v_tag_asset h ON h."tagId" = t.id
+            WHERE t."userId" = %(user)s
+            UNION ALL
+            SELECT 'memory', m.id, '', h."assetId" FROM v_memory m LEFT JOIN v_memory_asset h
+                ON h."memoriesId" = m.id
+            WHERE m."ownerId" = %(user)s
+            UNION ALL
+            SELECT 'stack', s.id, '', a.id FROM v_stack s LEFT JOIN v_asset a ON a."stackId" = s.id
+            WHERE s."ownerId" = %(user)s) thing
+        LEFT JOIN doomed_asset d ON d.id = thing.asset
+        GROUP BY kind, thing.id, thing.name
+    """)
+
+
+def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
+    """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
+    lying = lying_away(tx)
+    if lying is None:
+        return {"file_unknown": [("", 1)]}
+    kinds: dict[str, int] = {}
+    for (holder, _owner), files in lying.items():
+        for kind, number in files.items() if holder == tx.values["user"] else ():
+            kinds[kind] = kinds.get(kind, 0) + number
+    root = media_root(tx)
+    odd = 0 if root is None else value(tx, """
+        WITH here AS MATERIALIZED (
+            SELECT folder || word || '/' AS path FROM v_user
+            CROSS JOIN LATERAL unnest(ARRAY[id::text, nullif("storageLabel", '')]) AS word
+            CROSS JOIN unnest(%(folders)s) AS folder
+            WHERE id = %(user)s AND (word = id::text OR folder = '/library/'))
+        SELECT count(*) FROM file_row f
+        WHERE f.owner <> %(user)s AND (f.external OR strpos(f.path, '/../') > 0) AND EXISTS (
+            SELECT FROM here h WHERE starts_with(f.path, %(root)s || h.path)
+                OR strpos(f.path, '/../') > 0 AND strpos(f.path, h.path) > 0
+                OR strpos(f.path, '/../' || split_part(h.path, '/', 3) || '/') > 0)
+    """, root=root, folders=[f"/{folder}/" for folder in USER_FOLDERS])
+    return {
+        "file": [(FILE_KINDS[kind], kinds[kind]) for kind in FILE_KINDS if kind in kinds],
+        "file_odd": [("", int(odd))],
+    }
+
+
+def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
+    """Rows that hang on what goes by a foreign key that this tool does not know: (its name, how many)."""
+    found = []
+    for space, table, target, columns, named in rows(tx, """
+        SELECT n.nspname, source.relname, target.relname,
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number),
+            (SELECT array_agg(a.attname::text ORDER BY k.place)
+             FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
+             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)
+        FROM pg_constraint c JOIN pg_class source ON source.oid = c.conrelid
+        JOIN pg_namespace n ON n.oid = source.relnamespace
+        JOIN pg_class target ON target.oid = c.confrelid
+            AND target.relnamespace = 'public'::regnamespace
+        WHERE c.contype = 'f' AND target.relname = ANY (%(targets)s) ORDER BY 1, 2, 4
+    """, targets=list(ROWS_THAT_GO)):
+        names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
+        if space == "public" and ".".join([table, *names]) in KNOWN_LINKS[target]:
+            continue
+        query = sql.SQL(
+            "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} t WHERE ({}) = ({}) AND {})"
+        ).format(
+            sql.Identifier(space, table),
+            sql.Identifier("public", target),
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in named),
+            sql.SQL(", ").join(sql.Identifier("s", name) for name in columns),
+            sql.SQL(ROWS_THAT_GO[target]),
+        )
+        if number := value(tx, query.as_string(tx.cursor)):
+            found.append((f"{table} ({', '.join(columns)}) -> {target}", int(number)))
+    return found
+
+
+# ---- comments on photos that have a copy -------------------------------------------------------------------
+#
+# After a hand-over the destination's own copy of a photo stands in the album beside the one that stayed. What
+# others wrote about the one that stayed hangs on it (activity.assetId cascades), so it goes with the account.
+
+
+def move_comments(database_config: Mapping[str, Any], user: str, how: How = HOW) -> Report:
+    """Move comments and likes of others from that user's photos to other users' photos of the same file, in
+    the same album.
+
+    The rows stay the same rows, with writer and date. A like stays where the same user likes both. An undo
+    takes it back. Raises TransferError; nothing is changed then.
+    """
+    return perform(
+        database_config,
+        lambda tx: _move_comments(tx, how),
+        {**common_values(None, user), "user": user},
+        how,
+        save=journal_writer(how.undo_folder, "comments"),
+    )
+
+
+def _move_comments(tx: Transaction, how: How) -> Report:
+    how.progress("Looking for comments")
+    create_journal(tx)
+    find_doomed(tx)
+    found = _movable_comments(tx)
+    digest = hashlib.sha256(repr([entry[:2] for entry in found]).encode()).hexdigest()
+    if how.expected_digest not in (None, digest):
+        raise Changed("What would be moved has changed since it was shown.", todo="Start again.")
+    # the copies stay in their albums until the end
+    run(tx, """
+        SELECT 1 FROM v_album_asset aa WHERE ("albumId", "assetId") IN (SELECT "albumId", new FROM stand_in)
+        ORDER BY "albumId", "assetId" FOR KEY SHARE OF aa
+    """)
+    how.progress("Comments and likes")
+    change(tx, "activity", ("assetId",),
+        'SELECT * FROM unnest(%(ids)s::uuid[], %(new)s::uuid[]) AS moved (id, "assetId")',
+        ids=[entry[0] for entry in found], new=[entry[1] for entry in found])
+    return Report(digest=digest, comments=tuple(entry[2:] for entry in found))
+
+
+def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, str]]:
+    """(comment, the photo that it can move to, whose, its text or '' for a like, file name, album)."""
+    return [
+        (str(comment), str(photo), email, text, name, album)
+        for comment, photo, email, text, name, album in rows(tx, """
+            SELECT c.id, s.new, u.email, coalesce(c.comment, ''), d.name, al."albumName"
+            FROM v_activity c JOIN stand_in s ON s."albumId" = c."albumId" AND s.old = c."assetId"
+            JOIN doomed_asset d ON d.id = s.old JOIN v_album al ON al.id = s."albumId"
+            JOIN v_user u ON u.id = c."userId"
+            WHERE c."userId" <> %(user)s AND NOT (c."isLiked" AND EXISTS (
+                SELECT FROM v_activity o WHERE o."albumId" = s."albumId" AND o."assetId" = s.new
+                  AND o."userId" = c."userId" AND o."isLiked"))
+            ORDER BY al."albumName", d.name, c."createdAt", c.id
+        """)
+    ]
+
+
+# ============================================================================================================
+# 11  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
 BANNER = """
@@ -5229,10 +8035,18 @@ MENU = """
 │  8.  Clear config                   │
 ├─────────────────────────────────────┤
 │  9.  Undo a transfer                │
+│  10. Move files                     │
+│  11. Can an account be deleted?     │
 ├─────────────────────────────────────┤
 │  0.  Exit                           │
 └─────────────────────────────────────┘
 """
+
+# README, 'Backup and restore'.
+BACKUP_COMMAND = (
+    "docker exec immich_postgres pg_dump --clean --if-exists --username=postgres --dbname=immich",
+    "  | gzip > immich-today.sql.gz",
+)
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
 
@@ -5249,6 +8063,7 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
+    backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
 
     @property
     def undo_folder(self) -> Path:
@@ -5389,16 +8204,54 @@ def show_list(lines: Sequence[str], indent: str = "    ") -> None:
             say(indent + line)
 
 
-def progress_line() -> Progress:
-    """Shows steps on one line of a terminal; elsewhere each on a line of its own. '' ends it."""
+def working(work: Callable[[Progress], Result]) -> Result:
+    """Run `work` with its progress shown: on one line of a terminal, which it leaves clean; elsewhere each
+    step on a line of its own.
 
-    def show(step: str) -> None:
-        if sys.stdout.isatty():
-            say(f"\r\x1b[K  {step} …" if step else "\r\x1b[K", end="")
-        elif step:
-            say(f"  {step} …")
+    A terminal's line is rewritten ten times a second at most. After a second of a step it tells the time that
+    has passed since the beginning, and how many rows there are.
+    """
+    begun, ended, is_terminal = time.monotonic(), threading.Event(), sys.stdout.isatty()
+    told, since, counted = "", begun, ""
 
-    return show
+    def progress(step: str, done: int = 0, total: int = 0) -> None:
+        nonlocal told, since, counted
+        if step:
+            told, since, counted = step, time.monotonic(), ""
+            if not is_terminal:
+                say(f"  {step} …")
+        elif total:
+            counted = f", {done:,} of {total:,} ({100 * done // total} %)" if done else f", {total:,} rows"
+
+    def keep_showing() -> None:
+        shown = ""
+        while not ended.wait(0.1):
+            now = time.monotonic()
+            line = f"{told}{counted}, {now - begun:.0f} s …" if now - since > 1 else f"{told} …"
+            if told and line != shown:
+                say(f"\r\x1b[K  {line[: shutil.get_terminal_size().columns - 3]}", end="")
+                shown = line
+        say("\r\x1b[K", end="")
+
+    ticking = threading.Thread(target=keep_showing, daemon=True)
+    if is_terminal:
+        ticking.start()
+    try:
+        return work(progress)
+    finally:
+        ended.set()
+        if is_terminal:
+            ticking.join()
+
+
+def waiting(words: str, work: Callable[[], Result]) -> Result:
+    """Run `work`, which tells no steps, with these words shown."""
+
+    def told(progress: Progress) -> Result:
+        progress(words)
+        return work()
+
+    return working(told)
 
 
 # ---- set-up ------------------------------------------------------------------------------------------------
@@ -5414,6 +8267,8 @@ def set_up(path: Path, old: Config | None) -> State:
         answers = ask_settings(answers)
         try:
             state = connect_both(State(path, answers))
+            if state.config.media:
+                check_media(state.config.database, Path(state.config.media))
             save_config(path, state.config)
             say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
             return state
@@ -5426,6 +8281,7 @@ def set_up(path: Path, old: Config | None) -> State:
 def ask_settings(old: Config | None) -> Config:
     """The settings, one question each, in a fixed order."""
     database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
+    told = old.media if old else ""
     if "database" in database_config:  # psycopg2's other name for dbname; both at once it refuses
         database_config["dbname"] = database_config.pop("database")
     while True:
@@ -5460,14 +8316,32 @@ def ask_settings(old: Config | None) -> Config:
             continue
         database_config.update(found)
         say(f"  Read from it: {', '.join(sorted(found))}.")
+        told = read_upload_location(Path(name)) or told
         if "password" in found:
-            return Config(url, key, database_config)
+            return Config(url, key, database_config, ask_media(told))
         name = ""
         break
     database_config["dbname"] = name or database_config["dbname"]
     database_config["user"] = ask(f"  Database user [{database_config['user']}]: ") or database_config["user"]
     password = ask_secret("  Database password (not shown): ") or database_config.get("password", "")
-    return Config(url, key, {**database_config, "password": password})
+    return Config(url, key, {**database_config, "password": password}, ask_media(told))
+
+
+def ask_media(told: str) -> str:
+    """Immich's media folder as this computer sees it, '' for none. `told` is what Enter stands for."""
+    if told and not Path(told).is_dir():
+        say(f"  Immich's media folder, {clean(told)}, is not to be seen from here.")
+        told = ""
+    say("  Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer")
+    say("  sees it. It can be given later." + (" - for none." if told else ""))
+    while True:
+        answer = ask(f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): ") or told
+        if answer in ("", "-"):
+            return ""
+        folder = Path(answer).expanduser()
+        if folder.is_dir():
+            return str(folder.absolute())
+        say(f"  {clean(answer)} is no folder here.")
 
 
 def connect_saved(state: State) -> State:
@@ -5532,7 +8406,9 @@ def need_server(state: State) -> tuple[State, Api, Server]:
 def users_screen(state: State) -> State:
     """Menu entry 1."""
     state, api, server = need_server(state)
-    users = list_users(api, server, state.config.database)
+    users = waiting(
+        "Counting photos and files", lambda: list_users(api, server, state.config.database, figures=True)
+    )
     heading("USERS")
     for user in users:
         quota = "no quota" if user.quota is None else f"quota {size(user.quota)}"
@@ -5543,14 +8419,17 @@ def users_screen(state: State) -> State:
             say()
             warn(
                 f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
-                "Immich deletes "
-                "those folders with the account, whoever owns the files in them: do not delete this account."
-                + (
-                    " It is marked for deletion: restore it under Administration > Users."
-                    if user.deleted
-                    else ""
-                )
+                "Immich deletes those folders with the account, whoever owns the files in them: do not "
+                "delete this account before they have moved (10)."
+                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
             )
+    if any(user.foreign_files is None for user in users):
+        say()
+        warn(
+            "Whose files lie in whose folders cannot be told: the database does not say where Immich's "
+            "media folder is. Do not delete an account before it does: start Immich once, so that it writes "
+            "it down."
+        )
     return state
 
 
@@ -5590,13 +8469,13 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     say(f"\n  From {who(source)}, {what}, to {who(destination)}.")
     request = replace(request, destination=destination.id)
     request = ask_details(config, request, source)
-    say("  Looking …")
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
-    request = replace(request, merge=ask_merges(merge_pairs(config, request), destination))
+    pairs = waiting("Looking", lambda: merge_pairs(config, request))
+    request = replace(request, merge=ask_merges(pairs, destination))
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
-    if not (report.assets or report.albums_changed):
+    if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
         return state
     if not execute:
@@ -5606,7 +8485,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     carry_out(
         lambda progress: transfer(config, request, replace(how, progress=progress)),
         "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, done, source, destination),
+        lambda done: transfer_done(state, api, done, source, destination, what),
     )
     return state
 
@@ -5657,17 +8536,25 @@ def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Re
             owned[code] > 0 and ask_yes(f"  Also the {count(owned[code], 'photo')} {words}?")
             for code, words in (("trashed", "in the trash"), ("locked", "in the locked folder"))
         )
-        return replace(request, trashed=trashed, locked=locked)
+        libraries = [library.id for library in list_libraries(config, source.id) if ask_library(library)]
+        return replace(request, trashed=trashed, locked=locked, libraries=frozenset(libraries))
     return request
 
 
-def working(work: Callable[[Progress], Result]) -> Result:
-    """Run `work` with its progress shown, and leave a clean line behind."""
-    progress = progress_line()
-    try:
-        return work(progress)
-    finally:
-        progress("")
+def ask_library(library: ExternalLibrary) -> bool:
+    """Whether an external library is to be handed over; one that cannot be is told with the reason."""
+    if library.others:
+        error = mixed_library(library)
+        warn(f"{error.what} {error.why} It stays, with its photos.")
+        return False
+    return ask_yes(f"  Also the external library {library_line(library)}, with all that is in it?")
+
+
+def library_line(library: ExternalLibrary) -> str:
+    """An external library with its photos: it goes whole, so those that people may have put away are told."""
+    places = ((library.trashed, "in the trash"), (library.locked, "in the locked folder"))
+    apart = "".join(f", {number} of them {where}" for number, where in places if number)
+    return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
 def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
@@ -5766,6 +8653,9 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.albums_changed:
         say("\n  Albums handed over or shared with the new owner:")
         show_list([clean(name) for name in report.albums_changed])
+    if report.libraries:
+        say("\n  External libraries handed over, with all that is in them (their folders stay):")
+        show_list([library_line(library) for library in report.libraries])
     show_figures(report)
     show_storage(report)
     say()
@@ -5826,6 +8716,7 @@ ACCOUNT_WORDS = {
     "memory": "memories",
     "link": "public links",
     "stack": "stacks",
+    "library": "external libraries",
 }
 
 
@@ -5874,10 +8765,7 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
     say(f"  {connected_to(state)}")
-    warn(
-        "Have you got a backup of the database, made today? It is the way back if all else fails (README, "
-        "'Backup')."
-    )
+    back_up_first(api, state)
     say(f"\n  {question}")
     if typed is not None:
         answer = ask(
@@ -5888,6 +8776,30 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
     if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
         raise Back
     return How(False, digest, frozenset(links), state.undo_folder)
+
+
+def back_up_first(api: Api, state: State) -> None:
+    """A backup of the database by Immich, once after each start; where that is not possible, the question for
+    one.
+    """
+    try:
+        if not state.backups:
+            say("  Immich is to back up its database first; Ctrl-C goes on without that.")
+            state.backups.append(working(lambda progress: back_up_database(api, progress)))
+    except TransferError as error:
+        show_error(error)
+    except KeyboardInterrupt:
+        say("\n  Not waited for.")
+    for backup in state.backups:
+        proof = f": {clean(backup.name)}, {size(backup.size)}" if backup.name else " (its job has ended well)"
+        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
+    if not state.backups:
+        warn(
+            "Have you got a backup of the database, made today? It is the way back if all else fails. This "
+            "makes one on Immich's server (README, 'Backup'):"
+        )
+        for line in BACKUP_COMMAND:
+            say(f"    {line}")
 
 
 def end_dry_run(state: State, entry: str) -> State:
@@ -5932,8 +8844,10 @@ def say_tally(report: Report) -> None:
         say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
 
 
-def transfer_done(state: State, api: Api, report: Report, source: User, destination: User) -> None:
-    """The summary of a transfer, Immich's jobs, and the next steps."""
+def transfer_done(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
     say_tally(report)
@@ -5942,15 +8856,16 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
         say(f"    • Assets that stayed:  {staying}")
     if report.albums_changed:
         say(f"    • Albums:              {len(report.albums_changed)}")
+    if report.libraries:
+        say(f"    • External libraries:  {len(report.libraries)}")
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api)
-    steps = [
-        f"Do not delete the account of {who(source)} yet: the files still lie in its folders, and Immich "
-        "deletes those folders with the account, whoever owns the files. List users (1) shows how many "
-        "files are concerned.",
+    offer_move(state, api, source, destination)
+    offer_jobs(api, state)
+    steps = [say_lying(state, source, destination)]
+    offer_notices(state, api, report, source, destination, what)
+    steps += [
         f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
         "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
@@ -5959,8 +8874,44 @@ def transfer_done(state: State, api: Api, report: Report, source: User, destinat
         steps.append(
             f"{who(destination)} sees an album only as its member: share it with them if they should see it."
         )
+    if report.figures_after:
+        steps.append(
+            f"Before you delete the account of {who(source)}, look at Can an account be deleted? (11): it "
+            "finds everything that would go or break with it."
+        )
+    say_steps(steps)
+
+
+def say_steps(steps: Sequence[str]) -> None:
+    """What is left for people to do."""
+    say("\n  Next steps:")
     for step in steps:
         paragraph(step, "      ", "    • ")
+
+
+def offer_notices(
+    state: State, api: Api, report: Report, source: User, destination: User, what: str
+) -> None:
+    """Tell both users in the app, if the key may and somebody wants it."""
+    assert state.server is not None
+    if not (report.assets and state.server.is_admin and state.server.may_all):
+        return
+    if not ask_yes("\n  Tell both users in Immich what was handed over?", default=True):
+        return
+    photos = f"{count(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
+    try:
+        notify(
+            *(api, destination.id, f"Photos from {source.name}"),
+            f"{photos} ({what}) of {source.name} are yours now." if report.assets > 1
+            else f"{photos} ({what}) of {source.name} is yours now.",
+        )
+        notify(
+            *(api, source.id, f"Photos for {destination.name}"),
+            f"{photos} ({what}) of yours went to {destination.name}.",
+        )
+        say("    Both have a notice in Immich.")
+    except TransferError as error:
+        show_error(error)
 
 
 def show_remains(report: Report) -> None:
@@ -5985,22 +8936,48 @@ def show_wrong_after(report: Report | UndoReport) -> None:
         )
 
 
-def start_jobs(api: Api, queues: Sequence[str] = tuple(JOBS_AFTER_TRANSFER)) -> None:
-    """Start the jobs that finish the work, or say what to click."""
+def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> None:
+    """One question for the jobs that finish the work, which says what each does; then wait for them.
+
+    Where they cannot be started it is said where to click.
+    """
+    assert state.server is not None
+    if "storageTemplateMigration" in queues and not storage_template_on(api, state.config.database):
+        queues = [queue for queue in queues if queue != "storageTemplateMigration"]
+    say("\n  Jobs of Immich's that finish the work:")
     for queue in queues:
-        label = JOBS_AFTER_TRANSFER[queue]
-        outcome = start_job(api, queue)
+        label, _button, does = JOBS[queue]
+        if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
+            does += "; those not while facial recognition is switched off in Immich"
+        paragraph(f"{label}: {does}.", "      ", "    • ")
+    if not (state.server.is_admin and ask_yes("  Start them now?", default=True)):
+        say("  An administrator can start them in Immich:")
+        for label, button, _does in (JOBS[queue] for queue in queues):
+            say(f"    • Administration > Job Queues > {label} > {button}")
+        return
+    started = []
+    for queue in queues:
+        (label, button, _does), outcome = JOBS[queue], start_job(api, queue)
         if outcome == "started":
-            text = f"Immich's job “{label}” was started."
+            started.append(queue)
+            text = f"“{label}” was started."
         elif outcome == "running":
-            text = f"Immich's job “{label}” is running already. When it has ended, start it again as below."
+            started.append(queue)
+            text = f"“{label}” is running already. When it has ended, start it again"
         else:
-            text = f"Immich's job “{label}” could not be started from here ({outcome.rstrip('.')})."
+            text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
         if outcome != "started":
-            text += f" Administration > Job Queues > {label} > Missing."
-        if queue == "thumbnailGeneration":
-            text += " It draws the pictures of new people (not while facial recognition is off in Immich)."
+            text += f": Administration > Job Queues > {label} > {button}."
         paragraph(text, "      ", "    • ")
+    if started:
+        say("  Waiting for them; Ctrl-C leaves them to themselves.")
+        try:
+            waited = working(lambda progress: wait_for_queues(api, started, progress))
+            say(f"  Not waited for: {waited}." if waited else "  They have ended.")
+        except TransferError as error:
+            show_error(error)
+        except KeyboardInterrupt:
+            say("\n  Not waited for; Immich goes on with them.")
 
 
 def repair_screen(state: State, *, execute: bool) -> State:
@@ -6009,8 +8986,8 @@ def repair_screen(state: State, *, execute: bool) -> State:
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
-    say("\n  Looking …")
-    merge = ask_merges(repair_merge_pairs(config, user.id), user)
+    say()
+    merge = ask_merges(waiting("Looking", lambda: repair_merge_pairs(config, user.id)), user)
     report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
@@ -6044,8 +9021,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     say_tally(report)
     show_wrong_after(report)
     say_undoable(state)
-    say("\n  Next steps:")
-    start_jobs(api, ["thumbnailGeneration"])
+    offer_jobs(api, state, ["thumbnailGeneration"])
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -6065,7 +9041,11 @@ def undo_screen(state: State) -> State:
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
-    if not (report.photos or report.albums or report.faces or report.people_given or report.people_removed):
+    changed = (
+        *(report.photos, report.albums, report.libraries, report.comments, report.faces),
+        *(report.people_given, report.people_removed),
+    )
+    if not any(changed):
         say("\n  There is nothing left that could be taken back.")
         return state
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
@@ -6073,7 +9053,7 @@ def undo_screen(state: State) -> State:
     carry_out(
         lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
         "UNDO COMPLETED",
-        lambda done: undo_done(api, done, run_chosen),
+        lambda done: undo_done(state, api, done, run_chosen),
     )
     return state
 
@@ -6086,6 +9066,9 @@ def past_line(past: Past) -> str:
     when = str(header["when"])[:16].replace("T", " ")
     destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
+    if header["kind"] == "comments":
+        moved = count(len(header["report"].get("comments", ())), "comment or like", "comments and likes")
+        return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
         return f"{when}  {destination}: repair of {count(header['report']['faces'], 'face')}{state}"
     what = clean(header["selection"]["name"])
@@ -6102,23 +9085,34 @@ LOST_WORDS = {
     ),
     "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
     "person": ("person that was removed does not come back", "people who were removed do not come back"),
+    "library": ("external library is gone", "external libraries are gone"),
 }
 
 
 def show_undo(report: UndoReport, past: Past) -> None:
     """The analysis of an undo: what goes back, and what stays and why."""
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"  Comments and likes that go back to their photos: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
         if report.albums:
             say(f"  Albums that go back: {report.albums}")
+        if report.libraries:
+            say(f"  External libraries that go back, with all that is in them now: {len(report.libraries)}")
+            show_list([clean(name) for name in report.libraries])
     say(f"  Faces that get their former person again: {report.faces}")
     say(f"  People that go back: {report.people_given}")
     say(f"  People made by the run that are removed: {report.people_removed}")
-    if report.stays or report.people_kept or report.faces_changed or report.tags_kept or report.tags_taken:
+    stays = (report.stays, report.libraries_kept, report.people_kept)
+    if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
     for reason, names in report.stays:
         say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
         show_list([clean(name) for name in names if name], "      ")
+    if report.libraries_kept:
+        say(f"    {count(len(report.libraries_kept), 'external library', 'external libraries')}, whole:")
+        show_list([kept_library_line(*kept) for kept in report.libraries_kept], "      ")
     if report.people_kept:
         say(f"    {count(len(report.people_kept), 'person', 'people')} made by the run:")
         show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_kept], "      ")
@@ -6136,11 +9130,22 @@ def show_undo(report: UndoReport, past: Past) -> None:
     show_storage(report)
 
 
-def undo_done(api: Api, report: UndoReport, past: Past) -> None:
+def kept_library_line(name: str, reason: str) -> str:
+    """Why an external library stays as it is: its own reason, or one of a photo in it."""
+    why = LIBRARY_REASONS.get(reason) or f"a photo in it cannot go back ({UNDO_REASONS[reason]})"
+    return f"{clean(name)}: {why}"
+
+
+def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     say("  Summary:")
-    if past.header["kind"] != "repair":
+    if past.header["kind"] == "comments":
+        say(f"    • Comments and likes moved back: {report.comments}")
+        return
+    if past.header["kind"] == "transfer":
         say(f"    • Assets given back:   {report.photos}")
+        if report.libraries:
+            say(f"    • External libraries:  {len(report.libraries)}")
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
     say(f"    • Persons removed:     {report.people_removed}")
@@ -6148,16 +9153,20 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
     if staying:
         say(f"    • Photos that stay, see above: {staying}")
     show_wrong_after(report)
-    say("\n  Next steps:")
-    start_jobs(api)
     steps = ["The apps of the users concerned fetch everything anew, once."]
-    if past.header["kind"] != "repair":
-        given_by = clean(past.header["destination"]["email"])
+    if past.header["kind"] == "repair":
+        offer_jobs(api, state, ["thumbnailGeneration"])
+    else:
+        former, present = (
+            User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
+            for who_was in (past.header["source"], past.header["destination"])
+        )
         if report.files:
-            steps.append(
-                f"{count(report.files, 'file')} of the photos that went back lie in the folders of "
-                f"{given_by} by now. Do not delete that account before they have moved (README, 'Files')."
-            )
+            offer_move(state, api, present, former)
+        offer_jobs(api, state)
+        given_by = clean(present.email)
+        if report.files:
+            steps.append(say_lying(state, present, former))
         if report.photos:
             steps.append(
                 f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
@@ -6167,14 +9176,380 @@ def undo_done(api: Api, report: UndoReport, past: Past) -> None:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
         )
-    if report.stays or report.people_kept:
+    if report.stays or report.libraries_kept or report.people_kept:
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
-    for step in steps:
-        paragraph(step, "      ", "    • ")
+    say_steps(steps)
+
+
+# ---- files -------------------------------------------------------------------------------------------------
+
+
+def files_screen(state: State) -> State:
+    """Menu entry 10."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    lying = list_lying(config)
+    if lying is None:
+        raise RootUnknown(
+            "Whose files lie in whose folders cannot be told.",
+            "The database does not say where Immich's media folder is.",
+            "Start Immich once, so that it writes it down.",
+        )
+    names = {user.id: who(user) for user in list_users(api, server, config)}
+    pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
+    past = [move for move in list_moves(config, state.undo_folder) if move.state == "moved"]
+    open_ones = [move for move in list_moves(config, state.undo_folder) if move.state == "interrupted"]
+    heading("FILES IN OTHER USERS' FOLDERS")
+    if not (pairs or open_ones):
+        say("  Every file lies in its owner's folders.")
+    show_lying(lying, names)
+    if open_ones:
+        warn("A move of files was interrupted. Any move finishes it first.")
+    if not (pairs or past or open_ones):
+        return state
+    state = see_media(state)
+    if not state.config.media:
+        say_what_jobs_do(api, state)
+        offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
+        show_left(config, names)
+        return state
+    options: list[tuple[str, MoveWork]] = []
+    if pairs or open_ones:
+        total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
+        options.append((f"All {total}, each into its owner's folders", moving(state, None)))
+    for holder, owner in pairs if len(pairs) > 1 else ():
+        files = count(sum(lying[holder, owner].values()), "file")
+        text = f"{files} of {names.get(owner, owner)} that lie with {names.get(holder, holder)}"
+        options.append((text, moving(state, (holder, owner))))
+    for move in past:
+        when = move.when[:16].replace("T", " ")
+        text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
+        options.append((text, moving_back(state, move.path)))
+    _words, work = options[choose("What is to move", [words for words, _ in options])]
+    planned = working(lambda progress: work(True, progress))
+    heading("FILE ANALYSIS")
+    show_move(planned)
+    if not (planned.files or planned.unfinished):
+        say("\n  There is nothing to move.")
+        return state
+    confirm(api, state, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
+    before = watch_integrity(api, None)
+    carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
+    watch_integrity(api, before)
+    offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+    show_left(config, names)
+    return state
+
+
+def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
+    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
+    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
+        whose, where = names.get(owner, owner), names.get(holder, holder)
+        kinds = kinds_of_files(lying[holder, owner])
+        paragraph(f"Of {whose}, in the folders of {where}: {kinds}.", "      ", "    • ")
+
+
+def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What lies in other users' folders still."""
+    left = list_lying(config)
+    if left is None:
+        warn("What remains in other users' folders cannot be told.")
+    elif left:
+        say("\n  In other users' folders there remain:")
+        show_lying(left, names)
+    else:
+        say("\n  Every file lies in its owner's folders.")
+
+
+MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
+
+
+def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
+    """A move of files; `only` as in move_files()."""
+    return lambda dry_run, progress: move_files(
+        *(state.config.database, Path(state.config.media), state.undo_folder),
+        dry_run=dry_run,
+        only=only,
+        progress=file_bar(progress),
+    )
+
+
+def moving_back(state: State, journal: Path) -> MoveWork:
+    """The undo of a move of files."""
+    return lambda dry_run, progress: undo_move(
+        *(state.config.database, Path(state.config.media), journal),
+        dry_run=dry_run,
+        progress=file_bar(progress),
+    )
+
+
+def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
+    """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
+    goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
+    try:
+        return work(False, progress)
+    except KeyboardInterrupt:
+        raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
+    except TransferError as error:
+        raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
+
+
+def kinds_of_files(kinds: Mapping[str, int]) -> str:
+    """originals 47, sidecars 9."""
+    return ", ".join(f"{words} {kinds[kind]}" for kind, words in FILE_KINDS.items() if kinds.get(kind))
+
+
+def file_bar(progress: Progress) -> FileProgress:
+    """Files and bytes, at most ten times a second on a terminal, elsewhere every ten seconds."""
+    last = [0.0]
+
+    def show(files: int, of_files: int, done: int, of_bytes: int) -> None:
+        now = time.monotonic()
+        if now - last[0] >= (0.1 if sys.stdout.isatty() else 10) or files == of_files:
+            last[0] = now
+            share = 100 * done // of_bytes if of_bytes else 100
+            progress(f"{files} of {count(of_files, 'file')}, {size(done)} of {size(of_bytes)}, {share} %")
+
+    return show
+
+
+def see_media(state: State) -> State:
+    """The state with Immich's media folder: asked for if it is not known, and kept; '' for none."""
+    if state.config.media:
+        return state
+    say("\n  Moving them needs Immich's media folder, the one that holds upload, library and thumbs.")
+    if media := ask_media(""):
+        check_media(state.config.database, Path(media))
+        state = replace(state, config=replace(state.config, media=media))
+        save_config(state.path, state.config)
+        say(coloured("  ✓ ", GREEN) + f"Saved to {state.path}.")
+    return state
+
+
+def say_what_jobs_do(api: Api, state: State) -> None:
+    """What can be done without seeing the folder."""
+    is_on = storage_template_on(api, state.config.database)
+    paragraph(
+        f"Without that folder only Immich's own jobs can move files. Its storage template is "
+        f"{'on' if is_on else 'off'}, so they leave where they are: {LEFT_BY_JOBS[is_on]}."
+    )
+
+
+def show_move(report: MoveReport) -> None:
+    """What a move of files would do."""
+    say(f"  Files to move: {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"    • {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.unfinished:
+        say("  A move that was interrupted is finished first.")
+    show_move_rest(report)
+
+
+def show_move_rest(report: MoveReport) -> None:
+    """What keeps its place or gets another name."""
+    if report.renamed:
+        say("\n  Their name is taken in the new folder, so they get another:")
+        show_list([f"{clean(name)} → {clean(path)}" for name, path in report.renamed])
+    if report.stays:
+        say("\n  Stay where they are:")
+    for reason, names in report.stays:
+        say(f"    {count(len(names), 'file')}: {FILE_REASONS[reason]}")
+        show_list(names, "      ")
+
+
+def show_moved(report: MoveReport) -> None:
+    """What a move of files has done."""
+    say("  Summary:")
+    say(f"    • Files moved:         {report.files}, {size(report.size)}")
+    for kind, files, amount in report.kinds:
+        say(f"        {FILE_KINDS[kind]}: {files}, {size(amount)}")
+    if report.copied:
+        say(f"    • Copied, as links are impossible there: {report.copied}")
+    if report.settled:
+        say(f"    • Of an interrupted move, finished or taken back: {report.settled}")
+    show_move_rest(report)
+    if report.old_names:
+        warn("Moved, but the old name could not be removed; the next move tries again:")
+        show_list(report.old_names)
+    if report.stopped:
+        warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
+    if report.journal:
+        say("\n  It can be taken back: Move files (10).")
+
+
+def watch_integrity(api: Api, before: Mapping[str, int] | None) -> dict[str, int] | None:
+    """Immich's own look at its files, where it can be asked; an alarm if more are missing than `before`."""
+    try:
+        found = working(lambda progress: integrity_counts(api, progress))
+    except KeyboardInterrupt:
+        say("\n  Immich's own check of its files was not waited for.")
+        return None
+    except TransferError as error:
+        show_error(error)
+        return None
+    if found is None or before is None:
+        return found
+    missing, was = (counts.get("missing_file", 0) for counts in (found, before))
+    if missing > was:
+        warn(
+            f"Immich now misses {count(missing - was, 'file')} more than before the move. Take the move back "
+            "(10), and look at Administration > Maintenance in Immich."
+        )
+    else:
+        words = ", ".join(f"{clean(name).replace('_', ' ')} {number}" for name, number in found.items())
+        say(f"  Immich's own check of its files finds nothing new missing ({words}).")
+    return found
+
+
+def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
+    """After photos changed hands: move their files into the owner's folders, if that folder can be seen."""
+    if not state.config.media:
+        return
+    work = moving(state, (holder.id, owner.id))
+    try:
+        planned = working(lambda progress: work(True, progress))
+    except TransferError as error:
+        show_error(error)
+        return
+    if not planned.files:
+        return
+    say(f"\n  Their files lie in the folders of {who(holder)}:")
+    show_move(planned)
+    question = f"  Move {'it' if planned.files == 1 else 'them'} into the folders of {who(owner)} now?"
+    if not ask_yes(question, default=True):
+        return
+    before = watch_integrity(api, None)
+    try:
+        show_moved(working(lambda progress: moved_for_real(work, progress)))
+    except MoveStopped as error:
+        show_error(error)
+    watch_integrity(api, before)
+
+
+def say_lying(state: State, holder: User, owner: User) -> str:
+    """The next step for an account whose folders held the files."""
+    lying = list_lying(state.config.database)
+    kinds = (lying or {}).get((holder.id, owner.id), {})
+    if lying is not None and not kinds:
+        return f"No file of {who(owner)} lies in the folders of {who(holder)}."
+    what = "Files" if lying is None else kinds_of_files(kinds)
+    return (
+        f"Do not delete the account of {who(holder)} yet: in its folders lie files of {who(owner)} ({what}), "
+        "and Immich deletes those folders with the account, whoever owns the files. Move files (10) moves "
+        "them."
+    )
+
+
+# ---- the old account ---------------------------------------------------------------------------------------
+
+
+WEIGHT_WORDS = {
+    BREAKS: "Goes or breaks for others:",
+    LOST_WITH_IT: "Is lost with it:",
+    GOES_ALONG: "Goes with it, and cannot be kept or need not be:",
+    HARMLESS: "Goes with it, and nobody will miss it:",
+}
+
+
+def account_screen(state: State) -> State:
+    """Menu entry 11."""
+    state, api, server = need_server(state)
+    config = state.config.database
+    users = list_accounts(config)
+    options = [who(user) + ("  [marked for deletion]" if user.deleted else "") for user in users]
+    user = users[choose("Account that is to be deleted", options)]
+    check = working(lambda progress: account_ties(config, user.id, progress))
+    heading("DELETING AN ACCOUNT")
+    show_account(check, user)
+    if user.id == server.user_id:
+        say()
+        warn("The API key of this tool belongs to this account, and goes with it.")
+    if check.movable:
+        say()
+        what = count(check.movable, "comment or like of another user", "comments and likes of others")
+        paragraph(f"{what} can be moved to the photos that stand in for these in the same albums.")
+        if ask_yes("  Look at that now?"):
+            comments_screen(state, api, user)
+    return state
+
+
+def show_account(check: AccountCheck, user: User) -> None:
+    """What hangs on an account, the weightiest first, and whether it can be deleted."""
+    say(f"  {who(user)}{', marked for deletion' if user.deleted else ''}")
+    for weight, words in WEIGHT_WORDS.items():
+        entries = check.of(weight)
+        if entries:
+            say(f"\n  {words}")
+        for entry in entries:
+            tie = TIES[entry.code]
+            shown = ", ".join(shortened(name) for name in entry.examples)
+            more = ", …" if shown and len(entry.examples) < entry.count and tie.query else ""
+            what = tie.words[0] if entry.code == "file_unknown" else count(entry.count, *tie.words)
+            paragraph(f"{what}{f' ({shown}{more})' if shown else ''}", "      ", "    • ")
+            if tie.todo:
+                paragraph(tie.todo, "        ", "      → ")
+    say()
+    if not check.can_go:
+        paragraph("Do not delete it yet.", "    ", "  ✗ ", RED)
+        if user.deleted:
+            paragraph(
+                "Immich deletes it by itself, some days after it was marked: restore it first, under "
+                "Administration > Users.",
+                "    ",
+            )
+    elif check.of(GOES_ALONG):
+        paragraph(
+            "It can be deleted, if what is listed as going with it may go. Nothing else is left that anybody "
+            "would miss.",
+            "    ",
+            "  ✓ ",
+            GREEN,
+        )
+    else:
+        paragraph("Nothing is left that anybody would miss: it can be deleted.", "    ", "  ✓ ", GREEN)
+
+
+def shortened(text: str, width: int = 40) -> str:
+    """A name from the database, cut to a width."""
+    name = clean(text)
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def comments_screen(state: State, api: Api, user: User) -> None:
+    """Move the comments and likes of others to the photos that stand in for this account's."""
+    config = state.config.database
+    report = working(lambda progress: move_comments(config, user.id, How(progress=progress)))
+    heading("COMMENTS AND LIKES")
+    show_list([comment_line(*entry) for entry in report.comments])
+    if not report.comments:
+        say("  There is nothing to move any more.")
+        return
+    question = f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
+    how = confirm(api, state, report.digest, question)
+    carry_out(
+        lambda progress: move_comments(config, user.id, replace(how, progress=progress)),
+        "COMMENTS MOVED",
+        lambda done: comments_done(state, done),
+    )
+
+
+def comment_line(email: str, text: str, photo: str, album: str) -> str:
+    """A comment or like, where it hangs."""
+    what = f"“{shortened(text)}”" if text else "like"
+    return f"{clean(email)}: {what} on {shortened(photo)} in “{shortened(album)}”"
+
+
+def comments_done(state: State, report: Report) -> None:
+    """The summary of moved comments."""
+    say("  Summary:")
+    say(f"    • Comments and likes moved: {len(report.comments)}")
+    say_undoable(state)
+    say()
+    paragraph("An undo is possible as long as the account is there. Look again (11) what is left.")
 
 
 # ============================================================================================================
-# 10  MENU AND main(argv)
+# 12  MENU AND main(argv)
 # ============================================================================================================
 
 
@@ -6202,6 +9577,8 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "7": reconfigure_screen,
     "8": clear_screen,
     "9": undo_screen,
+    "10": files_screen,
+    "11": account_screen,
 }
 
 
@@ -6256,7 +9633,7 @@ def menu(path: Path, debug: bool = False) -> int:
             show_error(error)
             if debug:
                 traceback.print_exc()
-            if not isinstance(error, CommitUnknown):
+            if not isinstance(error, (CommitUnknown, MoveStopped)):
                 say("\n  Nothing was changed.")
         except KeyboardInterrupt:
             if not state.path.exists():  # it was just cleared

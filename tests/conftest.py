@@ -41,6 +41,7 @@ MAY_CHANGE: dict[str, set[str] | None] = {
     "asset": {"ownerId", "stackId", "duplicateId"},
     "asset_face": {"personId", "personGroupId"},
     "asset_job_status": {"duplicatesDetectedAt"},
+    "library": {"ownerId"},
     "session": {"isPendingSyncReset"},
     "user": {"quotaUsageInBytes"},
 } | dict.fromkeys(
@@ -545,6 +546,8 @@ def problems(library: Library) -> set[str]:
             select a.id from asset a where a."duplicateId" is not null and a."deletedAt" is null and not exists (
                 select from asset o where o."duplicateId" = a."duplicateId" and o."ownerId" = a."ownerId"
                 and o."deletedAt" is null and o.id <> a.id)""",
+        "photo in another's library": """
+            select a.id from asset a join library l on l.id = a."libraryId" where l."ownerId" <> a."ownerId" """,
         "album with other than one owner": f"select al.id from album al where {owners} <> 1",
     }
     found = set()

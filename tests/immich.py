@@ -66,6 +66,7 @@ QUEUES: tuple[tuple[str, tuple[int, int]], ...] = (
     ("editor", (2, 5)),
 )
 COMMANDS = ("start", "pause", "resume", "empty", "clear-failed")
+INTEGRITY_JOBS = ("integrity-missing-files", "integrity-untracked-files", "integrity-checksum-mismatch")
 MANUAL_JOBS = ("person-cleanup", "tag-cleanup", "user-cleanup", "memory-cleanup", "memory-create", "backup-database")
 AVATAR_COLORS = ("primary", "pink", "red", "yellow", "blue", "green", "purple", "orange", "gray", "amber")
 REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
@@ -150,6 +151,10 @@ class Immich:
     run_jobs    whether starting thumbnailGeneration draws the missing pictures of people
     jobs_gone   PUT /jobs/... answers 404, as a release that has dropped this deprecated call would
     config      what GET /system-config answers; may be changed
+    backups     file name and bytes of the backups that were made; `backs_up` False: the job fails
+    integrity   what GET /admin/integrity/summary answers
+    notices     (user, title, text) of the notices that were given
+    on_job      called with the name of each queue and job that is started
     """
 
     def __init__(
@@ -178,6 +183,12 @@ class Immich:
             "user": {"deleteDelay": 7},
         }
         self.ca_file: Path | None = None
+        self.backups: dict[str, int] = {}
+        self.backs_up = True
+        self.integrity = {"untracked_file": 0, "missing_file": 0, "checksum_mismatch": 0}
+        self.notices: list[tuple[str, str, str]] = []
+        self.on_job: Callable[[str], None] = lambda name: None
+        self._failed: dict[str, int] = {}
         self._busy: dict[str, dict[str, int]] = {}
         self._planted: list[Planted] = []
         self._redirect: tuple[str, int] | None = None
@@ -475,6 +486,7 @@ class Immich:
         with self._lock:
             busy = dict(self._busy.get(name, {}))
         counts = dict.fromkeys(("active", "completed", "failed", "delayed", "waiting", "paused"), 0) | busy
+        counts["failed"] = self._failed.get(name, 0)
         if started:
             counts["active"] += 1
         return {"queueStatus": {"isPaused": False, "isActive": counts["active"] > 0}, "jobCounts": counts}
@@ -490,6 +502,7 @@ class Immich:
             raise Refusal(400, "Job is already running")
         with self._lock:
             self.started.append(call.name)
+        self.on_job(call.name)
         if call.name == "thumbnailGeneration" and not body.get("force") and self.run_jobs:
             learning = self.config["machineLearning"]
             _draw_people(call, draw=learning["enabled"] and learning["facialRecognition"]["enabled"])
@@ -497,10 +510,29 @@ class Immich:
 
     def _manual_job(self, call: Call) -> None:
         name = call.body.get("name") if isinstance(call.body, dict) else None
-        if not (self._new and isinstance(name, str) and name.startswith("integrity-")):
-            self._one_of("name", name, MANUAL_JOBS)
+        self._one_of("name", name, MANUAL_JOBS + (INTEGRITY_JOBS if self._new else ()))
         with self._lock:
             self.started.append(name)
+        if name == "backup-database":
+            if self.backs_up:
+                self.backups[f"immich-db-backup-{len(self.backups) + 1}-v{self.version}-pg14.sql.gz"] = 1_234_567
+            else:
+                self._failed["backupDatabase"] = self._failed.get("backupDatabase", 0) + 1
+        self.on_job(name)
+
+    def _backups(self, _: Call) -> Row:
+        if self.numbers < (2, 5, 0):
+            raise Refusal(404, "Cannot GET /api/admin/database-backups")
+        return {"backups": [{"filename": n, "filesize": b, "timezone": "UTC"} for n, b in self.backups.items()]}
+
+    def _integrity(self, _: Call) -> Row:
+        if not self._new:
+            raise Refusal(404, "Cannot GET /api/admin/integrity/summary")
+        return self.integrity
+
+    def _notice(self, call: Call) -> Row:
+        self.notices.append((call.body["userId"], call.body["title"], call.body["description"]))
+        return {"id": call.body["userId"], "level": call.body["level"], "type": call.body["type"]}
 
     def _one_of(self, name: str, value: Any, allowed: tuple[str, ...] | list[str]) -> None:
         if value in allowed:
@@ -524,6 +556,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/jobs"): Route(Immich._jobs, "job.read", admin=True),
     ("PUT", "/api/jobs/*"): Route(Immich._command, "job.create", admin=True),
     ("POST", "/api/jobs"): Route(Immich._manual_job, "job.create", admin=True, status=204),
+    ("GET", "/api/admin/database-backups"): Route(Immich._backups, "maintenance", admin=True),
+    ("GET", "/api/admin/integrity/summary"): Route(Immich._integrity, "maintenance", admin=True),
+    ("POST", "/api/admin/notifications"): Route(Immich._notice, "all", admin=True, status=201),
     ("GET", "/api/system-config"): Route(lambda immich, call: immich.config, "systemConfig.read", admin=True),
 }
 

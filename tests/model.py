@@ -231,6 +231,9 @@ def find_troubles(state: State) -> Iterator[Trouble]:
         for (key,), row in state.rows(owned).items():
             if key not in filled and row.get("type") != "ALBUM":
                 yield Trouble(f"{word} without photos", (key,))
+    for (asset,), row in state.rows("asset").items():
+        if row["libraryId"] and state.rows("library")[(row["libraryId"],)]["ownerId"] != row["ownerId"]:
+            yield Trouble("photo in another's library", (asset, row["libraryId"]))
     for (album,), row in state.rows("album").items():
         if len(state.album_owners(album)) != 1:
             yield Trouble("album with other than one owner", (album,))
@@ -360,6 +363,7 @@ class Run:
     locked: bool = False
     albums: frozenset[str] = frozenset()  # that may change hands or members
     itself: str = "stays"
+    libraries: frozenset[str] = frozenset()  # external libraries that were asked for
     undone: "Run | None" = None
     since: Since = field(default_factory=Since)
     counted: int | None = None  # how many photos the report says
@@ -374,6 +378,12 @@ class Run:
         """The photos that changed hands."""
         old, new = self.before.owners, self.after.owners
         return {asset for asset in old if asset in new and old[asset] != new[asset]}
+
+    @cached_property
+    def moved_libraries(self) -> set[str]:
+        """The external libraries that changed hands."""
+        old, new = self.before.rows("library"), self.after.rows("library")
+        return {key[0] for key in old if key in new and old[key]["ownerId"] != new[key]["ownerId"]}
 
     @cached_property
     def concerned(self) -> set[str]:
@@ -557,7 +567,7 @@ def asset_reason(run: Run, change: Change, column: str) -> bool:
         if (change.old[column], change.new[column]) != (run.giver, run.getter):
             return False
         past = run.undone
-        return past is None or asset in past.moved
+        return past is None or asset in past.moved or change.old["libraryId"] in run.moved_libraries
     if run.kind == "repair" or run.is_undo_of_repair:
         return False
     if column == "stackId":
@@ -868,6 +878,14 @@ def session_reason(run: Run, change: Change, column: str) -> bool:
     return column == "isPendingSyncReset" and change.new is not None and change.new[column]
 
 
+def library_reason(run: Run, change: Change, column: str) -> bool:
+    """A library that was asked for goes, as it is, to the getter; an undo gives back only what the run took."""
+    if column != "ownerId" or change.old is None or change.new is None:
+        return False
+    asked = run.undone.moved_libraries if run.undone else run.libraries
+    return change.key[0] in asked and (change.old[column], change.new[column]) == (run.giver, run.getter)
+
+
 def user_reason(run: Run, change: Change, column: str) -> bool:
     """The two users' storage figures."""
     return column == "quotaUsageInBytes" and change.key[0] in (run.giver, run.getter) and run.kind != "repair"
@@ -880,6 +898,7 @@ REASONS: dict[str, Reason] = {
     "asset": asset_reason,
     "asset_face": face_reason,
     "asset_job_status": job_reason,
+    "library": library_reason,
     "memory": emptied_reason,
     "memory_asset": contained_reason(*OWNED[0][1:]),
     "person": person_reason,
@@ -921,6 +940,8 @@ def together(state: State, assets: Iterable[str], *, stacks: bool = True) -> set
 def may_stay(run: Run, asset: str) -> bool:
     """Whether there is a reason for this photo by itself not to change hands."""
     state, row = run.before, run.before.rows("asset")[(asset,)]
+    if row["libraryId"] and row["libraryId"] in run.moved_libraries | run.libraries:
+        return False
     if row["status"] == "deleted" or row["libraryId"] or row["isExternal"]:
         return True
     if any(move["entityId"] == asset for move in state.rows("move_history").values()):
@@ -938,12 +959,34 @@ def may_stay(run: Run, asset: str) -> bool:
     return row["visibility"] == "locked" and was["visibility"] != "locked"
 
 
+def library_may_go(run: Run, library: str) -> bool:
+    """An undo: whether a library is the giver's whole, and nothing in it, nor tied to that, has a reason to stay."""
+    state, row = run.before, run.before.get("library", library)
+    inside = {key[0] for key, asset in state.rows("asset").items() if asset["libraryId"] == library}
+    if row is None or row["ownerId"] != run.giver or row["deletedAt"] is not None:
+        return False
+    for asset in together(state, inside):
+        photo = state.rows("asset")[(asset,)]
+        past = run.undone.before.get("asset", asset) if run.undone else None
+        if photo["ownerId"] != run.giver or photo["libraryId"] != library:
+            return False
+        if photo["visibility"] == "locked" and (past is None or past["visibility"] != "locked"):
+            return False
+        if any(move["entityId"] == asset for move in state.rows("move_history").values()):
+            return False
+    return True
+
+
 def judge_choice(run: Run, words: "Words") -> Iterator[Complaint]:
     """All chosen photos move that have no reason to stay, and no others; the report counts them right."""
     if run.kind == "repair" or run.is_undo_of_repair:
         chosen: set[str] = set()
     elif run.undone:
         chosen = {asset for asset in run.undone.moved if run.before.owners.get(asset) == run.giver}
+        # with its library goes what a scan has found since
+        chosen |= {
+            asset for asset in run.moved if run.before.rows("asset")[(asset,)]["libraryId"] in run.moved_libraries
+        }
     else:
         chosen = set(run.chosen)
     for asset in sorted(run.moved - together(run.before, chosen)):
@@ -952,6 +995,12 @@ def judge_choice(run: Run, words: "Words") -> Iterator[Complaint]:
         tied = together(run.before, [asset], stacks=run.undone is not None)
         if not any(may_stay(run, mate) for mate in tied):
             yield Complaint("a photo stayed without a reason", words.name(asset))
+    for library in sorted(run.libraries - run.moved_libraries):
+        yield Complaint("a library stayed that was asked for", words.name(library))
+    if run.undone:
+        for library in sorted(run.undone.moved_libraries - run.moved_libraries):
+            if library_may_go(run, library):
+                yield Complaint("a library stayed without a reason", words.name(library))
     if run.counted is not None and run.counted != len(run.moved):
         yield Complaint("the report miscounts the photos", f"{run.counted} instead of {len(run.moved)}")
 

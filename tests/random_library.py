@@ -1219,7 +1219,31 @@ def _in_trash(do: Callable[[Library, str], None]) -> Later:
     return act
 
 
+def _scan(world: World, user: str, number: int) -> None:
+    """A scan finds a file in an external library of the user's, who has set one up if there was none."""
+    library = world.library
+    found = ids(library, 'select id from library where "ownerId" = %s and "deletedAt" is null order by id', user)
+    library.asset(user, "scanned.jpg", library=pick(found, number) if found else library.library(user))
+
+
+def _delete_library(world: World, user: str, number: int) -> None:
+    """As library.service does: the photos one by one, then the library; or only the first step is done by now."""
+    library = world.library
+    found = ids(library, 'select id from library where "ownerId" = %s order by id', user)
+    if not found:
+        return
+    gone = pick(found, number // 2)
+    if number % 2:
+        library.rows('update library set "deletedAt" = now() where id = %s', gone)
+        return
+    for asset in ids(library, 'select id from asset where "libraryId" = %s order by id', gone):
+        delete_photo(library, asset)
+    library.rows("delete from library where id = %s", gone)
+
+
 MORE: dict[str, Later] = {
+    "scan": _scan,
+    "delete library": _delete_library,
     "purge": _in_trash(delete_for_good),
     "restore": _in_trash(
         lambda lib, photo: lib.rows("""update asset set status = 'active', "deletedAt" = null where id = %s""", photo)

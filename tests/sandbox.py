@@ -1,7 +1,8 @@
 """A toy Immich to try transfer.py on: `python -m tests.sandbox`, from the project's folder.
 
-It starts PostgreSQL and the stand-in for Immich's REST API with the sample family, opens transfer.py on them in the
-same terminal, and deletes everything when that ends. Its exit code is transfer.py's.
+It starts PostgreSQL and the stand-in for Immich's REST API with the sample family and a media folder with a file for
+each path, opens transfer.py on them in the same terminal, and deletes everything when that ends. Its exit code is
+transfer.py's.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import transfer
 from tests import family, postgres, schemas
 from tests.immich import Immich
 from tests.library import Library
+from tests.media import Media
 
 DEFAULT = "3.3"
 
@@ -30,10 +32,12 @@ transfer.py ends.
                      (of Alice, the administrator)
   Database           host {host}, port {port}, name {dbname},
                      user {user}, password {password}
+  Media folder       {media}
   Configuration      {path}{empty}
 
 Try 1 and 2 to look around. Then 3: Alice's album "Summer 2024" to Bob shows nearly every rule, to Carol also a quota.
-4 does it, and 1 shows whose files lie where afterwards. 5 for Bob finds what an older transfer by hand left behind.
+4 does it and offers to move the files, 9 takes it back. 5 for Bob finds what an older transfer by hand left behind,
+and 10 whose files it left in whose folders.
 """
 
 
@@ -49,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that these clean up too
     print("Starting PostgreSQL and a toy Immich ...", flush=True)
     try:
-        with toy(options.immich) as config, tempfile.TemporaryDirectory(prefix="immich-transfer-sandbox-") as home:
+        with (
+            tempfile.TemporaryDirectory(prefix="immich-transfer-sandbox-") as home,
+            toy(options.immich, Path(home) / "immich") as config,
+        ):
             path = Path(home) / "config.py"
             if not options.empty_config:
                 transfer.save_config(path, config)
@@ -60,16 +67,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def toy(version: str) -> Iterator[transfer.Config]:
-    """A toy Immich of that version, for the length of a with block. Gives what reaches it."""
+def toy(version: str, media: Path) -> Iterator[transfer.Config]:
+    """A toy Immich of that version, for the length of a with block. `media` becomes its media folder.
+
+    Gives what reaches it.
+    """
     server = postgres.server()
     with server.fresh(version) as database, Immich(server.params(database), version) as immich:
         connection = server.connect(database)
         try:
-            alice = family.build(Library(connection, version), older_transfer=True).alice
+            library = Library(connection, version)
+            alice = family.build(library, older_transfer=True).alice
+            media.mkdir()
+            files = Media(library, media)
+            files.known()
+            files.make()
         finally:
             connection.close()
-        yield transfer.Config(immich.url, immich.key(alice), server.params(database))
+        yield transfer.Config(immich.url, immich.key(alice), server.params(database), str(media))
 
 
 def introduce(version: str, config: transfer.Config, path: Path) -> None:
@@ -81,7 +96,13 @@ def introduce(version: str, config: transfer.Config, path: Path) -> None:
     )
     print(
         INTRODUCTION.format(
-            version=version, url=config.api_url, key=config.api_key, path=path, empty=empty, **config.database
+            version=version,
+            url=config.api_url,
+            key=config.api_key,
+            media=config.media,
+            path=path,
+            empty=empty,
+            **config.database,
         ),
         flush=True,
     )

@@ -201,6 +201,16 @@ class Terminal:
         """Choose from the menu; the screen up to there."""
         return self.answer("Select option: ", choice)
 
+    def afterwards(self) -> str:
+        """Say no to all that is offered after a change, up to the menu; the screens up to there."""
+        shown = ""
+        while True:
+            question, screen = self.question()
+            shown += screen
+            self.type("n" if "Select option" not in question else "")  # so that the menu asks again
+            if "Select option" in question:
+                return shown
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.child.sendintr()

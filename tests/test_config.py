@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +398,35 @@ def test_a_whole_env_file(tmp_path: Path) -> None:
         "DB_DATABASE_NAME=immich\n"
     )
     assert transfer.read_env_file(path) == {"password": "postgres", "user": "postgres", "dbname": "immich"}
+
+
+def test_the_media_folder_is_optional_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "config.py"
+    transfer.save_config(path, CONFIG)
+    assert "UPLOAD_LOCATION" not in path.read_text()
+    config = replace(CONFIG, media="/srv/im'mich \\ ä")
+    transfer.save_config(path, config)
+    assert transfer.load_config(path) == config
+    path.write_text(path.read_text().replace("UPLOAD_LOCATION = ", "UPLOAD_LOCATION = 1 or "), encoding="ascii")
+    with pytest.raises(TransferError):
+        transfer.load_config(path)
+    path.write_text(f"API_URL = {URL!r}\nAPI_KEY = 'key'\nDB_CONFIG = {{'host': 'x'}}\nUPLOAD_LOCATION = 5\n")
+    with pytest.raises(TransferError, match="UPLOAD_LOCATION"):
+        transfer.load_config(path)
+
+
+def test_the_media_folder_in_an_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative one is meant from the folder of the file."""
+    path = tmp_path / ".env"
+    for written, meant in (
+        ("UPLOAD_LOCATION=./library", str(tmp_path.resolve() / "library")),
+        ('UPLOAD_LOCATION="/mnt/my photos" # there', "/mnt/my photos"),
+        ("DB_PASSWORD=x", ""),
+    ):
+        path.write_text(written + "\n")
+        assert transfer.read_upload_location(path) == meant
+    with pytest.raises(TransferError):
+        transfer.read_upload_location(tmp_path / "missing")
 
 
 def test_an_env_file_from_a_windows_editor(tmp_path: Path) -> None:

@@ -197,3 +197,36 @@ def forget(tables: Tables, name: str, former: str) -> None:
     for row in tables["person"].values():
         if row["name"] == name:
             row["name"] = former
+
+
+# ---- external libraries ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_planted_after_a_library_was_handed_over_is_seen(library, params, anna, ben, tmp_path) -> None:
+    nas, other = library.library(anna, "NAS"), library.library(anna, "Other")
+    photo, left = library.asset(anna, library=nas), library.asset(anna, library=other)
+    request = transfer.Request(anna, ben, everything=True, libraries=frozenset([nas]))
+    before = State(library.snapshot())
+    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=tmp_path))
+    more = {"chosen": frozenset([photo, left]), "libraries": frozenset([nas]), "itself": "given up"}
+    run = Run("transfer", anna, ben, before, State(library.snapshot()), **more)
+    assert judge(run) == []
+    (past,) = transfer.list_past(params, tmp_path)
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
+    back = Run("undo", ben, anna, run.after, State(library.snapshot()), undone=run)
+    assert judge(back) == []
+
+    def rules(run: Run, table: str, key: str, **columns: Any) -> str:
+        tables = deepcopy(run.after.tables)
+        tables[table][(key,)].update(columns)
+        after = State({})
+        after.__dict__["tables"] = tables
+        return "; ".join(complaint.rule for complaint in judge(replace(run, after=after)))
+
+    assert "newly wrong: photo in another's library" in rules(run, "asset", photo, ownerId=anna)
+    assert "a photo stayed without a reason" in rules(run, "asset", photo, ownerId=anna)
+    assert "a library stayed that was asked for" in rules(run, "library", nas, ownerId=anna)
+    assert "library.ownerId changed without a reason" in rules(run, "library", other, ownerId=ben)
+    assert "library.importPaths changed" in rules(run, "library", nas, importPaths=[])
+    assert "newly wrong: photo in another's library" in rules(back, "asset", photo, ownerId=ben)
+    assert "a library stayed without a reason" in rules(back, "library", nas, ownerId=ben)

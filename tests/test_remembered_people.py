@@ -210,6 +210,7 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
             if entry == "4":
                 terminal.answer("Type yes to go ahead", "yes")
                 terminal.until("TRANSFER COMPLETED")
+                terminal.afterwards()
         screen = terminal.until("DRY RUN")
     assert "→ Max (1 in album, 1 outside) [MERGE] into Max  (made from this person by an earlier transfer)" in screen
     assert "already has people of these names" not in screen

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 import transfer
 from tests import conftest
 from tests.library import Library
-from tests.model import Complaint, Run, Since, State, changes, judge, told
+from tests.model import Complaint, Run, Since, State, changes, judge, together, told
 from tests.random_library import HAPPENINGS, NUMBER, USERS, Plan, World, active, build, pick, plans
 from tests.test_undo_random import LONG
 
@@ -46,6 +46,7 @@ ALBUM_WORDS = {
     "album handed over": transfer.ALBUM_HANDED_OVER,
     "album given up": transfer.ALBUM_GIVEN_UP,
 }
+EVERYTHING = ("everything", "everything with all", "everything with libraries", "everything with libraries and all")
 
 
 # ---- the tool: each of its functions is called here, and nowhere else -----------------------------------------------
@@ -120,7 +121,7 @@ def sequences() -> st.SearchStrategy[list[Action]]:
     user = st.sampled_from([0, 0, 0, 1, 1, 2])
     given_over = st.builds(
         Transfer,
-        st.sampled_from(["album", "everything", "tag", "everything with all", *list(ALBUM_WORDS)[1:]]),
+        st.sampled_from(["album", *EVERYTHING, "tag", *list(ALBUM_WORDS)[1:]]),
         user,
         st.integers(1, 2),
         NUMBER,
@@ -258,7 +259,13 @@ class Story:
         if action.what.startswith("everything"):
             with_all = action.what.endswith("all")
             albums = {a for (a,), row in state.rows("album").items() if row["deletedAt"] is None}
-            return {"everything": True, "trashed": with_all, "locked": with_all}, {
+            libraries = frozenset(
+                key[0]
+                for key, row in state.rows("library").items()
+                if "libraries" in action.what and row["ownerId"] == giver and row["deletedAt"] is None
+            )
+            return {"everything": True, "trashed": with_all, "locked": with_all, "libraries": libraries}, {
+                "libraries": libraries,
                 "chosen": frozenset(mine),
                 "trashed": with_all,
                 "locked": with_all,
@@ -316,7 +323,8 @@ class Story:
             what,
             lambda **how: run_transfer(self.world, request, self.folder, **how),
             dry_too=action.number % 5 == 0,
-            may_refuse=not (before.is_active(giver) and before.is_active(getter)),
+            may_refuse=not (before.is_active(giver) and before.is_active(getter))
+            or not all(may_go_whole(before, library, giver) for library in request.libraries),
         )
         if report is not None:
             run = Run("transfer", giver, getter, before, self.state, counted=report.assets, **asked[1])
@@ -374,6 +382,21 @@ class Story:
         self.wrong += judge(run)
         if done.path in committed_runs(self.world, self.folder):
             self.complain("what was undone is still listed", done.path.name)
+
+
+def may_go_whole(state: State, library: str, giver: str) -> bool:
+    """Whether a library and all that is tied to its photos can go: it is the giver's, and nothing has to stay."""
+    inside = {key[0] for key, row in state.rows("asset").items() if row["libraryId"] == library}
+    moving = {move["entityId"] for move in state.rows("move_history").values()}
+    return (
+        all(
+            state.owners[asset] == giver
+            and asset not in moving
+            and (asset in inside or state.rows("asset")[(asset,)]["libraryId"] is None)
+            for asset in together(state, inside, stacks=False)
+        )
+        and together(state, inside, stacks=False) <= inside
+    )
 
 
 def told_by(report: Any) -> Any:

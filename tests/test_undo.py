@@ -105,6 +105,17 @@ def test_a_repair_undone_restores_what_was_wrong(world, folder) -> None:
     there_and_back(world, folder, KINDS["repair"].do)
 
 
+@pytest.mark.parametrize("deleted", [True, False], ids=["a deleted face", "somebody else's face"])
+def test_a_featured_photo_that_moves_and_was_wrong(world, folder, deleted) -> None:
+    """It cannot come along, so the transfer takes it from the person; the undo gives it back as it was."""
+    library, photo = world.library, world.library.asset(world.source)
+    max_, lea = (library.person(world.source, name) for name in ("Max", "Lea"))
+    library.face(library.asset(world.source), max_)
+    library.feature(max_, library.face(photo, max_ if deleted else lea, deleted=deleted))
+    world.album = library.album(world.source, "Trip", [photo])
+    there_and_back(world, folder, KINDS["album"].do)
+
+
 @pytest.mark.parametrize("kind", ["album", "repair"])
 def test_a_featured_photo_of_another_users(world, folder, kind) -> None:
     library, photo = world.library, world.library.asset(world.source)
@@ -241,10 +252,9 @@ def test_a_link_with_other_users_photos(world, folder) -> None:
     there_and_back(world, folder, KINDS["album"].do)
 
 
+@pytest.mark.since("3.2")
 def test_faces_of_a_person_that_nobody_has(world, folder) -> None:
     """Its group is there, and no row of a user."""
-    if not world.library.has_people_groups:
-        pytest.skip("groups of people came with 3.2")
     library, photo = world.library, world.library.asset(world.source)
     person = library.person(world.source, "Max")
     library.face(photo, person)

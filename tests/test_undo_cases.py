@@ -650,6 +650,25 @@ def test_a_deleted_face_on_a_photo_of_a_later_run(story, library, anna, ben) -> 
 
 
 @everywhere
+@pytest.mark.parametrize("how", ["row", "mark"])
+def test_a_person_whose_only_face_was_deleted_since_leaves_nothing(story, library, anna, ben, how) -> None:
+    """Nobody's photo shows it any more: it goes to nobody, and no face keeps a link to it."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face = library.face(photo, lea, featured=True)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    library.rows(
+        "delete from asset_face where id = %s"
+        if how == "row"
+        else """update asset_face set "deletedAt" = now() where id = %s""",
+        face,
+    )
+    story.undo(path, lost={"Lea"})
+    assert story.owners(photo) == [anna]
+    if library.has_people_groups:
+        assert ids(library, 'select id from person_group except select "personGroupId" from person') == []
+
+
+@everywhere
 def test_people_who_are_a_third_users_by_now_stay_as_they_are(story, library, anna, ben, carla) -> None:
     """A merge gave Ben's person a birth date and a picture; then all that was Ben's became Carla's."""
     photo = library.asset(anna)

@@ -173,7 +173,7 @@ def test_the_menu_names_it_and_asks_for_the_word(there: Installation) -> None:
         terminal.answer(prompt, "accept")
         terminal.answer("Type yes to go ahead", "yes")
         terminal.until("TRANSFER COMPLETED")
-        terminal.menu("0")
+        terminal.afterwards()
     assert there.library.owner_of(photo) == there.bob
 
 

@@ -1,0 +1,900 @@
+"""Can an account be deleted? What Immich's deletion takes from others was named, and what was not named stays."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+import transfer
+from tests import schemas
+from tests.conftest import Snapshot
+from tests.library import Library, new_id
+from tests.random_library import Plan, adapted, albums_of, ask, build, ids, plans
+from tests.terminal import Installation, Terminal, installation
+from tests.test_move_files import FOLDERS, ROOT, Disk, known_media
+from tests.test_undo_random import examples, named
+
+NOT_COMPARED = ("updatedAt", "updateId", "*_audit")
+SAME = b"\x07" * 20
+
+Codes = Callable[[], dict[str, int]]
+
+
+# ---- the deletion, and what it took ---------------------------------------------------------------------------------
+
+
+def delete_as_immich(library: Library, user: str, folder: Path | None = None) -> bool:
+    """As Immich does: the five folders, the albums, the account. Whether it got to the end; the folders go anyway."""
+    label = library.value("""select coalesce(nullif("storageLabel", ''), id::text) from "user" where id = %s""", user)
+    if folder:
+        for name, whose in [("library", label), *((f, user) for f in FOLDERS if f != "library")]:
+            shutil.rmtree(folder / name / whose, ignore_errors=True)
+    library.rows("delete from album where id = any(%s::uuid[])", albums_of(library, user, "owner"))
+    try:
+        library.rows('delete from "user" where id = %s', user)
+    except psycopg2.errors.ForeignKeyViolation:
+        return False
+    return True
+
+
+# Which code names the loss of a row of others. A table that is not here belongs to a photo, and goes with it.
+NAMES = {
+    "asset": {"library_others", "live", "stack_others"},
+    "album": {"cover"},
+    "album_asset": {"contributed", "album_photo", "library_others"},
+    "album_user": {"album_shared"},
+    "activity": {"album_comment", "comment"},
+    "shared_link": {"album_link"},
+    "shared_link_asset": {"held", "album_link"},
+    "memory_asset": {"held"},
+    "tag": {"tag_below"},
+    "tag_closure": {"tag_below"},
+    "tag_asset": {"held", "tag_others", "tag_below", "library_others"},
+    "asset_face": {"face", "library_others"},
+    "person": {"featured", "person_group", "person_faces"},
+    "person_user": {"person_share"},
+}
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Who owns what, taken before the deletion."""
+
+    assets: dict[str, tuple[str, str, bool]]  # owner, checksum, shown in albums
+    albums: dict[str, str]
+    memories: dict[str, str]
+    tags: dict[str, str]
+    links: dict[str, str]
+
+    @staticmethod
+    def of(library: Library) -> "Whose":
+        return Whose(
+            {
+                asset: (owner, checksum, shown)
+                for asset, owner, checksum, shown in library.rows(
+                    """select id, "ownerId", encode(checksum, 'hex'), "deletedAt" is null and status = 'active'
+                       and visibility in ('timeline', 'archive') from asset"""
+                )
+            },
+            {album: library.album_owner(album) for (album,) in library.rows("select id from album")},
+            *(
+                dict(library.rows(f'select id, "{column}" from {table}'))
+                for table, column in (("memory", "ownerId"), ("tag", "userId"), ("shared_link", "userId"))
+            ),
+        )
+
+    def owners(self, table: str, row: dict[str, Any], gone: str) -> set[str]:
+        """Who misses this row when the account `gone` goes."""
+        asset = row.get("assetId") or row.get("assetsId")
+        album, tag = row.get("albumId") or row.get("albumsId"), row.get("tagId") or row.get("tagsId")
+        if table == "album":
+            return {self.albums[row["id"]]}
+        if table == "album_asset":
+            return {self.albums[album], self.assets[asset][0]}
+        if table == "memory_asset":
+            return {self.memories[row["memoriesId"]]}
+        if table == "shared_link_asset":
+            return {self.links[row.get("sharedLinkId") or row["sharedLinksId"]]}
+        if table == "tag_asset":
+            return {self.tags[tag], self.assets[asset][0]}
+        if table == "tag_closure":
+            return {self.tags[row["id_descendant"]]}
+        if table == "person_user":
+            return {row["sharedWithId"]}
+        for column in ("ownerId", "userId", "usersId"):
+            if column in row:
+                return {row[column]}
+        return {self.assets[asset][0]} if asset else set()
+
+
+def losses(whose: Whose, gone: str, before: Snapshot, after: Snapshot) -> set[str]:
+    """Tables in which others miss a row, or find one changed, although nothing stands in for it."""
+    found = set()
+    there = [json.loads(text) for table in ("album_asset", "activity") for text in after[table]]
+
+    def stands_in(row: dict[str, Any]) -> bool:
+        """Whether the album still shows the same file; and the same like on it."""
+        checksum = whose.assets[row.get("assetId") or row["assetsId"]][1]
+        album = row.get("albumId") or row["albumsId"]
+        return any(
+            (other.get("albumId") or other.get("albumsId")) == album
+            and (other.get("assetId") or other.get("assetsId"))
+            and whose.assets[other.get("assetId") or other["assetsId"]][1:] == (checksum, True)
+            and ("isLiked" in row) == ("isLiked" in other)
+            and all(row[name] == other[name] for name in ("userId", "isLiked") if name in row and "isLiked" in row)
+            for other in there
+        )
+
+    for table in before:
+        new = {named(table, row): row for row in map(json.loads, after[table])}
+        for row in map(json.loads, before[table]):
+            if new.get(named(table, row)) == row or not whose.owners(table, row, gone) - {gone}:
+                continue
+            asset = row.get("assetId") or row.get("assetsId")
+            hers = table == "album_asset" and whose.assets[asset][0] == gone
+            if hers and (not whose.assets[asset][2] or stands_in(row)):
+                continue
+            if table == "activity" and asset and row["isLiked"] and stands_in(row):
+                continue
+            found.add(table)
+    return found
+
+
+def breaking(check: transfer.AccountCheck) -> set[str]:
+    """What is named as going or breaking for others."""
+    return {entry.code for entry in check.of(transfer.BREAKS)}
+
+
+def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None = None) -> transfer.AccountCheck:
+    """Look at the account, delete it as Immich does, with the night's clean-up, and compare."""
+    before, whose = library.snapshot(ignore=NOT_COMPARED), Whose.of(library)
+    full, shown = library.snapshot(), ids(library, "select distinct <asset_face.personGroupId> from asset_face")
+    check = transfer.account_ties(params, user)
+    assert library.snapshot() == full
+    files = {row: path for row, path in disk.paths().items() if row[1] != user} if disk else {}
+    done = delete_as_immich(library, user, disk.folder if disk else None)
+    lost_files = [path for path in files.values() if disk and not disk.at(path).exists()]
+    assert bool(lost_files) <= bool(breaking(check) & {"file", "file_odd"}), lost_files
+    assert done == ("stack_stops" not in breaking(check))
+    if not done:
+        return check
+    if library.has_people_groups:  # what nobody knows any more goes in the night
+        library.rows(
+            """delete from person p where "personGroupId" = any(%s::uuid[]) and not exists (
+                   select from asset_face f where f."personGroupId" = p."personGroupId")""",
+            shown,
+        )
+        library.rows("""delete from person_group g where not exists (
+                            select from person p where p."personGroupId" = g.id)""")
+        library.rows("""delete from cluster_group c where not exists (
+                            select from "user" u where u."clusterGroupId" = c.id)""")
+    lost = losses(whose, user, before, library.snapshot(ignore=NOT_COMPARED))
+    for table in lost:
+        assert breaking(check) & NAMES.get(table, {"library_others"}), f"{table} of others went unnamed"
+    keeps_people = set() if library.has_people_groups else {"person_faces"}  # that night is not played here
+    # a stack of others that only gets smaller is told too, and no row of theirs changes
+    for code in breaking(check) - {"file", "file_odd", "file_unknown", "stack_others", *keeps_people}:
+        assert any(code in NAMES.get(table, {"library_others"}) for table in lost), f"{code} was named in vain"
+    assert not (check.can_go and (lost or lost_files))
+    return check
+
+
+@pytest.fixture
+def disk(library, params, tmp_path) -> Disk:
+    return known_media(library, params, tmp_path)
+
+
+@pytest.fixture
+def codes(params, anna) -> Codes:
+    """What hangs on Anna's account now, by code."""
+
+    def look() -> dict[str, int]:
+        return {entry.code: entry.count for entry in transfer.account_ties(params, anna).tied}
+
+    return look
+
+
+def test_every_kind_is_in_words() -> None:
+    """No sentence is missing, and none names a weight that the screen does not know."""
+    for code, tie in transfer.TIES.items():
+        assert tie.weight in transfer.WEIGHT_WORDS
+        assert all(tie.words), code
+        assert tie.todo or tie.weight not in (transfer.BREAKS, transfer.LOST_WITH_IT), code
+
+
+# ---- stories --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_version
+def test_after_everything_and_the_move_it_can_be_deleted(library, params, disk, anna, ben, carla) -> None:
+    """Before, each of her things is named; then nothing is left that anybody would miss, and nothing is missed."""
+    nas = library.user("Nas")
+    photo = library.asset(anna, "lake.jpg", sidecar=True)
+    library.face(photo, library.person(anna, "Lea"), featured=True)
+    library.face(library.asset(anna, "hill.jpg"), library.person(anna), featured=True)
+    library.live(anna)
+    library.asset(anna, "bin.jpg", trashed=True)
+    library.asset(anna, "shut.jpg", visibility="locked")
+    library.stack(anna, [library.asset(anna, f"{number}.jpg") for number in (1, 2)])
+    album = library.album(anna, "Trip", [photo, library.asset(carla)], members={carla: "editor"}, cover=photo)
+    library.album(anna, "Alone", [photo])
+    library.comment(album, carla, "Nice", asset=photo)
+    library.link(anna, album=album)
+    library.tag_assets(library.tag(anna, "Trips/Rome"), photo)
+    library.memory(anna, [photo])
+    library.partner(by=anna, to=carla)
+    library.session(anna), library.api_key(anna)
+    disk.make()
+    check = transfer.account_ties(params, anna)
+    assert {entry.code: entry.count for entry in check.tied} == {
+        **{"album_shared": 1, "contributed": 1, "album_comment": 1},
+        **{"photo": 5, "video": 1, "trashed": 1, "locked": 1, "album": 1, "link": 1},
+        **{"person": 1, "person_unnamed": 1, "tag": 1, "memory": 1, "stack": 1},
+        **{"empty": 1, "partner": 1, "session": 1, "api_key": 1},  # the tag above, without photos of its own
+    }
+    request = transfer.Request(anna, ben, everything=True, trashed=True, locked=True)
+    transfer.transfer(params, request, transfer.How(dry_run=False))
+    check = transfer.account_ties(params, anna)
+    assert breaking(check) == {"file"} and not check.can_go
+    disk.move()
+    check = judge(library, params, anna, disk)
+    assert check.can_go
+    assert {entry.code for entry in check.tied} == {"empty", "partner", "session", "api_key"}
+    assert library.value("select count(*) from activity") == 1
+    assert nas in dict(library.rows('select id, name from "user"'))
+
+
+@pytest.mark.every_version
+def test_files_of_others_are_counted_by_kind_and_really_go(library, params, disk, anna, ben) -> None:
+    photo = library.asset(ben, "b.jpg", path=f"{ROOT}/upload/{anna}/aa/b.jpg", sidecar=True)
+    library.person(ben, "Lea", thumbnail=f"{ROOT}/thumbs/{anna}/aa/l.jpeg")
+    library.rows("""update "user" set "storageLabel" = 'anna' where id = %s""", anna)
+    library.asset(ben, "c.jpg", path=f"{ROOT}/library/anna/2024/c.jpg")
+    library.asset(ben, "d.jpg", path=f"{ROOT}/library/annabelle/2024/d.jpg")  # of nobody's account
+    disk.make()
+    assert disk.at(f"{ROOT}/upload/{anna}/aa/b.jpg").exists() and photo
+    check = judge(library, params, anna, disk)
+    (entry,) = check.of(transfer.BREAKS)
+    assert (entry.code, entry.count) == ("file", 4)
+    assert entry.examples == ("2 originals", "1 sidecars", "1 pictures of people")
+    assert not check.can_go
+
+
+@pytest.mark.every_version
+def test_an_account_without_anything_can_go(library, params, disk, anna, ben) -> None:
+    library.asset(ben, "bens.jpg")
+    disk.make()
+    check = judge(library, params, anna, disk)
+    assert check.can_go and check.tied == ()
+
+
+def test_when_the_folder_cannot_be_told_it_never_says_yes(library, params, anna, ben) -> None:
+    """Two ways in which paths begin, and nothing written down."""
+    library.rows("delete from system_metadata")
+    for root in ("/data", "/usr/src/app/upload"):
+        library.asset(ben, path=f"{root}/upload/{ben}/aa/{root[1:4]}.jpg")
+    check = transfer.account_ties(params, anna)
+    assert [entry.code for entry in check.tied] == ["file_unknown"]
+    assert not check.can_go
+
+
+@pytest.mark.parametrize("round_about", [True, False])
+def test_what_no_move_of_files_takes_out_of_the_folder_counts_too(
+    library, params, disk, anna, ben, round_about
+) -> None:
+    """A path that leads round into it, and an external library that looks there."""
+    library.asset(ben, path=f"{ROOT}/upload/{ben}/aa/1.jpg")
+    if round_about:
+        library.asset(ben, path=f"{ROOT}/upload/{ben}/../{anna}/aa/x.jpg")
+    else:
+        library.asset(ben, library=library.library(ben), path=f"{ROOT}/upload/{anna}/aa/x.jpg")
+    disk.make()
+    assert breaking(transfer.account_ties(params, anna)) == {"file_odd"}
+
+
+@pytest.mark.every_version
+def test_photos_that_the_other_has_too_are_no_reason_against_it(library, params, disk, anna, ben, codes) -> None:
+    """They stay with her in a hand-over. What hangs on them alone goes with them, and is told."""
+    old, only = library.asset(anna, "same.jpg", checksum=SAME), library.asset(anna, "only.jpg")
+    library.asset(ben, "same.jpg", checksum=SAME)
+    library.face(old, library.person(anna, "Lea"), featured=True)
+    library.tag_assets(library.tag(anna, "Trip"), old, only)
+    assert codes() == {"photo": 1, "tag": 1, "copied": 1, "on_copies": 1}
+    library.rows("delete from asset where id = %s", only)
+    check = judge(library, params, anna)
+    assert {entry.code: entry.count for entry in check.tied} == {"copied": 1, "on_copies": 2}
+    assert check.can_go
+
+
+@pytest.mark.parametrize("change", ['"deletedAt" = now()', "status = 'deleted'", "checksum = '\\x00'"])
+def test_a_copy_in_the_trash_or_gone_is_no_copy(library, anna, ben, codes, change) -> None:
+    library.asset(anna, checksum=SAME)
+    copy = library.asset(ben, checksum=SAME)
+    assert codes() == {"copied": 1}
+    library.rows(f"update asset set {change} where id = %s", copy)
+    assert codes() == {"photo": 1}
+
+
+@pytest.mark.every_version
+def test_external_libraries_and_who_else_is_in_them(library, params, anna, ben, codes) -> None:
+    """A photo that was given to Ben by hand is still in her library, and goes with it."""
+    nas = library.library(anna, "NAS")
+    library.library(anna, "Empty")
+    library.asset(anna, library=nas, path="/mnt/a.jpg")
+    library.asset(ben, "bens.jpg", library=nas, path="/mnt/b.jpg")
+    found = codes()
+    assert found == {"library_others": 1, "external": 1, "library": 1, "empty": 1}
+    assert not judge(library, params, anna).can_go
+    assert library.rows("select 1 from asset") == []
+
+
+@pytest.mark.every_version
+def test_a_stack_of_anothers_with_her_photo_on_top_stops_the_deletion_half_way(
+    library, params, disk, anna, ben
+) -> None:
+    top, below = library.asset(anna, "top.jpg"), library.asset(ben, "below.jpg")
+    library.stack(ben, [top, below])
+    disk.make()
+    check = judge(library, params, anna, disk)
+    assert check.tied[0].code == "stack_stops" and not check.can_go
+    assert library.rows('select 1 from "user" where id = %s', anna)
+    assert not (disk.folder / "upload" / anna).exists()
+
+
+@pytest.mark.every_version
+def test_what_others_have_in_their_own_things(library, params, anna, ben, carla, codes) -> None:
+    """Albums, a cover, a comment, memories, links, tags, a live photo, a stack, and her tag on a photo of Ben's."""
+    hers, his = library.asset(anna, "hers.jpg"), library.asset(ben, "his.jpg")
+    album = library.album(ben, "His", [hers, his], members={anna: "editor", carla: "viewer"}, cover=hers)
+    library.comment(album, carla, "Nice", asset=hers)
+    library.like(album, carla)  # of the album: it stays
+    library.comment(album, anna, "Mine")
+    library.memory(ben, [hers, his])
+    library.link(ben, assets=[hers])
+    library.tag_assets(library.tag(ben, "Trip"), hers)
+    library.tag_assets(library.tag(anna, "Hers"), his)
+    still = library.asset(ben, live_video=library.asset(anna, kind="VIDEO", visibility="hidden"))
+    library.stack(ben, [still, library.asset(anna)])
+    assert codes() == {
+        **{"album_photo": 1, "cover": 1, "comment": 1, "held": 3, "tag_others": 1, "live": 1, "stack_others": 1},
+        **{"photo": 2, "video": 1, "tag": 1, "own_comment": 1, "member": 1},
+    }
+    judge(library, params, anna)
+
+
+@pytest.mark.every_version
+def test_her_albums_with_what_others_put_there(library, params, anna, ben, carla, codes) -> None:
+    album = library.album(anna, "Hers", [library.asset(ben)], members={ben: "editor", carla: "viewer"})
+    library.comment(album, carla, "Nice")
+    library.link(ben, album=album)
+    library.album(anna, "Empty")
+    assert codes() == {"album_shared": 1, "contributed": 1, "album_comment": 1, "album_link": 1, "empty": 1}
+    judge(library, params, anna)
+
+
+@pytest.mark.every_version
+def test_people_on_photos_of_others(library, params, anna, ben, codes) -> None:
+    """An older transfer by hand: Ben's photo shows her person, and his person shows her photo. Repair mends it."""
+    lea, ina = library.person(anna, "Lea"), library.person(ben, "Ina")
+    library.face(library.asset(ben), lea)
+    library.face(library.asset(ben), ina)
+    library.feature(ina, library.face(library.asset(anna), None), owner=ben)
+    assert codes() == {"face": 1, "featured": 1, "photo": 1, "empty": 1}
+    transfer.repair(params, ben, transfer.How(dry_run=False))
+    assert "face" not in codes() and "featured" not in codes()
+    library.rows('delete from asset where "ownerId" = %s', anna)
+    assert judge(library, params, anna).can_go
+
+
+@pytest.mark.since("3.2")
+def test_people_in_a_common_group_stay_with_the_others(library, params, anna, ben, codes) -> None:
+    """Only those whom nobody else knows go with her."""
+    library.cluster(anna, ben)
+    both, hers = library.person(anna, "Lea"), library.person(anna, "Max")
+    library.person(ben, "Lea", group=both)
+    photo = library.asset(ben)
+    library.face(photo, both)
+    assert codes() == {"empty": 2, "cluster": 1}
+    library.face(photo, hers)
+    assert codes()["face"] == 1
+    judge(library, params, anna)
+
+
+@pytest.mark.since("3.2")
+def test_people_whom_the_other_knows_from_her_photos_only(library, params, anna, ben, codes) -> None:
+    """Immich removes a person without a face in the night, and with it the name that Ben gave."""
+    library.cluster(anna, ben)
+    lea = library.person(anna, "Lea")
+    library.person(ben, "My Lea", group=lea)
+    library.face(library.asset(anna), lea)
+    assert codes() == {"person_faces": 1, "photo": 1, "person": 1, "cluster": 1}
+    judge(library, params, anna)
+    assert library.rows("select 1 from person") == []
+
+
+@pytest.mark.since("3.3")
+def test_people_that_she_shares(library, params, anna, ben, carla, codes) -> None:
+    """His row of her person lies in her group of people, and goes in the night after her."""
+    library.share_person(library.person(anna, "Lea"), by=anna, to=ben)
+    library.share_person(library.person(carla, "Max"), by=carla, to=anna)
+    found = codes()
+    assert (found["person_group"], found["person_share"], found["person_received"]) == (1, 1, 1)
+    judge(library, params, anna)
+
+
+@pytest.mark.every_version
+def test_a_tag_of_anothers_below_hers(library, params, anna, ben, codes) -> None:
+    parent = library.tag(anna, "Trips")
+    library.rows('update tag set "parentId" = %s where id = %s', parent, library.tag(ben, "Rome"))
+    assert codes() == {"tag_below": 1, "empty": 1}
+    judge(library, params, anna)
+
+
+def test_links_that_show_nothing_or_have_expired_are_no_reason(library, params, anna, codes) -> None:
+    photo = library.asset(anna, deleted=True)
+    library.link(anna)
+    old = library.link(anna, assets=[photo])
+    assert codes() == {"link": 1, "deleting": 1, "empty": 1}
+    assert not transfer.account_ties(params, anna).can_go
+    library.rows("""update shared_link set "expiresAt" = now() - interval '1 day' where id = %s""", old)
+    assert codes() == {"deleting": 1, "empty": 2}
+    assert transfer.account_ties(params, anna).can_go
+
+
+def test_an_account_that_has_gone_is_said(params) -> None:
+    with pytest.raises(transfer.TransferError, match="not there any more"):
+        transfer.account_ties(params, new_id())
+
+
+def test_examples_are_few_and_by_name(library, params, anna) -> None:
+    for number in range(9):
+        library.asset(anna, f"{number}.jpg")
+    (entry,) = transfer.account_ties(params, anna).tied
+    assert (entry.count, entry.examples) == (9, tuple(f"{number}.jpg" for number in range(5)))
+
+
+def test_it_waits_for_no_lock_and_holds_none(library, params, anna, ben) -> None:
+    """Immich may be at work on every row meanwhile."""
+    library.album(anna, "Trip", [library.asset(anna)], members={ben: "editor"})
+    other = psycopg2.connect(**params)
+    try:
+        with other.cursor() as cursor:
+            for table in ("asset", "album", "album_asset", '"user"'):
+                cursor.execute(f"select 1 from {table} for update")
+            assert not transfer.account_ties({**params, "options": "-c lock_timeout=1s"}, anna).can_go
+    finally:
+        other.close()
+
+
+# ---- every foreign key ----------------------------------------------------------------------------------------------
+
+# Keys to what goes with an account, each with the code that names a row of somebody else's, or of hers where only she
+# can have one. Those of one photo's own rows are named with the photo.
+KEYS = {
+    "album.albumThumbnailAssetId": "cover",
+    "asset.livePhotoVideoId": "live",
+    "memory_asset.assetId": "held",
+    "shared_link_asset.assetId": "held",
+    "tag_asset.assetId": "held",
+    "stack.primaryAssetId": "stack_stops",
+    "activity.assetId": "comment",
+    "activity.albumId.assetId": "comment",
+    "album_asset.assetId": "album_photo",
+    "activity.albumId": "album_comment",
+    "album_asset.albumId": "contributed",
+    "album_user.albumId": "album_shared",
+    "shared_link.albumId": "album_link",
+    "activity.userId": "own_comment",
+    "album.ownerId": "album",
+    "album_user.userId": "member",
+    "api_key.userId": "api_key",
+    "asset.ownerId": "photo",
+    "asset.libraryId": "library_others",
+    "library.ownerId": "library",
+    "cluster_group_request.userId": "cluster_group_request",
+    "memory.ownerId": "memory",
+    "notification.userId": "notification",
+    "partner.sharedById": "partner",
+    "partner.sharedWithId": "partner",
+    "person.ownerId": "person",
+    "person_user.sharedWithId": "person_received",
+    "person_user.sharedById.personGroupId": "person_share",
+    "session.userId": "session",
+    "shared_link.userId": "link",
+    "stack.ownerId": "stack",
+    "tag.userId": "tag",
+    "user_metadata.userId": "user_metadata",
+    "workflow.ownerId": "workflow",
+    "asset.stackId": "stack_others",
+    "tag.parentId": "tag_below",
+    "tag_closure.id_ancestor": "tag_below",
+    "tag_closure.id_descendant": "tag_below",
+    "tag_asset.tagId": "tag_others",
+    "asset_face.personGroupId": "face",
+    "person.faceAssetId": "featured",
+    "person.personGroupId": "person_group",
+}
+OF_ONE_PHOTO = re.compile(
+    r"(asset_(audio|edit|exif|face|file|job_status|keyframe|metadata|ocr|video)|integrity_report|ocr_search|smart_search"
+    r"|video_stream_session|face_search)\.(assetId|fileAssetId|faceId)"
+)
+OF_ONE_THING = {"memory_asset.memoriesId", "shared_link_asset.sharedLinkId"} | {
+    f"{table}_audit.{column}" for table, column in (("album_asset", "albumId"), ("memory_asset", "memoryId"))
+}
+TARGETS = (*("album", "album_asset", "asset", "asset_face", "asset_file", "library", "memory", "person"),
+           *("person_group", "shared_link", "stack", "tag", "user"))  # fmt: skip
+
+
+@pytest.mark.every_version
+def test_every_foreign_key_is_asked(library, params, anna, ben, carla, codes) -> None:
+    """Somebody's row on every key of this version, and each is named. A key that is new must be thought about here."""
+    here = {
+        ".".join([table, *(transfer.RENAMED_COLUMNS.get((table, column), column) for column in columns)])
+        for target, table, columns, _ in schemas.foreign_keys(library.connection)
+        if target in TARGETS
+    }
+    wanted = {key for key in here if not OF_ONE_PHOTO.fullmatch(key)} - OF_ONE_THING
+    assert wanted <= KEYS.keys(), wanted - KEYS.keys()
+    hers, his = library.asset(anna, "hers.jpg"), library.asset(ben, "his.jpg")
+    nas = library.library(anna, "NAS")
+    library.asset(carla, library=nas)
+    library.asset(anna, library=nas)
+    album = library.album(anna, "Hers", [his], members={ben: "editor"})
+    library.album(anna, "Alone", [hers])
+    library.comment(album, ben, "Nice")
+    library.link(ben, album=album)
+    bens = library.album(ben, "His", [hers], members={anna: "editor"}, cover=hers)
+    library.comment(bens, ben, "Nice", asset=hers)
+    library.comment(bens, anna, "Thanks")
+    library.memory(ben, [hers]), library.memory(anna, [hers])
+    library.link(ben, assets=[hers]), library.link(anna, assets=[hers])
+    library.tag_assets(library.tag(ben, "Bens"), hers)
+    tag = library.tag(anna, "Hers")
+    library.tag_assets(tag, hers, his)
+    library.rows('update tag set "parentId" = %s where id = %s', tag, library.tag(ben, "Below"))
+    library.asset(ben, live_video=library.asset(anna, kind="VIDEO", visibility="hidden"))
+    library.stack(ben, [library.asset(anna), library.asset(ben)])
+    library.stack(anna, [library.asset(anna), library.asset(ben)])
+    lea, ina = library.person(anna, "Lea"), library.person(ben, "Ina")
+    library.face(hers, lea), library.face(his, lea)
+    library.feature(ina, library.face(hers, None), owner=ben)
+    library.partner(by=anna, to=ben), library.partner(by=carla, to=anna)
+    library.session(anna), library.api_key(anna)
+    library.rows("""insert into notification ("userId", title) values (%s, 'Hello')""", anna)
+    library.rows("""insert into user_metadata ("userId", key, value) values (%s, 'preferences', '{}')""", anna)
+    if library.has("workflow"):
+        needed = library.rows(
+            """select column_name from information_schema.columns where table_name = 'workflow'
+               and is_nullable = 'NO' and column_default is null and column_name <> 'ownerId'"""
+        )
+        names = "".join(f', "{name}"' for (name,) in needed)
+        library.rows(
+            f'insert into workflow ("ownerId"{names}) values (%s{", %s" * len(needed)})', anna, *"x" * len(needed)
+        )
+    if library.has("cluster_group_request"):
+        library.rows(
+            'insert into cluster_group_request ("clusterGroupId", "userId") values (%s, %s)',
+            *(library.cluster_of(carla), anna),
+        )
+    if library.has_person_sharing:
+        library.share_person(lea, by=anna, to=ben)
+        library.share_person(ina, by=ben, to=anna)
+    elif library.has_people_groups:
+        library.person(ben, "Lea", group=lea)
+    found = codes()
+    missing = {key for key in wanted if KEYS[key] not in found}
+    if not library.has_people_groups:
+        missing.discard("person.personGroupId")
+    assert missing == set()
+
+
+@pytest.mark.parametrize("target", sorted(transfer.ROWS_THAT_GO))
+def test_rows_on_a_foreign_key_that_nobody_knows_are_named(library, params, anna, ben, target) -> None:
+    """Of a newer Immich, or of an addition: it cannot be told what they mean, so it never says yes."""
+    photos = {anna: library.asset(anna), ben: library.asset(ben)}
+    things = {}
+    for user, photo in photos.items():
+        things[user] = {
+            "user": user,
+            "asset": photo,
+            "asset_face": library.face(photo, None),
+            "album": library.album(user),
+            "library": library.library(user),
+            "memory": library.memory(user, []),
+            "person": library.person(user),
+            "stack": library.stack(user, [photo]),
+            "shared_link": library.link(user),
+            "tag": library.tag(user, "Trip"),
+        }[target]
+    composite = target == "person" and library.has_people_groups
+    key = '("ownerId", "personGroupId")' if composite else "(id)"
+    columns = '"thing %%s" uuid, who uuid' if composite else '"thing" uuid'
+    columns = columns.replace("%%s", "x")
+    names = '(who, "thing x")' if composite else "(thing)"
+    library.rows(f'create table "Odd table" ({columns}, foreign key {names} references "{target}" {key})')
+    try:
+        assert "unknown" not in breaking(transfer.account_ties(params, anna))
+        for user, wanted in ((ben, False), (anna, True)):
+            values = (things[user], user) if composite else (things[user],)
+            library.rows(f'insert into "Odd table" values (%s{", %s" if composite else ""})', *values)
+            check = transfer.account_ties(params, anna)
+            assert ("unknown" in breaking(check)) == wanted
+        (entry,) = [entry for entry in check.tied if entry.code == "unknown"]
+        assert entry.count == 1 and "Odd table" in entry.examples[0]
+    finally:
+        library.rows('drop table "Odd table"')
+
+
+def test_libraries_of_chance(version, pool) -> None:
+    """What the deletion takes of others, in whatever library, was named; and nothing was named in vain."""
+
+    @examples(f"account {version}", 10, plans())
+    def look(plan: Plan) -> None:
+        for number in range(3):
+            with pool.library(version) as library:
+                world = build(library, plan)
+                judge(library, world.params, world.users[number])
+
+    look()
+
+
+# ---- comments on photos that have a copy ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Carla's album with Anna's photo and Ben's photo of the same file; and what was said about Anna's."""
+
+    album: str
+    old: str
+    new: str
+    comments: tuple[str, ...]
+
+
+@pytest.fixture
+def beside(library, anna, ben, carla) -> Beside:
+    old, new = library.asset(anna, "lake.jpg", checksum=SAME), library.asset(ben, "lake.jpg", checksum=SAME)
+    album = library.album(carla, "Trip", [old, new], members={anna: "editor", ben: "editor"})
+    comments = (
+        library.comment(album, carla, "Nice", asset=old),
+        library.comment(album, ben, "Where is that?", asset=old),
+        library.like(album, carla, asset=old),
+        library.comment(album, anna, "Como", asset=old),
+        library.comment(album, carla, "All of it"),
+    )
+    return Beside(album, old, new, comments)
+
+
+def photo_of(library: Library, comment: str) -> str | None:
+    return library.value('select "assetId" from activity where id = %s', comment)
+
+
+@pytest.fixture
+def moved(library, params, anna, tmp_path) -> Callable[[], transfer.Report]:
+    """Dry run and run."""
+
+    def run() -> transfer.Report:
+        before = library.snapshot()
+        shown = transfer.move_comments(params, anna)
+        assert library.snapshot() == before
+        how = transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers")
+        done = transfer.move_comments(params, anna, how)
+        assert done == shown
+        after = library.snapshot(ignore=("updatedAt", "updateId"))
+        old = library_without(before, "activity")
+        assert library_without(library.snapshot(), "activity") == old
+        assert len(after["activity"]) == len(before["activity"])
+        return done
+
+    return run
+
+
+def library_without(snapshot: Snapshot, table: str) -> Snapshot:
+    return {name: rows for name, rows in snapshot.items() if name != table}
+
+
+@pytest.mark.every_version
+def test_comments_of_others_go_to_the_copy_and_survive(library, params, anna, beside, moved, codes) -> None:
+    check = transfer.account_ties(params, anna)
+    assert (check.movable, codes()["comment"], check.can_go) == (3, 3, False)
+    report = moved()
+    assert report.comments == (
+        ("carla@example.com", "Nice", "lake.jpg", "Trip"),
+        ("ben@example.com", "Where is that?", "lake.jpg", "Trip"),
+        ("carla@example.com", "", "lake.jpg", "Trip"),
+    )
+    where = [photo_of(library, comment) for comment in beside.comments]
+    assert where == [beside.new, beside.new, beside.new, beside.old, None]
+    check = judge(library, params, anna)
+    assert (check.movable, check.can_go) == (0, True)
+    assert library.value("select count(*) from activity") == 4
+
+
+@pytest.mark.every_version
+def test_an_undo_takes_them_back(library, params, beside, moved, tmp_path) -> None:
+    before = library.snapshot(ignore=("updatedAt", "updateId"))
+    moved()
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    assert (past.state, past.header["kind"]) == ("committed", "comments")
+    undone = transfer.undo(params, past.path, transfer.How(dry_run=False))
+    assert undone.comments == 3
+    assert library.snapshot(ignore=("updatedAt", "updateId")) == before
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    assert past.state == "undone"
+
+
+def test_an_undo_leaves_what_was_done_since(library, params, carla, beside, moved, tmp_path) -> None:
+    """A comment that was deleted, a like that was given again; and a photo that has left the album gets nothing."""
+    moved()
+    again = library.like(beside.album, carla, asset=beside.old)
+    library.rows("delete from activity where id = %s", beside.comments[0])
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    assert transfer.undo(params, past.path).comments == 1
+    library.rows(adapted(library, "delete from album_asset where <album_asset.assetId> = %s"), beside.old)
+    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).comments == 0
+    assert photo_of(library, beside.comments[1]) == photo_of(library, beside.comments[2]) == beside.new
+    assert not library.rows("select 1 from activity where id = %s", again)
+
+
+def test_a_like_of_both_stays_and_is_not_missed(library, params, anna, carla, beside, moved, codes) -> None:
+    own = library.like(beside.album, carla, asset=beside.new)
+    assert codes()["comment"] == 2
+    assert len(moved().comments) == 2
+    assert photo_of(library, beside.comments[2]) == beside.old
+    assert photo_of(library, own) == beside.new
+    assert judge(library, params, anna).can_go
+    assert library.rows('select id from activity where "isLiked"') == [(own,)]
+
+
+def test_a_second_time_there_is_nothing_to_move(params, anna, beside, moved) -> None:
+    moved()
+    assert transfer.move_comments(params, anna).comments == ()
+
+
+@pytest.mark.parametrize("spoil", ["locked", "trashed", "not in the album", "anna's album"])
+def test_without_a_photo_that_stands_in_nothing_moves(library, params, anna, beside, spoil) -> None:
+    if spoil == "locked":
+        library.rows("update asset set visibility = 'locked' where id = %s", beside.new)
+    elif spoil == "trashed":
+        library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", beside.new)
+    elif spoil == "not in the album":
+        ask(library, "delete from album_asset where <album_asset.assetId> = %s", beside.new)
+    else:
+        carla = library.album_owner(beside.album)
+        library.rows('delete from album_user where "albumId" = %s and "userId" = %s', beside.album, anna)
+        library.rows(
+            """update album_user set "userId" = %s where "albumId" = %s and "userId" = %s""",
+            *(anna, beside.album, carla),
+        )
+    assert transfer.move_comments(params, anna).comments == ()
+    check = transfer.account_ties(params, anna)
+    assert check.movable == 0 and not check.can_go
+
+
+def test_what_changed_since_it_was_shown_stops_the_run(library, params, anna, carla, beside, tmp_path) -> None:
+    shown = transfer.move_comments(params, anna)
+    library.comment(beside.album, carla, "One more", asset=beside.old)
+    before = library.snapshot()
+    with pytest.raises(transfer.Changed):
+        transfer.move_comments(params, anna, transfer.How(dry_run=False, expected_digest=shown.digest))
+    assert library.snapshot() == before
+
+
+@pytest.mark.every_version
+def test_the_whole_way_with_photos_that_both_have(library, params, disk, anna, ben, carla, moved) -> None:
+    """Everything to Ben, whose copies join the albums; comments moved, files moved, account deleted: all is there."""
+    old, new = library.asset(anna, "lake.jpg", checksum=SAME), library.asset(ben, "lake.jpg", checksum=SAME)
+    goes = library.asset(anna, "goes.jpg")
+    album = library.album(anna, "Trip", [old, goes], members={carla: "viewer"}, cover=old)
+    said = [library.comment(album, carla, text, asset=photo) for text, photo in (("Lake", old), ("Goes", goes))]
+    for photo in (old, new):  # the same file, so that originals keep their checksum
+        path = library.value('select "originalPath" from asset where id = %s', photo)
+        disk.at(path).parent.mkdir(parents=True, exist_ok=True)
+        disk.at(path).write_bytes(b"the same")
+    disk.make()
+    request = transfer.Request(anna, ben, everything=True)
+    transfer.transfer(params, request, transfer.How(dry_run=False))
+    disk.move()
+    check = transfer.account_ties(params, anna)
+    assert breaking(check) == {"comment"} and check.movable == 1
+    moved()
+    assert judge(library, params, anna, disk).can_go
+    assert [photo_of(library, comment) for comment in said] == [new, goes]
+
+
+# ---- the screen -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("account")) as made:
+        library = made.library
+        old = library.asset(made.alice, "lake.jpg", checksum=SAME)
+        new = library.asset(made.bob, "lake.jpg", checksum=SAME)
+        album = library.album(made.bob, "Trip", [old, new], members={made.alice: "editor"})
+        library.comment(album, made.bob, "Nice \x1b[31m one", asset=old)
+        library.session(made.alice)
+        library.user("Gone", deleted=True)
+        made.save()
+        yield made
+
+
+@pytest.mark.screens
+def test_the_screen_lists_moves_comments_and_then_says_yes(there: Installation) -> None:
+    before = there.library.snapshot()
+    with Terminal(there.path) as terminal:
+        terminal.menu("11")
+        assert "Gone <gone@example.com>  [marked for deletion]" in terminal.until("Enter to go back): ")
+        terminal.type()
+        assert "Nothing was changed." in terminal.until("MAIN MENU")
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "alice@")
+        screen = terminal.until("Look at that now? (y/N): ")
+        for text in (
+            "Alice <alice@example.com>",
+            "Goes or breaks for others:",
+            "• 1 comment or like of another user on its photos (Nice [31m one)",
+            "• 1 photo or video of which another user has the same file (lake.jpg)",
+            "• 1 device that is logged in (Android)",
+            "✗ Do not delete it yet.",
+        ):
+            assert text in screen, screen
+        terminal.type()
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "alice@")
+        terminal.answer("Look at that now? (y/N): ", "y")
+        assert "bob@example.com: “Nice [31m one” on lake.jpg in “Trip”" in terminal.answer("Type yes to go ahead", "no")
+        assert there.library.snapshot() == before
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "alice@")
+        terminal.answer("Look at that now? (y/N): ", "y")
+        terminal.answer("Type yes to go ahead", "yes")
+        assert "Comments and likes moved: 1" in terminal.until("MAIN MENU")
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "alice@")
+        screen = terminal.until("MAIN MENU")
+        assert "It can be deleted, if what is listed as going with it may go." in " ".join(screen.split())
+        terminal.menu("9")
+        screen = terminal.answer("Enter to go back): ", "1")
+        assert "alice@example.com: 1 comment or like moved to other users' photos" in screen
+        assert "go back to their photos: 1" in terminal.answer("Type yes to go ahead", "yes")
+        assert "moved back: 1" in terminal.until("MAIN MENU")
+
+
+@pytest.mark.screens
+def test_the_screen_of_an_empty_account_and_of_one_marked_for_deletion(there: Installation) -> None:
+    there.library.rows('delete from asset where "ownerId" = %s', there.alice)
+    with Terminal(there.path) as terminal:
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "alice@")
+        screen = terminal.until("MAIN MENU")
+        assert "✓ Nothing is left that anybody would miss: it can be deleted." in screen
+        there.library.asset(there.library.value("""select id from "user" where name = 'Gone'"""))
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "gone@")
+        screen = " ".join(terminal.until("MAIN MENU").split())
+        assert "Do not delete it yet. Immich deletes it by itself" in screen
+        terminal.menu("11")
+        terminal.pick("Account that is to be deleted", "root@")
+        assert "The API key of this tool belongs to this account" in terminal.until("MAIN MENU")
+
+
+@pytest.mark.screens
+def test_after_everything_the_entry_is_pointed_at(capsys, monkeypatch) -> None:
+    for question in ("offer_move", "offer_jobs", "offer_notices"):
+        monkeypatch.setattr(transfer, question, lambda *_: None)
+    monkeypatch.setattr(transfer, "say_lying", lambda *_: "files")
+    figures = tuple(transfer.Figures(name, (), 0, None) for name in ("a", "b"))
+    report = transfer.Report(figures_before=figures, figures_after=figures, wrong_after=0)
+    state = transfer.State(Path("config.py"), transfer.Config("", "", {}))
+    users = [transfer.User(name, f"{name}@example.com", name) for name in "ab"]
+    transfer.transfer_done(state, None, report, *users, "everything")
+    assert "Can an account be deleted? (11)" in " ".join(capsys.readouterr().out.split())
+    transfer.transfer_done(state, None, replace(report, figures_before=(), figures_after=()), *users, "an album")
+    assert "(11)" not in capsys.readouterr().out

@@ -1,0 +1,289 @@
+"""What Immich is asked to do itself: a backup first, the jobs after, its look at its own files, the notices."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import transfer
+from tests.terminal import Installation, Terminal, installation
+from transfer import Api, Queue, TransferError
+
+pytestmark = pytest.mark.screens
+
+BACKUP = "immich-db-backup-1-v{}-pg14.sql.gz"
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("jobs")) as made:
+        made.save()
+        yield made
+
+
+@pytest.fixture
+def api(there: Installation) -> Api:
+    return transfer.open_api(there.immich.url, there.key)
+
+
+def may(there: Installation, *permissions: str) -> Api:
+    """A key of the administrator's with these permissions."""
+    return transfer.open_api(there.immich.url, there.immich.key(there.root, list(permissions)))
+
+
+def quiet(_step: str) -> None:
+    pass
+
+
+def soon(work: Callable[[], Any], seconds: float = 0.5) -> None:
+    """Do it a little later, in another thread."""
+    threading.Timer(seconds, work).start()
+
+
+# ---- backup ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["2.5", "2.7", "3.1", "3.3"])
+def test_a_backup_is_proven_by_immichs_list(there: Installation, api: Api, version: str) -> None:
+    there.immich.version = version
+    there.immich.backups["of yesterday.sql.gz"] = 5
+    backup = transfer.back_up_database(api, quiet)
+    assert (backup.name, backup.size) == (f"immich-db-backup-2-v{version}-pg14.sql.gz", 1_234_567)
+    assert there.immich.started == ["backup-database"]
+
+
+def test_before_2_5_a_backup_is_proven_by_its_job(there: Installation, api: Api) -> None:
+    there.immich.version = "2.3"
+    assert transfer.back_up_database(api, quiet).name == ""
+    there.immich.backs_up = False
+    with pytest.raises(TransferError, match="made no backup"):
+        transfer.back_up_database(api, quiet)
+
+
+def test_without_the_permission_for_the_list_the_job_proves_it(there: Installation) -> None:
+    api = may(there, "job.create", "job.read")
+    assert transfer.back_up_database(api, quiet).name == ""
+    there.immich.backs_up = False
+    with pytest.raises(TransferError, match="made no backup"):
+        transfer.back_up_database(api, quiet)
+
+
+def test_a_backup_is_waited_for(there: Installation, api: Api) -> None:
+    """Its name comes when it is whole; until then its queue has work."""
+    made = there.immich.backups
+
+    def begin(name: str) -> None:
+        made.clear()
+        there.immich.busy("backupDatabase", waiting=0, active=1)
+        soon(lambda: (made.update({"late.sql.gz": 7}), there.immich.idle()))
+
+    there.immich.on_job = begin
+    told: list[str] = []
+    assert transfer.back_up_database(api, told.append).name == "late.sql.gz"
+    assert any("backupDatabase (1)" in step for step in told)
+
+
+def test_an_empty_backup_is_none(there: Installation, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    there.immich.on_job = lambda _name: there.immich.backups.update(dict.fromkeys(there.immich.backups, 0))
+    with pytest.raises(TransferError, match="made no backup"):
+        transfer.back_up_database(api, quiet)
+
+
+@pytest.mark.parametrize("permissions", [(), ("job.create",)])
+def test_a_backup_that_cannot_be_seen_is_none(there: Installation, permissions: tuple[str, ...]) -> None:
+    with pytest.raises(TransferError, match="could not be seen"):
+        transfer.back_up_database(may(there, *permissions), quiet)
+    assert there.immich.started == []
+
+
+def confirm(there: Installation, terminal: Terminal) -> str:
+    """Go as far as the last question of a repair, and back."""
+    terminal.menu("6")
+    terminal.pick("User whose faces", "bob@example.com")
+    screen = terminal.answer("Type yes to go ahead, anything else to go back: ", "no")
+    terminal.until("Nothing was changed.")
+    return " ".join(screen.split())
+
+
+def something_to_repair(there: Installation) -> None:
+    photo = there.library.asset(there.bob)
+    there.library.face(photo, there.library.person(there.alice, "Max"))
+
+
+def test_one_backup_is_enough_for_a_start(there: Installation) -> None:
+    something_to_repair(there)
+    with Terminal(there.path) as terminal:
+        for _ in range(2):
+            assert BACKUP.format("2.7") + ", 1.2 MiB" in confirm(there, terminal)
+    assert there.immich.started == ["backup-database"]
+
+
+def test_without_a_backup_the_line_to_run_is_shown(there: Installation) -> None:
+    something_to_repair(there)
+    there.immich.answer("POST /api/jobs", 500, {"message": "pg_dump was not found"})
+    with Terminal(there.path) as terminal:
+        screen = confirm(there, terminal)
+    assert "pg_dump was not found" in screen
+    assert "Have you got a backup of the database, made today?" in screen
+    line = " ".join(" ".join(transfer.BACKUP_COMMAND).split())
+    assert line in screen
+    readme = Path(transfer.__file__).with_name("README.md").read_text(encoding="utf-8")
+    assert line in " ".join(readme.split())
+
+
+def test_ctrl_c_goes_on_without_a_backup(there: Installation) -> None:
+    something_to_repair(there)
+    there.immich.on_job = lambda _name: there.immich.busy("backupDatabase", waiting=0, active=1)
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick("User whose faces", "bob@example.com")
+        terminal.until("Immich is at work: backupDatabase (1)")
+        terminal.interrupt()
+        screen = terminal.answer("Type yes to go ahead, anything else to go back: ", "no")
+    assert "Not waited for." in screen
+    assert "Have you got a backup" in screen
+
+
+# ---- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def test_queues_are_waited_for_until_they_are_idle_twice(there: Installation, api: Api) -> None:
+    """A job that only makes others leaves its queue empty for a moment."""
+    answers = [{"active": 1}, {}, {"waiting": 3}, {}, {}]
+    for counts in reversed(answers):
+        body = {"migration": {"jobCounts": counts, "queueStatus": {"isPaused": False}}}
+        there.immich.answer("GET /api/jobs", 200, body, times=1)
+    told: list[str] = []
+    assert transfer.wait_for_queues(api, ["migration"], told.append) == ""
+    assert told == ["Immich is at work: migration (1)", "Immich is at work: migration (3)"]
+    assert sum(path == "/api/jobs" for _, path, _ in there.immich.calls) == len(answers)
+
+
+def test_other_queues_are_not_waited_for(there: Installation, api: Api) -> None:
+    there.immich.busy("smartSearch")
+    assert transfer.wait_for_queues(api, ["migration"], quiet) == ""
+
+
+def test_a_paused_queue_is_not_waited_for(there: Installation, api: Api) -> None:
+    paused = {"migration": {"jobCounts": {"paused": 4}, "queueStatus": {"isPaused": True}}}
+    there.immich.answer("GET /api/jobs", 200, paused)
+    assert "migration is paused" in transfer.wait_for_queues(api, ["migration"], quiet)
+
+
+def test_a_key_that_may_not_see_queues_does_not_wait(there: Installation) -> None:
+    assert "job.read" in transfer.wait_for_queues(may(there, "job.create"), ["migration"], quiet)
+
+
+@pytest.mark.parametrize("answer", [[], "x", {"migration": 5}, {"migration": {"jobCounts": {"active": "many"}}}])
+def test_strange_queues(there: Installation, api: Api, answer: Any) -> None:
+    there.immich.answer("GET /api/jobs", 200, json.dumps(answer))
+    try:
+        found = transfer.job_queues(api)
+    except TransferError as error:
+        assert "not understood" in error.what
+    else:
+        assert found in ({}, {"migration": Queue()})
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("permissions", [("all",), ("user.read",)])
+def test_whether_the_storage_template_is_on(there: Installation, enabled: bool, permissions: tuple[str, ...]) -> None:
+    """Immich says so to a key that may ask, else its table does."""
+    api = may(there, *permissions)
+    assert transfer.storage_template_on(api, there.params) is False
+    if permissions == ("all",):
+        there.immich.config["storageTemplate"]["enabled"] = enabled
+    else:
+        there.library.rows(
+            "insert into system_metadata values ('system-config', %s)",
+            json.dumps({"storageTemplate": {"enabled": enabled}}),
+        )
+    assert transfer.storage_template_on(api, there.params) is enabled
+
+
+@pytest.mark.parametrize(
+    ("version", "template", "words"),
+    [
+        ("2.7", True, "not while facial recognition is switched off"),
+        ("3.1", False, None),
+    ],
+)
+def test_the_question_says_what_is_true_of_this_immich(
+    there: Installation, api: Api, capsys: Any, monkeypatch: Any, version: str, template: bool, words: str | None
+) -> None:
+    there.immich.version = version
+    there.immich.config["storageTemplate"]["enabled"] = template
+    state = transfer.State(there.path, there.config, transfer.check_server(api, there.params))
+    monkeypatch.setattr("builtins.input", lambda: "n")
+    transfer.offer_jobs(api, state)
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("facial recognition" in said) == bool(words)
+    assert words is None or words in said
+    assert ("Storage Template Migration: moves originals" in said) == template
+    assert "Administration > Job Queues > Generate Thumbnails > Missing" in said
+    assert there.immich.started == []
+
+
+# ---- its own look at its files, and notices --------------------------------------------------------------------------
+
+
+def test_immichs_own_check_of_its_files(there: Installation, api: Api) -> None:
+    there.immich.version = "3.1"
+    there.immich.integrity["missing_file"] = 2
+    found = transfer.integrity_counts(api, quiet)
+    assert found == {"untracked_file": 0, "missing_file": 2, "checksum_mismatch": 0}
+    assert there.immich.started == ["integrity-missing-files", "integrity-untracked-files"]
+
+
+def test_where_immich_has_no_such_check(there: Installation, api: Api) -> None:
+    assert transfer.integrity_counts(api, quiet) is None
+    there.immich.version = "3.1"
+    assert transfer.integrity_counts(may(there, "job.create", "job.read"), quiet) is None
+    assert there.immich.started == []
+
+
+def test_a_notice_needs_a_key_with_all(there: Installation) -> None:
+    transfer.notify(may(there, "all"), there.bob, "Photos", "3 photos")
+    assert there.immich.notices == [(there.bob, "Photos", "3 photos")]
+    with pytest.raises(transfer.NotAllowed):
+        transfer.notify(may(there, "user.read"), there.bob, "Photos", "3 photos")
+
+
+def handed_over(there: Installation, terminal: Terminal) -> None:
+    """A transfer of one photo up to the questions after it."""
+    photo = there.library.asset(there.alice)
+    there.library.album(there.alice, "Trip", [photo])
+    terminal.menu("4")
+    terminal.pick("Source user", "alice@example.com")
+    terminal.pick("Albums of", "Trip")
+    terminal.pick("Destination user", "bob@example.com")
+    terminal.answer("Number (1-4", "")
+    terminal.answer("Type yes", "yes")
+
+
+def test_notices_are_asked_about_once(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        handed_over(there, terminal)
+        terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "n")
+        terminal.menu("0")
+    assert there.immich.notices == []
+    assert there.immich.started == ["backup-database"]
+
+
+def test_a_key_that_may_not_give_notices_is_not_asked(there: Installation) -> None:
+    key = there.immich.key(there.root, ["user.read", "album.read", "adminUser.read", "job.create", "job.read"])
+    there.save(api_key=key)
+    with Terminal(there.path) as terminal:
+        handed_over(there, terminal)
+        terminal.answer("Start them now? (Y/n): ", "")
+        screen = terminal.menu("0")
+    assert "Tell both" not in screen
+    assert "They have ended." in screen
+    assert {"thumbnailGeneration", "migration", "duplicateDetection"} <= set(there.immich.started)
+    assert "storageTemplateMigration" not in there.immich.started

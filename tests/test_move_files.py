@@ -1,0 +1,1110 @@
+"""Files go into their owners' folders: real files in a real folder tree, and the rows that name them."""
+
+import errno
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import transfer
+from tests.library import Library, new_id
+from tests.media import ROOT, Media
+
+FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
+
+
+@dataclass(frozen=True)
+class Disk(Media):
+    """Immich's media folder, and what moves files in it."""
+
+    params: dict[str, Any]
+    journals: Path
+
+    def run(self, **how: Any) -> transfer.MoveReport:
+        """A run, or a dry run."""
+        return transfer.move_files(self.params, self.folder, self.journals, **({"dry_run": False} | how))
+
+    def move(self, **how: Any) -> transfer.MoveReport:
+        """A dry run, then the run, which does what the dry run said."""
+        before, files = self.library.snapshot(), self.files()
+        shown = self.run(dry_run=True, **how)
+        assert (self.library.snapshot(), self.files()) == (before, files)
+        done = self.run(**how)
+        assert replace(done, journal=None, copied=0) == shown
+        return done
+
+    def undo(self, journal: Path | None = None, **how: Any) -> transfer.MoveReport:
+        """Undo the last move."""
+        journal = journal or max(self.journals.glob("*.moved.jsonl"))
+        return transfer.undo_move(self.params, self.folder, journal, **({"dry_run": False} | how))
+
+    def open_journals(self) -> list[Path]:
+        """Those of interrupted runs."""
+        return list(self.journals.glob("*.moving.jsonl"))
+
+
+@pytest.fixture
+def disk(library, params, tmp_path) -> Disk:
+    return known_media(library, params, tmp_path)
+
+
+def known_media(library: Library, params: dict[str, Any], tmp_path: Path) -> Disk:
+    """An Immich whose media folder is known."""
+    (tmp_path / "media").mkdir()
+    disk = Disk(library, tmp_path / "media", params, tmp_path / "transfers")
+    disk.known()
+    return disk
+
+
+@dataclass(frozen=True)
+class Things:
+    """Photos that were handed from Anna to Ben, one with each shape of path, and what stays with Anna."""
+
+    disk: Disk
+    assets: dict[str, str]
+    person: str
+
+
+def give(library: Library, asset: str, owner: str) -> None:
+    """A transfer by hand."""
+    library.rows('update asset set "ownerId" = %s where id = %s', owner, asset)
+
+
+def handed_over(disk: Disk, anna: str, ben: str) -> Things:
+    """Anna's photos of every kind become Ben's; their files stay."""
+    library = disk.library
+    library.rows("""update "user" set "storageLabel" = 'anna' where id = %s""", anna)
+    library.rows("""update "user" set "storageLabel" = 'ben' where id = %s""", ben)
+    assets = {
+        "plain": library.asset(anna, "plain.jpg", sidecar=True),
+        "templated": library.asset(anna, "t.jpg", path=f"{ROOT}/library/anna/2024/05/t.jpg", sidecar=True),
+        "by id": library.asset(anna, "i.jpg", path=f"{ROOT}/library/{anna}/2024/i.jpg"),
+        "video": library.asset(anna, "film.mp4", kind="VIDEO", encoded=True),
+        "trashed": library.asset(anna, "trashed.jpg", trashed=True),
+        "locked": library.asset(anna, "locked.jpg", visibility="locked"),
+        "motion": library.asset(
+            anna,
+            "m.mp4",
+            kind="VIDEO",
+            visibility="hidden",
+            path=f"{ROOT}/encoded-video/{anna}/ab/cd/{new_id()}-MP.mp4",
+        ),
+        "odd name": library.asset(anna, "Ä ☃ 'q' \"%s\".jpg", path=f"{ROOT}/library/anna/Ä ☃ 'q' \"%s\" \\1.jpg"),
+    }
+    library.asset(anna, "annas.jpg", sidecar=True)
+    library.asset(ben, "bens.jpg", path=f"{ROOT}/library/ben/2024/bens.jpg")
+    files = [(assets["plain"], "fullsize", f"{ROOT}/thumbs/{anna}/aa/bb/{assets['plain']}_fullsize.jpeg")]
+    for photo, kind, path in files:
+        library.rows('insert into asset_file ("assetId", type, path) values (%s, %s, %s)', photo, kind, path)
+    if library.has("asset_file", "isEdited"):
+        library.rows(
+            'insert into asset_file ("assetId", type, path, "isEdited") values (%s, %s, %s, true)',
+            assets["plain"],
+            "preview",
+            f"{ROOT}/thumbs/{anna}/aa/bb/{assets['plain']}_preview_edited.jpeg",
+        )
+    person = library.person(ben, "Lea", thumbnail=f"{ROOT}/thumbs/{anna}/xx/yy/{new_id()}.jpeg")
+    library.person(anna, "Max")
+    disk.make()
+    for asset in assets.values():
+        give(library, asset, ben)
+    return Things(disk, assets, person)
+
+
+@pytest.fixture
+def things(disk, anna, ben) -> Things:
+    return handed_over(disk, anna, ben)
+
+
+def away(disk: Disk, anna: str) -> list[str]:
+    """Files of others in Anna's folders."""
+    hers = [f"{ROOT}/{folder}/{name}/" for folder in FOLDERS for name in (anna, "anna")]
+    return [path for (_, owner), path in disk.paths().items() if owner != anna and path.startswith(tuple(hers))]
+
+
+def delete_account(disk: Disk, user: str) -> None:
+    """As Immich does: the five folders, then the rows, by cascade."""
+    label = disk.library.value('select coalesce("storageLabel", id::text) from "user" where id = %s', user)
+    for folder, name in [("library", label), *((f, user) for f in FOLDERS if f != "library")]:
+        shutil.rmtree(disk.folder / folder / name, ignore_errors=True)
+    disk.library.rows('delete from "user" where id = %s', user)
+
+
+def stays(report: transfer.MoveReport) -> dict[str, int]:
+    """How many files stay, by reason."""
+    return {reason: len(names) for reason, names in report.stays}
+
+
+# ---- what moves -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_version
+def test_every_kind_of_file_goes_to_its_owner(library, disk, things, anna, ben) -> None:
+    before, contents, snapshot = disk.paths(), disk.contents(), library.snapshot()
+    moving = len(away(disk, anna))
+    report = disk.move()
+    assert (report.files, stays(report), report.stopped, report.renamed) == (moving, {}, "", ())
+    assert report.size == sum(size for _, _, size in report.kinds)
+    kinds = {kind: files for kind, files, _ in report.kinds}
+    edited = {"edited": 1} if library.has("asset_file", "isEdited") else {}
+    assert kinds == {
+        **{"original": 7, "motion": 1, "sidecar": 2, "thumbnail": 8, "preview": 8, "fullsize": 1},
+        **{"encoded_video": 1, "person": 1} | edited,
+    }
+    assert away(disk, anna) == []
+    assert disk.contents() == contents
+    for (row, owner), path in disk.paths().items():
+        old = before[row, owner].split("/")
+        own = {"library": "ben"}.get(old[2], ben) if owner == ben else old[3]
+        assert path.split("/") == [*old[:3], own, *old[4:]]
+    assert sorted(disk.files()) == sorted(path.removeprefix(f"{ROOT}/") for path in disk.paths().values())
+    after = library.snapshot()
+    assert {t: len(after[t]) for t in after} == {t: len(snapshot[t]) for t in snapshot}
+    assert disk.run() == transfer.MoveReport()  # there is nothing more to do
+
+
+def test_a_pair_is_moved_and_others_are_not(library, disk, things, anna, ben, carla) -> None:
+    hers = library.asset(carla, path=f"{ROOT}/upload/{anna}/aa/bb/c.jpg")
+    disk.make()
+    report = disk.move(only=(anna, ben))
+    assert f"{ROOT}/upload/{anna}/aa/bb/c.jpg" in disk.paths().values()
+    assert report.files and away(disk, anna) == [f"{ROOT}/upload/{anna}/aa/bb/c.jpg"]
+    assert disk.move(only=(ben, carla)).files == 0
+    assert disk.move(only=(anna, carla)).files == 1
+    assert library.value('select "originalPath" from asset where id = %s', hers).startswith(f"{ROOT}/upload/{carla}/")
+
+
+@pytest.mark.every_version
+def test_after_everything_and_the_move_the_old_account_can_be_deleted(library, disk, params, anna, ben) -> None:
+    """The proof: the account deleted as Immich deletes it, every file and row of the destination is there."""
+    for number in range(3):
+        photo = library.asset(anna, f"{number}.jpg", sidecar=True)
+        library.face(photo, library.person(anna, f"Person {number}"), featured=True)
+    library.asset(anna, "film.mp4", kind="VIDEO", encoded=True)
+    library.live(anna)
+    library.asset(anna, "trashed.jpg", trashed=True)
+    library.asset(ben, "bens.jpg")
+    disk.make()
+    request = transfer.Request(anna, ben, everything=True, trashed=True, locked=True)
+    transfer.transfer(params, request, transfer.How(dry_run=False))
+    disk.move()
+    contents, owned = disk.contents(), library.rows('select id from asset where "ownerId" = %s order by id', ben)
+    assert len(owned) == 8
+    delete_account(disk, anna)
+    assert disk.contents() == contents
+    assert library.rows("select id from asset order by id") == owned
+    for path, checksum in library.rows('select "originalPath", checksum from asset'):
+        assert hashlib.sha1(disk.at(path).read_bytes()).digest() == bytes(checksum)
+
+
+def test_without_the_move_they_would_be_lost(library, disk, things, anna) -> None:
+    """The proof above proves something."""
+    delete_account(disk, anna)
+    with pytest.raises(FileNotFoundError):
+        disk.contents()
+
+
+def test_mode_owner_and_times_stay_and_folders_look_alike(library, disk, things, anna, ben) -> None:
+    old = disk.at(library.value('select "originalPath" from asset where id = %s', things.assets["plain"]))
+    os.chmod(old, 0o640)
+    os.utime(old, ns=(10**18, 10**18 + 7))
+    os.chmod(old.parent, 0o2750)
+    if os.geteuid() == 0:
+        os.chown(old, 1234, 2345)
+        os.chown(old.parent, 1234, 2345)
+    looks = [
+        (s.st_mode, s.st_uid, s.st_gid, s.st_ino if path is old else 0, s.st_mtime_ns if path is old else 0)
+        for path in (old, old.parent)
+        for s in [path.stat()]
+    ]
+    disk.move()
+    new = disk.at(library.value('select "originalPath" from asset where id = %s', things.assets["plain"]))
+    assert ben in str(new)
+    assert looks == [
+        (s.st_mode, s.st_uid, s.st_gid, s.st_ino if path is new else 0, s.st_mtime_ns if path is new else 0)
+        for path in (new, new.parent)
+        for s in [path.stat()]
+    ]
+
+
+def test_progress_counts_files_and_bytes(disk, things) -> None:
+    told: list[tuple[int, int, int, int]] = []
+    report = disk.run(progress=lambda *numbers: told.append(numbers))
+    assert [numbers[0] for numbers in told] == list(range(1, report.files + 1))
+    assert told[-1] == (report.files, report.files, report.size, report.size)
+
+
+def test_many_batches_are_as_one(library, disk, things, anna, monkeypatch) -> None:
+    contents = disk.contents()
+    monkeypatch.setattr(transfer, "BATCH_FILES", 3)
+    report = disk.move()
+    assert away(disk, anna) == [] and disk.contents() == contents
+    assert report.files == disk.undo().files
+
+
+# ---- names that are taken -------------------------------------------------------------------------------------------
+
+
+def test_a_taken_name_gets_a_free_one_and_the_sidecar_follows(library, disk, anna, ben) -> None:
+    photo = library.asset(anna, "t.jpg", path=f"{ROOT}/upload/{anna}/aa/t.jpg", sidecar=True)
+    library.asset(ben, "t.jpg", path=f"{ROOT}/upload/{ben}/aa/t.jpg", sidecar=True)
+    library.asset(ben, "gone.jpg", path=f"{ROOT}/upload/{ben}/aa/t+1.jpg")  # a row whose file has gone
+    disk.make(but=(f"{ROOT}/upload/{ben}/aa/t+1.jpg",))
+    give(library, photo, ben)
+    kept = disk.files()[f"upload/{ben}/aa/t.jpg"]
+    report = disk.move()
+    paths = sorted(path for path in disk.paths().values() if "/upload/" in path)
+    assert paths == [f"{ROOT}/upload/{ben}/aa/t{end}" for end in ("+1.jpg", "+2.jpg", "+2.jpg.xmp", ".jpg", ".jpg.xmp")]
+    assert disk.files()[f"upload/{ben}/aa/t.jpg"] == kept
+    assert len(report.renamed) == 2
+
+
+def test_a_taken_sidecar_name_gives_both_another_one(library, disk, anna, ben) -> None:
+    photo = library.asset(anna, "t.jpg", path=f"{ROOT}/upload/{anna}/aa/t.jpg", sidecar=True)
+    disk.make()
+    give(library, photo, ben)
+    in_the_way = disk.folder / f"upload/{ben}/aa/t.jpg.xmp"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.symlink_to("/nowhere")
+    disk.move()
+    assert sorted(os.listdir(in_the_way.parent)) == ["t+1.jpg", "t+1.jpg.xmp", "t.jpg.xmp"]
+    assert os.readlink(in_the_way) == "/nowhere"
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("a/b.c/d.jpg", "a/b.c/d+2.jpg"),
+        ("a/b.c/d", "a/b.c/d+2"),
+        ("a/.jpg", "a/.jpg+2"),
+        ("a/x-MP.mp4", "a/x+2-MP.mp4"),
+        ("a/x.tar.gz", "a/x.tar+2.gz"),
+        ("a/x\ny.jpg", "a/x\ny+2.jpg"),
+    ],
+)
+def test_numbered(path: str, wanted: str) -> None:
+    assert transfer.numbered(path, 2) == wanted
+    assert transfer.numbered(path, 0) == path
+
+
+def test_a_name_taken_after_the_plan_is_not_overwritten(disk, things, anna, ben, monkeypatch) -> None:
+    plan = transfer.plan_moves
+
+    def planned(*args: Any) -> transfer.MovePlan:
+        found = plan(*args)
+        for move in found.moves:
+            (disk.folder / move.new).parent.mkdir(parents=True, exist_ok=True)
+            (disk.folder / move.new).write_bytes(b"another")
+        return found
+
+    monkeypatch.setattr(transfer, "plan_moves", planned)
+    contents, count = disk.contents(), len(away(disk, anna))
+    report = disk.run()
+    assert stays(report) == {"taken": count} and report.files == 0
+    assert disk.contents() == contents
+    assert list(disk.files().values()).count(b"another") == count
+    assert os.listdir(disk.journals) == []
+
+
+# ---- what stays -----------------------------------------------------------------------------------------------------
+
+
+def one_photo(disk: Disk, anna: str, ben: str, **photo: Any) -> str:
+    """A photo of Ben's whose original alone lies in Anna's folder."""
+    path = photo.pop("path", f"{ROOT}/upload/{anna}/aa/one.jpg")
+    asset = disk.library.asset(ben, "one.jpg", path=path, **photo)
+    disk.library.asset(ben, "home.jpg")
+    disk.library.asset(ben, "home2.jpg")
+    disk.make()
+    return asset
+
+
+def assert_stays(disk: Disk, reason: str, files: int = 1) -> None:
+    """Nothing happens, and that is why."""
+    paths, found = disk.paths(), disk.files()
+    report = disk.move()
+    assert (report.files, stays(report)) == (0, {reason: files})
+    assert (disk.paths(), disk.files()) == (paths, found)
+    assert not disk.journals.exists() or os.listdir(disk.journals) == []
+
+
+def test_a_missing_file_is_named(disk, anna, ben) -> None:
+    one_photo(disk, anna, ben)
+    (disk.folder / f"upload/{anna}/aa/one.jpg").unlink()
+    assert_stays(disk, "missing")
+    assert "one.jpg" in disk.run(dry_run=True).stays[0][1][0]
+
+
+def test_a_file_of_two_owners_stays(library, disk, anna, ben) -> None:
+    one_photo(disk, anna, ben)
+    library.asset(anna, "same.jpg", path=f"{ROOT}/upload/{anna}/aa/one.jpg")
+    disk.make()
+    assert_stays(disk, "shared")
+
+
+def test_a_file_that_one_owner_has_twice_moves_once(library, disk, anna, ben) -> None:
+    first = one_photo(disk, anna, ben)
+    second = library.asset(ben, "again.jpg", path=f"{ROOT}/upload/{anna}/aa/one.jpg", checksum=b"2" * 20)
+    disk.make(but=(f"{ROOT}/upload/{anna}/aa/one.jpg",))
+    report = disk.move()
+    assert report.files == 1
+    found = library.rows('select "originalPath" from asset where id in (%s, %s)', first, second)
+    assert found == [(f"{ROOT}/upload/{ben}/aa/one.jpg",)] * 2
+    assert disk.undo().files == 1
+    assert len([p for p in disk.paths().values() if p == f"{ROOT}/upload/{anna}/aa/one.jpg"]) == 2
+
+
+def test_external_files_stay_and_their_thumbnails_move(library, disk, anna, ben) -> None:
+    photos = library.library(ben)
+    path = f"{ROOT}/upload/{anna}/aa/outside.jpg"
+    asset = library.asset(anna, "outside.jpg", library=photos, path=path, sidecar=True)
+    disk.make()
+    disk.at(path).parent.mkdir(parents=True, exist_ok=True)
+    disk.at(path).write_bytes(b"outside")
+    give(library, asset, ben)
+    report = disk.move()
+    assert {kind for kind, _, _ in report.kinds} == {"thumbnail", "preview"}
+    assert library.value('select "originalPath" from asset where id = %s', asset) == path
+
+
+def test_a_video_that_immich_took_out_of_an_external_photo_moves(library, disk, anna, ben) -> None:
+    """It belongs to the library, but it is not marked external and lies in Immich's own folder (metadata.service)."""
+    one_photo(disk, anna, ben)
+    path = f"{ROOT}/encoded-video/{anna}/ab/cd/video-MP.mp4"
+    video = library.asset(anna, "PXL.mp4", library=library.library(ben), path=path, visibility="hidden")
+    library.rows('update asset set "isExternal" = false where id = %s', video)
+    if library.has("asset", "checksumAlgorithm"):
+        library.rows("""update asset set "checksumAlgorithm" = 'sha1' where id = %s""", video)
+    disk.make()
+    give(library, video, ben)
+    disk.move()
+    moved = f"{ROOT}/encoded-video/{ben}/ab/cd/video-MP.mp4"
+    assert library.value('select "originalPath" from asset where id = %s', video) == moved
+    assert disk.at(moved).exists()
+
+
+def test_a_file_that_is_also_an_external_librarys_stays(library, disk, anna, ben) -> None:
+    one_photo(disk, anna, ben)
+    library.asset(ben, "same.jpg", library=library.library(ben), path=f"{ROOT}/upload/{anna}/aa/one.jpg")
+    disk.make()
+    assert_stays(disk, "external")
+
+
+def test_an_older_label_is_nobodys(disk, anna, ben) -> None:
+    one_photo(disk, anna, ben, path=f"{ROOT}/library/an-older-label/2024/one.jpg")
+    assert_stays(disk, "nobody")
+
+
+def test_labels_changed_since(library, disk, anna, ben) -> None:
+    """What was Anna's label is Carla's now; Ben has a new one, and files under his id are his."""
+    one_photo(disk, anna, ben, path=f"{ROOT}/library/family/2024/one.jpg")
+    library.asset(ben, "own.jpg", path=f"{ROOT}/library/{ben}/2024/own.jpg")
+    library.user("Carla", label="family")
+    library.rows("""update "user" set "storageLabel" = 'new' where id = %s""", ben)
+    disk.make()
+    report = disk.move()
+    assert report.files == 1
+    assert {f"{ROOT}/library/new/2024/one.jpg", f"{ROOT}/library/{ben}/2024/own.jpg"} <= set(disk.paths().values())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["upload/ANNA/../ANNA/one.jpg", "upload/BEN/../ANNA/one.jpg", "upload/ANNA/./one.jpg", "upload/ANNA//one.jpg"],
+)
+def test_paths_that_are_not_plain_are_not_followed(disk, anna, ben, path) -> None:
+    for user in (anna, ben):
+        (disk.folder / "upload" / user).mkdir(parents=True)
+    one_photo(disk, anna, ben, path=f"{ROOT}/" + path.replace("ANNA", anna).replace("BEN", ben))
+    assert_stays(disk, "odd")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/data2/upload/ANNA/one.jpg", "/data/other/ANNA/aa/one.jpg"])
+def test_paths_outside_are_not_touched(disk, anna, ben, path) -> None:
+    one_photo(disk, anna, ben, path=path.replace("ANNA", anna))
+    assert_stays(disk, "elsewhere")
+
+
+@pytest.mark.parametrize("where", ["file", "folder", "user's folder", "new folder"])
+def test_no_symbolic_link_is_followed(disk, anna, ben, tmp_path, where) -> None:
+    one_photo(disk, anna, ben)
+    outside = tmp_path / "outside"
+    old = disk.folder / f"upload/{anna}/aa/one.jpg"
+    link = {
+        "file": old,
+        "folder": old.parent,
+        "user's folder": old.parent.parent,
+        "new folder": disk.folder / f"upload/{ben}",
+    }[where]
+    if where == "new folder":
+        disk.make()
+    link.rename(outside)
+    link.symlink_to(outside)
+    before = sorted(outside.rglob("*"))
+    assert_stays(disk, "link")
+    assert sorted(outside.rglob("*")) == before
+
+
+def test_a_file_where_a_folder_should_be(disk, anna, ben) -> None:
+    one_photo(disk, anna, ben)
+    (disk.folder / f"upload/{ben}/aa").rename(disk.folder / f"upload/{ben}/kept")
+    (disk.folder / f"upload/{ben}/aa").write_bytes(b"")
+    disk.library.rows('update asset set "originalPath" = replace("originalPath", %s, %s)', f"{ben}/aa", f"{ben}/kept")
+    assert_stays(disk, "not_a_file")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("update asset set status = 'deleted' where id = %(asset)s", "deleting"),
+        ("""update "user" set "deletedAt" = now() where id = %(ben)s""", "leaving"),
+        (
+            """insert into move_history ("entityId", "pathType", "oldPath", "newPath")
+               values (%(asset)s, 'original', 'a', 'b')""",
+            "unfinished",
+        ),
+    ],
+)
+def test_what_is_on_the_way_out_stays(library, disk, anna, ben, change, reason) -> None:
+    asset = one_photo(disk, anna, ben)
+    with library.connection.cursor() as cursor:
+        cursor.execute(change, {"asset": asset, "ben": ben})
+    assert_stays(disk, reason)
+
+
+@pytest.mark.parametrize("whose", ["old", "new"])
+def test_a_folder_that_cannot_be_written(disk, anna, ben, whose, monkeypatch) -> None:
+    one_photo(disk, anna, ben)
+    folder = disk.folder / "upload" / {"old": anna, "new": ben}[whose] / "aa"
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and access(path, mode))
+    assert_stays(disk, "read_only")
+
+
+def test_a_folder_that_the_system_says_is_read_only(disk, anna, ben) -> None:
+    if os.geteuid() != 0 or shutil.which("chattr") is None:
+        pytest.skip("needs root and chattr")
+    one_photo(disk, anna, ben)
+    folder = disk.folder / f"upload/{anna}/aa"
+    if subprocess.run(["chattr", "+i", folder], capture_output=True).returncode:
+        pytest.skip("this file system has no such attribute")
+    try:
+        assert_stays(disk, "read_only")
+    finally:
+        subprocess.run(["chattr", "-i", folder], check=True)
+
+
+# ---- where links are impossible -------------------------------------------------------------------------------------
+
+
+def no_links(monkeypatch: pytest.MonkeyPatch, code: int = errno.EPERM) -> None:
+    """Hard links are refused."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP])
+def test_without_links_files_are_copied(disk, things, anna, ben, monkeypatch, code) -> None:
+    no_links(monkeypatch, code)
+    old = min(disk.folder.glob(f"upload/{anna}/*/*/*.jpg"))
+    for file in disk.folder.rglob("*.jpg"):
+        os.chmod(file, 0o604)
+        os.utime(file, ns=(10**18, 10**18 + 7))
+    contents, names = disk.contents(), len(disk.files())
+    report = disk.run()
+    assert report.copied == report.files > 0 and away(disk, anna) == []
+    assert disk.contents() == contents and len(disk.files()) == names
+    assert old.exists() != (disk.folder / f"upload/{ben}" / old.relative_to(disk.folder / f"upload/{anna}")).exists()
+    for file in disk.folder.rglob("*.jpg"):
+        assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_mtime_ns) == (0o604, 10**18 + 7)
+
+
+def test_a_copy_of_an_original_that_has_changed_is_not_trusted(disk, anna, ben, monkeypatch) -> None:
+    one_photo(disk, anna, ben)
+    (disk.folder / f"upload/{anna}/aa/one.jpg").write_bytes(b"rotten")
+    no_links(monkeypatch)
+    before = disk.files()
+    report = disk.run()
+    assert (stays(report), disk.files()) == ({"checksum": 1}, before)
+
+
+def test_a_copy_that_reads_otherwise_is_not_trusted(disk, anna, ben, monkeypatch) -> None:
+    one_photo(disk, anna, ben)
+    no_links(monkeypatch)
+    monkeypatch.setattr(transfer, "_digest", lambda path: "0" * 40)
+    before, paths = disk.files(), disk.paths()
+    report = disk.run()
+    assert report.stopped and stays(report) == {"failed": 1}
+    assert (disk.files(), disk.paths()) == (before, paths)
+
+
+# ---- the disk fails -------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(disk, things, anna, monkeypatch) -> None:
+    contents = disk.contents()
+    full = {"left": 5}
+    link = os.link
+
+    def filling(old: Any, new: Any) -> None:
+        full["left"] -= 1
+        if full["left"] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        link(old, new)
+
+    monkeypatch.setattr(os, "link", filling)
+    report = disk.run()
+    assert "No space left" in report.stopped and report.files == 5
+    assert disk.contents() == contents and disk.open_journals() == []
+    monkeypatch.setattr(os, "link", link)
+    disk.run()
+    assert away(disk, anna) == [] and disk.contents() == contents
+    assert len(disk.files()) == len(disk.paths())
+
+
+def test_a_really_full_disk(library, params, anna, ben, tmp_path) -> None:
+    """A small tmpfs, copies: the second big file does not fit."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    made = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], capture_output=True
+        ).returncode
+    )
+    if not made:
+        pytest.skip("needs root and mount")
+    try:
+        disk = Disk(library, mount, params, tmp_path / "transfers")
+        photos = [library.asset(anna, f"{n}.jpg", path=f"{ROOT}/upload/{anna}/{n}.jpg") for n in range(2)]
+        for number in range(2):
+            path = mount / f"upload/{anna}/{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes([number]) * 380_000)
+        disk.make()
+        for photo in photos:
+            give(library, photo, ben)
+        contents = disk.contents()
+        with pytest.MonkeyPatch.context() as patch:
+            no_links(patch)
+            report = disk.run()
+        assert report.stopped
+        assert disk.contents() == contents and len(disk.files()) == len(disk.paths())
+        disk.run()
+        assert away(disk, anna) == [] and disk.contents() == contents and len(disk.files()) == len(disk.paths())
+    finally:
+        subprocess.run(["umount", "-l", mount], check=True)
+
+
+def test_a_journal_that_cannot_be_written_lets_nothing_begin(disk, things, monkeypatch) -> None:
+    before, paths = disk.files(), disk.paths()
+    disk.journals.write_bytes(b"")  # a file where the folder should be
+    with pytest.raises(transfer.TransferError):
+        disk.run()
+    disk.journals.unlink()
+    add = transfer._add_to_journal
+
+    def full(path: Path, record: dict[str, Any]) -> None:
+        if "batch" in record:
+            with path.open("ab") as file:
+                file.write(b'\n{"batch": 0, "fi')  # as far as it went
+            raise OSError(errno.ENOSPC, "No space left on device")
+        add(path, record)
+
+    monkeypatch.setattr(transfer, "_add_to_journal", full)
+    report = disk.run()
+    assert report.stopped and report.files == 0
+    assert (disk.files(), disk.paths()) == (before, paths)
+    assert os.listdir(disk.journals) == []
+
+
+def test_an_old_name_that_cannot_be_removed_is_named_and_tried_again(disk, anna, ben, monkeypatch) -> None:
+    one_photo(disk, anna, ben)
+    contents = disk.contents()
+    unlink = os.unlink
+
+    def refuse(path: Any, **how: Any) -> None:
+        if str(path).endswith("one.jpg"):
+            raise OSError(errno.EACCES, "Permission denied")
+        unlink(path, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        report = disk.run()
+        assert report.files == 1 and len(report.old_names) == 1
+        assert disk.contents() == contents
+        assert len(disk.open_journals()) == 1
+    assert disk.run().settled == 1
+    assert disk.contents() == contents and len(disk.files()) == len(disk.paths())
+    assert disk.open_journals() == []
+    assert disk.undo().files == 1
+
+
+# ---- Immich works meanwhile -----------------------------------------------------------------------------------------
+
+
+def during(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Something happens after the new names were made and before the rows are changed."""
+    change = transfer._change_paths
+
+    def changing(*args: Any) -> list[int]:
+        happens()
+        return change(*args)
+
+    monkeypatch.setattr(transfer, "_change_paths", changing)
+
+
+def test_a_row_that_a_job_changed_is_left(library, disk, anna, ben, monkeypatch) -> None:
+    asset = one_photo(disk, anna, ben)
+    moved = f"{ROOT}/library/{ben}/one.jpg"
+
+    def job() -> None:
+        disk.at(moved).parent.mkdir(parents=True)
+        disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg").rename(disk.at(moved))
+        library.rows('update asset set "originalPath" = %s where id = %s', moved, asset)
+
+    during(monkeypatch, job)
+    report = disk.run()
+    assert (report.files, stays(report)) == (0, {"changed": 1})
+    assert len(disk.files()) == len(disk.paths()) and moved in disk.paths().values()
+    disk.contents()
+
+
+def test_a_photo_that_got_another_owner_is_left(library, disk, anna, ben, monkeypatch) -> None:
+    asset = one_photo(disk, anna, ben)
+    during(monkeypatch, lambda: give(library, asset, anna))
+    report = disk.run()
+    assert stays(report) == {"changed": 1}
+    assert len(disk.files()) == len(disk.paths())
+    disk.contents()
+
+
+def test_a_photo_that_was_deleted_meanwhile_leaves_nothing(library, disk, anna, ben, monkeypatch) -> None:
+    asset = one_photo(disk, anna, ben)
+
+    def deleted() -> None:
+        for (path,) in library.rows('select path from asset_file where "assetId" = %s', asset):
+            disk.at(path).unlink()
+        library.rows("delete from asset where id = %s", asset)
+        disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg").unlink()
+
+    during(monkeypatch, deleted)
+    assert stays(disk.run()) == {"changed": 1}
+    assert len(disk.files()) == len(disk.paths())
+
+
+def test_a_file_written_anew_before_the_commit_is_left(disk, anna, ben, monkeypatch) -> None:
+    one_photo(disk, anna, ben)
+    old = disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg")
+
+    def rewritten() -> None:
+        old.with_suffix(".tmp").write_bytes(b"newer")
+        old.with_suffix(".tmp").rename(old)
+
+    during(monkeypatch, rewritten)
+    assert stays(disk.run()) == {"changed": 1}
+    assert old.read_bytes() == b"newer" and len(disk.files()) == len(disk.paths())
+
+
+def test_a_file_written_anew_after_the_look_is_the_one_that_moves(disk, anna, ben, monkeypatch) -> None:
+    """Between the last look and the removal of the old name: the newer one goes to the new name."""
+    one_photo(disk, anna, ben)
+    old, commit = disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg"), transfer._commit_paths
+
+    def committing(tx: transfer.Transaction) -> None:
+        commit(tx)
+        old.with_suffix(".tmp").write_bytes(b"newer")
+        old.with_suffix(".tmp").rename(old)
+
+    monkeypatch.setattr(transfer, "_commit_paths", committing)
+    assert disk.run().files == 1
+    assert disk.at(f"{ROOT}/upload/{ben}/aa/one.jpg").read_bytes() == b"newer"
+    assert len(disk.files()) == len(disk.paths())
+
+
+def test_two_runs_do_not_collide(disk, things, params, anna) -> None:
+    with transfer.file_session(params):
+        before = disk.files()
+        with pytest.raises(transfer.AnotherRun):
+            disk.run()
+        assert disk.files() == before
+    disk.run()
+    assert away(disk, anna) == []
+
+
+# ---- the media folder -----------------------------------------------------------------------------------------------
+
+
+def test_another_folder_is_refused(disk, things, tmp_path) -> None:
+    before = disk.files()
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder in (other, disk.folder / "upload", tmp_path / "nothing", tmp_path / "a\0b"):
+        for dry_run in (True, False):
+            with pytest.raises(transfer.TransferError) as caught:
+                transfer.move_files(disk.params, folder, disk.journals, dry_run=dry_run)
+            assert caught.value.todo
+    assert disk.files() == before
+
+
+def test_an_old_copy_of_the_folder_is_refused(library, disk, things, anna, tmp_path) -> None:
+    """It has the oldest photos but not the newest."""
+    shutil.copytree(disk.folder, tmp_path / "copy")
+    for number in range(25):
+        library.asset(anna, f"new{number}.jpg")
+    disk.make()
+    with pytest.raises(transfer.TransferError, match="newest"):
+        transfer.move_files(disk.params, tmp_path / "copy", disk.journals, dry_run=True)
+
+
+def test_the_root_is_taken_from_all_rows_where_it_is_not_written_down(library, disk, things, anna) -> None:
+    library.rows("delete from system_metadata")
+    disk.move()
+    assert away(disk, anna) == []
+
+
+def test_a_root_that_no_path_begins_with_is_not_believed(library, disk, things, anna) -> None:
+    library.rows("""update system_metadata set value = '{"location": "/usr/src/app/upload"}'""")
+    disk.move()
+    assert away(disk, anna) == []
+
+
+def test_an_unknown_root_is_said(library, disk, anna, ben) -> None:
+    library.rows("delete from system_metadata")
+    library.asset(ben, path="/photos/one.jpg")
+    library.rows("delete from asset_file")
+    with pytest.raises(transfer.RootUnknown):
+        disk.run(dry_run=True)
+    library.asset(ben, path=f"/one/upload/{ben}/a.jpg")
+    library.asset(ben, path=f"/two/upload/{ben}/a.jpg")
+    library.rows("delete from asset_file")
+    with pytest.raises(transfer.RootUnknown) as caught:
+        disk.run(dry_run=True)
+    assert "/one, /two" in caught.value.why
+    with transfer.looking(disk.params) as tx:
+        assert {user.foreign_files for user in transfer._user_figures(tx)} == {None}
+
+
+def test_an_empty_library_has_nothing_to_move(disk) -> None:
+    assert disk.move() == transfer.MoveReport()
+    assert transfer.list_lying(disk.params) == {}
+
+
+# ---- how many files of others ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_version
+def test_foreign_files_are_counted_by_the_folder_they_lie_in(library, disk, things, anna, ben) -> None:
+    expected = {kind: files for kind, files, _ in disk.run(dry_run=True).kinds}
+    assert sum(expected.values()) == len(away(disk, anna))
+    assert transfer.list_lying(disk.params) == {(anna, ben): expected}
+    disk.run()
+    assert transfer.list_lying(disk.params) == {}
+
+
+def test_originals_alone_are_counted(library, disk, anna, ben) -> None:
+    """With no thumbnail in a sample, the count said 0 while all originals lay there."""
+    photos = [library.asset(anna, path=f"{ROOT}/library/{anna}/{n}.jpg") for n in range(3)]
+    library.rows("delete from asset_file")
+    library.rows('update asset set "ownerId" = %s', ben)
+    assert transfer.list_lying(disk.params) == {(anna, ben): {"original": len(photos)}}
+
+
+# ---- undo -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_version
+def test_undo_puts_everything_back(library, disk, things, anna) -> None:
+    ignore = ("updatedAt", "updateId")
+    before, files = library.snapshot(ignore=ignore), disk.files()
+    moved = disk.move()
+    (past,) = transfer.list_moves(disk.params, disk.journals)
+    assert (past.state, past.files, past.size, past.path) == ("moved", moved.files, moved.size, moved.journal)
+    shown = disk.undo(dry_run=True)
+    undone = disk.undo()
+    assert undone == shown and undone.files == moved.files
+    assert (library.snapshot(ignore=ignore), disk.files()) == (before, files)
+    (past,) = transfer.list_moves(disk.params, disk.journals)
+    assert past.state == "moved back"
+    assert disk.undo(past.path, dry_run=True).files == 0
+    assert disk.move().files == moved.files
+
+
+def test_undo_leaves_what_changed_since(library, disk, things, anna, ben) -> None:
+    moved = disk.move()
+    taken = library.value('select "originalPath" from asset where id = %s', things.assets["templated"])
+    old = disk.folder / "library/anna/2024/05/t.jpg"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes(b"new photo")
+    other = f"{ROOT}/upload/{ben}/elsewhere.jpg"
+    path = library.value('select "originalPath" from asset where id = %s', things.assets["plain"])
+    disk.at(path).rename(disk.at(other))
+    library.rows('update asset set "originalPath" = %s where id = %s', other, things.assets["plain"])
+    contents = disk.contents()
+    report = disk.undo()
+    assert stays(report) == {"taken": 1, "changed": 1} and report.files == moved.files - 2
+    assert disk.contents() == contents
+    assert old.read_bytes() == b"new photo" and taken in disk.paths().values()
+    (past,) = transfer.list_moves(disk.params, disk.journals)
+    assert past.state == "moved"
+    old.unlink()
+    assert disk.undo().files == 1  # what could not go back then
+
+
+def test_undo_of_another_database_is_refused(disk, things) -> None:
+    moved = disk.run()
+    lines = moved.journal.read_text().splitlines()
+    header = next(line for line in lines if line)
+    other = json.dumps(json.loads(header) | {"database": "another"})
+    moved.journal.write_text("\n".join([other, *lines]).replace(header, ""))
+    with pytest.raises(transfer.TransferError, match="another database"):
+        disk.undo()
+    assert [past.state for past in transfer.list_moves(disk.params, disk.journals)] == ["of another database"]
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "upload/a/../../b"])
+def test_a_journal_that_leads_outside_is_refused(disk, things, path) -> None:
+    moved = disk.run()
+    text = moved.journal.read_text()
+    first = json.loads(next(line for line in text.splitlines() if '"batch"' in line))["files"][0]["old"]
+    moved.journal.write_text(text.replace(json.dumps(first), json.dumps(path)))
+    before = disk.files()
+    with pytest.raises(transfer.TransferError, match="damaged"):
+        disk.undo()
+    assert disk.files() == before
+    assert [past.state for past in transfer.list_moves(disk.params, disk.journals)] == ["damaged"]
+
+
+# ---- killed ---------------------------------------------------------------------------------------------------------
+
+# Reads a job a line, forks, and says how the child ended. The child kills itself before its `at`-th change of anything:
+# each call of these functions is one.
+STARTER = r"""
+import errno, json, os, signal, sys
+from pathlib import Path
+import transfer
+
+def work(job):
+    count = 0
+    def step():
+        nonlocal count
+        count += 1
+        if count == job["at"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def stepping(function, after=False):
+        def stepped(*args, **how):
+            step()
+            result = function(*args, **how)
+            if after:
+                step()
+            return result
+        return stepped
+    if job["copies"]:
+        def refuse(*_):
+            raise OSError(errno.EXDEV, "no links")
+        os.link = refuse
+    for name in ("link", "unlink", "mkdir", "rename", "replace", "fsync", "open", "chmod"):
+        setattr(os, name, stepping(getattr(os, name)))
+    for name in ("_commit_paths", "_add_to_journal"):
+        setattr(transfer, name, stepping(getattr(transfer, name), after=True))
+    transfer.shutil.copystat = stepping(transfer.shutil.copystat)
+    how = {"dry_run": False}
+    if job["undo"]:
+        transfer.undo_move(job["params"], Path(job["folder"]), Path(job["undo"]), **how)
+    else:
+        transfer.move_files(job["params"], Path(job["folder"]), Path(job["journals"]), **how)
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            work(json.loads(line))
+        except BaseException as error:
+            print("raised", repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[subprocess.Popen]:
+    """The process that forks."""
+    here = Path(transfer.__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    yield process
+    process.stdin.close()
+    process.wait(30)
+
+
+def killed_at(starter: subprocess.Popen, disk: Disk, at: int, **job: Any) -> bool:
+    """Run and be killed before that step; whether there was such a step."""
+    job = {"undo": None, "copies": False} | job
+    job |= {"at": at, "params": disk.params, "folder": str(disk.folder), "journals": str(disk.journals)}
+    starter.stdin.write(json.dumps(job) + "\n")
+    starter.stdin.flush()
+    ended = json.loads(starter.stdout.readline())
+    assert ended in (0, -signal.SIGKILL)
+    end = time.monotonic() + 20
+    while disk.library.rows(
+        "select 1 from pg_stat_activity where datname = current_database() and application_name = 'transfer.py'"
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    return ended != 0
+
+
+def small(disk: Disk, anna: str, ben: str) -> None:
+    """Two batches' worth of nothing much: an original with its sidecar, and a person's picture."""
+    library = disk.library
+    photo = library.asset(anna, "t.jpg", path=f"{ROOT}/upload/{anna}/t.jpg", sidecar=True)
+    library.rows("delete from asset_file where type in ('preview', 'thumbnail')")
+    library.person(ben, "Lea", thumbnail=f"{ROOT}/thumbs/{anna}/lea.jpeg")
+    disk.make()
+    give(library, photo, ben)
+
+
+def keep(disk: Disk, where: Path) -> Callable[[], None]:
+    """Remember files, journals and paths; what is returned puts them back, as no undo has to."""
+    kept = {folder: where / folder.name for folder in (disk.folder, disk.journals)}
+    for folder, copy in kept.items():
+        if folder.exists():
+            shutil.copytree(folder, copy, copy_function=os.link)
+    columns = [("asset", "originalPath"), ("asset_file", "path"), ("person", "thumbnailPath")]
+    key = {"person": disk.library.name("person", "personGroupId")}
+    rows = [
+        (table, column, disk.library.rows(f'select "{key.get(table, "id")}", "{column}" from {table}'))
+        for table, column in columns
+    ]
+
+    def put_back() -> None:
+        for folder, copy in kept.items():
+            shutil.rmtree(folder, ignore_errors=True)
+            if copy.exists():
+                shutil.copytree(copy, folder, copy_function=os.link)
+        for table, column, found in rows:
+            for row, path in found:
+                disk.library.rows(f'update {table} set "{column}" = %s where "{key.get(table, "id")}" = %s', path, row)
+
+    return put_back
+
+
+@pytest.mark.parametrize("copies", [False, True], ids=["links", "copies"])
+def test_killed_at_every_step(library, disk, anna, ben, starter, copies, tmp_path) -> None:
+    small(disk, anna, ben)
+    contents, paths = disk.contents(), disk.paths()
+    put_back = keep(disk, tmp_path / "kept")
+    steps = 0
+    while killed_at(starter, disk, steps + 1, copies=copies):
+        steps += 1
+        assert disk.contents() == contents, steps  # at every moment
+        disk.run()  # goes on
+        assert away(disk, anna) == [], steps
+        assert disk.contents() == contents, steps
+        assert len(disk.files()) == len(paths), (steps, sorted(disk.files()))
+        assert disk.open_journals() == [], steps
+        if steps % 5 == 0:
+            for journal in sorted(disk.journals.glob("*.moved.jsonl"), reverse=True):
+                disk.undo(journal)
+            assert disk.paths() == paths and disk.contents() == contents, steps
+        put_back()
+    assert steps > 20
+    assert disk.contents() == contents and away(disk, anna) == []
+
+
+def test_an_undo_killed_at_every_step(library, disk, anna, ben, starter, tmp_path) -> None:
+    small(disk, anna, ben)
+    contents, paths = disk.contents(), disk.paths()
+    moved = disk.run()
+    put_back = keep(disk, tmp_path / "kept")
+    steps = 0
+    while killed_at(starter, disk, steps + 1, undo=str(moved.journal)):
+        steps += 1
+        assert disk.contents() == contents, steps
+        past = transfer.list_moves(disk.params, disk.journals)
+        (journal,) = [found.path for found in past if found.state != "interrupted"]
+        disk.undo(journal)
+        assert disk.paths() == paths and disk.contents() == contents, steps
+        assert len(disk.files()) == len(paths), (steps, sorted(disk.files()))
+        assert disk.open_journals() == [], steps
+        put_back()
+    assert steps > 15
+
+
+def test_interrupted_by_the_person(disk, things, anna, monkeypatch) -> None:
+    """Ctrl-C in the middle: finished or taken back at once, nothing is left."""
+    contents = disk.contents()
+
+    def progress(files: int, *_: int) -> None:
+        if files == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        disk.run(progress=progress)
+    assert disk.contents() == contents and len(disk.files()) == len(disk.paths())
+    assert disk.open_journals() == []
+    disk.run()
+    assert away(disk, anna) == [] and disk.contents() == contents
+
+
+def test_a_database_set_back_to_a_backup_gets_its_files_back(library, disk, anna, ben, monkeypatch) -> None:
+    """The run broke off after its commit, and then the database was restored: files go where they are said to be."""
+    small(disk, anna, ben)
+    for number in range(3):
+        library.asset(ben, f"{number}.jpg")
+    disk.make()
+    contents, before = disk.contents(), disk.paths()
+
+    def lost(*_: Any) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "finish_moves", lambda *_: 0)
+        add = transfer._add_to_journal
+        patch.setattr(
+            transfer, "_add_to_journal", lambda path, record: lost() if "done" in record else add(path, record)
+        )
+        assert disk.run().stopped
+    assert len(disk.open_journals()) == 1 and away(disk, anna) == []
+    for column, table in (("originalPath", "asset"), ("path", "asset_file"), ("thumbnailPath", "person")):
+        for path in set(before.values()):
+            new = path.replace(f"/{anna}/", f"/{ben}/")
+            library.rows(f'update {table} set "{column}" = %s where "{column}" = %s', path, new)
+    assert disk.paths() == before
+    assert transfer.finish_moves(disk.params, disk.folder, disk.journals) == 3
+    assert disk.contents() == contents and len(disk.files()) == len(disk.paths())
+
+
+def test_limits_of_the_process_are_respected(disk, anna, ben, monkeypatch) -> None:
+    """A file size limit ends a copy as a full disk does."""
+    one_photo(disk, anna, ben)
+    big = disk.folder / f"upload/{anna}/aa/one.jpg"
+    big.write_bytes(b"1" * 3_000_000)
+    disk.make()
+    no_links(monkeypatch)
+    contents, limit = disk.contents(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
+    try:
+        report = disk.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert stays(report) == {"failed": 1}
+    assert disk.contents() == contents and len(disk.files()) == len(disk.paths())

@@ -1,0 +1,368 @@
+"""Moving files as a person does it: the menu entry, the offers after a transfer and its undo, the media folder."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import transfer
+from tests.media import Media
+from tests.terminal import Installation, Terminal, installation
+
+pytestmark = pytest.mark.screens
+
+
+@dataclass(frozen=True)
+class House:
+    """An Immich with its media folder."""
+
+    there: Installation
+    media: Media
+
+    def lying(self) -> int:
+        """Files that lie in other users' folders."""
+        found = transfer.list_lying(self.there.params)
+        return sum(sum(kinds.values()) for kinds in (found or {}).values())
+
+    def give(self) -> None:
+        """A transfer by hand: Alice's photos become Bob's."""
+        self.there.library.rows(
+            'update asset set "ownerId" = %s where "ownerId" = %s', self.there.bob, self.there.alice
+        )
+
+
+@pytest.fixture
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Alice has three photos in an album, one with a sidecar; all files are there."""
+    with installation(tmp_path_factory.mktemp("moving")) as there:
+        folder = there.path.parent / "immich"
+        folder.mkdir()
+        media = Media(there.library, folder)
+        media.known()
+        photos = [there.library.asset(there.alice, f"{n}.jpg", sidecar=n == 0) for n in range(3)]
+        there.library.album(there.alice, "Trip", photos)
+        media.make()
+        there.save(media=str(folder))
+        yield House(there, media)
+
+
+FILES = 3 * 3 + 1  # each photo's original, preview and thumbnail; a sidecar
+
+
+def transferred(terminal: Terminal) -> None:
+    """The album goes to Bob, up to what is asked afterwards."""
+    terminal.menu("4")
+    terminal.pick("Source user", "alice@example.com")
+    terminal.pick("Albums of", "Trip")
+    terminal.pick("Destination user", "bob@example.com")
+    terminal.answer("Number (1-4", "")
+    terminal.answer("Type yes", "yes")
+
+
+def after(terminal: Terminal) -> str:
+    """No jobs, no notices: what is said then, up to the menu, which is left."""
+    screen = terminal.answer("Start them now? (Y/n): ", "n")
+    screen += terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "n")
+    return " ".join((screen + terminal.menu("0")).split())
+
+
+# ---- the menu entry -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_to_move(house: House) -> None:
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        assert "Every file lies in its owner's folders." in terminal.menu("0")
+
+
+def test_a_look_then_the_move_then_back(house: House) -> None:
+    house.give()
+    before, rows = house.media.files(), house.media.paths()
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        screen = terminal.pick("What is to move", "each into its owner's folders")
+        words = " ".join(screen.split())
+        assert "originals 3, sidecars 1, thumbnails 3, previews 3" in words
+        assert "in the folders of Alice <alice@example.com>" in words
+        screen = terminal.answer("Type yes", "no")
+        assert f"Files to move: {FILES}" in screen
+        assert "• originals: 3" in screen
+        terminal.until("Nothing was changed.")
+        assert (house.media.files(), house.media.paths()) == (before, rows)
+        terminal.menu("10")
+        terminal.pick("What is to move", "each into its owner's folders")
+        terminal.answer("Type yes", "yes")
+        screen = terminal.answer("Start them now? (Y/n): ", "n")
+        assert f"Files moved:         {FILES}" in screen
+        assert house.lying() == 0
+        assert sorted(house.media.contents().values()) == sorted(before.values())
+        assert sorted(house.media.files().values()) == sorted(before.values())
+        terminal.menu("10")
+        terminal.pick("What is to move", "Take back the move of")
+        terminal.answer("Type yes", "yes")
+        terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.menu("0")
+    assert (house.media.files(), house.media.paths()) == (before, rows)
+
+
+def test_one_of_two_pairs(house: House) -> None:
+    library, there = house.there.library, house.there
+    house.give()
+    photo = library.asset(there.bob, "bobs.jpg")
+    house.media.make()
+    library.rows('update asset set "ownerId" = %s where id = %s', there.root, photo)
+    with Terminal(there.path) as terminal:
+        terminal.menu("10")
+        terminal.pick("What is to move", "of Root <root@example.com>")
+        terminal.answer("Type yes", "yes")
+        terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.menu("0")
+    assert house.lying() == FILES
+
+
+def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
+    house.there.save()
+    house.give()
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        terminal.answer("Media folder (Enter to skip): ")
+        screen = terminal.answer("Start them now? (Y/n): ", "y")
+        rest = " ".join(terminal.menu("0").split())
+    assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
+    assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: originals 3" in rest
+    assert {"thumbnailGeneration", "migration"} <= set(house.there.immich.started)
+    assert house.lying() == FILES
+
+
+def test_the_folder_can_be_given_when_it_is_needed(house: House) -> None:
+    house.there.save()
+    house.give()
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        terminal.answer("Media folder (Enter to skip): ", "/nonexistent/immich")
+        assert "is no folder here" in terminal.answer("Media folder (Enter to skip): ", str(house.media.folder))
+        terminal.pick("What is to move", "each into its owner's folders")
+        terminal.answer("Type yes", "no")
+        terminal.menu("0")
+    assert transfer.load_config(house.there.path).media == str(house.media.folder)
+
+
+def test_an_unknown_root_is_said_and_no_account_is_called_safe(house: House) -> None:
+    house.there.library.rows("delete from system_metadata")
+    house.there.library.rows("delete from asset_file")
+    for user in (house.there.alice, house.there.bob):
+        path = f"/{'one' if user == house.there.alice else 'two'}/upload/{user}/a.jpg"
+        house.there.library.rows("""delete from asset where "originalFileName" = '2.jpg'""")
+        house.there.library.asset(user, path=path)
+    house.there.library.rows("delete from asset_file")
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("1")
+        screen = " ".join(terminal.menu("10").split())
+        assert "Whose files lie in whose folders cannot be told" in screen
+        assert "Do not delete an account" in screen
+        assert "Start Immich once" in " ".join(terminal.menu("0").split())
+
+
+# ---- after a transfer -----------------------------------------------------------------------------------------------
+
+
+def test_a_transfer_offers_to_move_the_files_and_its_undo_to_move_them_back(house: House) -> None:
+    before, rows = house.media.files(), house.media.paths()
+    with Terminal(house.there.path) as terminal:
+        transferred(terminal)
+        screen = terminal.answer("Move them into the folders of Bob <bob@example.com> now? (Y/n): ", "")
+        assert f"Files to move: {FILES}" in screen
+        assert "No file of Bob <bob@example.com> lies in the folders of Alice" in after(terminal)
+        assert "Do not delete the account" not in terminal.said
+    assert house.lying() == 0
+    assert sorted(house.media.contents().values()) == sorted(before.values())
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("9")
+        terminal.pick("Transfers and repairs", "Trip")
+        terminal.answer("Type yes", "yes")
+        terminal.answer("Move them into the folders of Alice <alice@example.com> now? (Y/n): ", "")
+        terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.menu("0")
+    assert (house.media.files(), house.media.paths()) == (before, rows)
+
+
+def test_files_that_were_not_moved_are_a_reason_to_keep_the_account(house: House) -> None:
+    with Terminal(house.there.path) as terminal:
+        transferred(terminal)
+        terminal.answer("now? (Y/n): ", "n")
+        screen = after(terminal)
+    assert "Do not delete the account of Alice <alice@example.com> yet" in screen
+    assert "originals 3, sidecars 1, thumbnails 3, previews 3" in screen
+
+
+def test_a_folder_that_has_gone_does_not_hide_that_the_transfer_is_made(house: House) -> None:
+    house.media.folder.rename(house.media.folder.with_name("elsewhere"))
+    with Terminal(house.there.path) as terminal:
+        transferred(terminal)
+        screen = terminal.until("Start them now? (Y/n): ")
+    assert "Assets transferred:  3" in screen
+    assert "cannot be opened" in screen
+
+
+# ---- what goes wrong ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(house: House, monkeypatch: Any) -> transfer.State:
+    """The menu's state in this process, with the answers that go through with it."""
+    answers = iter(["1", "yes", "n", "1", "yes", "n"])
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    house.give()
+    api = transfer.open_api(house.there.immich.url, house.there.key)
+    config = transfer.load_config(house.there.path)
+    return transfer.State(house.there.path, config, transfer.check_server(api, config.database))
+
+
+def test_ctrl_c_in_a_move_does_not_say_that_nothing_was_changed(
+    house: House, state: transfer.State, monkeypatch: Any
+) -> None:
+    link, made = os.link, []
+
+    def stops(*names: Any) -> None:
+        if len(made) == 4:
+            raise KeyboardInterrupt
+        made.append(names)
+        link(*names)
+
+    before = house.media.contents()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", stops)
+        patch.setattr(transfer, "BATCH_FILES", 2)
+        with pytest.raises(transfer.MoveStopped) as caught:
+            transfer.files_screen(state)
+    assert "What has moved is complete" in caught.value.todo
+    assert house.media.contents().keys() == {(row, owner) for row, owner in before}
+    assert 0 < house.lying() < FILES
+    transfer.files_screen(state)
+    assert house.lying() == 0
+    assert sorted(house.media.files().values()) == sorted(before.values())
+
+
+def test_a_move_that_breaks_off_in_the_menu(house: House) -> None:
+    """A journal that cannot be written is noticed before anything moves, a row that is locked on the way."""
+    house.give()
+    with Terminal(house.there.path) as terminal:
+        terminal.menu("10")
+        terminal.pick("What is to move", "each into its owner's folders")
+        with house.there.locked():
+            terminal.answer("Type yes", "yes")
+            assert house.there.wait_for_lock_wait()
+            terminal.interrupt()
+            screen = terminal.until("Select option: ")
+        assert "The move of files was stopped. " in " ".join(screen.split())
+        assert "Nothing was changed" not in screen
+        terminal.type("10")
+        terminal.pick("What is to move", "each into its owner's folders")
+        terminal.answer("Type yes", "yes")
+        assert f"Files moved:         {FILES}" in terminal.answer("Start them now? (Y/n): ", "n")
+        terminal.menu("0")
+    assert (house.lying(), len(house.media.files())) == (0, FILES)
+
+
+def test_an_interrupted_move_is_named_and_finished(
+    house: House, state: transfer.State, monkeypatch: Any, capsys: Any
+) -> None:
+    def stops(*_names: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # as if the power had gone
+        patch.setattr(transfer, "_finish_if_possible", lambda *_: None)
+        patch.setattr(transfer, "_change_paths", stops)
+        with pytest.raises(transfer.MoveStopped):
+            transfer.files_screen(state)
+    assert len(house.media.files()) == 2 * FILES  # the new names are made, no row says them
+    capsys.readouterr()
+    transfer.files_screen(state)
+    assert "A move of files was interrupted" in capsys.readouterr().out
+    assert (house.lying(), len(house.media.files())) == (0, FILES)
+
+
+def test_new_missing_files_are_an_alarm(house: House, state: transfer.State, capsys: Any) -> None:
+    looks: list[str] = []
+
+    def look(name: str) -> None:
+        looks.append(name)
+        if looks.count("integrity-missing-files") == 2:
+            house.there.immich.integrity["missing_file"] = 3
+
+    house.there.immich.version = "3.1"
+    house.there.immich.on_job = look
+    transfer.files_screen(state)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Immich now misses 3 files more than before the move" in said
+
+
+def test_no_new_missing_files_are_said_too(house: House, state: transfer.State, capsys: Any) -> None:
+    house.there.immich.version = "3.1"
+    house.there.immich.integrity["missing_file"] = 3
+    transfer.files_screen(state)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "finds nothing new missing" in said
+    assert "Immich now misses" not in said
+
+
+# ---- the set-up -----------------------------------------------------------------------------------------------------
+
+
+def set_up(house: House, terminal: Terminal, env: Path) -> None:
+    there = house.there
+    terminal.menu("7")
+    terminal.answer("Immich address", "")
+    terminal.answer("API key", "")
+    terminal.answer("Database host", "")
+    terminal.answer("Database port", "")
+    env.write_text(
+        f"UPLOAD_LOCATION=./immich\nDB_USERNAME={there.params['user']}\nDB_DATABASE_NAME={there.params['dbname']}\n"
+        f"DB_PASSWORD='{there.params['password']}'\n"
+    )
+    terminal.answer(".env file: ", str(env))
+
+
+def test_the_env_file_names_the_folder(house: House) -> None:
+    house.there.save()
+    with Terminal(house.there.path) as terminal:
+        set_up(house, terminal, house.media.folder.with_name(".env"))
+        terminal.answer(f"Media folder [{house.media.folder}]: ", "")
+        assert "Saved to" in terminal.menu("0")
+    assert transfer.load_config(house.there.path).media == str(house.media.folder)
+
+
+def test_a_folder_on_another_computer_is_not_taken(house: House) -> None:
+    house.there.save()
+    elsewhere = house.media.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    with Terminal(house.there.path) as terminal:
+        set_up(house, terminal, elsewhere / ".env")
+        screen = terminal.answer("Media folder (Enter to skip): ", "")
+        assert "is not to be seen from here" in " ".join(screen.split())
+        terminal.menu("0")
+    assert transfer.load_config(house.there.path).media == ""
+
+
+def test_another_folder_is_refused_and_nothing_is_saved(house: House) -> None:
+    other = house.media.folder.with_name("other")
+    other.mkdir()
+    before = house.there.path.read_bytes()
+    with Terminal(house.there.path) as terminal:
+        set_up(house, terminal, house.media.folder.with_name(".env"))
+        terminal.answer("Media folder [", str(other))
+        screen = terminal.answer("Try again with other answers? (Y/n): ", "n")
+        terminal.menu("0")
+    assert "UPLOAD_LOCATION" in screen
+    assert house.there.path.read_bytes() == before
+
+
+def test_a_dash_takes_the_folder_out(house: House) -> None:
+    with Terminal(house.there.path) as terminal:
+        set_up(house, terminal, house.media.folder.with_name(".env"))
+        terminal.answer("Media folder [", "-")
+        terminal.menu("0")
+    assert transfer.load_config(house.there.path).media == ""
