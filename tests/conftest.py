@@ -2,9 +2,9 @@
 
 IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions, "all" on all seven, "2.7/3.3" each test
 on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 (those of
-undo on 2.7 or 3.3, in turn), and those marked `@pytest.mark.every_version` on all.
-`@pytest.mark.since("3.1")` and `@pytest.mark.until("3.1")` (the first and the last version) bound the versions of one
-test. It runs on one of them, in turn, as do tests that name their versions themselves.
+undo on 2.7 or 3.3, in turn). A test that is about several versions runs on one of them, in turn: because it is marked
+`@pytest.mark.every_version`, `@pytest.mark.since("3.1")` or `@pytest.mark.until("3.1")` (the first and the last one), or
+because it names them itself. Marked `@pytest.mark.always` it runs on all of them.
 
 IMMICH_TRANSFER_TEST_EVERYTHING=1, which the gate sets, leaves nothing out: those run on all their versions, each run of
 the tool has its dry run before it, tests marked `@pytest.mark.cases` have all their cases and not every third, and runs
@@ -94,7 +94,7 @@ VERSION_PARAMETERS = {"version": False, "library": False, "every": True, "lib": 
 def taking_turns(names: list[str], test: str, *, always: bool, everywhere: bool, by_model: bool, own: bool) -> set[str]:
     """Which of the versions that a test can run on it does run on; always the same ones.
 
-    `always`: it is marked for all versions. `everywhere`: it is about some of them. `by_model`: it has its own two, one
+    `always`: it is marked so. `everywhere`: it is about several of them. `by_model`: it has its own two, one
     of each person model. `own`: it names its versions itself.
     """
     text, turn = os.environ.get(VERSIONS_VARIABLE, ""), zlib.crc32(test.encode())
@@ -152,8 +152,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         turns = taking_turns(
             names,
             test,
-            always=first.get_closest_marker("every_version") is not None,
-            everywhere=any(first.get_closest_marker(mark) for mark in ("since", "until")),
+            always=first.get_closest_marker("always") is not None,
+            everywhere=any(first.get_closest_marker(mark) for mark in ("since", "until", "every_version")),
             by_model=parameter == "library",
             own=VERSION_PARAMETERS[parameter] or names_versions(first),
         )
@@ -166,7 +166,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "since(version): the first schema version that the test is about")
-    config.addinivalue_line("markers", "every_version: worth running on every schema version, always")
+    config.addinivalue_line("markers", "every_version: worth running on every schema version")
+    config.addinivalue_line("markers", "always: on all the versions that it is about, in the usual run too")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
     config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")

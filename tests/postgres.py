@@ -33,7 +33,7 @@ from tests import schemas
 DSN_VARIABLE = "IMMICH_TRANSFER_TEST_DSN"
 USER = "immich_test"
 
-# Nothing here has to survive a power cut, so nothing waits for a disk.
+# Nothing here has to survive a power cut, so nothing waits for a disk. All tables are small: no workers, small buffers.
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -47,6 +47,10 @@ max_wal_senders = 0
 autovacuum = off
 log_min_messages = fatal
 scram_iterations = 1
+io_method = sync
+temp_buffers = '800kB'
+max_parallel_workers_per_gather = 0
+update_process_title = off
 """
 
 # Who runs the server on behalf of root, as whom PostgreSQL refuses to run: accounts that are there and have nothing.

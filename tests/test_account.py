@@ -13,7 +13,7 @@ import pytest
 
 import transfer
 from tests import schemas
-from tests.conftest import Snapshot
+from tests.conftest import EVERYTHING, Snapshot
 from tests.library import Library, new_id
 from tests.random_library import Plan, adapted, albums_of, ask, build, ids, plans
 from tests.terminal import Installation, Terminal, installation
@@ -634,7 +634,7 @@ def test_rows_on_a_foreign_key_that_nobody_knows_are_named(library, params, anna
 def test_libraries_of_chance(version, pool) -> None:
     """What the deletion takes of others, in whatever library, was named; and nothing was named in vain."""
 
-    @examples(f"account {version}", 10, plans())
+    @examples(f"account {version}", 10 if EVERYTHING else 3, plans())
     def look(plan: Plan) -> None:
         for number in range(3):
             with pool.library(version) as library:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import transfer
+from tests.conftest import EVERYTHING
 from tests.library import Library, new_id
 from tests.media import ROOT, Media
 
@@ -1006,14 +1007,17 @@ def keep(disk: Disk, where: Path) -> Callable[[], None]:
     return put_back
 
 
+STRIDE = 1 if EVERYTHING else 5  # the usual run takes every fifth step
+
+
 @pytest.mark.parametrize("copies", [False, True], ids=["links", "copies"])
 def test_killed_at_every_step(library, disk, anna, ben, starter, copies, tmp_path) -> None:
     small(disk, anna, ben)
     contents, paths = disk.contents(), disk.paths()
     put_back = keep(disk, tmp_path / "kept")
     steps = 0
-    while killed_at(starter, disk, steps + 1, copies=copies):
-        steps += 1
+    while killed_at(starter, disk, steps + STRIDE, copies=copies):
+        steps += STRIDE
         assert disk.contents() == contents, steps  # at every moment
         disk.run()  # goes on
         assert away(disk, anna) == [], steps
@@ -1035,8 +1039,8 @@ def test_an_undo_killed_at_every_step(library, disk, anna, ben, starter, tmp_pat
     moved = disk.run()
     put_back = keep(disk, tmp_path / "kept")
     steps = 0
-    while killed_at(starter, disk, steps + 1, undo=str(moved.journal)):
-        steps += 1
+    while killed_at(starter, disk, steps + STRIDE, undo=str(moved.journal)):
+        steps += STRIDE
         assert disk.contents() == contents, steps
         past = transfer.list_moves(disk.params, disk.journals)
         (journal,) = [found.path for found in past if found.state != "interrupted"]

@@ -529,7 +529,7 @@ class Search:
         return found
 
 
-@pytest.mark.since("2.0")
+@pytest.mark.every_version
 def test_sequences(version: str, pool: conftest.Pool, capsys: pytest.CaptureFixture[str]) -> None:
     search = Search(version, pool)
     seed = random.randrange(10**9) if LONG else zlib.crc32(version.encode())

@@ -9,7 +9,7 @@ import transfer
 from tests import family
 from tests.library import Library
 
-pytestmark = pytest.mark.every_version
+pytestmark = [pytest.mark.every_version, pytest.mark.always]
 
 # What an undo need not put back: Immich's own stamps, its record of deletions, and the mark that makes apps sync anew.
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
