@@ -3,8 +3,8 @@
 IMMICH_TRANSFER_TEST_VERSIONS="2.0,3.1" runs the suite on those schema versions, "all" on all seven, "2.7/3.3" each test
 on one of the two, in turn ("3.3/2.7" on the other one). Without it the tests of single behaviours run on 3.3 (those of
 undo on 2.7 or 3.3, in turn). A test that is about several versions runs on one of them, in turn: because it is marked
-`@pytest.mark.every_version`, `@pytest.mark.since("3.1")` or `@pytest.mark.until("3.1")` (the first and the last one), or
-because it names them itself. Marked `@pytest.mark.always` it runs on all of them.
+`@pytest.mark.every_version`, or bounded by `@pytest.mark.since("3.1")` or `@pytest.mark.until("3.1")`, or because it
+names them itself. Marked `@pytest.mark.always` it runs on all of them.
 
 IMMICH_TRANSFER_TEST_EVERYTHING=1, which the gate sets, leaves nothing out: those run on all their versions, each run of
 the tool has its dry run before it, tests marked `@pytest.mark.cases` have all their cases and not every third, and runs
