@@ -325,6 +325,8 @@ class Person:
     note: str = ""
     target: str | None = None  # the destination's person afterwards
     remembered: bool = False  # an earlier run made the destination's person from this one
+    birth: str = ""  # birth dates, where they are known
+    merge_birth: str = ""
 
 
 @dataclass(frozen=True)
@@ -2820,7 +2822,8 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
             CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
                 SELECT count(*) FROM v_asset_face f
                 WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
-            coalesce(p.note, ''), p.target::text, p.remembered
+            coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
+            coalesce(t."birthDate"::text, '')
         FROM people p
         LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -8471,7 +8474,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     request = ask_details(config, request, source)
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
     pairs = waiting("Looking", lambda: merge_pairs(config, request))
-    request = replace(request, merge=ask_merges(pairs, destination))
+    request = replace(request, merge=ask_merges(pairs, destination, state.config.api_url))
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
@@ -8557,34 +8560,45 @@ def library_line(library: ExternalLibrary) -> str:
     return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
-def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
-    """Which people may be merged by name: all, none, or some of the pairs listed."""
+def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> frozenset[str]:
+    """Which people may be merged by name: all, none, or some of the pairs listed. Enter merges nobody: two
+    people who were made one by mistake cannot be told apart again.
+
+    `address` is Immich's: both can be looked at there.
+    """
     if not pairs:
         return frozenset()
-    say(f"\n  {who(destination)} already has people of these names:")
-    show_list([f"{number:>3}. {merge_line(person)}" for number, person in enumerate(pairs, 1)])
+    say(f"\n  {who(destination)} already has {'people of these names' if len(pairs) > 1 else 'a namesake'}:")
+    show_list([
+        line for number, person in enumerate(pairs, 1) for line in merge_lines(number, person, address)
+    ])
+    question, allowed = "  Is that the same person? y merges them, n keeps them apart (y/n): ", "y or n"
+    if len(pairs) > 1:
+        question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (y/n): "
+        allowed = f"y, n, or numbers from 1 to {len(pairs)}"
     while True:
-        answer = ask(
-            "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (Y/n): "
-        ).casefold()
-        if answer in ("", "y", "yes"):
+        answer = ask(question).casefold()
+        if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
             return frozenset()
-        numbers = re.findall(r"[0-9]+", answer)
+        numbers = re.findall(r"[0-9]+", answer) if len(pairs) > 1 else ()
         if (
             numbers
             and re.fullmatch(r"[0-9 ,;]+", answer)
             and all(1 <= int(number) <= len(pairs) for number in numbers)
         ):
             return frozenset(pairs[int(number) - 1].id for number in numbers)
-        say(f"  Please answer y, n, or numbers from 1 to {len(pairs)}.")
+        say(f"  Please answer {allowed}.")
 
 
-def merge_line(person: Person) -> str:
-    """A pair of namesakes."""
-    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')})"
-    return f"{clean(person.name).strip()} ({faces(person)})  =  {theirs}"
+def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
+    """A pair of namesakes: what is known of both, and where to look at them."""
+    born, theirs_born = (f", born {birth}" if birth else "" for birth in (person.birth, person.merge_birth))
+    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')}{theirs_born})"
+    yield f"{number:>3}. {clean(person.name).strip()} ({faces(person)}{born})  =  {theirs}"
+    for person_id in (person.id, person.merge_id):
+        yield f"       {clean(address)}/people/{person_id}"
 
 
 def faces(person: Person) -> str:
@@ -8631,9 +8645,13 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             f"tag is kept, as a tag of {clean(destination.name)}",
             f"tags are kept, as tags of {clean(destination.name)}",
         ),
-        (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
+        (report.memories, "memory loses photos", "memories lose photos"),
         (report.links_moved, "public link goes along", "public links go along"),
-        (report.links_losing, "public link loses photos, or goes if it is empty", "public links lose photos"),
+        (
+            report.links_losing,
+            "public link loses photos, or goes if it is empty",
+            "public links lose photos, or go if they are empty",
+        ),
         (
             report.album_copies,
             f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
@@ -8671,8 +8689,9 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         )
     if report.already_wrong:
         warn(
-            f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other "
-            "owners went wrong before (an older transfer by hand?). What is left of that afterwards, Repair "
+            "Something was wrong with these photos, or the people on them, already before (an older transfer "
+            f"by hand?): {count(report.already_wrong, 'thing')} of theirs belong"
+            f"{'s' * (report.already_wrong == 1)} to another owner. What is left of that afterwards, Repair "
             "faces (5) mends."
         )
 
@@ -8987,7 +9006,8 @@ def repair_screen(state: State, *, execute: bool) -> State:
     users = [user for user in list_users(api, server, config) if not user.deleted]
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
     say()
-    merge = ask_merges(waiting("Looking", lambda: repair_merge_pairs(config, user.id)), user)
+    pairs = waiting("Looking", lambda: repair_merge_pairs(config, user.id))
+    merge = ask_merges(pairs, user, state.config.api_url)
     report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
@@ -9034,8 +9054,10 @@ def undo_screen(state: State) -> State:
     past = list_past(config, state.undo_folder)
     run_chosen = past[choose("Transfers and repairs that were made", [past_line(entry) for entry in past])]
     if run_chosen.state != "committed":
+        if run_chosen.state == "undone":
+            raise TransferError("That run was taken back already.")
         raise TransferError(
-            f"That run cannot be undone: it is {run_chosen.state}.",
+            f"That run cannot be taken back: it is {run_chosen.state}.",
             todo="Look again when the database answers." if "known" in run_chosen.state else "",
         )
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
