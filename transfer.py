@@ -3504,17 +3504,24 @@ def mend_featured(tx: Transaction) -> int:
         END;
         ANALYZE faceless
     """)
+    # Their faces first, then the photos of those: left to itself, PostgreSQL goes through all photos of the
+    # owner for each person.
     mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
-        SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
-        FROM faceless p LEFT JOIN LATERAL (
-            SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+        WITH face AS MATERIALIZED (
+            SELECT p."ownerId", f.* FROM faceless p JOIN v_asset_face f USING ("personGroupId")
+            WHERE f."deletedAt" IS NULL
+        ), best AS MATERIALIZED (
+            SELECT DISTINCT ON (p."ownerId", p."personGroupId") p."ownerId", p."personGroupId", f.id
+            FROM face f JOIN v_asset a ON a.id = f."assetId"
+            CROSS JOIN LATERAL (SELECT f."ownerId", f."personGroupId") p
             WHERE {SHOWS}
-            ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
+            ORDER BY p."ownerId", p."personGroupId", a."deletedAt" IS NOT NULL, a.visibility = 'locked',
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint
                     * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
                 f.id
-            LIMIT 1
-        ) best ON true
+        )
+        SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
+        FROM faceless p LEFT JOIN best USING ("ownerId", "personGroupId")
         WHERE best.id IS NOT NULL OR (
             p."faceAssetId" IS NOT NULL
             -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the

@@ -459,8 +459,8 @@ AND f."isVisible")""",
     ),
     Mutation(
         "a photo in the trash is featured first",
-        """ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',\n""",
-        """ORDER BY\n""",
+        """"personGroupId", a."deletedAt" IS NOT NULL, a.visibility = 'locked',\n""",
+        """"personGroupId",\n""",
         "tests/test_featured.py -k last_choice",
     ),
     # -- tags, memories, links, duplicates
