@@ -1018,8 +1018,8 @@ JOIN v_asset_face f ON f.id = s."faceId"
     ),
     Mutation(
         "a file of a COMMIT that is not known of is removed",
-        "if saved and not isinstance(error, CommitUnknown):",
-        "if saved:",
+        "if saved and not committed and not isinstance(error, CommitUnknown):",
+        "if saved and not committed:",
         "tests/test_killed.py -k answer_was_lost",
     ),
     Mutation(
