@@ -194,23 +194,24 @@ class Pool:
     """
 
     uses = 10
-    spare: dict[str, list[tuple[Connection, int]]] = field(default_factory=dict)
+    spare: dict[str, list[tuple[Connection, list[tuple], int]]] = field(default_factory=dict)
 
     @contextmanager
     def library(self, version: str) -> Iterator[Library]:
         """An empty library of that version, for the length of a with block."""
         server = postgres.server()
         if self.spare.get(version):
-            connection, used = self.spare[version].pop()
+            connection, shape, used = self.spare[version].pop()
         else:
-            name, used = server.unique(version.replace(".", "_")), 0
+            name, shape, used = server.unique(version.replace(".", "_")), None, 0
             server.create(name, server.template(version))
             connection = server.connect(name)
         name, kept = connection.info.dbname, False
         try:
             library = Library(connection, version)
-            shape = self.shape(library)
+            shape = shape or self.shape(library)
             yield library
+            connection = library.connection  # a test may have made a new one
             library.rows(
                 """select pg_terminate_backend(pid, 5000) from pg_stat_activity
                    where datname = current_database() and pid <> pg_backend_pid()"""
@@ -224,7 +225,7 @@ class Pool:
                 deletes = "; ".join(f"delete from {table}" for table in tables)
                 library.rows(f"set session_replication_role = replica; {deletes}")
                 library.rows("reset all; discard temp; select pg_advisory_unlock_all()")
-                self.spare.setdefault(version, []).append((connection, used + 1))
+                self.spare.setdefault(version, []).append((connection, shape, used + 1))
                 kept = True
         finally:
             if not kept:

@@ -94,6 +94,7 @@ def test_each_reason_has_its_list(library, anna, move) -> None:
     assert (report.assets, report.chosen) == (0, 3)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("theirs", "reason"),
     [

@@ -123,6 +123,7 @@ def test_a_refusal_at_commit_changes_nothing(library, scene, runner) -> None:
     assert library.snapshot() == before
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("code", ["57P01", "57P02", "57P03", "08006", "08007"])
 def test_a_server_that_goes_while_it_commits_is_said_to_be_unknown(
     library, scene, runner, params, tmp_path, code

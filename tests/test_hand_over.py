@@ -81,6 +81,7 @@ def photos_in(library: Library, album: str) -> set[str]:
 # ---- roles, members, links, comments; and back ----------------------------------------------------------------------
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("itself", "was", "then"),
     [
@@ -378,6 +379,7 @@ class Other(threading.Thread):
                 time.sleep(0.005)
 
 
+@pytest.mark.cases
 @pytest.mark.since("3.1")
 @pytest.mark.parametrize("event", EVENTS)
 def test_whoever_joins_or_leaves_meanwhile_the_album_keeps_one_owner(library, anna, ben, params, event) -> None:

@@ -255,6 +255,7 @@ def test_key_missing_wrong_or_of_a_deleted_user(every: Scene) -> None:
     expect_error(every, every.call("GET", "/api/users/me", gone), 401, "Unauthorized", "Invalid API key")
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("method", "path", "permission", "admin"),
     [

@@ -39,6 +39,7 @@ def block(library, ben, asset: str, how: str) -> None:
         library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", asset)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("how", ["unfinished", "duplicate", "locked", "trashed"])
 @pytest.mark.parametrize("part", [0, 1], ids=["still", "video"])
 def test_a_blocked_part_keeps_the_other(library, anna, ben, part, how, move) -> None:

@@ -78,6 +78,7 @@ def params_of(library: Library) -> dict[str, Any]:
 # ---- they are undone ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_file_of_format_1_is_undone(version, run, pool, tmp_path) -> None:

@@ -35,6 +35,17 @@ def test_both_users_partners_and_album_members_are_reset_and_nobody_else(library
     assert library.value('select count(*) from session where "isPendingSyncReset"') == 18
 
 
+@pytest.mark.since("3.2")
+def test_those_who_recognise_people_together_are_reset(library, anna, ben, carla, move) -> None:
+    """Their apps get the faces of each other's photos."""
+    stranger = library.user("Stranger")
+    for user in (anna, ben, carla, stranger):
+        library.session(user)
+    library.cluster(anna, carla)
+    move(library.album(anna, "Trip", [library.asset(anna)]))
+    assert flagged(library) == {anna, ben, carla}
+
+
 def test_a_session_that_is_to_be_reset_already_stays_so(library, anna, move) -> None:
     session = library.session(anna)
     library.rows('update session set "isPendingSyncReset" = true')
@@ -43,6 +54,7 @@ def test_a_session_that_is_to_be_reset_already_stays_so(library, anna, move) -> 
     assert library.row("select * from session where id = %s", session) == before
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("table", ["asset_audit", "asset_face_audit", "album_audit", "album_asset_audit", "user_audit"])
 def test_nothing_is_recorded_as_deleted_that_was_not(library, scene, table, move) -> None:
     """An Android phone would move its own copies to the trash (asset_audit)."""

@@ -328,6 +328,7 @@ def test_albums_of_two_users_of_one_name_stay_apart(there: Installation) -> None
 # Long lists
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("answer", "shown"), [("", 20), ("n", 20), ("y", 23)])
 def test_people_are_summed_up_after_twenty(there: Installation, answer: str, shown: int) -> None:
     photo = there.library.asset(there.alice)

@@ -77,6 +77,7 @@ def test_a_stack_with_a_blocked_member_is_split_into_two_valid_ones(library, ann
         assert library.rows("select * from stack_audit") == []
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("how", ["locked", "trashed", "unfinished", "external", "duplicate", "deleting"])
 def test_whatever_blocks_a_member_splits_the_stack(library, anna, ben, how, move) -> None:
     same = b"\x05" * 20

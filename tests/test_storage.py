@@ -45,6 +45,7 @@ def test_more_bytes_than_fit_an_integer(library, anna, ben, move) -> None:
     assert usage(library, ben) == 12_000_000_000_000
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(
     ("quota", "over"), [(None, False), (149, True), (150, False), (0, True)], ids=["no quota", "over", "just", "zero"]
 )

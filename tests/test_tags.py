@@ -145,6 +145,7 @@ def test_the_destinations_own_tag_stays_on_the_photo(library, anna, ben, photo, 
     assert (report.tags, report.tags_made) == (0, 0)
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("path", ["100%/a_b", 'it\'s/"so"', "back\\slash/x", "🏔/Ä", "a b / c"])
 def test_tags_may_hold_any_character(library, anna, ben, photo, album, path, move) -> None:
     library.tag_assets(library.tag(anna, path), photo)

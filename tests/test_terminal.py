@@ -261,6 +261,7 @@ def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, bl
     assert transfer.load_config(blank) == unchanged.config
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("text", ["it's", 'a"b\\n', "{x}%s", "pässwörd😀", " blanks "])
 def test_odd_characters_of_a_password_are_saved_as_typed(unchanged: Installation, blank: Path, text: str) -> None:
     with Terminal(blank) as terminal:
@@ -481,6 +482,7 @@ def test_a_dry_run_changes_nothing(there: Installation) -> None:
     assert sorted(os.listdir(there.path.parent)) == ["config.py"]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize(("merge", "merged", "transferred"), [("", 1, 21), ("y", 1, 21), ("n", 0, 22)])
 def test_an_execution(there: Installation, merge: str, merged: int, transferred: int) -> None:
     with Terminal(there.path) as terminal:

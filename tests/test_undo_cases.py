@@ -477,6 +477,7 @@ def test_a_photo_that_was_taken_out_since_is_not_published_again(story, library,
     assert not seen.there(library, thing, photo)
 
 
+@pytest.mark.cases
 @on_each_model
 @pytest.mark.parametrize("seen", SEEN_WRONG.values(), ids=SEEN_WRONG.keys())
 def test_what_a_run_only_saw_and_its_owner_took_away_is_not_put_back(story, library, anna, ben, seen) -> None:
@@ -646,6 +647,25 @@ def test_a_deleted_face_on_a_photo_of_a_later_run(story, library, anna, ben) -> 
     story.undo(newer)
     assert story.owners(first, second) == [anna, anna]
     assert problems(library) == set()
+
+
+@everywhere
+@pytest.mark.parametrize("how", ["row", "mark"])
+def test_a_person_whose_only_face_was_deleted_since_leaves_nothing(story, library, anna, ben, how) -> None:
+    """Nobody's photo shows it any more: it goes to nobody, and no face keeps a link to it."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face = library.face(photo, lea, featured=True)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    library.rows(
+        "delete from asset_face where id = %s"
+        if how == "row"
+        else """update asset_face set "deletedAt" = now() where id = %s""",
+        face,
+    )
+    story.undo(path, lost={"Lea"})
+    assert story.owners(photo) == [anna]
+    if library.has_people_groups:
+        assert ids(library, 'select id from person_group except select "personGroupId" from person') == []
 
 
 @everywhere

@@ -138,6 +138,7 @@ def test_nothing_happened(past) -> None:
 PERSONAL = {"name": "Maximilian", "isHidden": True, "birthDate": "2001-02-03", "isFavorite": True, "color": "#123456"}
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("column", PERSONAL)
 def test_a_person_that_the_run_made_and_somebody_changed_stays(past, scene, library, column) -> None:
     """Without a photo, since the photo goes back; the former owner's person is as it was."""
@@ -155,6 +156,7 @@ def test_a_person_that_the_run_made_and_somebody_changed_stays(past, scene, libr
     } == {k: v for k, v in hers.items() if k not in STAMPS} | {"faceAssetId": None, "thumbnailPath": ""}
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("column", PERSONAL)
 def test_what_was_set_on_a_transferred_person_is_not_lost(past, scene, library, column) -> None:
     person = library.person_of(scene.faces["lea"])
@@ -224,6 +226,7 @@ def test_a_face_that_was_given_to_another_person_since(past, scene, library) -> 
     assert library.person_row(scene.ben, ina)["name"] == "Ina"
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("face", ["lea", "max", "oma"])
 def test_a_face_that_was_taken_from_its_person_since(past, scene, library, face) -> None:
     link_face(library, scene.faces[face], None)
@@ -232,6 +235,7 @@ def test_a_face_that_was_taken_from_its_person_since(past, scene, library, face)
     assert done.faces_changed == 1
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("face", ["lea", "max", "oma"])
 def test_a_face_that_was_removed_since(past, scene, library, face) -> None:
     library.rows('update asset_face set "deletedAt" = now() where id = %s', scene.faces[face])
@@ -239,6 +243,7 @@ def test_a_face_that_was_removed_since(past, scene, library, face) -> None:
     assert library.rows('select 1 from asset_face where id = %s and "deletedAt" is not null', scene.faces[face])
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("face", ["lea", "max", "oma"])
 def test_a_face_that_is_gone_since(past, scene, library, face) -> None:
     library.rows("delete from asset_face where id = %s", scene.faces[face])
@@ -247,6 +252,7 @@ def test_a_face_that_is_gone_since(past, scene, library, face) -> None:
     assert library.person_row(scene.ben, scene.bens_oma)["name"] == "oma "
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("face", ["lea", "max", "oma"])
 def test_a_face_that_was_added_on_a_transferred_photo_goes_back_with_it(past, scene, library, face) -> None:
     new = library.face(scene.live[0], library.person_of(scene.faces[face]))
@@ -256,6 +262,7 @@ def test_a_face_that_was_added_on_a_transferred_photo_goes_back_with_it(past, sc
     assert past.name_of(scene.faces[face], scene.anna).strip().lower() == name
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("face", ["lea", "max", "oma"])
 def test_a_new_photo_of_a_person_stays_with_the_person(past, scene, library, face) -> None:
     """And the photos that go back show a person of their owner's."""
@@ -323,6 +330,7 @@ CLUSTERS: dict[str, Callable[[Library, Scene], None]] = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("change", CLUSTERS.values(), ids=CLUSTERS.keys())
 def test_cluster_groups_changed_since(past, scene, library, change) -> None:
     if not library.has_people_groups:
@@ -367,6 +375,7 @@ STAYING = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("reason", STAYING)
 def test_a_photo_that_may_not_go_back_stays_with_its_people_and_tags(past, scene, library, reason) -> None:
     library.rows(STAYING[reason], scene.lake)
@@ -723,6 +732,7 @@ JOBS = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS.keys())
 def test_a_job_that_ran_since_does_not_matter(past, scene, library, job) -> None:
     job(library)
@@ -776,6 +786,7 @@ def test_duplicates_that_were_found_since_are_looked_for_again(past, scene, libr
 # ---- accounts -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("user", ["anna", "ben"])
 @pytest.mark.parametrize("for_good", [True, False])
 def test_without_one_of_the_two_accounts_it_is_refused(past, scene, library, runner, user, for_good) -> None:

@@ -29,18 +29,19 @@ def past(runner, scene, tmp_path) -> transfer.Past:
     return transfer.list_past(runner.params, tmp_path)[0]
 
 
-def told(past: transfer.Past, report: transfer.UndoReport, capsys, monkeypatch) -> str:
+def told(runner, past: transfer.Past, report: transfer.UndoReport, capsys, monkeypatch) -> str:
     """The analysis and the end of an undo, as shown."""
-    monkeypatch.setattr(transfer, "start_job", lambda _api, _name: "started")
+    monkeypatch.setattr(transfer, "offer_jobs", lambda *_: None)
+    state = transfer.State(past.path.parent / "config.py", transfer.Config("", "", runner.params))
     transfer.show_undo(report, past)
-    transfer.undo_done(None, report, past)
+    transfer.undo_done(state, None, report, past)
     return " ".join(capsys.readouterr().out.split())
 
 
 def test_an_undo_of_what_nobody_touched_has_lost_nothing(runner, past, capsys, monkeypatch) -> None:
     report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     assert (report.lost, report.files) == ((), 0)
-    shown = told(past, report, capsys, monkeypatch)
+    shown = told(runner, past, report, capsys, monkeypatch)
     assert "cannot be given back" not in shown
     assert "lie in the folders of" not in shown
 
@@ -63,7 +64,7 @@ def test_what_cannot_be_given_back_is_named(library, runner, scene, past, capsys
     album = library.value('select "albumName" from album where id = %s', scene.album)
     assert {what: len(names) for what, names in report.lost} == {"album": 1, "memory": 1, "link": 1}
     assert dict(report.lost)["album"] == (album,)
-    shown = told(past, report, capsys, monkeypatch)
+    shown = told(runner, past, report, capsys, monkeypatch)
     for words in ("1 album stays as it is", album, "1 memory does not get", "1 public link does not get"):
         assert words in shown
     assert "Look at it, and set it up anew where it matters." in shown
@@ -81,9 +82,9 @@ def test_files_that_a_job_moved_are_counted(library, runner, scene, past, capsys
     file_photos(library)
     report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
     assert report.files == report.photos == scene.moving
-    assert f"{scene.moving} files of the photos that went back lie in the folders of ben@example.com" in told(
-        past, report, capsys, monkeypatch
-    )
+    done = transfer.undo(runner.params, past.path, transfer.How(dry_run=False, expected_digest=report.digest))
+    shown = told(runner, past, done, capsys, monkeypatch)
+    assert "Do not delete the account of Ben <ben@example.com> yet: in its folders lie files of Anna" in shown
 
 
 @pytest.mark.parametrize(
