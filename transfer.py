@@ -3433,9 +3433,9 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     """
     run(tx, f"""
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
-        SELECT a."stackId", a.id, stays, row_number() OVER (
+        SELECT a."stackId", a.id, stays, taken, row_number() OVER (
                 PARTITION BY a."stackId", stays
-                ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,
+                ORDER BY a.id = s."primaryAssetId" DESC, taken, a."ownerId" = s."ownerId" DESC,
                     a."ownerId" = %(giver)s DESC,
                     a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
@@ -3443,7 +3443,10 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         LEFT JOIN run_photo m ON m.id = a.id
         -- what is the destination's already, in a stack that an older transfer tore, goes with the photos
         -- that move
-        CROSS JOIN LATERAL (SELECT m.id IS NULL AND a."ownerId" <> %(taker)s AS stays) fate
+        CROSS JOIN LATERAL (
+            SELECT m.id IS NULL AND a."ownerId" <> %(taker)s AS stays, EXISTS (
+                -- a broken stack may show what is in another one
+                SELECT FROM v_stack o WHERE o."primaryAssetId" = a.id AND o.id <> s.id) AS taken) fate
         WHERE a."stackId" IN (SELECT o."stackId" FROM v_asset o JOIN run_photo USING (id))
           AND NOT {exempt("primary")}
           AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = s.id AND {exempt("stack")});
@@ -3459,13 +3462,15 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
         SELECT f.id, %(taker)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
-            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1)) AS "primaryAssetId"
+            (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.place = 1 AND NOT taken),
+            s."primaryAssetId") AS "primaryAssetId"
         FROM stack_fate f JOIN v_stack s USING (id) WHERE f.whole
     """)
     change(tx, "stack", ("ownerId", "primaryAssetId"), """
         -- the owner differs only where a stack was torn already
         SELECT f.id, a."ownerId", m.id AS "primaryAssetId"
-        FROM stack_fate f JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1
+        FROM stack_fate f
+        JOIN stack_member m ON m."stackId" = f.id AND m.stays AND m.place = 1 AND NOT m.taken
         JOIN v_stack s ON s.id = f.id JOIN v_asset a ON a.id = m.id
         WHERE NOT f.whole AND f.remaining > 1 AND s."primaryAssetId" <> m.id
     """)

@@ -201,3 +201,26 @@ def test_the_best_remaining_photo_becomes_the_top_of_what_stays(library, anna, m
     stack = library.stack(anna, [top, binned, kept])
     move(library.album(anna, "Trip", [top]))
     assert stack_row(library, stack) == (anna, kept)
+
+
+def test_a_stack_that_shows_what_is_in_another_one(library, anna, ben, move) -> None:
+    """Each stays valid or as wrong as it was: no photo can be on top of two (stack_primaryAssetId_uq)."""
+    photos = [library.asset(anna) for _ in range(4)]
+    outside = library.asset(anna)
+    shows_the_other = library.stack(anna, photos[:2], primary=photos[2])
+    alone = library.stack(anna, photos[2:], primary=outside)
+    move(library.album(anna, "Trip", [*photos, outside]))
+    assert stack_row(library, shows_the_other) == (ben, photos[0])
+    owner, primary = stack_row(library, alone)
+    assert owner == ben
+    assert primary in (photos[3], outside)
+
+
+def test_a_stack_whose_only_member_another_one_shows(library, anna, ben, move) -> None:
+    photos = [library.asset(anna) for _ in range(3)]
+    outside = library.asset(anna)
+    lonely = library.stack(anna, photos[:1], primary=outside)
+    other = library.stack(anna, photos[1:], primary=photos[0])
+    move(library.album(anna, "Trip", [*photos, outside]))
+    assert stack_row(library, lonely) == (ben, outside)
+    assert stack_row(library, other)[0] == ben
