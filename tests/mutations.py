@@ -980,8 +980,8 @@ JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetI
     ),
     Mutation(
         "a file of a COMMIT that is not known of is removed",
-        "if saved and not isinstance(error, CommitUnknown):",
-        "if saved:",
+        "if saved and not committed and not isinstance(error, CommitUnknown):",
+        "if saved and not committed:",
         "tests/test_killed.py -k answer_was_lost",
     ),
     Mutation(

@@ -523,7 +523,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
 
 
 @pytest.mark.cases
-@pytest.mark.parametrize("answer", ["", "y", "Y", "no", "ja", "yess", "yes please", "0", "'yes'"])
+@pytest.mark.parametrize("answer", ["", "y", "YES", " yes ", "no", "yess", "yes please", "0", "'yes'"])
 def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
     with Terminal(unchanged.path) as terminal:
         for entry in ("4", "6"):
@@ -535,13 +535,11 @@ def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) 
     assert not any(method == "PUT" for method, _, _ in unchanged.immich.calls)
 
 
-@pytest.mark.cases
-@pytest.mark.parametrize("answer", ["yes", "YES", " yes "])
-def test_the_word_yes(there: Installation, answer: str) -> None:
+def test_the_word_yes(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("6")
         go_on(terminal, "Type yes")
-        terminal.type(answer)
+        terminal.type("yes")
         assert "REPAIR COMPLETED" in go_on(terminal, "Select option")
 
 
