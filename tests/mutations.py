@@ -338,9 +338,15 @@ SELECT unit AS id FROM candidate
     ),
     Mutation(
         "a torn stack gets another photo on top",
-        'ORDER BY a.id = s."primaryAssetId" DESC, a."ownerId" = s."ownerId" DESC,',
-        'ORDER BY a."ownerId" = s."ownerId" DESC,',
+        'ORDER BY a.id = s."primaryAssetId" DESC, taken, a."ownerId" = s."ownerId" DESC,',
+        'ORDER BY taken, a."ownerId" = s."ownerId" DESC,',
         "tests/test_stacks.py -k blocked_member",
+    ),
+    Mutation(
+        "a stack gets a photo on top that another one shows",
+        "m.place = 1 AND NOT taken),",
+        "m.place = 1),",
+        "tests/test_stacks.py -k only_member_another",
     ),
     Mutation(
         "what stays of a stack keeps a photo on top that has left",
