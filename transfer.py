@@ -37,6 +37,7 @@ import re
 import select
 import shutil
 import signal
+import ssl
 import stat
 import sys
 import tempfile
@@ -50,7 +51,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 try:
     import psycopg2
@@ -234,6 +235,29 @@ class EndOfInput(Exception):
     """Nobody answers any more."""
 
 
+class OutputLost(Exception):
+    """What is to be shown cannot be written: the reader has gone, or a disk is full."""
+
+    def __init__(self, why: str, truth: str = "") -> None:
+        super().__init__(" ".join(filter(None, (f"The output could not be written ({why}).", truth))))
+        self.why = why
+
+
+class Ended(BaseException):
+    """A signal asks the program to end. `truth` is what has become of the work that was under way."""
+
+    def __init__(self, number: int, truth: str = "Nothing further was changed.") -> None:
+        super().__init__(number)
+        self.number, self.truth = number, truth
+
+
+# Signals that end the program: what is under way is rolled back first, and the terminal gets its echo back.
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+IS_MADE = "The change itself is made and saved."
+
+endings: list[int] = []  # those that have come, also where they could not end anything at once
+
+
 class Back(Exception):
     """The person goes back to the menu."""
 
@@ -325,6 +349,8 @@ class Person:
     note: str = ""
     target: str | None = None  # the destination's person afterwards
     remembered: bool = False  # an earlier run made the destination's person from this one
+    birth: str = ""  # birth dates, where they are known
+    merge_birth: str = ""
 
 
 @dataclass(frozen=True)
@@ -523,10 +549,47 @@ HOW = How()  # a dry run
 # ============================================================================================================
 
 
+SETTINGS_SIZE = 2**20  # bytes of config.py, or of an .env: nobody writes as many
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, to be read. Raises OSError for anything else: a pipe or a device may have no end, and a
+    pipe that nobody writes to would be waited for.
+    """
+    flag = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | flag)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is no regular file")
+        yield file
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """What is in a regular file of so many bytes at most. Raises OSError."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"It has more than {most // 2**20} MiB")
+    return content
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but its owner can read a file, as far as that can be seen here."""
+    return os.name != "posix" or not path.stat().st_mode & 0o077
+
+
+def make_private(path: Path) -> None:
+    """Let nobody but its owner read a file. Raises TransferError."""
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise TransferError(f"{path} stays as it is.", error.strerror or str(error)) from None
+
+
 def load_config(path: Path) -> Config:
     """Read config.py. Raises ConfigMissing, or ConfigBroken naming the line."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8-sig"))
+        tree = ast.parse(read_regular(path, SETTINGS_SIZE).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigMissing(f"There is no configuration at {path} yet.", todo="Run the set-up.") from None
     except OSError as error:
@@ -644,7 +707,7 @@ def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
     Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes.
     """
     try:
-        lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path.expanduser(), SETTINGS_SIZE).decode("utf-8-sig").splitlines()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
         reason = getattr(error, "strerror", None) or str(error)
         raise TransferError(
@@ -673,6 +736,9 @@ def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
 # ============================================================================================================
 
 TIMEOUT = (10, 60)  # seconds to connect, seconds between two bytes of an answer
+ANSWER_SECONDS = 60.0  # for a whole answer: one that comes a byte at a time would never time out
+ANSWER_SIZE = 64 * 2**20  # bytes, unpacked. The longest, a list of albums, has less than 2 KB for each
+CHUNK = 8192  # bytes that are unpacked at a time: gzip makes a thousand of one
 
 
 @dataclass(frozen=True)
@@ -688,6 +754,13 @@ def base_url(text: str) -> str:
     /api.
     """
     text = text.strip()
+    todo = "Give it like http://192.168.1.10:2283 or https://photos.example.org."
+    if "@" in text:  # not shown: what stands before it may be a password
+        raise TransferError(
+            "What was given is not an address of Immich's.",
+            "A user name or a password has no place in it.",
+            todo,
+        )
     try:
         parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
         valid = (
@@ -695,11 +768,8 @@ def base_url(text: str) -> str:
         )
     except ValueError:  # a port that is not a number, brackets that do not close
         valid = False
-    if not valid or "@" in parts.netloc or re.search(r"\s|^https?:/[^/]", text):
-        raise TransferError(
-            f"{clean(text)!r} is not an address.",
-            todo="Give it like http://192.168.1.10:2283 or https://photos.example.org.",
-        )
+    if not valid or re.search(r"\s|^https?:/[^/]", text):
+        raise TransferError(f"{clean(text)[:200]!r} is not an address.", todo=todo)
     path = re.sub(r"/api$", "", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -712,7 +782,12 @@ def open_api(url: str, key: str) -> Api:
         )
     session = requests.Session()
     session.headers.update(
-        {"x-api-key": key, "Accept": "application/json", "User-Agent": f"transfer.py/{__version__}"}
+        {
+            "x-api-key": key,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"transfer.py/{__version__}",
+        }
     )
     return Api(base_url(url), session)
 
@@ -724,19 +799,15 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
     """
     url = f"{api.base}/api{path}"
     try:
-        answer = api.session.request(method, url, json=body, timeout=TIMEOUT, allow_redirects=False)
-    except requests.exceptions.RequestException as error:
+        answer, content = _within(
+            ANSWER_SECONDS, f"Immich at {api.base}", lambda: _ask(api, method, url, body)
+        )
+    except (OSError, ValueError) as error:  # ValueError: addresses that only the lower layers find wrong
         raise _no_answer(api.base, error) from None
-    except OSError as error:  # REQUESTS_CA_BUNDLE names a file that is not there
-        raise TransferError(f"{api.base} could not be asked.", clean(str(error))) from None
-    except ValueError as error:  # addresses that only the lower layers find wrong
-        raise TransferError(f"{api.base} is not an address.", clean(str(error))) from None
     if answer.is_redirect or answer.is_permanent_redirect:
-        location = urllib.parse.urljoin(url, answer.headers.get("Location", ""))
-        new_base = base_url(location.split("/api/")[0].split("?")[0])
-        raise Redirected(f"{api.base} sends us on to {clean(new_base)}.", new_base)
+        raise _elsewhere(api.base, url, answer.headers.get("Location", ""))
     try:
-        parsed = answer.json() if answer.content else None
+        parsed = json.loads(content) if content else None
     except (ValueError, RecursionError):
         parsed = answer
     if answer.ok and parsed is not answer:
@@ -744,45 +815,188 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
     raise _refusal(api.base, path, answer.status_code, parsed)
 
 
-def _no_answer(base: str, error: requests.exceptions.RequestException) -> TransferError:
-    text = str(error)
+def _ask(api: Api, method: str, url: str, body: Any) -> tuple[requests.Response, bytes]:
+    """One answer with its content, unpacked as far as ANSWER_SIZE. Raises what requests raises, and
+    TransferError.
+    """
+    with api.session.request(
+        method, url, json=body, timeout=TIMEOUT, allow_redirects=False, stream=True
+    ) as answer:
+        content = bytearray()
+        packed = answer.headers.get("Content-Encoding", "gzip").strip().casefold()
+        if packed not in ("gzip", "identity"):  # twice packed, say: a million bytes of one
+            raise TransferError(f"{api.base} answers in an encoding that was not asked for.")
+        for chunk in answer.iter_content(CHUNK):
+            content += chunk
+            if len(content) > ANSWER_SIZE:
+                raise TransferError(
+                    f"{api.base} answers without an end.",
+                    f"More than {ANSWER_SIZE // 2**20} MiB have come.",
+                    "Is it an Immich server?",
+                )
+        return answer, bytes(content)
+
+
+def _within(seconds: float, what: str, work: Callable[[], Result]) -> Result:
+    """The result of `work`, which another thread does: it may take so long in all. Raises what it raises,
+    or requests' Timeout.
+
+    requests itself counts the time between two bytes only.
+    """
+    outcome: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run_it() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run_it, daemon=True)  # left to itself when it takes too long
+    began = time.monotonic()
+    thread.start()
+    with waiting_for(what) as tell:
+        while thread.is_alive() and time.monotonic() - began < seconds:
+            thread.join(0.25)
+            tell()
+    if errors:
+        raise errors[0]
+    if not outcome:
+        raise requests.exceptions.Timeout
+    return outcome[0]
+
+
+# Where what is being waited for is told; the menu puts a line of the screen here.
+tell_wait: list[Callable[[str], None]] = []
+TELL_AFTER = 2.0  # seconds
+
+
+@contextlib.contextmanager
+def waiting_for(what: str) -> Iterator[Callable[[], None]]:
+    """Something to call now and then inside the block: it tells what is waited for, and for how long."""
+    began, told = time.monotonic(), 0
+
+    def tell() -> None:
+        nonlocal told
+        seconds = int(time.monotonic() - began)
+        if seconds >= TELL_AFTER and seconds > told:
+            told = seconds
+            for show in tell_wait:
+                show(f"Waiting for {what}, {seconds} s")
+
+    try:
+        yield tell
+    finally:
+        for show in tell_wait if told else ():
+            show("")
+
+
+def _elsewhere(base: str, url: str, location: str) -> TransferError:
+    """What a redirection means."""
+    todo = "Give the address that you open Immich with, or look at the proxy that stands before Immich."
+    try:
+        new_base = base_url(urllib.parse.urljoin(url, location).split("/api/")[0].split("?")[0])
+    except (TransferError, ValueError):
+        return TransferError(f"{base} sends us on to an address that is none.", todo=todo)
+    if new_base == base:
+        return TransferError(f"{base} sends us on to itself.", todo=todo)
+    return Redirected(f"{base} sends us on to {clean(new_base)}.", new_base)
+
+
+def _variable(*names: str) -> str:
+    """The first of these environment variables that is set, in lower case or in capitals."""
+    both = (each for name in names for each in (name, name.upper()))
+    return next((name for name in both if os.environ.get(name)), "")
+
+
+def _broken_bundle() -> str:
+    """The environment variable that names a file of certificates that is none, else ''."""
+    name = _variable("requests_ca_bundle", "curl_ca_bundle")
+    try:
+        path = os.environ.get(name, "")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if path and not os.path.isdir(path):
+            context.load_verify_locations(path)
+            return "" if context.cert_store_stats()["x509"] else name
+    except (OSError, ValueError):
+        return name
+    return ""
+
+
+# What is in the text of an error when no answer came: the reason, and what to do.
+NO_ANSWER = (
+    (
+        ("NameResolutionError", "getaddrinfo", "Name or service not known", "nodename nor servname"),
+        *("The name {host} was not found.", "Check the spelling, or use the IP address."),
+    ),
+    (("refused",), "The connection was refused.", "Is Immich running, and is the port right (2283)?"),
+    (("No route to host",), "There is no route to that host.", "Check the address and the network."),
+    (("Network is unreachable",), "The network is unreachable.", "Check the address and the network."),
+    (
+        ("BadStatusLine", "IncompleteRead", "ChunkedEncoding", "InvalidChunkLength", "LineTooLong"),
+        *("What answers there does not speak HTTP as a web server does.", "Is the port right (2283)?"),
+    ),
+    (
+        ("Remote end closed", "reset by peer", "Broken pipe", "EOF occurred"),
+        "It closed the connection.",
+        "Try https:// if the address begins with http://, or look at its log.",
+    ),
+)
+
+
+def _no_answer(base: str, error: Exception) -> TransferError:
+    """The one true sentence about a call without an answer. Names the variable, or the other side."""
+    text, kind = str(error), requests.exceptions
     what = f"Immich at {base} did not answer."
-    if isinstance(error, requests.exceptions.SSLError):
+    proxy = _variable(f"{base.partition(':')[0]}_proxy", "all_proxy")
+    named = f"The environment variable {proxy}" if proxy else "The system's setting"
+    no_proxy = f"Mend it, or set NO_PROXY={urllib.parse.urlsplit(base).hostname}."
+    if base.startswith("https:") and (bundle := _broken_bundle()):
+        return TransferError(
+            "The certificates to trust cannot be read.",
+            f"The environment variable {bundle} names {clean(os.environ[bundle])}, which holds none (PEM).",
+            "Mend it, or unset it.",
+        )
+    if "SOCKS" in text:
+        why = f"{named} names a SOCKS proxy, for which Python needs the package PySocks."
+        return TransferError(what, why, f"Run pip install PySocks. Or: {no_proxy}")
+    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, kind.InvalidProxyURL)) and proxy:
+        return TransferError(what, f"{named} does not hold a proxy's address.", no_proxy)
+    if isinstance(error, kind.ProxyError):
+        return TransferError(what, f"The proxy that {named[0].lower()}{named[1:]} names refused.", no_proxy)
+    if isinstance(error, kind.SSLError) and "EOF occurred" not in text:
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return TransferError(
                 f"The certificate of {base} is not trusted.",
                 "It is self-signed, out of date, or made for another name.",
                 "If it is your own, set the environment variable REQUESTS_CA_BUNDLE to the file of its "
-                "authority "
-                "(PEM) and start again; or use the server's plain address, such as http://192.168.1.10:2283.",
+                "authority (PEM) and start again.",
             )
         return TransferError(
-            f"TLS with {base} failed.", "That port may speak plain http.", "Try it with http://."
+            f"TLS with {base} failed.",
+            "What answers there does not speak TLS, or another version of it.",
+            "Give the address and port that you open Immich with.",
         )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return TransferError(
-            what, "The proxy named in HTTP_PROXY or HTTPS_PROXY refused.", "Unset it, or set NO_PROXY."
-        )
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, kind.Timeout) or "timed out" in text:
         return TransferError(what, "Time-out.", "Check the address, and that no firewall stands between.")
-    if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service not known" in text:
-        host = urllib.parse.urlsplit(base).hostname
-        return TransferError(
-            what, f"The name {host} was not found.", "Check the spelling, or use the IP address."
-        )
-    if "refused" in text:
-        return TransferError(
-            what, "The connection was refused.", "Is Immich running, and is the port right (2283)?"
-        )
-    if isinstance(error, requests.exceptions.ConnectionError) and (
-        "Remote end closed" in text or "reset" in text
-    ):
-        return TransferError(
-            what, "It closed the connection.", "Try https:// instead of http://, or look at its log."
-        )
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+    for words, why, todo in NO_ANSWER:
+        if any(word in text or word in type(error).__name__ for word in words):
+            return TransferError(what, why.format(host=urllib.parse.urlsplit(base).hostname), todo)
+    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, ValueError)):
         return TransferError(f"{base} is not an address.", todo="Give it like http://192.168.1.10:2283.")
-    return TransferError(what, clean(text)[:200], "Check the address and the network.")
+    return TransferError(what, _innermost(error), "Check the address and the network.")
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system said, without the layers around it."""
+    while inner := getattr(error, "reason", None) or next(
+        (each for each in error.args if isinstance(each, BaseException)), None
+    ):
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    told = getattr(error, "strerror", None) or str(error).rpartition("] ")[2]
+    return clean(told)[:200].rstrip(".") + "."
 
 
 def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
@@ -802,6 +1016,12 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
         return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
     if status == 404 and isinstance(parsed, dict):
         return NotThere(f"This Immich has no {path}.", message)
+    if status == 429:
+        return TransferError(
+            f"{base} has had too many requests ({status}).",
+            message,
+            "Wait some minutes, then try again. Immich itself sets no limit: what stands before it does.",
+        )
     if status >= 500:
         return TransferError(
             f"{base} answered with an error ({status}).",
@@ -1019,6 +1239,10 @@ SESSION_DEFAULTS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
     "client_connection_check_interval": "10s",
+    # whatever is set for the database or its user: a whole library takes its time
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
     # statements that run once are compiled in vain, and temporary tables make them look dear
     "jit": "off",
     # sets of a hundred thousand ids are joined by hashing
@@ -1088,6 +1312,27 @@ NEEDED_IN_NEWER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId")},
 }
 
+# What a database user needs besides SELECT on all tables, and TEMPORARY on the database (README, 'A database
+# user of its own'). To lock a row takes UPDATE, also where the row is then deleted.
+UPDATED = (
+    *("activity", "album", "asset", "asset_face", "asset_file", "asset_job_status", "library", "session"),
+    "user",
+)
+WRITTEN = (
+    *("album_asset", "album_user", "memory", "memory_asset", "person", "person_group", "person_user"),
+    *("shared_link", "shared_link_asset", "stack", "tag", "tag_asset", "tag_closure"),
+)
+AUDITED = (  # tables that Immich's triggers fill on behalf of whoever writes
+    *("album_asset_audit", "album_audit", "album_user_audit", "memory_asset_audit", "memory_audit"),
+    *("person_audit", "person_group_audit", "stack_audit"),
+)
+RIGHTS = {
+    "UPDATE": UPDATED,
+    "DELETE": ("album",),  # 3.x: a trigger that deletes an album without an owner; it never finds one
+    "INSERT, UPDATE, DELETE": WRITTEN,
+    "INSERT": AUDITED,
+}
+
 # Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over: for each target the
 # columns, as table.column, in newest names (two columns: table.column.column). What is not here links to
 # photos or people in a way that this tool does not know, and is named at the start.
@@ -1125,15 +1370,23 @@ ESTABLISHED = (
 
 
 def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
-    """psycopg2's wait callback: makes Ctrl-C cancel the running statement at once, and connecting respect its
-    time-out.
+    """psycopg2's wait callback: makes Ctrl-C, or another end, cancel the running statement at once, and
+    connecting respect its time-out.
 
     Without it libpq waits in C and Ctrl-C is only seen when the statement has ended. `patience` is how many
     seconds the server gets to answer a cancel before the connection is dropped, which rolls back too.
     """
-    started, interrupted, connecting = time.monotonic(), None, True
+    with waiting_for("the database") as tell:
+        _poll(connection, patience, tell)
+
+
+def _poll(connection: Any, patience: float, tell: Callable[[], None]) -> None:
+    started, connecting = time.monotonic(), True
+    interrupted: float | None = None
+    reason: BaseException = KeyboardInterrupt()
     while True:
         try:
+            tell()
             connecting = connection.status not in ESTABLISHED
             state = connection.poll()
             if state == psycopg2.extensions.POLL_OK:
@@ -1144,15 +1397,15 @@ def wait_for_server(connection: Any, *, patience: float = 5.0) -> None:
             if connecting and time.monotonic() - started > _connect_timeout(connection):
                 raise psycopg2.OperationalError("timeout expired")
             if interrupted is not None and time.monotonic() - interrupted > patience:
-                raise KeyboardInterrupt
-        except KeyboardInterrupt:
+                raise reason
+        except (KeyboardInterrupt, Ended) as error:
             if connecting or interrupted is not None:
                 raise
-            interrupted = time.monotonic()
+            interrupted, reason = time.monotonic(), error
             # in a thread of its own: it opens a second connection, which may hang like the first
             threading.Thread(target=_cancel, args=(connection,), daemon=True).start()
     if interrupted is not None:
-        raise KeyboardInterrupt  # psycopg2 closes the connection, which rolls back
+        raise reason  # psycopg2 closes the connection, which rolls back
 
 
 def _cancel(connection: Any) -> None:
@@ -1173,9 +1426,9 @@ def connect(database: Mapping[str, Any]) -> Any:
     with connection.cursor() as cursor:
         for name, value in SESSION_DEFAULTS.items():
             if name not in str(database.get("options", "")):
-                with contextlib.suppress(
-                    psycopg2.errors.InvalidParameterValue
-                ):  # not on every server's platform
+                with contextlib.suppress(  # not on every server's platform, or in every version
+                    psycopg2.errors.InvalidParameterValue, psycopg2.errors.UndefinedObject
+                ):
                     cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
         # to_jsonb() writes times in the session's zone; a fixed one makes values comparable between sessions
         cursor.execute("SET search_path TO pg_temp, public; SET TIME ZONE 'UTC'")
@@ -1218,13 +1471,17 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         ),
         SERIALIZATION_FAILURE: ("Immich was changing the same rows at the same time.", "Run again."),
         "42501": ("The database user may not do that.", f"Use Immich's own database user ({text})."),
-        "25006": ("This database only allows reading.", "Connect to the primary server, not to a replica."),
+        "25006": (
+            "This database only allows reading.",
+            "Connect to the primary server, not to a replica; or default_transaction_read_only is set for "
+            "the server, the database or its user.",
+        ),
         "23505": (
             "A row was added meanwhile that collides, such as an upload of the same photo.",
             "Run again.",
         ),
         "53100": ("The database server's disk is full.", "Make room, then run again."),
-        "57014": ("The statement was cancelled at the server.", "Run again."),
+        "57014": (f"The statement was cancelled at the server ({text}).", "Run again."),
     }
     if error.pgcode in by_code:
         why, todo = by_code[error.pgcode]
@@ -1248,6 +1505,11 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         ("pg_hba.conf", "The server does not let this computer in (pg_hba.conf).", "Run the tool elsewhere."),
         ("does not support SSL", "The server does not speak TLS.", "Remove sslmode from DB_CONFIG."),
         ("certificate", f"TLS: {text}", "Check sslmode and sslrootcert in DB_CONFIG."),
+        (
+            "SSL negotiation",
+            "What listens there is no PostgreSQL, or hung up at once.",
+            "Check host and port in DB_CONFIG.",
+        ),
         ("starting up", "It is still starting.", "Try again in a minute."),
         ("shutting down", "It is shutting down.", "Start it, then try again."),
         ("too many clients", "It has no free connection.", "Try again in a minute."),
@@ -1269,7 +1531,7 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
             "connection already closed",
             "SSL connection",
         )
-        if any(
+        if "SSL negotiation" not in told and any(
             word in told
             for word in (*lost, "could not receive data", "could not send data", "no connection to")
         ):
@@ -1545,8 +1807,73 @@ def looking(config: Mapping[str, Any]) -> Iterator[Transaction]:
 def opened(cursor: Any, values: Mapping[str, Any]) -> Transaction:
     """Recognise the schema and lay the views over it."""
     schema = recognise(cursor)
+    cursor.execute("""
+        SELECT quote_ident(current_database()), quote_ident(current_user)
+        WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+    """)
+    for place, user in cursor.fetchall():
+        raise RightsMissing([f"GRANT TEMPORARY ON DATABASE {place} TO {user}"])
     create_views(cursor, schema)
     return Transaction(cursor, schema, values)
+
+
+class RightsMissing(TransferError):
+    """The database user may not do what has to be done."""
+
+    def __init__(self, grants: Sequence[str]) -> None:
+        super().__init__(
+            "The database user may not do all that is needed.",
+            "What is missing: " + "; ".join(grants) + ".",
+            "Let the owner of the tables grant it, or use Immich's own database user.",
+        )
+
+
+def missing_rights(tx: Transaction, *, to_change: bool) -> list[str]:
+    """The GRANTs that the database user lacks: to look, or to change what this tool changes."""
+    user = value(tx, "SELECT quote_ident(current_user)")
+    to_look = {"SELECT": tuple(tx.schema.tables)}
+    grants = []
+    for rights, tables in (RIGHTS if to_change else to_look).items():
+        lacking = [
+            (name, [right for right in rights.split(", ") if right in missing])
+            for name, missing in rows(tx, """
+                SELECT c.relname, (
+                    SELECT array_agg(word) FROM unnest(string_to_array(%(rights)s, ', ')) AS word
+                    WHERE NOT has_table_privilege(c.oid, word))
+                FROM pg_class c
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s)
+                ORDER BY c.relname
+            """, rights=rights, tables=list(tables))
+            if missing
+        ]
+        for words in sorted({", ".join(missing) for _name, missing in lacking}):
+            named = ", ".join(f'"{name}"' for name, missing in lacking if ", ".join(missing) == words)
+            grants.append(f"GRANT {words} ON {named} TO {user}")
+    return grants
+
+
+def require_rights(tx: Transaction, *, to_change: bool) -> None:
+    """Raise RightsMissing unless the database user may look, or change what this tool changes."""
+    if grants := missing_rights(tx, to_change=to_change):
+        raise RightsMissing(grants)
+
+
+def require_changeable(database_config: Mapping[str, Any], folder: Path) -> None:
+    """Raise TransferError, before anything is asked, if a change would be refused in the end: for rights that
+    the database user lacks, or because no undo file could be written to `folder`.
+    """
+    place = folder if folder.exists() or folder.is_symlink() else folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise TransferError(
+            f"No undo file could be written: {folder} is not writable.",
+            error.strerror or str(error),
+            "Make the folder writable. Nothing is changed without an undo file.",
+        ) from None
+    with looking(database_config) as tx:
+        require_rights(tx, to_change=True)
 
 
 def in_transaction(
@@ -1589,7 +1916,7 @@ def in_transaction(
     except BaseException as error:
         with contextlib.suppress(psycopg2.Error):
             connection.rollback()
-        if saved and not isinstance(error, CommitUnknown):
+        if saved and not committed and not isinstance(error, CommitUnknown):
             name_file(saved, committed=False)
         raise
     return report, tx
@@ -1608,15 +1935,30 @@ def commit(connection: Any, saved: Path | None, report: Report | UndoReport) -> 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C has no effect inside the block: between COMMIT and its answer the truth would be lost."""
+    """Ctrl-C has no effect inside the block, and another end waits for the block's: between COMMIT and its
+    answer the truth would be lost.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before, so_far = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}, len(endings)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDINGS:
+        if before[number] is end_by_signal:
+            signal.signal(number, lambda number, _frame: endings.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if len(endings) > so_far:
+        raise Ended(endings[0])
+
+
+def end_by_signal(number: int, _frame: Any) -> None:
+    """The handler of ENDINGS."""
+    endings.append(number)
+    raise Ended(number)
 
 
 def once_more(attempt: Callable[[], Result]) -> Result:
@@ -1854,7 +2196,13 @@ def note_wrong(tx: Transaction, query: str) -> None:
 # What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
 
 JOURNAL_FORMAT = 2
+ROLLED_BACK, UNDO_ROLLED_BACK = "rolled back", "undo rolled back"
 PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
+
+
+# What is read of one, unpacked; it is read line by line, so that no size needs memory. A million photos with
+# ten records of 500 bytes each are 5 GB; the longest line is the first, which names the photos that stayed.
+JOURNAL_SIZE, JOURNAL_LINE, MARKER_SIZE = 100 * 10**9, 10**8, 2**20
 
 
 class JournalBroken(TransferError):
@@ -1960,6 +2308,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
         "immich": tx.schema.release,
         "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
         **transaction_identity(tx),
+        "process": server_process(tx),
         "report": asdict(report),
     }
 
@@ -1987,6 +2336,28 @@ def transaction_identity(tx: Transaction) -> dict[str, str]:
             (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
     """)[0]
     return {"system": system, "database": place, "xid": xid}
+
+
+def server_process(tx: Transaction) -> dict[str, str]:
+    """The server's process that works for this connection, so that it can be told from all others later."""
+    [(pid, begun, name)] = rows(tx, """
+        SELECT pid::text, backend_start::text, application_name FROM pg_stat_activity
+        WHERE pid = pg_backend_pid()
+    """)
+    return {"pid": pid, "begun": begun, "name": name}
+
+
+def end_orphan(tx: Transaction, header: Mapping[str, Any]) -> None:
+    """End the server's process that worked on a run of ours whose connection is lost, and wait for its end:
+    what became of COMMIT is settled then. Without this the server may take minutes to notice.
+    """
+    process = header.get("process")
+    if isinstance(process, dict) and _fits(process, PROCESS_SHAPE) and same_database(tx, header):
+        rows(tx, """
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+            WHERE pid::text = %(pid)s AND backend_start::text = %(begun)s AND application_name = %(name)s
+              AND datname = current_database() AND pid <> pg_backend_pid()
+        """, **process)
 
 
 def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
@@ -2027,7 +2398,7 @@ def write_marker(tx: Transaction, path: Path) -> Path:
     marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
     try:
         with os.fdopen(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(transaction_identity(tx), file)
+            json.dump({**transaction_identity(tx), "process": server_process(tx)}, file)
             file.flush()
             os.fsync(file.fileno())
         _sync_folder(marker.parent)
@@ -2046,6 +2417,7 @@ def write_marker(tx: Transaction, path: Path) -> Path:
 # entries.
 _ID, _NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile(r"[0-9]{1,19}")
 IDENTITY_SHAPE: Mapping[str, Any] = {"xid": _NUMBER, "system": _NUMBER, "database": _NUMBER}
+PROCESS_SHAPE: Mapping[str, Any] = {"pid": _NUMBER, "begun": str, "name": str}  # not in older files
 USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
@@ -2080,10 +2452,10 @@ def read_header(path: Path) -> dict[str, Any]:
     is_marker = path.name.endswith(UNDOING)
     try:
         if is_marker:
-            header = json.loads(path.read_bytes())
+            header = json.loads(read_regular(path, MARKER_SIZE))
         else:
-            with gzip.open(path) as file:
-                header = json.loads(file.readline(100_000_000))
+            with open_regular(path) as packed, gzip.open(packed) as file:
+                header = json.loads(file.readline(JOURNAL_LINE))
     except FileNotFoundError:
         raise JournalBroken(
             f"{path.name} is not there any more.", "It was undone meanwhile, or deleted."
@@ -2107,10 +2479,13 @@ def read_journal(path: Path) -> Iterator[str]:
     Reads the file twice, so that nothing of a damaged one is ever used.
     """
     for use in (False, True):
-        digest, last = hashlib.sha256(), b""
+        digest, last, size = hashlib.sha256(), b"", 0
         try:
-            with gzip.open(path) as file:
-                for number, line in enumerate(file):
+            with open_regular(path) as packed, gzip.open(packed) as file:
+                for number, line in enumerate(iter(lambda: file.readline(JOURNAL_LINE), b"")):
+                    size += len(line)
+                    if len(line) == JOURNAL_LINE or size > JOURNAL_SIZE:
+                        raise ValueError("it is larger than any undo file")
                     if number > 1 and use:
                         yield last.decode()
                     digest.update(last)
@@ -2133,6 +2508,7 @@ def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
     for pause in (0, 0.2, 1, 3, 5):
         time.sleep(pause)
         with contextlib.suppress(TransferError), looking(database_config) as tx:
+            end_orphan(tx, header)
             status = transaction_status(tx, header)
             if status != "in progress":
                 return None if status is None else status == "committed"
@@ -2159,14 +2535,18 @@ def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
 
 def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
     """The runs of the past, newest first. Files whose COMMIT was not known of get their names now."""
-    found = []
+    found, rolled_back = [], set()
     with looking(database_config) as tx:
         for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
             with contextlib.suppress(JournalBroken):
                 status = transaction_status(tx, read_header(path))
-                if status in ("committed", "aborted"):
-                    name_file(path, committed=status == "committed")
+                if status == "committed":
+                    name_file(path, committed=True)
+                elif status == "aborted":  # forget_rolled_back() tells of it
+                    rolled_back.add(path)
         for path in sorted(folder.glob("*" + COMMITTED)):
+            if path in rolled_back:
+                continue
             try:
                 header = read_header(path)
                 state = "committed"
@@ -2176,7 +2556,7 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                     state = "undone"
                 elif path.name.endswith(PENDING):
                     state = "not known whether committed"
-                elif path.with_name(path.name.removesuffix(COMMITTED) + UNDOING).exists():
+                elif (undoing := _undoing(path)).exists() and undoing not in rolled_back:
                     state = "not known whether undone"
             except JournalBroken:
                 # a file is whole on disk before its COMMIT
@@ -2185,6 +2565,29 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
     return tuple(
         sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True)
     )
+
+
+def _undoing(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
+
+
+def forget_rolled_back(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
+    """Runs and undos that were broken off in COMMIT and that PostgreSQL has rolled back, once: their files
+    are removed. `state` is ROLLED_BACK or UNDO_ROLLED_BACK.
+    """
+    found = []
+    with looking(database_config) as tx:
+        for ending, state in ((PENDING, ROLLED_BACK), (UNDOING, UNDO_ROLLED_BACK)):
+            for path in sorted(folder.glob("*" + ending)):
+                with contextlib.suppress(JournalBroken):
+                    header = read_header(path)
+                    if transaction_status(tx, header) != "aborted":
+                        continue
+                    if state == UNDO_ROLLED_BACK:
+                        header = read_header(path.with_name(path.name.removesuffix(UNDOING) + COMMITTED))
+                    found.append(Past(path, header, state))
+                    name_file(path, committed=False)
+    return tuple(found)
 
 
 def remembered_people(
@@ -2218,11 +2621,14 @@ def perform(
         with database(database_config) as connection:
             report, tx = once_more(lambda: in_transaction(connection, work, values, how, save, committed))
             return report if how.dry_run or not look_again else look_again(connection, tx, report)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OutputLost):
         if committed:
             return committed[0]
         raise
+    except Ended as error:
+        raise Ended(error.number, IS_MADE) if committed else error from None
     except CommitUnknown as error:
+        how.progress("Asking PostgreSQL whether it was committed")
         if error.saved is None or (is_committed := ask_commit(database_config, error.saved)) is None:
             raise
         name_file(error.saved, committed=is_committed)
@@ -2262,6 +2668,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     shown = {str(entry["id"]) for entry in api_users(api, is_admin)} | {str(user["id"])}
     try:
         with looking(database_config) as tx:
+            require_rights(tx, to_change=False)
             there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
             has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
             schema = tx.schema
@@ -2820,7 +3227,8 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
             CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
                 SELECT count(*) FROM v_asset_face f
                 WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
-            coalesce(p.note, ''), p.target::text, p.remembered
+            coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
+            coalesce(t."birthDate"::text, '')
         FROM people p
         LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -3501,17 +3909,24 @@ def mend_featured(tx: Transaction) -> int:
         END;
         ANALYZE faceless
     """)
+    # Their faces first, then the photos of those: left to itself, PostgreSQL goes through all photos of the
+    # owner for each person.
     mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
-        SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
-        FROM faceless p LEFT JOIN LATERAL (
-            SELECT f.id FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+        WITH face AS MATERIALIZED (
+            SELECT p."ownerId", f.* FROM faceless p JOIN v_asset_face f USING ("personGroupId")
+            WHERE f."deletedAt" IS NULL
+        ), best AS MATERIALIZED (
+            SELECT DISTINCT ON (p."ownerId", p."personGroupId") p."ownerId", p."personGroupId", f.id
+            FROM face f JOIN v_asset a ON a.id = f."assetId"
+            CROSS JOIN LATERAL (SELECT f."ownerId", f."personGroupId") p
             WHERE {SHOWS}
-            ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
+            ORDER BY p."ownerId", p."personGroupId", a."deletedAt" IS NOT NULL, a.visibility = 'locked',
                 (f."boundingBoxX2" - f."boundingBoxX1")::bigint
                     * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
                 f.id
-            LIMIT 1
-        ) best ON true
+        )
+        SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
+        FROM faceless p LEFT JOIN best USING ("ownerId", "personGroupId")
         WHERE best.id IS NOT NULL OR (
             p."faceAssetId" IS NOT NULL
             -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
@@ -5940,6 +6355,7 @@ FILE_REASONS = {
 
 MOVING, MOVED, MOVED_BACK = ".moving.jsonl", ".moved.jsonl", ".moved-back.jsonl"
 MOVES_FORMAT = 1
+MOVES_SIZE = 2**30  # bytes: half a thousand for each of two million files
 
 # A batch is one entry of the journal and one transaction. With copies it is also what is on disk twice.
 BATCH_FILES, BATCH_BYTES = 1000, 4 << 30
@@ -7086,7 +7502,7 @@ def _read_moves(path: Path) -> tuple[dict[str, Any], dict[int, list[Move]], dict
     batches: dict[int, list[Move]] = {}
     done: dict[int, list[int]] = {}
     try:
-        for line in path.read_bytes().split(b"\n"):
+        for line in read_regular(path, MOVES_SIZE).split(b"\n"):
             try:
                 record = json.loads(line) if line else {}
             except ValueError:
@@ -8048,6 +8464,10 @@ BACKUP_COMMAND = (
     "  | gzip > immich-today.sql.gz",
 )
 
+# Set by who answers from a pipe and knows what comes: tests, a script of one's own. There is no other way for
+# a change to be made where nobody types.
+ANSWERS_FROM_PIPE = "IMMICH_TRANSFER_ANSWERS_FROM_PIPE"
+
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
 
 # For terminals whose encoding lacks them.
@@ -8078,7 +8498,10 @@ def say(text: str = "", *, end: str = "\n") -> None:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
-    print(text, end=end, flush=True)
+    try:
+        print(text, end=end, flush=True)
+    except OSError as error:
+        raise OutputLost(error.strerror or str(error)) from None
 
 
 def coloured(text: str, code: str) -> str:
@@ -8147,25 +8570,69 @@ def who(user: User) -> str:
 
 def ask(prompt: str) -> str:
     """One answer, trimmed. Raises EndOfInput."""
+    return ask_line(prompt).strip()
+
+
+def ask_line(prompt: str) -> str:
+    """One answer as it was typed. Raises EndOfInput."""
+    if endings:  # it came where nothing could be ended
+        raise Ended(endings[0])
     say(prompt, end="")
     try:
-        return input().strip()
-    except EOFError:
+        return input()
+    except (EOFError, OSError):  # OSError: a terminal that has gone
         say()
         raise EndOfInput from None
     except UnicodeDecodeError:
         return ""
 
 
+def ask_afresh(prompt: str) -> str:
+    """The answer, as it was typed, to a question that begins a change."""
+    forget_typed()
+    return ask_line(prompt)
+
+
+def forget_typed() -> None:
+    """Throw away what was typed before a question appeared: a `yes` that was pasted cannot answer it."""
+    if not sys.stdin.isatty():
+        return
+    with contextlib.suppress(ImportError):  # a system that has none
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+def require_person() -> None:
+    """Raise TransferError unless somebody sits there who reads an analysis before answering it."""
+    if not sys.stdin.isatty() and not os.environ.get(ANSWERS_FROM_PIPE):
+        raise TransferError(
+            "The answers come from a pipe or a file.",
+            "A change is made only where somebody reads what it will do, and then types yes.",
+            "Run it in a terminal. Dry runs are possible here.",
+        )
+
+
+def number_typed(answer: str) -> int | None:
+    """A whole number from 0 on; None if it is none, or has ten digits: Python reads no more than 4,300."""
+    short = answer.isascii() and answer.isdigit() and len(answer.lstrip("0")) < 10
+    return int(answer[-10:]) if short else None
+
+
 def ask_secret(prompt: str) -> str:
     """One answer that is not echoed."""
     if not sys.stdin.isatty():
         return ask(prompt)
+    if endings:
+        raise Ended(endings[0])
     try:
         return getpass.getpass(prompt)
-    except EOFError:
+    except (EOFError, OSError):
         say()
         raise EndOfInput from None
+    except UnicodeDecodeError:
+        return ""
 
 
 def ask_yes(prompt: str, default: bool = False) -> bool:
@@ -8189,8 +8656,8 @@ def choose(title: str, options: Sequence[str]) -> int:
         answer = ask(f"  Number (1-{len(options)}, Enter to go back): ")
         if answer in ("", "0"):
             raise Back
-        if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(options):
-            return int(answer) - 1
+        if (number := number_typed(answer) or 0) in range(1, len(options) + 1):
+            return number - 1
         say(f"  Please give a number from 1 to {len(options)}.")
 
 
@@ -8225,20 +8692,23 @@ def working(work: Callable[[Progress], Result]) -> Result:
 
     def keep_showing() -> None:
         shown = ""
-        while not ended.wait(0.1):
-            now = time.monotonic()
-            line = f"{told}{counted}, {now - begun:.0f} s …" if now - since > 1 else f"{told} …"
-            if told and line != shown:
-                say(f"\r\x1b[K  {line[: shutil.get_terminal_size().columns - 3]}", end="")
-                shown = line
-        say("\r\x1b[K", end="")
+        with contextlib.suppress(OutputLost):  # the work goes on; whoever prints next finds out
+            while not ended.wait(0.1):
+                now = time.monotonic()
+                line = f"{told}{counted}, {now - begun:.0f} s …" if now - since > 1 else f"{told} …"
+                if told and line != shown:
+                    say(f"\r\x1b[K  {line[: shutil.get_terminal_size().columns - 3]}", end="")
+                    shown = line
+            say("\r\x1b[K", end="")
 
-    ticking = threading.Thread(target=keep_showing, daemon=True)
+    ticking, before = threading.Thread(target=keep_showing, daemon=True), tell_wait[:]
     if is_terminal:
         ticking.start()
+    tell_wait.clear()  # the step tells it
     try:
         return work(progress)
     finally:
+        tell_wait[:] = before
         ended.set()
         if is_terminal:
             ticking.join()
@@ -8252,6 +8722,12 @@ def waiting(words: str, work: Callable[[], Result]) -> Result:
         return work()
 
     return working(told)
+
+
+def show_wait(wait: str) -> None:
+    """What is being waited for, on one line of a terminal, '' for no more; elsewhere nothing stays of it."""
+    if sys.stdout.isatty():
+        say(f"\r\x1b[K  {wait} …" if wait else "\r\x1b[K", end="")
 
 
 # ---- set-up ------------------------------------------------------------------------------------------------
@@ -8301,8 +8777,8 @@ def ask_settings(old: Config | None) -> Config:
     database_config["host"] = ask(f"  Database host [{database_config['host']}]: ") or database_config["host"]
     while True:
         port = ask(f"  Database port [{database_config['port']}]: ") or str(database_config["port"])
-        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
-            database_config["port"] = int(port)
+        if (number := number_typed(port) or 0) in range(1, 65536):
+            database_config["port"] = number
             break
         say("  A port is a number from 1 to 65535.")
     while True:
@@ -8400,6 +8876,14 @@ def need_server(state: State) -> tuple[State, Api, Server]:
     return state, open_api(state.config.api_url, state.config.api_key), state.server
 
 
+def ready_to_change(state: State) -> tuple[State, Api, Server]:
+    """need_server(), and nothing in sight that would stop a change: it is said before anything is asked."""
+    require_person()
+    state, api, server = need_server(state)
+    require_changeable(state.config.database, state.undo_folder)
+    return state, api, server
+
+
 # ---- lists -------------------------------------------------------------------------------------------------
 
 
@@ -8459,7 +8943,7 @@ def albums_screen(state: State) -> State:
 
 def transfer_screen(state: State, *, execute: bool) -> State:
     """Menu entries 3 and 4."""
-    state, api, server = need_server(state)
+    state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
@@ -8471,7 +8955,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     request = ask_details(config, request, source)
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
     pairs = waiting("Looking", lambda: merge_pairs(config, request))
-    request = replace(request, merge=ask_merges(pairs, destination))
+    request = replace(request, merge=ask_merges(pairs, destination, state.config.api_url))
     report = working(lambda progress: transfer(config, request, How(progress=progress)))
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
@@ -8557,34 +9041,46 @@ def library_line(library: ExternalLibrary) -> str:
     return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
-def ask_merges(pairs: Sequence[Person], destination: User) -> frozenset[str]:
-    """Which people may be merged by name: all, none, or some of the pairs listed."""
+def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> frozenset[str]:
+    """Which people may be merged by name: all, none, or some of the pairs listed. Enter merges nobody: two
+    people who were made one by mistake cannot be told apart again.
+
+    `address` is Immich's: both can be looked at there.
+    """
     if not pairs:
         return frozenset()
-    say(f"\n  {who(destination)} already has people of these names:")
-    show_list([f"{number:>3}. {merge_line(person)}" for number, person in enumerate(pairs, 1)])
+    say(f"\n  {who(destination)} already has {'people of these names' if len(pairs) > 1 else 'a namesake'}:")
+    show_list([
+        line for number, person in enumerate(pairs, 1) for line in merge_lines(number, person, address)
+    ])
+    question, allowed = "  Is that the same person? y merges them, n keeps them apart (y/n): ", "y or n"
+    if len(pairs) > 1:
+        question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (y/n): "
+        allowed = f"y, n, or numbers from 1 to {len(pairs)}"
     while True:
-        answer = ask(
-            "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (Y/n): "
-        ).casefold()
-        if answer in ("", "y", "yes"):
+        answer = ask(question).casefold()
+        if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
             return frozenset()
-        numbers = re.findall(r"[0-9]+", answer)
+        typed = re.findall(r"[0-9]+", answer) if len(pairs) > 1 else ()
+        numbers = [number_typed(digits) or 0 for digits in typed]
         if (
             numbers
             and re.fullmatch(r"[0-9 ,;]+", answer)
-            and all(1 <= int(number) <= len(pairs) for number in numbers)
+            and all(number in range(1, len(pairs) + 1) for number in numbers)
         ):
-            return frozenset(pairs[int(number) - 1].id for number in numbers)
-        say(f"  Please answer y, n, or numbers from 1 to {len(pairs)}.")
+            return frozenset(pairs[number - 1].id for number in numbers)
+        say(f"  Please answer {allowed}.")
 
 
-def merge_line(person: Person) -> str:
-    """A pair of namesakes."""
-    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')})"
-    return f"{clean(person.name).strip()} ({faces(person)})  =  {theirs}"
+def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
+    """A pair of namesakes: what is known of both, and where to look at them."""
+    born, theirs_born = (f", born {birth}" if birth else "" for birth in (person.birth, person.merge_birth))
+    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')}{theirs_born})"
+    yield f"{number:>3}. {clean(person.name).strip()} ({faces(person)}{born})  =  {theirs}"
+    for person_id in (person.id, person.merge_id):
+        yield f"       {clean(address)}/people/{person_id}"
 
 
 def faces(person: Person) -> str:
@@ -8631,9 +9127,13 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             f"tag is kept, as a tag of {clean(destination.name)}",
             f"tags are kept, as tags of {clean(destination.name)}",
         ),
-        (report.memories, f"memory of {clean(source.name)} or others loses photos", "memories lose photos"),
+        (report.memories, "memory loses photos", "memories lose photos"),
         (report.links_moved, "public link goes along", "public links go along"),
-        (report.links_losing, "public link loses photos, or goes if it is empty", "public links lose photos"),
+        (
+            report.links_losing,
+            "public link loses photos, or goes if it is empty",
+            "public links lose photos, or go if they are empty",
+        ),
         (
             report.album_copies,
             f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
@@ -8671,8 +9171,9 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         )
     if report.already_wrong:
         warn(
-            f"{count(report.already_wrong, 'link')} between these photos, or the people on them, and other "
-            "owners went wrong before (an older transfer by hand?). What is left of that afterwards, Repair "
+            "Something was wrong with these photos, or the people on them, already before (an older transfer "
+            f"by hand?): {count(report.already_wrong, 'thing')} of theirs belong"
+            f"{'s' * (report.already_wrong == 1)} to another owner. What is left of that afterwards, Repair "
             "faces (5) mends."
         )
 
@@ -8748,12 +9249,13 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
 
     `typed` is a text that has to be typed besides.
     """
+    require_person()
     say()
     links = state.server.unknown_links if state.server else ()
     if links:
         show_error(UnknownLinks(links))
         say("\n  What hangs on those links would stay as it is, with its old owner.")
-        if ask("  Type accept to go on all the same, anything else to go back: ").casefold() != "accept":
+        if ask_afresh("  Type accept to go on all the same, anything else to go back: ") != "accept":
             raise Back
     busy = busy_queues(api)
     if busy is None:
@@ -8768,12 +9270,12 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
     back_up_first(api, state)
     say(f"\n  {question}")
     if typed is not None:
-        answer = ask(
+        answer = ask_afresh(
             f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): "
         )
-        if answer.casefold() != typed.casefold():
+        if answer.strip().casefold() != typed.casefold():
             raise Back
-    if ask("  Type yes to go ahead, anything else to go back: ").casefold() != "yes":
+    if ask_afresh("  Type yes to go ahead, anything else to go back: ") != "yes":
         raise Back
     return How(False, digest, frozenset(links), state.undo_folder)
 
@@ -8822,6 +9324,10 @@ def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any],
         if isinstance(error, TransferError):
             show_error(error)
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
+    except Ended as error:
+        raise error if done is None else Ended(error.number, IS_MADE) from None
+    except OutputLost as error:
+        raise error if done is None else OutputLost(error.why, IS_MADE) from None
 
 
 def say_undoable(state: State) -> None:
@@ -8982,12 +9488,13 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
 
 def repair_screen(state: State, *, execute: bool) -> State:
     """Menu entries 5 and 6."""
-    state, api, server = need_server(state)
+    state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
     say()
-    merge = ask_merges(waiting("Looking", lambda: repair_merge_pairs(config, user.id)), user)
+    pairs = waiting("Looking", lambda: repair_merge_pairs(config, user.id))
+    merge = ask_merges(pairs, user, state.config.api_url)
     report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
@@ -9029,13 +9536,18 @@ def repair_done(state: State, api: Api, report: Report) -> None:
 
 def undo_screen(state: State) -> State:
     """Menu entry 9."""
-    state, api, _server = need_server(state)
+    state, api, _server = ready_to_change(state)
     config = state.config.database
+    for entry in forget_rolled_back(config, state.undo_folder):
+        begun = "An undo of it was begun" if entry.state == UNDO_ROLLED_BACK else "It was begun"
+        warn(f"{past_line(replace(entry, state='committed'))}. {begun} and rolled back: nothing was changed.")
     past = list_past(config, state.undo_folder)
     run_chosen = past[choose("Transfers and repairs that were made", [past_line(entry) for entry in past])]
     if run_chosen.state != "committed":
+        if run_chosen.state == "undone":
+            raise TransferError("That run was taken back already.")
         raise TransferError(
-            f"That run cannot be undone: it is {run_chosen.state}.",
+            f"That run cannot be taken back: it is {run_chosen.state}.",
             todo="Look again when the database answers." if "known" in run_chosen.state else "",
         )
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
@@ -9207,6 +9719,7 @@ def files_screen(state: State) -> State:
         warn("A move of files was interrupted. Any move finishes it first.")
     if not (pairs or past or open_ones):
         return state
+    require_changeable(config, state.undo_folder)
     state = see_media(state)
     if not state.config.media:
         say_what_jobs_do(api, state)
@@ -9290,6 +9803,8 @@ def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
         return work(False, progress)
     except KeyboardInterrupt:
         raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
+    except Ended as error:
+        raise Ended(error.number, goes_on) from None
     except TransferError as error:
         raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
 
@@ -9560,6 +10075,7 @@ def reconfigure_screen(state: State) -> State:
 
 def clear_screen(state: State) -> State:
     """Menu entry 8: deletes config.py, then starts over."""
+    forget_typed()
     if not ask_yes(f"\n  Delete {state.path}?"):
         raise Back
     clear_config(state.path)
@@ -9582,6 +10098,19 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
 }
 
 
+def see_privacy(path: Path) -> None:
+    """Warn of a config.py that others can read, and mend it when asked."""
+    if is_private(path):
+        return
+    say()
+    warn(f"Others on this computer can read {path}, with the API key and the database's password in it.")
+    if sys.stdin.isatty() and ask_yes("  Let nobody but you read it?", default=True):
+        try:
+            make_private(path)
+        except TransferError as error:
+            show_error(error)
+
+
 def first_state(path: Path) -> State:
     """The configuration, made by the set-up if there is none. Raises Back when nobody wants one."""
     try:
@@ -9594,6 +10123,7 @@ def first_state(path: Path) -> State:
         if not answer.startswith("y"):
             raise Back from None
         return set_up(path, None)
+    see_privacy(path)
     try:
         return connect_saved(state)
     except TransferError as error:
@@ -9602,48 +10132,59 @@ def first_state(path: Path) -> State:
 
 
 def menu(path: Path, debug: bool = False) -> int:
-    """The loop. Returns the exit code; raises EndOfInput. `debug` shows what lies behind an error."""
+    """The loop. Returns the exit code: 1 when the last thing asked for was refused or has failed, else 0.
+
+    `debug` shows what lies behind an error.
+    """
     say(BANNER)
+    tell_wait[:] = [show_wait]
+    failed = False
     try:
         state = first_state(path)
+        failed = state.server is None
+        while True:
+            say(f"\n  {connected_to(state)}")
+            say(MENU)
+            choice = ask("  Select option: ")
+            if choice == "0":
+                say("  Bye.")
+                return int(failed)
+            if choice not in COMMANDS:
+                if choice:
+                    say("  Please give one of the numbers of the menu.")
+                continue
+            failed = False
+            try:
+                state = COMMANDS[choice](state)
+            except Back:
+                if not state.path.exists():
+                    say("  There is no configuration now. Bye.")
+                    return 0
+                say("  Back to the menu. Nothing was changed.")
+            except TransferError as error:
+                failed = True
+                show_error(error)
+                if debug:
+                    complain(traceback.format_exc())
+                if not isinstance(error, (CommitUnknown, MoveStopped)):
+                    say("\n  Nothing was changed.")
+            except KeyboardInterrupt:
+                if not state.path.exists():  # it was just cleared
+                    raise
+                say("\n  Stopped. Nothing was changed.")
     except Back:
         say(
             "  Nothing was set up. Run it again when you have the address, a key and the database's password."
         )
         return 0
-    while True:
-        say(f"\n  {connected_to(state)}")
-        say(MENU)
-        choice = ask("  Select option: ")
-        if choice == "0":
-            say("  Bye.")
-            return 0
-        if choice not in COMMANDS:
-            if choice:
-                say("  Please give one of the numbers of the menu.")
-            continue
-        try:
-            state = COMMANDS[choice](state)
-        except Back:
-            if not state.path.exists():
-                say("  There is no configuration now. Bye.")
-                return 0
-            say("  Back to the menu. Nothing was changed.")
-        except TransferError as error:
-            show_error(error)
-            if debug:
-                traceback.print_exc()
-            if not isinstance(error, (CommitUnknown, MoveStopped)):
-                say("\n  Nothing was changed.")
-        except KeyboardInterrupt:
-            if not state.path.exists():  # it was just cleared
-                raise
-            say("\n  Stopped. Nothing was changed.")
+    except EndOfInput:
+        say("\n  End of input. Nothing further was changed. Bye.")
+        return int(failed)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The program. The one place that turns what is raised into sentences and exit codes: 0, 1, or 130 for
-    Ctrl-C.
+    """The program. The one place that turns what is raised into sentences and exit codes: those of menu(),
+    130 for Ctrl-C, 128 and its number for another signal.
     """
     parser = argparse.ArgumentParser(
         prog="transfer.py", description="Hand photos to another user of the same Immich."
@@ -9656,26 +10197,91 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         return menu(options.config, options.debug)
-    except EndOfInput:
-        say("\n  End of input. Nothing further was changed. Bye.")
-        return 0
     except KeyboardInterrupt:
-        with uninterrupted():
-            say("\n  Stopped. Bye.")
+        ignore_signals()
+        say("\n  Stopped. Bye.")
         return 130
     except TransferError as error:
         if options.debug:
             raise
         show_error(error)
         return 1
-    except BrokenPipeError:  # whoever read our output has gone
-        sys.stderr.close()
+    except Ended as error:
+        ignore_signals()
+        with contextlib.suppress(OutputLost):
+            say(f"\n  Ended by {signal.Signals(error.number).name}. {error.truth}")
+        return 128 + error.number
+    except OutputLost as error:
+        complain(str(error))
         return 1
+    except Exception:
+        if endings:  # a terminal that has gone makes trouble of all kinds on the way out
+            return 128 + endings[0]
+        raise
+
+
+def ignore_signals() -> None:
+    """Nothing is left to be stopped."""
+    for number in (signal.SIGINT, *ENDINGS):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def complain(text: str) -> None:
+    """To standard error, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+STREAMS = ("stdin", "stdout", "stderr")
+
+
+def whole_streams() -> bool:
+    """Mend the three standard streams; False when there is nowhere to print to.
+
+    One that was closed becomes the null device: what is opened next would get its number, and whatever a
+    library prints would go into that. No terminal has an encoding that is not ASCII and more, such as UTF-16.
+    """
+    closed = [name for name in STREAMS if getattr(sys, name) is None]
+    for number, name in enumerate(STREAMS):
+        if name in closed:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+        stream = getattr(sys, name)
+        with contextlib.suppress(LookupError, UnicodeError):
+            if "yes\n".encode(stream.encoding) == b"yes\n":
+                continue
+        stream.reconfigure(encoding="utf-8", errors="replace")
+    return "stdout" not in closed
+
+
+def flush_streams() -> bool:
+    """Write what is left to be written; where that fails it is dropped, before Python itself complains."""
+    written = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            written = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return written
 
 
 if __name__ == "__main__":
     # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
-    sys.unraisablehook = lambda told: told.exc_type is KeyboardInterrupt or sys.__unraisablehook__(told)
-    exit_code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped
-    sys.exit(exit_code)
+    sys.unraisablehook = lambda told: (
+        issubclass(told.exc_type, (KeyboardInterrupt, Ended)) or sys.__unraisablehook__(told)
+    )
+    if not whole_streams():
+        sys.exit("transfer.py shows what it will do before it asks: its output must not be closed.")
+    for ending in ENDINGS:
+        if signal.getsignal(ending) is signal.SIG_DFL:  # nohup lets SIGHUP be ignored
+            signal.signal(ending, end_by_signal)
+    try:
+        exit_code = main()
+    except SystemExit as left:  # --help, or options that nobody knows
+        exit_code = left.code if isinstance(left.code, int) else 0
+    ignore_signals()
+    sys.exit(exit_code if flush_streams() or exit_code else 1)

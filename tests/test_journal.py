@@ -509,6 +509,9 @@ def test_a_file_whose_transaction_was_rolled_back_goes(params, journal) -> None:
     connection.rollback()
     connection.close()
     assert transfer.list_past(params, journal.parent) == ()
+    (told,) = transfer.forget_rolled_back(params, journal.parent)
+    assert (told.path, told.state) == (journal.with_name(told.path.name), transfer.ROLLED_BACK)
+    assert "8 photos [rolled back]" in transfer.past_line(told)
     assert list(journal.parent.iterdir()) == []
 
 
@@ -534,6 +537,8 @@ def test_an_undo_whose_commit_was_not_heard_of_is_settled(library, params, journ
     connection.rollback()
     connection.close()
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
+    (told,) = transfer.forget_rolled_back(params, journal.parent)
+    assert (told.state, told.header) == (transfer.UNDO_ROLLED_BACK, transfer.read_header(journal))
     assert not marker.exists()
     marker.write_text(json.dumps({name: header[name] for name in ("system", "database", "xid")}))
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["undone"]

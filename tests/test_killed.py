@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 import transfer
@@ -46,7 +48,8 @@ def work(job):
     if job["at"] == "the journal half written":
         lines = transfer._journal_lines
         def half(tx, header):
-            for number, line in enumerate(lines(tx, header)):
+            single = (line for some in lines(tx, header) for line in some.splitlines(keepends=True))
+            for number, line in enumerate(single):
                 if number == 2:
                     die()
                 yield line
@@ -154,7 +157,11 @@ AFTER_COMMIT = ("COMMIT sent", "after COMMIT", "after the rename")
 
 
 def states(params: dict[str, Any], folder: Path) -> list[str]:
-    """What the list says, twice the same."""
+    """What the list says, twice the same, once it has told what was rolled back."""
+    for past in transfer.forget_rolled_back(params, folder):
+        assert past.state in (transfer.ROLLED_BACK, transfer.UNDO_ROLLED_BACK)
+        assert past.header["destination"]["email"]
+    assert transfer.forget_rolled_back(params, folder) == ()
     found = [past.state for past in transfer.list_past(params, folder)]
     assert [past.state for past in transfer.list_past(params, folder)] == found
     return found
@@ -395,22 +402,46 @@ def test_a_commit_whose_answer_was_lost_is_a_success(library, scene, runner, fol
     assert states(runner.params, folder) == ["undone"]
 
 
-def test_a_commit_that_takes_long_is_waited_for(library, scene, runner, folder) -> None:
-    """While it is under way PostgreSQL does not know either."""
+def test_a_commit_that_takes_long_is_ended_when_nobody_can_hear_of_it(library, scene, runner, folder) -> None:
+    """So that the answer is had at once: PostgreSQL does not know either while it is under way."""
     library.rows(
         """create function slow() returns trigger language plpgsql as $body$
-           begin perform pg_sleep(0.7); return null; end $body$;
+           begin perform pg_sleep(900); return null; end $body$;
            create constraint trigger slow after update on stack deferrable initially deferred
            for each row execute function slow()"""
     )
-    with Proxy(runner.params, heard=True, waits=False, lingers=3) as proxy:
-        report = transfer.transfer(
-            proxy.params, runner.request(scene.album), transfer.How(dry_run=False, undo_folder=folder)
-        )
+    before = library.snapshot()
+    with Proxy(runner.params, heard=True, waits=False, lingers=900) as proxy:
+        with pytest.raises(transfer.TransferError, match="rolled it back"):
+            transferred(replace(runner, params=proxy.params), scene, folder)
         assert proxy.cut
-    assert report.assets == scene.moving
-    assert library.owner_of(scene.lake) == scene.ben
-    assert states(runner.params, folder) == ["committed"]
+    wait_for_nobody(library)
+    assert library.snapshot() == before
+    assert states(runner.params, folder) == []
+
+
+@pytest.mark.parametrize("other", ["pid", "begun", "name", "nothing at all"])
+def test_nobody_elses_server_process_is_ended(library, scene, runner, folder, other) -> None:
+    """Its number may be another's by now."""
+    transferred(runner, scene, folder)
+    (past,) = transfer.list_past(runner.params, folder)
+    stranger = transfer.connect(runner.params)
+    with stranger.cursor() as cursor:
+        cursor.execute(
+            "select pid::text, backend_start::text, application_name from pg_stat_activity where pid = pg_backend_pid()"
+        )
+        process = dict(zip(("pid", "begun", "name"), cursor.fetchone(), strict=True))
+    changed = {"pid": "1", "begun": "2020-01-01 00:00:00+00", "name": "immich"}
+    for process_of_file in ({**process, other: changed.get(other)}, None) if other in changed else (None, {}, "x"):
+        with transfer.looking(runner.params) as tx:
+            transfer.end_orphan(tx, {**past.header, "process": process_of_file})
+    with stranger.cursor() as cursor:
+        cursor.execute("select 1")
+    with transfer.looking(runner.params) as tx:
+        transfer.end_orphan(tx, {**past.header, "process": process})
+    with pytest.raises(psycopg2.Error), stranger.cursor() as cursor:
+        cursor.execute("select 1")
+    stranger.close()
 
 
 def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runner, folder) -> None:

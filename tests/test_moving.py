@@ -215,6 +215,7 @@ def state(house: House, monkeypatch: Any) -> transfer.State:
     """The menu's state in this process, with the answers that go through with it."""
     answers = iter(["1", "yes", "n", "1", "yes", "n"])
     monkeypatch.setattr("builtins.input", lambda: next(answers))
+    monkeypatch.setenv(transfer.ANSWERS_FROM_PIPE, "yes")
     house.give()
     api = transfer.open_api(house.there.immich.url, house.there.key)
     config = transfer.load_config(house.there.path)

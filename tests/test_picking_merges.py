@@ -24,7 +24,7 @@ def asked(monkeypatch, capsys):
     def run(*answers: str, pairs: tuple[transfer.Person, ...] = PAIRS) -> tuple[set[str], str]:
         typed = iter(answers)
         monkeypatch.setattr("builtins.input", lambda *_: next(typed))
-        chosen = transfer.ask_merges(pairs, BEN)
+        chosen = transfer.ask_merges(pairs, BEN, "http://immich:2283")
         assert list(typed) == []
         return set(chosen), capsys.readouterr().out
 
@@ -34,7 +34,7 @@ def asked(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "chosen"),
     [
-        *((yes, {1, 2, 3}) for yes in ("", "y", "Y", "yes", "YES", "  ")),
+        *((yes, {1, 2, 3}) for yes in ("y", "Y", "yes", "YES")),
         *((no, set()) for no in ("n", "N", "no", "No")),
         ("1", {1}),
         ("3", {3}),
@@ -54,7 +54,28 @@ def test_all_none_or_some(asked, answer, chosen) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["0", "4", "1,4", "1,0", "13", "-1", "1-3", "1.5", "x", "1 x", "y,1", "all", "1,y", "²", "١", "yn", ",", ";,"],
+    [
+        "",
+        "  ",
+        "0",
+        "4",
+        "1,4",
+        "1,0",
+        "13",
+        "-1",
+        "1-3",
+        "1.5",
+        "x",
+        "1 x",
+        "y,1",
+        "all",
+        "1,y",
+        "²",
+        "١",
+        "yn",
+        ",",
+        ";,",
+    ],
 )
 def test_what_is_no_answer_is_asked_again(asked, wrong) -> None:
     chosen, screen = asked(wrong, "2")
@@ -62,10 +83,13 @@ def test_what_is_no_answer_is_asked_again(asked, wrong) -> None:
     assert "Please answer y, n, or numbers from 1 to 3." in screen
 
 
-def test_it_is_asked_until_there_is_an_answer(asked) -> None:
-    chosen, screen = asked("9", "1,9", "", pairs=PAIRS[:1])
-    assert chosen == {"id1"}
-    assert screen.count("numbers from 1 to 1") == 2
+@pytest.mark.parametrize(("answer", "chosen"), [("y", {"id1"}), ("n", set())])
+def test_one_pair_is_not_asked_about_by_numbers(asked, answer, chosen) -> None:
+    """And Enter merges nobody."""
+    found, screen = asked("", "1", "9", answer, pairs=PAIRS[:1])
+    assert found == chosen
+    assert screen.count("Please answer y or n.") == 3
+    assert "Is that the same person?" in screen
 
 
 def test_the_pairs_are_numbered(asked) -> None:
@@ -73,6 +97,14 @@ def test_the_pairs_are_numbered(asked) -> None:
     assert "Ben <ben@example.com> already has people of these names:" in screen
     for number, name in enumerate(("Oma", "Lea", "Max"), 1):
         assert f"{number}. {name} (2 in album, 1 outside)  =  {name.lower()} (0 faces)" in screen
+        assert f"http://immich:2283/people/id{number}" in screen
+        assert f"http://immich:2283/people/his{number}" in screen
+
+
+def test_birth_dates_are_shown(asked) -> None:
+    _, screen = asked("n", pairs=(replace(PAIRS[0], birth="1950-01-02"), replace(PAIRS[1], merge_birth="2001-02-03")))
+    assert "Oma (2 in album, 1 outside, born 1950-01-02)  =  oma (0 faces)" in screen
+    assert "lea (0 faces, born 2001-02-03)" in screen
 
 
 def test_without_a_pair_nothing_is_asked(asked) -> None:
@@ -112,9 +144,9 @@ def test_some_are_picked_in_the_menu(there: Installation) -> None:
         terminal.pick("Albums of", "Trip")
         terminal.pick("Destination user", "bob@")
         terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")
-        screen = terminal.answer("(Y/n): ", "1,4")
+        screen = terminal.answer("merges those (y/n): ", "1,4")
         assert [f"{number}. {name}" in screen for number, name in enumerate(faces, 1)] == [True] * 3
-        assert "numbers from 1 to 3" in terminal.answer("(Y/n): ", "1,3")
+        assert "numbers from 1 to 3" in terminal.answer("merges those (y/n): ", "1,3")
         screen = terminal.answer("Type yes to go ahead", "yes")
         assert "→ Oma (3 faces) [MERGE] into Oma" in screen
         assert "→ Lea (2 faces) [TRANSFER]" in screen

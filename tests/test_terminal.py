@@ -483,11 +483,11 @@ def test_a_dry_run_changes_nothing(there: Installation) -> None:
 
 
 @pytest.mark.cases
-@pytest.mark.parametrize(("merge", "merged", "transferred"), [("", 1, 21), ("y", 1, 21), ("n", 0, 22)])
+@pytest.mark.parametrize(("merge", "merged", "transferred"), [("y", 1, 21), ("n", 0, 22)])
 def test_an_execution(there: Installation, merge: str, merged: int, transferred: int) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("4")
-        shown = go_on(terminal, "Are they the same people?")
+        shown = go_on(terminal, "the same p")
         assert "Oma (1 face)  =  oma (1 face)" in shown
         terminal.type(merge)
         shown = go_on(terminal, "Type yes")
@@ -523,7 +523,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
 
 
 @pytest.mark.cases
-@pytest.mark.parametrize("answer", ["", "y", "Y", "no", "ja", "yess", "yes please", "0", "'yes'"])
+@pytest.mark.parametrize("answer", ["", "y", "YES", " yes ", "no", "yess", "yes please", "0", "'yes'"])
 def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
     with Terminal(unchanged.path) as terminal:
         for entry in ("4", "6"):
@@ -535,13 +535,11 @@ def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) 
     assert not any(method == "PUT" for method, _, _ in unchanged.immich.calls)
 
 
-@pytest.mark.cases
-@pytest.mark.parametrize("answer", ["yes", "YES", " yes "])
-def test_the_word_yes(there: Installation, answer: str) -> None:
+def test_the_word_yes(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("6")
         go_on(terminal, "Type yes")
-        terminal.type(answer)
+        terminal.type("yes")
         assert "REPAIR COMPLETED" in go_on(terminal, "Select option")
 
 
@@ -802,7 +800,7 @@ def waiting(unchanged: Installation) -> Installation:
 def test_ctrl_c_while_a_dry_run_waits_for_a_row(waiting: Installation, how: str) -> None:
     with Terminal(waiting.path) as terminal:
         terminal.menu("3")
-        go_on(terminal, "Are they the same people?")
+        go_on(terminal, "the same p")
         with waiting.locked():
             terminal.type("y")
             assert waiting.wait_for_lock_wait()
@@ -832,7 +830,7 @@ def test_ctrl_c_again_and_again(waiting: Installation) -> None:
     """An impatient person gets no traceback either."""
     with Terminal(waiting.path) as terminal:
         terminal.menu("3")
-        go_on(terminal, "Are they the same people?")
+        go_on(terminal, "the same p")
         with waiting.locked():
             terminal.type("y")
             assert waiting.wait_for_lock_wait()
