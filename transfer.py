@@ -804,8 +804,6 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
         )
     except (OSError, ValueError) as error:  # ValueError: addresses that only the lower layers find wrong
         raise _no_answer(api.base, error) from None
-    if answer.is_redirect or answer.is_permanent_redirect:
-        raise _elsewhere(api.base, url, answer.headers.get("Location", ""))
     try:
         parsed = json.loads(content) if content else None
     except (ValueError, RecursionError):
@@ -819,9 +817,13 @@ def _ask(api: Api, method: str, url: str, body: Any) -> tuple[requests.Response,
     """One answer with its content, unpacked as far as ANSWER_SIZE. Raises what requests raises, and
     TransferError.
     """
-    with api.session.request(
-        method, url, json=body, timeout=TIMEOUT, allow_redirects=False, stream=True
-    ) as answer:
+
+    def redirected(answer: requests.Response, *_: Any, **__: Any) -> None:
+        if answer.is_redirect:  # requests would look at where to, even if it does not go there
+            raise _elsewhere(api.base, url, answer.headers["Location"])
+
+    options: dict[str, Any] = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True}
+    with api.session.request(method, url, json=body, hooks={"response": redirected}, **options) as answer:
         content = bytearray()
         packed = answer.headers.get("Content-Encoding", "gzip").strip().casefold()
         if packed not in ("gzip", "identity"):  # twice packed, say: a million bytes of one
@@ -8735,7 +8737,8 @@ def show_wait(wait: str) -> None:
 
 def set_up(path: Path, old: Config | None) -> State:
     """Ask for both ends, try them, save. Raises Back when the person gives up; nothing is saved then."""
-    say("\n  Set-up. Ctrl-C goes back; nothing is saved before both ends have been tried.")
+    say("\n  Set-up. < goes one question back, Ctrl-C back to the menu; nothing is saved before both ends")
+    say("  have been tried.")
     if old:
         say("  Enter keeps the value in brackets, or the secret that is stored.")
     answers = old
@@ -8750,57 +8753,156 @@ def set_up(path: Path, old: Config | None) -> State:
             return state
         except TransferError as error:
             show_error(error)
+            show_other_fault(answers, error)
         if not ask_yes("\n  Nothing was saved. Try again with other answers?", default=True):
             raise Back
+        say("  Enter keeps the value in brackets, or the secret that was given.")
+
+
+def show_other_fault(config: Config, shown: TransferError) -> None:
+    """Immich is tried first; when that has failed, the database may be wrong too."""
+    try:
+        with looking(config.database):
+            pass
+    except TransferError as error:
+        if str(error) != str(shown):
+            show_error(error)
+
+
+class StepBack(Back):
+    """The person goes back to the question before."""
+
+
+@dataclass
+class Draft:
+    """The settings while they are asked for. `told` is the media folder that Enter stands for."""
+
+    url: str
+    key: str
+    database: dict[str, Any]
+    told: str
+    media: str = ""
+    from_env: bool = False  # user and password were read from Immich's .env
 
 
 def ask_settings(old: Config | None) -> Config:
     """The settings, one question each, in a fixed order."""
-    database_config = {**DEFAULT_DATABASE, **(old.database if old else {})}
-    told = old.media if old else ""
-    if "database" in database_config:  # psycopg2's other name for dbname; both at once it refuses
-        database_config["dbname"] = database_config.pop("database")
-    while True:
-        known = old.api_url if old else ""
-        answer = (
-            ask(f"\n  Immich address{f' [{known}]' if known else ' (such as http://192.168.1.10:2283)'}: ")
-            or known
-        )
+    draft = Draft("", "", {**DEFAULT_DATABASE}, "")
+    if old:
+        draft = Draft(old.api_url, old.api_key, {**DEFAULT_DATABASE, **old.database}, old.media)
+    if "database" in draft.database:  # psycopg2's other name for dbname; both at once it refuses
+        draft.database["dbname"] = draft.database.pop("database")
+    asked: list[int] = []
+    number = 0
+    while number < len(SETTINGS_ASKED):
         try:
-            url = base_url(answer)
-            break
+            if not (draft.from_env and SETTINGS_ASKED[number] in IN_ENV):
+                SETTINGS_ASKED[number](draft)
+                asked.append(number)
+            number += 1
+        except StepBack:
+            number = asked.pop() if asked else 0
+    return Config(draft.url, draft.key, draft.database, draft.media)
+
+
+def ask_setting(prompt: str, secret: bool = False) -> str:
+    """One answer. Raises StepBack."""
+    answer = ask_secret(prompt) if secret else ask(prompt)
+    if answer.strip() == "<":
+        raise StepBack
+    return answer
+
+
+def ask_url(draft: Draft) -> None:
+    """Immich's address."""
+    hint = f" [{draft.url}]" if draft.url else " (such as http://192.168.1.10:2283)"
+    while True:
+        answer = ask_setting(f"\n  Immich address{hint}: ") or draft.url
+        try:
+            draft.url = base_url(answer)
+            return
         except TransferError as error:
             show_error(error)
-    key = ""
-    while not key:
-        key = ask_secret("  API key (not shown): ").strip() or (old.api_key if old else "")
-    database_config["host"] = ask(f"  Database host [{database_config['host']}]: ") or database_config["host"]
+
+
+def ask_key(draft: Draft) -> None:
+    """The API key."""
     while True:
-        port = ask(f"  Database port [{database_config['port']}]: ") or str(database_config["port"])
+        key = ask_setting("  API key (not shown): ", secret=True).strip() or draft.key
+        try:
+            if "://" in key:
+                raise TransferError("That is an address, not an API key.")
+            if key:
+                open_api(draft.url, key)
+                draft.key = key
+                return
+        except TransferError as error:
+            show_error(error)
+
+
+def ask_host(draft: Draft) -> None:
+    """The database's host."""
+    while True:
+        host = ask_setting(f"  Database host [{draft.database['host']}]: ") or draft.database["host"]
+        if "://" not in str(host):
+            draft.database["host"] = host
+            return
+        say("  A host is a name or an IP address, without http:// or anything else around it.")
+
+
+def ask_port(draft: Draft) -> None:
+    """The database's port."""
+    while True:
+        port = ask_setting(f"  Database port [{draft.database['port']}]: ") or str(draft.database["port"])
         if (number := number_typed(port) or 0) in range(1, 65536):
-            database_config["port"] = number
-            break
+            draft.database["port"] = number
+            return
         say("  A port is a number from 1 to 65535.")
+
+
+def ask_name(draft: Draft) -> None:
+    """The database's name; or an .env that has it, with user and password."""
+    draft.from_env = False
     while True:
-        name = ask(f"  Database name [{database_config['dbname']}], or the path of Immich's .env file: ")
+        name = ask_setting(
+            f"  Database name [{draft.database['dbname']}], or the path of Immich's .env file: "
+        )
         if not (name.endswith(".env") or "/" in name or "\\" in name):
-            break
+            draft.database["dbname"] = name or draft.database["dbname"]
+            return
         try:
             found = read_env_file(Path(name))
         except TransferError as error:
             show_error(error)
             continue
-        database_config.update(found)
+        draft.database.update(found)
         say(f"  Read from it: {', '.join(sorted(found))}.")
-        told = read_upload_location(Path(name)) or told
-        if "password" in found:
-            return Config(url, key, database_config, ask_media(told))
-        name = ""
-        break
-    database_config["dbname"] = name or database_config["dbname"]
-    database_config["user"] = ask(f"  Database user [{database_config['user']}]: ") or database_config["user"]
-    password = ask_secret("  Database password (not shown): ") or database_config.get("password", "")
-    return Config(url, key, {**database_config, "password": password}, ask_media(told))
+        draft.told = read_upload_location(Path(name)) or draft.told
+        draft.from_env = "password" in found
+        return
+
+
+def ask_user(draft: Draft) -> None:
+    """The database's user."""
+    draft.database["user"] = (
+        ask_setting(f"  Database user [{draft.database['user']}]: ") or draft.database["user"]
+    )
+
+
+def ask_password(draft: Draft) -> None:
+    """The password of that user."""
+    password = ask_setting("  Database password (not shown): ", secret=True)
+    draft.database["password"] = password or draft.database.get("password", "")
+
+
+def ask_folder(draft: Draft) -> None:
+    """Immich's media folder."""
+    draft.media = ask_media(draft.told)
+
+
+# The questions of the set-up in their order, and those that an .env with a password has answered.
+SETTINGS_ASKED = (ask_url, ask_key, ask_host, ask_port, ask_name, ask_user, ask_password, ask_folder)
+IN_ENV = (ask_user, ask_password)
 
 
 def ask_media(told: str) -> str:
@@ -8811,7 +8913,8 @@ def ask_media(told: str) -> str:
     say("  Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer")
     say("  sees it. It can be given later." + (" - for none." if told else ""))
     while True:
-        answer = ask(f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): ") or told
+        prompt = f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): "
+        answer = ask_setting(prompt) or told
         if answer in ("", "-"):
             return ""
         folder = Path(answer).expanduser()

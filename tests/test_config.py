@@ -1,5 +1,6 @@
 """config.py: what is saved is what is read, nobody else can read it, and nothing in it is ever run."""
 
+import gzip
 import os
 import stat
 from dataclasses import replace
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import transfer
+from tests.terminal import Terminal
 from transfer import Config, ConfigBroken, ConfigMissing, TransferError
 
 pytestmark = pytest.mark.screens
@@ -191,6 +193,68 @@ def test_clearing_deletes_it_and_may_be_repeated(path: Path) -> None:
 def test_what_cannot_be_cleared_is_named(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="could not be deleted"):
         transfer.clear_config(tmp_path)
+
+
+# Only files of a sane size
+
+
+ENDLESS = {
+    "pipe": os.mkfifo,
+    "zeros": lambda path: path.symlink_to("/dev/zero"),
+    "large": lambda path: (path.touch(), os.truncate(path, 200 * 2**20)),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_what_has_no_end_is_not_read(path: Path, kind: str) -> None:
+    """Neither is a pipe waited for that nobody writes to."""
+    ENDLESS[kind](path)
+    why = "more than 1 MiB" if kind == "large" else "no regular file"
+    with pytest.raises(ConfigBroken) as caught:
+        transfer.load_config(path)
+    assert why in caught.value.why
+    with pytest.raises(TransferError) as caught:
+        transfer.read_env_file(path)
+    assert why in caught.value.why
+
+
+@pytest.mark.parametrize("ending", [transfer.COMMITTED, transfer.UNDOING])
+@pytest.mark.parametrize("kind", ["pipe", "zeros"])
+def test_an_undo_file_that_is_none_is_not_read(tmp_path: Path, kind: str, ending: str) -> None:
+    path = tmp_path / f"x{ending}"
+    ENDLESS[kind](path)
+    with pytest.raises(transfer.JournalBroken, match="regular file"):
+        transfer.read_header(path)
+    with pytest.raises(transfer.JournalBroken, match="regular file"):
+        list(transfer.read_journal(path))
+
+
+def test_an_undo_file_that_is_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "JOURNAL_LINE", 2**20)
+    path = tmp_path / f"x{transfer.COMMITTED}"
+    with gzip.open(path, "wb") as file:
+        file.write(b" " * 2**24)
+    with pytest.raises(transfer.JournalBroken, match="larger than any"):
+        list(transfer.read_journal(path))
+    monkeypatch.setattr(transfer, "JOURNAL_SIZE", 2**20)
+    with gzip.open(path, "wb") as file:
+        file.write(b"[]\n" * 2**20)
+    with pytest.raises(transfer.JournalBroken, match="larger than any"):
+        list(transfer.read_journal(path))
+
+
+@pytest.mark.parametrize("bits", [0o644, 0o640, 0o604])
+@pytest.mark.parametrize("answer", ["", "n"])
+def test_a_file_that_others_can_read_is_told_and_mended_when_asked(path: Path, bits: int, answer: str) -> None:
+    transfer.save_config(path, replace(CONFIG, api_url="http://127.0.0.1:1"))
+    path.chmod(bits)
+    with Terminal(path) as terminal:
+        assert "Others on this computer can read" in terminal.answer("Let nobody but you read it? (Y/n): ", answer)
+        terminal.menu("0")
+    assert mode(path) == (0o600 if answer == "" else bits)
+    if answer == "":
+        with Terminal(path) as terminal:
+            assert "Others on this computer" not in terminal.menu("0")
 
 
 # Data, not code

@@ -365,7 +365,7 @@ class Proxy:
                 server.recv(65536)  # it has been carried out
         client.shutdown(socket.SHUT_RDWR)
         client.close()
-        time.sleep(self.lingers)
+        select.select([server], [], [], self.lingers)
 
 
 @pytest.mark.parametrize("lingers", [0, 0.6])

@@ -7,8 +7,9 @@ import struct
 import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -535,6 +536,168 @@ def test_a_compressed_answer_is_read(there: Installation, api: Api) -> None:
     body = gzip.compress(b'{"res": "pong"}')
     there.immich.answer("/api/server/ping", 200, body, headers={"Content-Encoding": "gzip"})
     assert transfer.immich_version(api) == (2, 7, 5)
+
+
+# No end of it
+
+
+@contextmanager
+def endless_server(head: bytes, piece: bytes, pause: float) -> Iterator[str]:
+    """The address of a server whose answer never ends: a piece again and again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        over = threading.Event()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65536)
+                        connection.sendall(head)
+                        while not over.wait(pause):
+                            connection.sendall(piece)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", HEAD + b"\r\n"], ids=["headers", "body"])
+def test_an_answer_that_comes_a_byte_at_a_time(
+    there: Installation, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    """It never times out between two bytes; what is waited for is told meanwhile."""
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 2.5)
+    told: list[str] = []
+    monkeypatch.setattr(transfer, "tell_wait", [told.append])
+    with endless_server(head, b"x", 0.05) as url:
+        error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+        assert told[:1] == [f"Waiting for Immich at {url}, 2 s"]
+        assert told[-1] == ""
+    assert "Time-out" in error.why
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_an_end(there: Installation, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    """Packed, some kilobytes are a gigabyte."""
+    monkeypatch.setattr(transfer, "ANSWER_SIZE", 2**22)
+    head, piece = HEAD + b"\r\n", b" " * 65536
+    if packed:
+        packer = zlib.compressobj(wbits=31)
+        head = HEAD + b"Content-Encoding: gzip\r\n\r\n" + packer.compress(b" " * 2**25)
+        piece = packer.flush()
+    with endless_server(head, piece, 0) as url:
+        error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+    assert "without an end" in error.what
+    assert "4 MiB" in error.why
+
+
+def test_an_answer_that_is_packed_twice(there: Installation, api: Api) -> None:
+    body = gzip.compress(gzip.compress(b'{"res": "pong"}'))
+    there.immich.answer("/api/server/ping", 200, body, headers={"Content-Encoding": "gzip, gzip"})
+    assert "encoding" in refused(there.key, transfer.immich_version, api).what
+
+
+# True reasons
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("::::", "does not hold a proxy's address"),
+        ("nonsense://me:proxy-secret@host", "does not hold a proxy's address"),
+        ("socks5://me:proxy-secret@127.0.0.1:9", "needs the package PySocks"),
+        ("http://me:proxy-secret@127.0.0.1:1", "refused"),
+    ],
+)
+def test_the_variable_that_names_a_proxy_is_named(
+    there: Installation, monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    for each in ("all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv(name, value)
+    error = refused("proxy-secret", transfer.immich_version, transfer.open_api("http://immich.invalid", "the-key"))
+    assert name in error.why
+    assert why in error.why
+    assert "NO_PROXY=immich.invalid" in error.todo
+    assert ("PySocks" in error.todo) == ("socks" in value)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate\n"], ids=["missing", "empty", "nonsense"])
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_variable_that_names_no_certificates_is_named(
+    there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv(name, str(bundle))
+    error = refused(there.key, transfer.immich_version, transfer.open_api(secure.url, there.key))
+    assert name in error.why
+    assert str(bundle) in error.why
+    assert "http://" not in words(error)
+
+
+def test_plain_http_is_never_advised(there: Installation, secure: Immich) -> None:
+    for url in (secure.url, there.immich.url.replace("http:", "https:")):
+        error = refused(there.key, transfer.immich_version, transfer.open_api(url, there.key))
+        assert "http://" not in words(error)
+
+
+def test_what_does_not_speak_http(there: Installation) -> None:
+    with raw_server(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
+        error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+    assert "does not speak HTTP" in error.why
+
+
+@pytest.mark.parametrize(
+    ("raised", "why"),
+    [
+        (OSError(113, "No route to host"), "no route to that host"),
+        (OSError(101, "Network is unreachable"), "network is unreachable"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+    ],
+)
+def test_the_layers_around_a_reason_are_left_out(
+    there: Installation, monkeypatch: pytest.MonkeyPatch, raised: OSError, why: str
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(socket.socket, "connect", fails)
+    error = refused("the-key", transfer.immich_version, transfer.open_api("http://127.0.0.1:9", "the-key"))
+    assert why in error.why
+    assert "Max retries" not in words(error) and "Pool" not in words(error)
+
+
+def test_too_many_requests(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/server/ping", 429, "<html>slow down</html>")
+    error = refused(there.key, transfer.immich_version, api)
+    assert "too many requests" in error.what
+    assert "Wait" in error.todo
+
+
+def test_a_redirection_to_itself(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/server/ping", 302, b"", headers={"Location": there.immich.url + "/api/server/ping"})
+    assert "to itself" in refused(there.key, transfer.immich_version, api).what
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://host:port/", "ftp://elsewhere/", "http://me:secret@host/api/"]
+)
+def test_a_redirection_to_a_broken_address(there: Installation, api: Api, location: str) -> None:
+    there.immich.answer("/api/server/ping", 302, b"", headers={"Location": location})
+    error = refused("secret", transfer.immich_version, api)
+    assert error.what == f"{there.immich.url} sends us on to an address that is none."
+
+
+@pytest.mark.parametrize("text", ["http://me:pass-word@host:2283", "me:pass-word@host", "https://pass-word@host/api"])
+def test_a_password_in_an_address_is_not_shown(text: str) -> None:
+    assert "user name or a password" in refused("pass-word", transfer.base_url, text).why
 
 
 # Redirections

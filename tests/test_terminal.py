@@ -194,7 +194,8 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     ("changed", "sentence"),
     [
         ({"key": "wrong-key-of-mine"}, "does not accept the API key"),
-        ({"key": "wrong key"}, "API key has characters"),
+        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "Wrong password"),
+        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "was refused"),
         ({"password": "wrong-secret"}, "Wrong password"),
         ({"dbname": "no_such_database"}, "no database no_such_database"),
         ({"dbname": "postgres"}, "not Immich's database"),
@@ -232,6 +233,37 @@ def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Pat
         terminal.answer(".env file: ", unchanged.params["dbname"])
         give(terminal, [(start, "") for start, _ in settings(unchanged)[5:]])
         terminal.menu("0")
+    assert transfer.load_config(blank) == unchanged.config
+
+
+def test_what_was_typed_at_the_wrong_question_is_noticed_at_once(unchanged: Installation, blank: Path) -> None:
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, settings(unchanged)[:1])
+        for wrong, words in (
+            (unchanged.immich.url, "That is an address, not an API key."),
+            ("two words", "The API key has characters that no key of Immich's has."),
+        ):
+            give(terminal, [("API key", wrong)])
+            question, screen = terminal.question()
+            assert words in screen
+            assert question.startswith("API key")
+            assert wrong not in screen
+            terminal.type()
+        give(terminal, settings(unchanged)[1:2])
+        give(terminal, [("Database host", "http://127.0.0.1")])
+        assert "without http://" in give(terminal, settings(unchanged)[2:3])
+
+
+def test_one_question_back(unchanged: Installation, blank: Path) -> None:
+    right = settings(unchanged)
+    with Terminal(blank) as terminal:
+        terminal.answer("Run setup now? (y/n): ", "y")
+        give(terminal, [("Immich address", "<"), ("Immich address", "http://127.0.0.1:1"), ("API key", "<")])
+        give(terminal, [*right[:3], ("Database port", "<"), ("Database host", ""), *right[3:6]])
+        give(terminal, [(PASSWORD_NOT_ECHOED, "<"), ("Database user", ""), (PASSWORD_NOT_ECHOED, "wrong")])
+        give(terminal, [("Media folder", "<"), *right[6:]])
+        assert "Immich 2.7.5" in terminal.menu("0")
     assert transfer.load_config(blank) == unchanged.config
 
 
