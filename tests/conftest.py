@@ -6,9 +6,11 @@ undo on 2.7 or 3.3, in turn). A test that is about several versions runs on one 
 `@pytest.mark.every_version`, or bounded by `@pytest.mark.since("3.1")` or `@pytest.mark.until("3.1")`, or because it
 names them itself. Marked `@pytest.mark.always` it runs on all of them.
 
-IMMICH_TRANSFER_TEST_EVERYTHING=1, which the gate sets, leaves nothing out: those run on all their versions, each run of
-the tool has its dry run before it, tests marked `@pytest.mark.cases` have all their cases and not every third, and runs
-are broken off at each of their steps and not at a few of them.
+Tests marked `@pytest.mark.cases` have every third of their cases, the first of them by IMMICH_TRANSFER_TEST_THIRD (0, 1
+or 2): the gate takes another third on each PostgreSQL.
+
+IMMICH_TRANSFER_TEST_EVERYTHING=1 leaves nothing out: tests run on all their versions, each run of the tool has its dry
+run before it, tests have all their cases, and runs are broken off at each of their steps and not at a few of them.
 """
 
 import json
@@ -33,6 +35,7 @@ VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
 NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
+THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
 
@@ -75,7 +78,7 @@ def model_versions() -> list[str]:
 
 
 def few(things: Iterable[Any], count: int = 3) -> list[Any]:
-    """All of them in the gate, otherwise so many: first and last, and between them at equal distances."""
+    """All of them if nothing is left out, otherwise so many: first and last, and between them at equal distances."""
     found = list(things)
     if EVERYTHING or len(found) <= count:
         return found
@@ -126,12 +129,12 @@ def shapes_out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of tests with many cases of one rule, two of three: they are for the gate."""
+    """Of tests with many cases of one rule, two of three: they have their turn on other servers."""
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         if not EVERYTHING and item.get_closest_marker("cases"):
             groups.setdefault(item.nodeid.split("[")[0], []).append(item)
-    return [item for cases in groups.values() for number, item in enumerate(cases) if number % 3]
+    return [item for cases in groups.values() for number, item in enumerate(cases) if (number + THIRD) % 3]
 
 
 @pytest.hookimpl(tryfirst=True)
