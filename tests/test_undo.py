@@ -489,7 +489,7 @@ def test_an_undo_writes_only_its_mark(scene, runner, folder, monkeypatch) -> Non
     monkeypatch.setattr(transfer, "commit", look)
     transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     name = past.path.name.removesuffix(".jsonl.gz") + ".undoing.json"
-    assert seen == [(name, {"xid", "system", "database"}, 0o600)]
+    assert seen == [(name, {"xid", "system", "database", "process"}, 0o600)]
 
 
 def test_the_mark_of_an_undo_is_on_disk_before_commit(scene, runner, folder, monkeypatch) -> None:
