@@ -989,6 +989,7 @@ def keep(disk: Disk, where: Path) -> Callable[[], None]:
         if folder.exists():
             shutil.copytree(folder, copy, copy_function=os.link)
     columns = [("asset", "originalPath"), ("asset_file", "path"), ("person", "thumbnailPath")]
+    columns += [("asset", name) for name in ("sidecarPath", "encodedVideoPath") if disk.library.has("asset", name)]
     key = {"person": disk.library.name("person", "personGroupId")}
     rows = [
         (table, column, disk.library.rows(f'select "{key.get(table, "id")}", "{column}" from {table}'))
