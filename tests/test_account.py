@@ -765,6 +765,8 @@ def test_without_a_photo_that_stands_in_nothing_moves(library, params, anna, bes
         library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", beside.new)
     elif spoil == "not in the album":
         ask(library, "delete from album_asset where <album_asset.assetId> = %s", beside.new)
+    elif not library.has_album_owner_rows:
+        library.rows('update album set "ownerId" = %s where id = %s', anna, beside.album)
     else:
         carla = library.album_owner(beside.album)
         library.rows('delete from album_user where "albumId" = %s and "userId" = %s', beside.album, anna)
