@@ -201,6 +201,15 @@ class Terminal:
         """Choose from the menu; the screen up to there."""
         return self.answer("Select option: ", choice)
 
+    def hand_over_trip(self) -> None:
+        """Alice's album "Trip" goes to Bob, the album itself stays; up to what is asked afterwards."""
+        self.menu("4")
+        self.pick("Source user", "alice@example.com")
+        self.pick("Albums of", "Trip")
+        self.pick("Destination user", "bob@example.com")
+        self.answer("Number (1-4", "")
+        self.answer("Type yes", "yes")
+
     def afterwards(self) -> str:
         """Say no to all that is offered after a change, up to the menu; the screens up to there."""
         shown = ""

@@ -256,14 +256,8 @@ def test_a_notice_needs_a_key_with_all(there: Installation) -> None:
 
 def handed_over(there: Installation, terminal: Terminal) -> None:
     """A transfer of one photo up to the questions after it."""
-    photo = there.library.asset(there.alice)
-    there.library.album(there.alice, "Trip", [photo])
-    terminal.menu("4")
-    terminal.pick("Source user", "alice@example.com")
-    terminal.pick("Albums of", "Trip")
-    terminal.pick("Destination user", "bob@example.com")
-    terminal.answer("Number (1-4", "")
-    terminal.answer("Type yes", "yes")
+    there.library.album(there.alice, "Trip", [there.library.asset(there.alice)])
+    terminal.hand_over_trip()
 
 
 def test_notices_are_asked_about_once(there: Installation) -> None:

@@ -1,7 +1,6 @@
 """The tool is killed, or the answer to COMMIT is lost: nothing is half done, and what is said about it is true.
 
-A killed run is a real process that kills itself with SIGKILL at a step of its own. One process waits with everything
-imported and forks for each run, since starting Python anew takes longer than a run.
+A killed run is a real process that kills itself with SIGKILL at a step of its own.
 """
 
 import contextlib
@@ -11,7 +10,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,15 +21,16 @@ import psycopg2
 import pytest
 
 import transfer
+from tests import forks
 from tests.conftest import few, model_versions
+from tests.forks import PATIENCE
 from tests.library import Library
 
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 VERSIONS = model_versions()
-PATIENCE = 90  # seconds that a busy machine may take for anything
 
-# Reads a job a line, forks, and says how the child ended.
-STARTER = r"""
+# A job: a run that is broken off.
+WORK = r"""
 import json, os, signal, sys
 from pathlib import Path
 import psycopg2.extensions
@@ -74,31 +73,14 @@ def work(job):
     else:
         request = transfer.Request(**job["request"] | {"merge": frozenset(job["request"]["merge"])})
         transfer.transfer(job["params"], request, transfer.How(undo_folder=Path(job["folder"]), **how))
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            work(json.loads(line))
-        except BaseException as error:
-            print("raised", repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def starter() -> Iterator[subprocess.Popen]:
     """The process that forks."""
-    here = Path(transfer.__file__).parent
-    process = subprocess.Popen(
-        [sys.executable, "-c", STARTER], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    yield process
-    process.stdin.close()
-    process.wait(PATIENCE)
+    with forks.starter(WORK) as process:
+        yield process
 
 
 @pytest.fixture(params=VERSIONS)

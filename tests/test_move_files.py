@@ -9,7 +9,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 import transfer
+from tests import forks
 from tests.conftest import EVERYTHING
 from tests.library import Library, new_id
 from tests.media import ROOT, Media
@@ -892,9 +892,8 @@ def test_a_journal_that_leads_outside_is_refused(disk, things, path) -> None:
 
 # ---- killed ---------------------------------------------------------------------------------------------------------
 
-# Reads a job a line, forks, and says how the child ended. The child kills itself before its `at`-th change of anything:
-# each call of these functions is one.
-STARTER = r"""
+# A job: a move that kills itself before its `at`-th change of anything. Each call of these functions is one.
+WORK = r"""
 import errno, json, os, signal, sys
 from pathlib import Path
 import transfer
@@ -928,31 +927,14 @@ def work(job):
         transfer.undo_move(job["params"], Path(job["folder"]), Path(job["undo"]), **how)
     else:
         transfer.move_files(job["params"], Path(job["folder"]), Path(job["journals"]), **how)
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            work(json.loads(line))
-        except BaseException as error:
-            print("raised", repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def starter() -> Iterator[subprocess.Popen]:
     """The process that forks."""
-    here = Path(transfer.__file__).parent
-    process = subprocess.Popen(
-        [sys.executable, "-c", STARTER], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    yield process
-    process.stdin.close()
-    process.wait(30)
+    with forks.starter(WORK) as process:
+        yield process
 
 
 def killed_at(starter: subprocess.Popen, disk: Disk, at: int, **job: Any) -> bool:

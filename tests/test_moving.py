@@ -52,14 +52,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 FILES = 3 * 3 + 1  # each photo's original, preview and thumbnail; a sidecar
 
 
-def transferred(terminal: Terminal) -> None:
-    """The album goes to Bob, up to what is asked afterwards."""
-    terminal.menu("4")
-    terminal.pick("Source user", "alice@example.com")
-    terminal.pick("Albums of", "Trip")
-    terminal.pick("Destination user", "bob@example.com")
-    terminal.answer("Number (1-4", "")
+def moved(terminal: Terminal, what: str = "each into its owner's folders") -> str:
+    """Menu entry 10 for that, gone through with; no jobs. What was shown after the yes."""
+    terminal.menu("10")
+    terminal.pick("What is to move", what)
     terminal.answer("Type yes", "yes")
+    return terminal.answer("Start them now? (Y/n): ", "n")
 
 
 def after(terminal: Terminal) -> str:
@@ -92,18 +90,12 @@ def test_a_look_then_the_move_then_back(house: House) -> None:
         assert "• originals: 3" in screen
         terminal.until("Nothing was changed.")
         assert (house.media.files(), house.media.paths()) == (before, rows)
-        terminal.menu("10")
-        terminal.pick("What is to move", "each into its owner's folders")
-        terminal.answer("Type yes", "yes")
-        screen = terminal.answer("Start them now? (Y/n): ", "n")
+        screen = moved(terminal)
         assert f"Files moved:         {FILES}" in screen
         assert house.lying() == 0
         assert sorted(house.media.contents().values()) == sorted(before.values())
         assert sorted(house.media.files().values()) == sorted(before.values())
-        terminal.menu("10")
-        terminal.pick("What is to move", "Take back the move of")
-        terminal.answer("Type yes", "yes")
-        terminal.answer("Start them now? (Y/n): ", "n")
+        moved(terminal, "Take back the move of")
         terminal.menu("0")
     assert (house.media.files(), house.media.paths()) == (before, rows)
 
@@ -115,10 +107,7 @@ def test_one_of_two_pairs(house: House) -> None:
     house.media.make()
     library.rows('update asset set "ownerId" = %s where id = %s', there.root, photo)
     with Terminal(there.path) as terminal:
-        terminal.menu("10")
-        terminal.pick("What is to move", "of Root <root@example.com>")
-        terminal.answer("Type yes", "yes")
-        terminal.answer("Start them now? (Y/n): ", "n")
+        moved(terminal, "of Root <root@example.com>")
         terminal.menu("0")
     assert house.lying() == FILES
 
@@ -172,7 +161,7 @@ def test_an_unknown_root_is_said_and_no_account_is_called_safe(house: House) -> 
 def test_a_transfer_offers_to_move_the_files_and_its_undo_to_move_them_back(house: House) -> None:
     before, rows = house.media.files(), house.media.paths()
     with Terminal(house.there.path) as terminal:
-        transferred(terminal)
+        terminal.hand_over_trip()
         screen = terminal.answer("Move them into the folders of Bob <bob@example.com> now? (Y/n): ", "")
         assert f"Files to move: {FILES}" in screen
         assert "No file of Bob <bob@example.com> lies in the folders of Alice" in after(terminal)
@@ -191,7 +180,7 @@ def test_a_transfer_offers_to_move_the_files_and_its_undo_to_move_them_back(hous
 
 def test_files_that_were_not_moved_are_a_reason_to_keep_the_account(house: House) -> None:
     with Terminal(house.there.path) as terminal:
-        transferred(terminal)
+        terminal.hand_over_trip()
         terminal.answer("now? (Y/n): ", "n")
         screen = after(terminal)
     assert "Do not delete the account of Alice <alice@example.com> yet" in screen
@@ -201,7 +190,7 @@ def test_files_that_were_not_moved_are_a_reason_to_keep_the_account(house: House
 def test_a_folder_that_has_gone_does_not_hide_that_the_transfer_is_made(house: House) -> None:
     house.media.folder.rename(house.media.folder.with_name("elsewhere"))
     with Terminal(house.there.path) as terminal:
-        transferred(terminal)
+        terminal.hand_over_trip()
         screen = terminal.until("Start them now? (Y/n): ")
     assert "Assets transferred:  3" in screen
     assert "cannot be opened" in screen
