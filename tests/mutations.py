@@ -1307,6 +1307,19 @@ saved = save(tx, report) if save else None
         "if False:",
         "tests/test_moving.py -k alarm",
     ),
+    # -- endings
+    Mutation(
+        "what was pasted answers the last question",
+        "termios.tcflush(sys.stdin, termios.TCIFLUSH)",
+        "pass",
+        "tests/test_endings.py -k pasted",
+    ),
+    Mutation(
+        "answers from a pipe make a change",
+        "if not sys.stdin.isatty() and not os.environ.get(ANSWERS_FROM_PIPE):",
+        "if False:",
+        "tests/test_endings.py -k from_a_pipe_change_nothing",
+    ),
     # -- what Immich does itself
     Mutation(
         "a backup that is empty counts",
