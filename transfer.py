@@ -2850,7 +2850,7 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #      spared            people who stay their owner's whatever their faces do; nobody in a transfer
 #      people            a row for each person concerned, with what becomes of it             decide_people
 #      run_face          the faces on those photos, before the steps                 lock_faces_and_people
-#      seen_on           whose photos people are on besides, with how many faces              look_elsewhere
+#      seen_on           how many faces people have on other photos                           look_elsewhere
 #      touched_group     people whom the checks look at                                       touch_people
 #      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, check
 #      portrait          people whose featured photo is looked at                             mend_featured
@@ -2979,7 +2979,7 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE touched_group (grp uuid);
-        CREATE TEMP TABLE seen_on (grp uuid, owner uuid, faces bigint, deleted bigint) ON COMMIT DROP;
+        CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
         CREATE TEMP TABLE suspect_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
@@ -3395,7 +3395,8 @@ LIVE_CHECKS = {
         UNION ALL
         SELECT {key_of("live")}
         FROM run_photo m JOIN v_asset v ON v.id = m.id JOIN v_asset s ON s."livePhotoVideoId" = v.id
-        WHERE s."ownerId" <> v."ownerId" AND s.id NOT IN (SELECT id FROM run_photo)
+        WHERE s."livePhotoVideoId" IS NOT NULL AND s."ownerId" <> v."ownerId"
+          AND s.id NOT IN (SELECT id FROM run_photo)
     """,
 }
 
@@ -3653,33 +3654,39 @@ def gather_people(tx: Transaction) -> None:
             FROM v_person p JOIN here ON here.grp = p."personGroupId"
             ORDER BY p."personGroupId", p."ownerId" = %(giver)s DESC, p."ownerId" = %(taker)s DESC,
                 p.name = '', p."ownerId"
-        ), elsewhere AS (
-            -- their undeleted faces on other photos
-            SELECT grp, sum(s.faces) AS faces, sum(s.faces) FILTER (WHERE owner = holder) AS of_holder,
-                sum(s.faces) FILTER (WHERE owner = %(taker)s) AS of_destination
-            FROM seen_on s LEFT JOIN held USING (grp) GROUP BY grp
         ), placed AS (
-            -- whether the taker may have that very person, and has it
-            SELECT here.grp, here.faces, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
-                g."clusterGroupId" = u."clusterGroupId" AND EXISTS (
+            -- whether the taker may have that very person, and has a row of it
+            SELECT here.grp, here.faces, held.holder, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
+                EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = here.grp
-                        AND p."ownerId" = %(taker)s) AS kept
+                        AND p."ownerId" = %(taker)s) AS has_row
             FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(taker)s
+            LEFT JOIN held ON held.grp = here.grp
+        ), by_owner AS (
+            -- Their undeleted faces on other photos. Whose photos those are takes long to find out, and is
+            -- asked only where it matters: whether the holder's row ends, or the taker's besides.
+            SELECT placed.grp, count(*) FILTER (WHERE a."ownerId" = holder) AS of_holder,
+                count(*) FILTER (WHERE a."ownerId" = %(taker)s) AS of_destination
+            FROM placed JOIN v_asset_face f ON f."personGroupId" = placed.grp AND f."deletedAt" IS NULL
+            JOIN v_asset a ON a.id = f."assetId"
+            WHERE CASE WHEN same_cluster THEN holder <> %(taker)s ELSE has_row END
+              AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
+            GROUP BY placed.grp
         )
-        SELECT placed.grp, held.holder, coalesce(held.name, ''), coalesce(held.folded, ''), held."birthDate",
-            held."isHidden", placed.faces,
+        SELECT placed.grp, placed.holder, coalesce(held.name, ''), coalesce(held.folded, ''),
+            held."birthDate", held."isHidden", placed.faces,
             -- inside one cluster group a person is shared: others' photos say nothing about the source's
-            coalesce(CASE WHEN same_cluster THEN elsewhere.of_holder ELSE elsewhere.faces END, 0),
-            coalesce(elsewhere.of_destination, 0), placed.kept, placed.same_cluster,
+            CASE WHEN same_cluster THEN coalesce(by_owner.of_holder, 0) ELSE seen_on.faces END,
+            coalesce(by_owner.of_destination, 0), same_cluster AND has_row, same_cluster,
             NOT EXISTS (
-                SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> held.holder)
+                SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> placed.holder)
             AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = placed.grp)
-        FROM placed LEFT JOIN held USING (grp) LEFT JOIN elsewhere USING (grp)
+        FROM placed LEFT JOIN held USING (grp) LEFT JOIN by_owner USING (grp) JOIN seen_on USING (grp)
     """)
 
 
 def look_elsewhere(tx: Transaction, groups: str) -> None:
-    """seen_on: whose photos these people are on, besides the photos of this run, with how many faces.
+    """seen_on: how many faces these people have on other photos than those of this run.
 
     Reads every face of theirs, wherever it is, so it is done once for a person.
     """
@@ -3687,12 +3694,10 @@ def look_elsewhere(tx: Transaction, groups: str) -> None:
         run(tx, """
             ANALYZE unseen;
             INSERT INTO seen_on
-            SELECT g.grp, f.owner, count(*) FILTER (WHERE NOT f.deleted), count(*) FILTER (WHERE f.deleted)
-            FROM unseen g LEFT JOIN (
-                SELECT f."personGroupId" AS grp, a."ownerId" AS owner, f."deletedAt" IS NOT NULL AS deleted
-                FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
-                WHERE NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) f USING (grp)
-            GROUP BY g.grp, f.owner;
+            SELECT g.grp, count(f.id) FILTER (WHERE f."deletedAt" IS NULL), count(f."deletedAt")
+            FROM unseen g LEFT JOIN v_asset_face f ON f."personGroupId" = g.grp
+                AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
+            GROUP BY g.grp;
             ANALYZE seen_on
         """)
     run(tx, "DROP TABLE unseen")
@@ -3882,6 +3887,32 @@ SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" 
                 AND f."isVisible")"""
 
 
+def _best_face(faces: str, photos: str) -> str:
+    """The largest of the person p's `faces` that SHOWS p on one of `photos`, trashed and locked ones last.
+
+    Goes from the person to its faces, and from each to its photo, which OFFSET 0 keeps so: left to itself,
+    PostgreSQL goes through all photos of the owner for each person.
+    """
+    return f"""
+        SELECT f.id
+        FROM (SELECT * FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId" {faces}) f
+        CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
+        WHERE {SHOWS} AND {photos}
+        ORDER BY a."deletedAt" IS NOT NULL, a.visibility = 'locked',
+            (f."boundingBoxX2" - f."boundingBoxX1")::bigint * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
+            f.id
+        LIMIT 1
+    """
+
+
+# Of a few, where one of them will do: Immich itself takes any.
+BEST_OF_A_FEW = (
+    'ORDER BY f."assetId", f.id LIMIT 20',
+    """a."deletedAt" IS NULL AND a.visibility <> 'locked'""",
+)
+BEST_OF_ALL = ("OFFSET 0", "few.id IS NULL")
+
+
 def mend_featured(tx: Transaction) -> int:
     """Featured photos (person.faceAssetId): one that SHOWS the person, or NULL.
 
@@ -3903,7 +3934,8 @@ def mend_featured(tx: Transaction) -> int:
         CREATE TEMP TABLE faceless ON COMMIT DROP AS
         SELECT p."ownerId", p."personGroupId", p."faceAssetId"
         FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
-        LEFT JOIN v_asset_face f ON f.id = p."faceAssetId" LEFT JOIN v_asset a ON a.id = f."assetId"
+        LEFT JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f ON true
+        LEFT JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a ON true
         WHERE NOT (a.id IS NOT NULL AND {exempt("featured")}) AND CASE
             WHEN p."faceAssetId" IS NULL THEN p."ownerId" = %(taker)s AND EXISTS (
                 SELECT FROM people d WHERE d.target = p."personGroupId" AND d.action <> 'KEEP')
@@ -3911,24 +3943,15 @@ def mend_featured(tx: Transaction) -> int:
         END;
         ANALYZE faceless
     """)
-    # Their faces first, then the photos of those: left to itself, PostgreSQL goes through all photos of the
-    # owner for each person.
     mended = change(tx, "person", ("faceAssetId", "thumbnailPath"), f"""
-        WITH face AS MATERIALIZED (
-            SELECT p."ownerId", f.* FROM faceless p JOIN v_asset_face f USING ("personGroupId")
-            WHERE f."deletedAt" IS NULL
-        ), best AS MATERIALIZED (
-            SELECT DISTINCT ON (p."ownerId", p."personGroupId") p."ownerId", p."personGroupId", f.id
-            FROM face f JOIN v_asset a ON a.id = f."assetId"
-            CROSS JOIN LATERAL (SELECT f."ownerId", f."personGroupId") p
-            WHERE {SHOWS}
-            ORDER BY p."ownerId", p."personGroupId", a."deletedAt" IS NOT NULL, a.visibility = 'locked',
-                (f."boundingBoxX2" - f."boundingBoxX1")::bigint
-                    * (f."boundingBoxY2" - f."boundingBoxY1") DESC,
-                f.id
+        WITH best AS MATERIALIZED (
+            SELECT p."ownerId", p."personGroupId", coalesce(few.id, any_of.id) AS id
+            FROM faceless p
+            LEFT JOIN LATERAL ({_best_face(*BEST_OF_A_FEW)}) few ON true
+            LEFT JOIN LATERAL ({_best_face(*BEST_OF_ALL)}) any_of ON true
         )
         SELECT p."ownerId", p."personGroupId", best.id AS "faceAssetId", '' AS "thumbnailPath"
-        FROM faceless p LEFT JOIN best USING ("ownerId", "personGroupId")
+        FROM faceless p JOIN best USING ("ownerId", "personGroupId")
         WHERE best.id IS NOT NULL OR (
             p."faceAssetId" IS NOT NULL
             -- From 3.2 a person may be shared with a user who has no photo of it: Immich's job then draws the
@@ -3981,7 +4004,8 @@ PEOPLE_CHECKS = {
         )
         SELECT {key_of("featured")}
         FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
-        JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
+        CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
+        CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
         WHERE NOT {SHOWS}
     """,
 }
@@ -4559,9 +4583,7 @@ def note_kept(tx: Transaction) -> None:
     """)
     note(tx, "person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
         SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
-        UNION
-        SELECT p.* FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
-        JOIN run_photo m ON m.id = f."assetId"
+        UNION SELECT p.* FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
         UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
     """)
     note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
@@ -4645,8 +4667,9 @@ def hold_still(tx: Transaction, more: str = "") -> None:
             WHERE a."duplicateId" IN (SELECT o."duplicateId" FROM v_asset o JOIN run_photo USING (id))
             UNION
             SELECT a.id, a."ownerId" FROM seen_on s JOIN v_asset_face f ON f."personGroupId" = s.grp
-            JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = s.owner
-            WHERE s.deleted > 0 AND f."deletedAt" IS NOT NULL;
+            JOIN v_asset a ON a.id = f."assetId"
+            WHERE s.deleted > 0 AND f."deletedAt" IS NOT NULL
+              AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id);
     """)
     if more:
         run(tx, more)
@@ -4655,8 +4678,14 @@ def hold_still(tx: Transaction, more: str = "") -> None:
     lock(tx, "SELECT id FROM v_asset WHERE id IN (SELECT id FROM neighbour) FOR KEY SHARE")
 
 
-def take_stock(tx: Transaction) -> None:
-    """Before the steps: what is already wrong, and how many rows were written."""
+# Whose row of the person, or whose group, a transfer or repair removes or gives away.
+LEAVING_GROUPS = "SELECT grp FROM people WHERE leaver IS NOT NULL OR both_leave OR action = 'TRANSFER'"
+
+
+def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
+    """Before the steps: what is already wrong, and how many rows were written. `groups` are the people whose
+    faces on other photos could become wrong.
+    """
     if value(tx, "SELECT current_setting('track_counts')") != "on":
         raise TransferError(
             "This PostgreSQL does not count the rows that are written, which the safety checks need.",
@@ -4665,10 +4694,15 @@ def take_stock(tx: Transaction) -> None:
         )
     run(tx, f"""
         INSERT INTO suspect_group
-        SELECT DISTINCT s.grp FROM seen_on s JOIN v_user u ON u.id = s.owner
-        LEFT JOIN v_person_group g ON g.id = s.grp
+        SELECT DISTINCT grp
+        FROM (
+            SELECT DISTINCT grp, a."ownerId"
+            FROM ({groups}) t JOIN v_asset_face f ON f."personGroupId" = t.grp
+            JOIN v_asset a ON a.id = f."assetId"
+            WHERE NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) s
+        JOIN v_user u ON u.id = s."ownerId" LEFT JOIN v_person_group g ON g.id = s.grp
         WHERE NOT EXISTS (
-            SELECT FROM v_person p WHERE p."personGroupId" = s.grp AND p."ownerId" = s.owner
+            SELECT FROM v_person p WHERE p."personGroupId" = s.grp AND p."ownerId" = s."ownerId"
               AND g."clusterGroupId" = u."clusterGroupId");
         CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
         CREATE TEMP TABLE written_before ON COMMIT DROP AS {ROWS_WRITTEN}
@@ -4877,7 +4911,7 @@ def choose_broken_photos(tx: Transaction) -> None:
         ALTER TABLE run_photo ADD PRIMARY KEY (id);
         CREATE TEMP TABLE staying_photo (id uuid, origin text, reason text) ON COMMIT DROP;
         SELECT count(*) FROM (
-            SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR UPDATE OF a) locked;
+            SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a) locked;
         ANALYZE run_photo
     """)
 
@@ -5491,7 +5525,7 @@ def take_stock_of_undo(tx: Transaction) -> None:
         SELECT (key ->> 'personGroupId')::uuid FROM past WHERE "table" = 'person'
         UNION SELECT (before ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
         UNION SELECT (after ->> 'personGroupId')::uuid FROM judged WHERE "table" = 'asset_face'
-        UNION SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId";
+        UNION SELECT "personGroupId" FROM run_face;
         DELETE FROM touched_group WHERE grp IS NULL
     """)
     hold_still(tx, """
@@ -5506,7 +5540,7 @@ def take_stock_of_undo(tx: Transaction) -> None:
             SELECT a.id, a."ownerId" FROM judged j JOIN v_asset a ON a.id = j.photo
             WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM run_photo)
     """)
-    take_stock(tx)
+    take_stock(tx, "SELECT grp FROM touched_group")
     # What third users have put into their memories and links since is theirs, as wrong as it is already.
     run(tx, """
         INSERT INTO exempt
@@ -5524,8 +5558,7 @@ def note_changes(tx: Transaction) -> None:
     """face_changed, tag_taken: what of the photos that go back people have changed since, for the report."""
     run(tx, """
         CREATE TEMP TABLE face_changed ON COMMIT DROP AS
-        SELECT DISTINCT f.id FROM past p JOIN v_asset_face f ON f.id = (p.key ->> 'id')::uuid
-        JOIN run_photo m ON m.id = f."assetId"
+        SELECT DISTINCT f.id FROM past p JOIN run_face f ON f.id = (p.key ->> 'id')::uuid
         WHERE p."table" = 'asset_face' AND p.columns = 'personGroupId'
           AND f."personGroupId"::text IS DISTINCT FROM coalesce(p.after, p.before) ->> 'personGroupId';
         CREATE TEMP TABLE tag_taken ON COMMIT DROP AS
@@ -5589,8 +5622,7 @@ def find_home(tx: Transaction) -> None:
         CREATE TEMP TABLE face_then ON COMMIT DROP AS
             SELECT grp FROM face_back
             UNION
-            SELECT f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
-            WHERE f.id NOT IN (SELECT id FROM face_back);
+            SELECT "personGroupId" FROM run_face WHERE id NOT IN (SELECT id FROM face_back);
         ANALYZE face_back; ANALYZE face_then
     """)
 
