@@ -110,6 +110,17 @@ def test_a_photo_out_of_sight_is_the_last_choice(library, anna, moves, album, wh
     assert picture(library, anna, lea) == (hidden, "")
 
 
+def test_a_photo_that_is_seen_is_found_among_many_in_the_trash(library, anna, moves, album, move) -> None:
+    """Only a few faces are looked at first; none of them will do."""
+    max_ = library.person(anna, "Max")
+    library.face(moves, max_, featured=True)
+    *trashed, seen = sorted(library.asset(anna) for _ in range(25))
+    library.rows('UPDATE asset SET "deletedAt" = now(), status = %s WHERE id = ANY (%s::uuid[])', "trashed", trashed)
+    faces = [library.face(photo, max_) for photo in (*trashed, seen)]
+    move(album)
+    assert picture(library, anna, max_) == (faces[-1], "")
+
+
 def test_a_face_on_somebody_elses_photo_is_no_picture(library, anna, carla, moves, album, move) -> None:
     max_ = library.person(anna, "Max")
     library.face(moves, max_, featured=True)
