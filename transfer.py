@@ -3349,10 +3349,69 @@ KEYS = {
 ADDED_BY_OTHERS = {"face": "f", "tag": "h", "memory": "h", "link": "h"}
 
 
-def key_of(kind: str) -> str:
-    """What a check selects: key, owner, and the transaction that wrote a row which others can add."""
+# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
+# owner.
+SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
+                AND f."isVisible")"""
+
+# A user's things that hold photos: the table that says which, its column for the thing, the thing's table and
+# owner. One rule for the three: a photo is in no such thing of anybody but its owner.
+HOLDERS = _table("""
+    memory  memory_asset       memoriesId    memory       ownerId
+    link    shared_link_asset  sharedLinkId  shared_link  userId
+    tag     tag_asset          tagId         tag          userId
+""")
+
+# What must hold in Immich's database, each rule once: the rows that are looked at, by the aliases of KEYS,
+# and when one of them breaks the rule. The checks ask it of what a run has touched, a repair of all there is.
+RULES: Mapping[str, tuple[str, str]] = {
+    # of a person that the photo's owner has a row of; from 3.2 in a group of the owner's cluster group
+    "face": (
+        """v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+        """,
+        """f."personGroupId" IS NOT NULL AND NOT EXISTS (
+            SELECT FROM v_person p
+            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+              AND g."clusterGroupId" = u."clusterGroupId")
+        """,
+    ),
+    "featured": (
+        'v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"',
+        f"{SHOWS} IS NOT TRUE",
+    ),
+    "live": (
+        'v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"',
+        's."ownerId" <> v."ownerId"',
+    ),
+    "stack": ('v_stack s JOIN v_asset a ON a."stackId" = s.id', 'a."ownerId" <> s."ownerId"'),
+    "primary": (
+        'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
+        '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
+    ),
+    **{
+        kind: (
+            f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
+            f'o."{owner}" <> a."ownerId"',
+        )
+        for kind, (join, column, table, owner) in HOLDERS.items()
+    },
+    "album owner": ("v_album c", '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)'),
+    # library.ownerId and asset.libraryId both cascade
+    "library": ('v_asset a JOIN v_library l ON l.id = a."libraryId"', 'a."ownerId" <> l."ownerId"'),
+}
+
+
+def breaches(kind: str, join: str = "", where: str = "true", looked_at: str = "") -> str:
+    """A check: the rows that break a rule, among those that `join` and `where` name; as KEYS has them, with
+    the transaction that wrote a row which others can add. `looked_at` is where the rows are found otherwise.
+    """
+    everywhere, broken = RULES[kind]
     written = f'{ADDED_BY_OTHERS[kind]}."writtenBy"' if kind in ADDED_BY_OTHERS else "NULL::xid"
-    return ", ".join((*KEYS[kind], written))
+    return f"""
+        SELECT {", ".join((*KEYS[kind], written))}
+        FROM {looked_at or everywhere} {join} WHERE {broken} AND ({where})
+    """
 
 
 def exempt(kind: str) -> str:
@@ -3389,14 +3448,12 @@ def live_partners_stay(tx: Transaction) -> None:
 
 LIVE_CHECKS = {
     "live": f"""
-        SELECT {key_of("live")}
-        FROM run_photo m JOIN v_asset s ON s.id = m.id JOIN v_asset v ON v.id = s."livePhotoVideoId"
-        WHERE s."ownerId" <> v."ownerId"
+        {breaches("live", "JOIN run_photo m ON m.id = s.id")}
         UNION ALL
-        SELECT {key_of("live")}
-        FROM run_photo m JOIN v_asset v ON v.id = m.id JOIN v_asset s ON s."livePhotoVideoId" = v.id
-        WHERE s."livePhotoVideoId" IS NOT NULL AND s."ownerId" <> v."ownerId"
-          AND s.id NOT IN (SELECT id FROM run_photo)
+        {breaches(
+            *("live", "JOIN run_photo m ON m.id = v.id"),
+            's."livePhotoVideoId" IS NOT NULL AND s.id NOT IN (SELECT id FROM run_photo)',
+        )}
     """,
 }
 
@@ -3499,17 +3556,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
 
 
 STACK_CHECKS = {
-    "stack": f"""
-        SELECT {key_of("stack")}
-        FROM v_stack s JOIN v_asset a ON a."stackId" = s.id
-        WHERE s.id IN (SELECT id FROM stack_concerned) AND a."ownerId" <> s."ownerId"
-    """,
-    "primary": f"""
-        SELECT {key_of("primary")}
-        FROM v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"
-        WHERE s.id IN (SELECT id FROM stack_concerned)
-          AND (a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)
-    """,
+    kind: breaches(kind, where="s.id IN (SELECT id FROM stack_concerned)") for kind in ("stack", "primary")
 }
 
 
@@ -3881,12 +3928,6 @@ def drop_people_by_group(tx: Transaction) -> None:
     """)
 
 
-# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
-# owner.
-SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
-                AND f."isVisible")"""
-
-
 def _best_face(faces: str, photos: str) -> str:
     """The largest of the person p's `faces` that SHOWS p on one of `photos`, trashed and locked ones last.
 
@@ -3975,52 +4016,30 @@ def mend_featured(tx: Transaction) -> int:
     return mended
 
 
-def _face_check(which: str) -> str:
-    return f"""
-        SELECT {key_of("face")}
-        FROM v_asset_face f {which} JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
-        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
-        WHERE f."personGroupId" IS NOT NULL AND NOT EXISTS (
-            SELECT FROM v_person p
-            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
-              AND g."clusterGroupId" = u."clusterGroupId")
-    """
-
-
 PEOPLE_CHECKS = {
     # on the photos of this run; on others those of people whose row or group is not as it was
-    "face": f"""
-        {_face_check('JOIN run_photo m ON m.id = f."assetId"')}
-        UNION ALL
-        {_face_check('JOIN suspect_group t ON t.grp = f."personGroupId"')}
-          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")
-    """,
-    "featured": f"""
-        WITH concerned AS (
+    "face": " UNION ALL ".join((
+        breaches("face", 'JOIN run_photo m ON m.id = f."assetId"'),
+        breaches(
+            *("face", 'JOIN suspect_group t ON t.grp = f."personGroupId"'),
+            'NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")',
+        ),
+    )),
+    "featured": breaches("featured", looked_at="""
+        (
             SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
             UNION
             SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
                 ON t.grp = p."personGroupId"
-        )
-        SELECT {key_of("featured")}
-        FROM concerned JOIN v_person p USING ("ownerId", "personGroupId")
+        ) concerned
+        JOIN v_person p USING ("ownerId", "personGroupId")
         CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
         CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
-        WHERE NOT {SHOWS}
-    """,
+    """),
 }
 
 
 # ---- memories, public links, tags --------------------------------------------------------------------------
-
-
-# A user's things that hold photos: the table that says which, its column for the thing, the thing's table and
-# owner. One rule for the three: a photo is in no such thing of anybody but its owner.
-HOLDERS = _table("""
-    memory  memory_asset       memoriesId    memory       ownerId
-    link    shared_link_asset  sharedLinkId  shared_link  userId
-    tag     tag_asset          tagId         tag          userId
-""")
 
 
 def held_by_others(kind: str) -> str:
@@ -4043,17 +4062,12 @@ def held_by_its_owner(kind: str) -> str:
     """
 
 
-def _holder_check(kind: str) -> str:
-    join, column, table, owner = HOLDERS[kind]
-    return f"""
-        SELECT {key_of(kind)}
-        FROM v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId"
-        WHERE (h."assetId" IN (SELECT id FROM run_photo) OR o.id IN (SELECT id FROM link_looked_at))
-          AND o."{owner}" <> a."ownerId"
-    """
-
-
-HOLDER_CHECKS = {kind: _holder_check(kind) for kind in HOLDERS}
+HOLDER_CHECKS = {
+    kind: breaches(kind, where="""
+        h."assetId" IN (SELECT id FROM run_photo) OR o.id IN (SELECT id FROM link_looked_at)
+    """)
+    for kind in HOLDERS
+}
 
 
 def step_memories(tx: Transaction, report: Report) -> Report:
@@ -4285,15 +4299,12 @@ def step_libraries(tx: Transaction, report: Report) -> Report:
 
 
 LIBRARY_CHECKS = {
-    "library": f"""
-        WITH concerned AS (
-            SELECT a.id FROM v_asset a JOIN run_photo USING (id) WHERE a."libraryId" IS NOT NULL
+    "library": breaches("library", """
+        JOIN (
+            SELECT id FROM run_photo
             UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
-        )
-        SELECT {key_of("library")}
-        FROM concerned JOIN v_asset a USING (id) JOIN v_library l ON l.id = a."libraryId"
-        WHERE a."ownerId" <> l."ownerId"
-    """,
+        ) concerned ON concerned.id = a.id
+    """),
 }
 
 
@@ -4426,12 +4437,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     return replace(report, album_copies=copies)
 
 
-ALBUM_CHECKS = {
-    "album owner": f"""
-        SELECT {key_of("album owner")} FROM concerned_album c
-        WHERE (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id) <> 1
-    """,
-}
+ALBUM_CHECKS = {"album owner": breaches("album owner", "JOIN concerned_album k ON k.id = c.id")}
 
 
 ALBUM_WRITTEN = {
