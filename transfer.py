@@ -3343,6 +3343,7 @@ KEYS = {
     "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
     "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
     "album owner": ("c.id::text", "NULL::uuid"),
+    "cover": ("""concat_ws(' ', al.id, al."albumThumbnailAssetId")""", "NULL::uuid"),
     "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
 }
 # Rows that others can add meanwhile, since no lock of ours keeps them from it: who wrote them is looked at.
@@ -3397,6 +3398,14 @@ RULES: Mapping[str, tuple[str, str]] = {
         for kind, (join, column, table, owner) in HOLDERS.items()
     },
     "album owner": ("v_album c", '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)'),
+    # an app whose user does not get the photo stops its sync there
+    "cover": (
+        "v_album al",
+        """al."albumThumbnailAssetId" IS NOT NULL AND NOT EXISTS (
+            SELECT FROM v_album_asset aa
+            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+        """,
+    ),
     # library.ownerId and asset.libraryId both cascade
     "library": ('v_asset a JOIN v_library l ON l.id = a."libraryId"', 'a."ownerId" <> l."ownerId"'),
 }
@@ -4437,7 +4446,10 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     return replace(report, album_copies=copies)
 
 
-ALBUM_CHECKS = {"album owner": breaches("album owner", "JOIN concerned_album k ON k.id = c.id")}
+ALBUM_CHECKS = {
+    "album owner": breaches("album owner", "JOIN concerned_album k ON k.id = c.id"),
+    "cover": breaches("cover", "JOIN concerned_album k ON k.id = al.id"),
+}
 
 
 ALBUM_WRITTEN = {
@@ -4823,8 +4835,205 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
 
 
 # ============================================================================================================
-# 7  REPAIR: faces that an older transfer left with other users' people. The same tables, steps and checks.
+# 7  REPAIR: what older transfers, by hand or by other tools, left behind
+#
+#    FAULTS says what must hold in the whole database, each with what it does to people. find_faults() only
+#    reads. A repair is a transfer without a giver: the photos are the user's already, and what hangs on them
+#    follows by the same tables, steps and checks.
 # ============================================================================================================
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which things are wrong: words for one and for many, what it does to people, and what to do.
+
+    `query` yields owner (whose it is to have it mended; NULL: nobody's), photo, thing and name. Without a
+    `todo` a repair mends it.
+    """
+
+    words: tuple[str, str]
+    harm: str
+    query: str
+    todo: str = ""
+
+
+def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
+    """What breaks a rule, anywhere, but for what is as Immich makes it all the same."""
+    looked_at, broken = RULES[kind]
+    return f"SELECT {owner}, {photo}, {thing}, {name} FROM {looked_at} WHERE {broken} AND NOT ({unless})"
+
+
+def _shared_by_partner(owner: str) -> str:
+    """Immich lets its users put the photos of a partner who shares with them into memories and links."""
+    return f"""EXISTS (
+        SELECT FROM v_partner p WHERE p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner})"""
+
+
+# A person whom several users know (3.2) may show a photo of another of them: Immich's thumbnail job takes any
+# face of the group.
+_SHARED_PORTRAIT = """(
+    f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible" AND EXISTS (
+        SELECT FROM v_person k WHERE k."personGroupId" = f."personGroupId" AND k."ownerId" = a."ownerId"))"""
+
+_A_PHOTO = ('a."ownerId"', "a.id")
+_ITS_NAME = 'a."originalFileName"'
+
+# In the order in which it is told: what loses photos first.
+FAULTS: Mapping[str, Fault] = {
+    "library": Fault(
+        (
+            "photo in an external library of another user",
+            "photos in external libraries of other users",
+        ),
+        "They are deleted with that library, or with that user's account, whoever owns them.",
+        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME),
+        "Keep that account and that library until the photos are back with the library's owner. Immich "
+        "cannot change their owner, nor does this tool: restore a backup of before, or upload them anew.",
+    ),
+    "checksum": Fault(
+        ("photo that this user has twice", "photos that this user has twice"),
+        "Immich forbids two photos of one file with one owner. It may take one of the two for the other, and "
+        "delete both.",
+        """
+        SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
+        WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
+        """,
+        "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names for "
+        "good: put it into the trash, then delete it there.",
+    ),
+    "live": Fault(
+        (
+            "live photo whose still and video belong to two users",
+            "live photos whose stills and videos belong to two users",
+        ),
+        "The video does not play, and counts for the other user's storage. It goes with that user's account.",
+        " UNION ALL ".join(
+            _faulty("live", f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
+            for half in ("s", "v")
+        ),
+        "Transfer the photo to the user who has its video (4). Then both halves are together, and can be "
+        "transferred back together.",
+    ),
+    "stack": Fault(
+        ("stack that holds, or shows, another user's photos", "stacks that hold, or show, others' photos"),
+        "Photos below another user's are hidden from their owner, and the other account cannot be deleted: "
+        "Immich removes its files, then fails.",
+        f"""
+        WITH torn AS (
+            SELECT s.id FROM {RULES["stack"][0]} WHERE {RULES["stack"][1]}
+            UNION SELECT s.id FROM {RULES["primary"][0]} WHERE {RULES["primary"][1]}
+        )
+        SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
+        FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id
+        GROUP BY coalesce(a."ownerId", s."ownerId"), s.id
+        """,
+        "Take the stack apart in Immich (its owner can), then make it anew.",
+    ),
+    "link": Fault(
+        ("photo in a public link of another user", "photos in public links of other users"),
+        "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
+        _faulty("link", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
+        "Let the other user take the photo out of the link (Shared links).",
+    ),
+    "face": Fault(
+        ("face that is linked to another user's person", "faces that are linked to other users' people"),
+        "The face has no name here, and the other user counts it. From 3.0 on an upgrade deletes such faces, "
+        "and the sync of older phones stops.",
+        _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
+    ),
+    "featured": Fault(
+        ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
+        "The picture shows somebody else, another user's photo, or a face that was deleted.",
+        " UNION ALL ".join(
+            _faulty("featured", owner, photo, 'p."personGroupId"', "p.name", unless)
+            for owner, photo, unless in (
+                ('p."ownerId"', "NULL::uuid", _SHARED_PORTRAIT),
+                # mended for either of the two
+                (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
+            )
+        ),
+    ),
+    "tag": Fault(
+        ("photo with another user's tag", "photos with other users' tags"),
+        "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
+        _faulty("tag", *_A_PHOTO, "o.id", _ITS_NAME),
+        "Tag the photo anew in Immich.",
+    ),
+    "memory": Fault(
+        ("photo in another user's memory", "photos in other users' memories"),
+        "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
+        _faulty("memory", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
+        "Let the other user take it out of the memory.",
+    ),
+    "cover": Fault(
+        ("album whose cover is not in it", "albums whose covers are not in them"),
+        "The cover is missing, and the sync of older phones stops there.",
+        f"""
+        SELECT o."userId", NULL, al.id, al."albumName"
+        FROM {RULES["cover"][0]} LEFT JOIN v_album_owner o ON o."albumId" = al.id WHERE {RULES["cover"][1]}
+        """,
+        "Let the album's owner open the list of albums in Immich, or choose another cover.",
+    ),
+    "album owner": Fault(
+        ("album without exactly one owner", "albums without exactly one owner"),
+        "Nobody can open or change it as its owner.",
+        """
+        SELECT NULL::uuid, NULL, c.id, (SELECT al."albumName" FROM v_album al WHERE al.id = c.id)
+        FROM v_album c WHERE 1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)
+        """,
+        "Put its photos into a new album; Immich has no way to give an album an owner.",
+    ),
+    "storage": Fault(
+        ("storage figure that is wrong", "storage figures that are wrong"),
+        "Uploads may be refused too early or too late. Immich counts anew every night.",
+        """
+        SELECT u.id, NULL, NULL, u.email
+        FROM v_user u LEFT JOIN (
+            SELECT a."ownerId", sum(e."fileSizeInByte") AS usage
+            FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
+            WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
+        WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
+        """,
+        "Immich's nightly job puts it right (Administration > Settings > Nightly tasks).",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a user's things, None: nobody's: a key of FAULTS, how many, the first of them."""
+
+    kind: str
+    user: str | None
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) -> tuple[Trouble, ...]:
+    """All that is wrong in the whole database, in the order of FAULTS. Only reads, and locks nothing."""
+    with looking(database_config) as tx:
+        find_all(tx, progress)
+        found = rows(tx, f"""
+            SELECT kind, owner::text, count(*), (array_agg(DISTINCT name))[1:{EXAMPLES_SHOWN}]
+            FROM found GROUP BY kind, owner ORDER BY kind, owner
+        """)
+    order = list(FAULTS)
+    return tuple(sorted(
+        (Trouble(kind, user, number, tuple(filter(None, names))) for kind, user, number, names in found),
+        key=lambda entry: order.index(entry.kind),
+    ))
+
+
+def find_all(tx: Transaction, progress: Progress = quiet) -> None:
+    """found: what is wrong with whose things, in the whole database."""
+    run(tx, "CREATE TEMP TABLE found (kind text, owner uuid, photo uuid, thing uuid, name text)")
+    for kind, fault in FAULTS.items():
+        progress(f"Looking for {fault.words[1]}")
+        run(tx, f"""
+            INSERT INTO found SELECT '{kind}', owner, photo::uuid, thing::uuid, name
+            FROM ({fault.query}) AS query (owner, photo, thing, name)
+        """)
+    run(tx, "ANALYZE found")
 
 
 def repair(
@@ -9034,11 +9243,19 @@ def users_screen(state: State) -> State:
     users = waiting(
         "Counting photos and files", lambda: list_users(api, server, state.config.database, figures=True)
     )
+    troubles = waiting(
+        "Looking for what older transfers left behind", lambda: find_faults(state.config.database)
+    )
     heading("USERS")
     for user in users:
         quota = "no quota" if user.quota is None else f"quota {size(user.quota)}"
         gone = "  [marked for deletion]" if user.deleted else ""
         say(f"  {who(user)}: {count(user.photos, 'photo')}, {size(user.usage)}, {quota}{gone}")
+        if number := sum(trouble.user == user.id for trouble in troubles):
+            say(f"      {count(number, 'problem')} of older transfers, see Repair faces (5)")
+    if any(trouble.user is None for trouble in troubles):
+        say()
+        show_troubles([trouble for trouble in troubles if trouble.user is None])
     for user in users:
         if user.foreign_files:
             say()
@@ -9633,6 +9850,15 @@ def repair_screen(state: State, *, execute: bool) -> State:
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
     user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
+    troubles = [
+        trouble
+        for trouble in waiting("Looking for what is wrong", lambda: find_faults(config))
+        if trouble.user == user.id
+    ]
+    if left := [trouble for trouble in troubles if FAULTS[trouble.kind].todo]:
+        heading("WHAT IS WRONG BESIDES FACES")
+        say("  This has to be put right in another way:")
+        show_troubles(left)
     say()
     pairs = waiting("Looking", lambda: repair_merge_pairs(config, user.id))
     merge = ask_merges(pairs, user, state.config.api_url)
@@ -9651,6 +9877,18 @@ def repair_screen(state: State, *, execute: bool) -> State:
         lambda done: repair_done(state, api, done),
     )
     return state
+
+
+def show_troubles(troubles: Sequence[Trouble]) -> None:
+    """What is wrong, what that does to people, and what to do."""
+    for trouble in troubles:
+        fault = FAULTS[trouble.kind]
+        names = ", ".join(shortened(name) for name in trouble.examples)
+        such = f", such as {names}" if names else ""
+        paragraph(count(trouble.count, *fault.words) + such, "      ", "    • ")
+        paragraph(fault.harm, "      ")
+        if fault.todo:
+            paragraph(fault.todo, "      ", "      → ")
 
 
 def show_repair(report: Report) -> None:

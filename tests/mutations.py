@@ -784,6 +784,18 @@ ON above.value = w.value
     ),
     # -- the checks
     Mutation(
+        "a partner's photo in a memory counts as wrong",
+        """p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner}""",
+        "false",
+        "tests/test_faults.py -k partners",
+    ),
+    Mutation(
+        "a picture that Immich has chosen among people whom several know counts as wrong",
+        """k."personGroupId" = f."personGroupId" AND k."ownerId" = a."ownerId\"""",
+        "false",
+        "tests/test_faults.py -k two_users_know",
+    ),
+    Mutation(
         "the check of faces is missing",
         'f."personGroupId" IS NOT NULL AND NOT EXISTS (\n            SELECT FROM v_person p\n',
         "false AND NOT EXISTS (\n            SELECT FROM v_person p\n",

@@ -593,6 +593,13 @@ def test_a_repair(there: Installation) -> None:
         assert "There is nothing to repair." in go_on(terminal, "Select option")
 
 
+def test_the_list_of_users_says_where_something_is_wrong(unchanged: Installation) -> None:
+    with Terminal(unchanged.path) as terminal:
+        terminal.menu("1")
+        shown = " ".join(go_on(terminal, "Select option").split())
+    assert re.search(r"Bob <bob@example.com>: [^:]* [0-9]+ problems? of older transfers, see Repair faces \(5\)", shown)
+
+
 def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> None:
     unchanged.immich.busy("facialRecognition", waiting=12, active=1)
     unchanged.immich.busy("search", waiting=1, active=0)
