@@ -6,6 +6,8 @@ undo on 2.7 or 3.3, in turn). A test that is about several versions runs on one 
 `@pytest.mark.every_version`, or bounded by `@pytest.mark.since("3.1")` or `@pytest.mark.until("3.1")`, or because it
 names them itself. Marked `@pytest.mark.always` it runs on all of them.
 
+Tests marked `@pytest.mark.long` are left out by `-m "not long"`, as in the README's command.
+
 Tests marked `@pytest.mark.cases` have every third of their cases, the first of them by IMMICH_TRANSFER_TEST_THIRD (0, 1
 or 2): the gate takes another third on each PostgreSQL.
 
@@ -172,6 +174,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_version: worth running on every schema version")
     config.addinivalue_line("markers", "always: on all the versions that it is about, in the usual run too")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
+    config.addinivalue_line("markers", "long: takes long; the gate runs it, the README's command does not")
     config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
@@ -182,6 +185,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     bounds = [metafunc.definition.get_closest_marker(name) for name in ("since", "until")]
     first, last = (mark.args[0] if mark else default for mark, default in zip(bounds, ("0", "9"), strict=True))
     versions = chosen_versions()
+    marks = ("always", "since", "until", "every_version")
+    if (
+        not EVERYTHING
+        and not os.environ.get(VERSIONS_VARIABLE)
+        and not any(metafunc.definition.get_closest_marker(mark) for mark in marks)
+    ):
+        versions = (NEWEST,)  # as taking_turns() would say: what is not made need not be left out
     metafunc.parametrize("version", [v for v in versions if first <= v <= last], scope="function")
 
 

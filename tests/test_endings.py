@@ -12,7 +12,7 @@ import pytest
 import transfer
 from tests.terminal import PATIENCE, PROGRAM, Installation, Terminal, environment, installation, piped
 
-pytestmark = pytest.mark.screens
+pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 FOR_EVER = "-c lock_timeout=900s"  # so that only a signal can have ended what waits for a row
 UP_TO_YES = "1\n1\n1\n\n"  # Alice, her one album, Bob, and the album stays

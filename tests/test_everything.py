@@ -11,6 +11,8 @@ from tests.conftest import problems, told
 from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
 
+pytestmark = pytest.mark.long
+
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 Go = Callable[..., transfer.Report]

@@ -15,6 +15,8 @@ from tests.library import Library
 from tests.random_library import adapted
 from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED, ALBUM_STAYS
 
+pytestmark = pytest.mark.long
+
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 

@@ -26,6 +26,8 @@ from tests.conftest import few, model_versions
 from tests.forks import PATIENCE
 from tests.library import Library
 
+pytestmark = pytest.mark.long
+
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 VERSIONS = model_versions()
 

@@ -14,6 +14,8 @@ from tests.terminal import Installation, Terminal, installation
 from tests.test_everything import NOT_PUT_BACK, belongings, delete_as_immich_does
 from tests.test_meanwhile import WAITING, background, wait_until
 
+pytestmark = pytest.mark.long
+
 Go = Callable[..., transfer.Report]
 
 

@@ -12,6 +12,8 @@ import transfer
 from tests.conftest import problems
 from tests.library import Library
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 90  # seconds that a busy machine may take for anything
 
 

@@ -23,6 +23,8 @@ from tests.conftest import EVERYTHING
 from tests.library import Library, new_id
 from tests.media import ROOT, Media
 
+pytestmark = pytest.mark.long
+
 FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
 
 

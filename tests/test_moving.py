@@ -12,7 +12,7 @@ import transfer
 from tests.media import Media
 from tests.terminal import Installation, Terminal, installation
 
-pytestmark = pytest.mark.screens
+pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 
 @dataclass(frozen=True)

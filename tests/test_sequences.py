@@ -37,6 +37,8 @@ from tests.model import Complaint, Run, Since, State, changes, judge, together, 
 from tests.random_library import HAPPENINGS, NUMBER, USERS, Plan, World, active, build, pick, plans
 from tests.test_undo_random import LONG
 
+pytestmark = pytest.mark.long
+
 FEW, BATCH = 3, 12  # sequences on each schema; sequences at a time
 SHORT = 3  # actions: hypothesis begins each batch with the simplest there are
 

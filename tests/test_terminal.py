@@ -554,6 +554,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
     assert all(body == {"command": "start", "force": False} for body in puts.values())
 
 
+@pytest.mark.long
 @pytest.mark.cases
 @pytest.mark.parametrize("answer", ["", "y", "YES", " yes ", "no", "yess", "yes please", "0", "'yes'"])
 def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
@@ -612,6 +613,7 @@ def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> N
         terminal.until("Select option: ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("owner", ["root", "alice"])
 def test_a_key_that_may_not_start_jobs(there: Installation, owner: str) -> None:
     """It says what to click, and the transfer is none the worse."""
@@ -716,6 +718,7 @@ LAST = ("Type yes", "Delete ", "Media folder")
 FEWEST = {"3": 5, "4": 7, "5": 3, "6": 5, "7": 8, "8": 1}  # questions at least
 
 
+@pytest.mark.long
 @pytest.mark.cases
 @pytest.mark.parametrize("entry", FEWEST)
 def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation, entry: str) -> None:
@@ -744,6 +747,7 @@ def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation,
     assert seen >= FEWEST[entry]
 
 
+@pytest.mark.long
 @pytest.mark.cases
 @pytest.mark.parametrize("entry", ["4", "6", "7", "8"])
 def test_end_of_input_at_every_question_ends_it(unchanged: Installation, entry: str) -> None:
@@ -778,6 +782,7 @@ def test_leaving_at_the_menu(unchanged: Installation, how: str, code: int, words
     one_line(rest, words)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "code", "words"), [("Ctrl-C", 130, "Stopped."), ("Ctrl-D", 0, "End of input.")])
 def test_leaving_at_every_question_of_the_first_set_up(
     unchanged: Installation, blank: Path, how: str, code: int, words: str

@@ -58,6 +58,7 @@ def there_and_back(
 # ---- every kind, every version --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_run_on_the_sample_family(version, pool, folder, kind) -> None:
     """With what a transfer by hand has left; to somebody with namesakes, who are merged, and in a cluster group."""
@@ -425,6 +426,7 @@ def lose_connection(params: dict[str, Any]) -> None:
     connection.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failure", ["Ctrl-C", "a fault", "the connection is lost"])
 def test_a_failure_at_any_step_changes_nothing(library, scene, runner, folder, failure) -> None:
     past = transferred(runner, scene, folder)

@@ -29,6 +29,8 @@ from tests.random_library import (
 )
 from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED
 
+pytestmark = pytest.mark.long
+
 # What no undo puts back: stamps, the sync flag, and what Immich records about deletions.
 NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 

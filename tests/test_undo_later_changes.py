@@ -45,6 +45,8 @@ from tests.random_library import (
     upload_again,
 )
 
+pytestmark = pytest.mark.long
+
 # What Immich's jobs maintain.
 KEPT_BY_JOBS = ("person.thumbnailPath", "asset_file.path", "asset.originalPath", "asset.encodedVideoPath")
 

@@ -32,6 +32,8 @@ from tests.conftest import (
 from tests.library import Library
 from tests.random_library import Plan, World, build, happenings, later, plans
 
+pytestmark = pytest.mark.long
+
 EXAMPLES_VARIABLE = "IMMICH_TRANSFER_TEST_EXAMPLES"
 LONG = int(os.environ.get(EXAMPLES_VARIABLE) or 0)
 FEW, FEWER = (14, 9) if EVERYTHING else (6, 4)  # examples on each schema: without, and with later changes

@@ -10,6 +10,8 @@ from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
 from transfer import KNOWN_LINKS, UnknownLinks
 
+pytestmark = pytest.mark.long
+
 PHOTO_LINK = """create table frame ("photoId" uuid references asset on delete cascade)"""
 TAG_LINK = """alter table asset_metadata add column "tagId" uuid references tag"""
 NAMED = "frame (photoId) -> asset"
