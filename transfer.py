@@ -17,19 +17,23 @@ The file reads from top to bottom, a banner over each part:
     9  files                       move files into their owners' folders
    10  the old account             what would go or break with it
    11  screens                     everything printed and asked
-   12  menu and main(argv)
+   12  the page                    a transfer to look at, as HTML and CSV
+   13  menu and main(argv)
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import base64
 import contextlib
+import csv
 import datetime
 import errno
 import getpass
 import gzip
 import hashlib
+import html
 import itertools
 import json
 import os
@@ -425,6 +429,29 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Photo:
+    """A photo that a transfer concerns. `why`: how it came to move, or its reason to stay (of REASONS)."""
+
+    id: str
+    name: str
+    day: str  # on which it was taken, as Immich's timeline has it: 2024-07-12
+    moves: bool
+    why: str
+    file: str = ""  # its thumbnail's path in the database
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a transfer concerns, thing by thing, with where its pictures are: what a page of it shows."""
+
+    photos: tuple[Photo, ...] = ()  # by day
+    portraits: Mapping[str, str] = field(default_factory=dict)  # a person's id: path in the database
+    albums: tuple[tuple[str, str, str, int], ...] = ()  # (id, name, owner's e-mail, photos that move)
+    tags: tuple[tuple[str, int], ...] = ()  # (path, photos that move)
+    links: tuple[str, ...] = ()  # public links to single photos
+
+
+@dataclass(frozen=True)
 class UndoReport:
     """What an undo did, or would do."""
 
@@ -524,6 +551,10 @@ def quiet(_step: str, _done: int = 0, _total: int = 0) -> None:
     """Progress that nobody wants to see."""
 
 
+def no_list(_inventory: Inventory) -> None:
+    """What is concerned, which nobody wants to see thing by thing."""
+
+
 @dataclass(frozen=True)
 class How:
     """How a transfer, a repair or an undo is run; as a dry run, which does all of it and rolls back, by
@@ -531,7 +562,8 @@ class How:
 
     `expected_digest` is the digest of the dry run that was shown: Changed is raised when it no longer fits.
     `accepted_links` are the unknown links that the person has accepted. The file that an undo needs is
-    written to `undo_folder`; without one a run cannot be undone.
+    written to `undo_folder`; without one a run cannot be undone. `listed` is given what a transfer concerns,
+    as it was before the steps; not by default, since of a large library that is a long list.
     """
 
     dry_run: bool = True
@@ -539,6 +571,7 @@ class How:
     accepted_links: frozenset[str] = frozenset()
     undo_folder: Path | None = None
     progress: Progress = quiet
+    listed: Callable[[Inventory], None] = no_list
 
 
 HOW = How()  # a dry run
@@ -797,6 +830,20 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
 
     Raises Redirected, NotAllowed (401, 403), NotThere (404), TransferError for all else.
     """
+    answer, content = _asked(api, method, path, body)
+    try:
+        return json.loads(content) if content else None
+    except (ValueError, RecursionError):
+        raise _refusal(api.base, path, answer.status_code, answer) from None
+
+
+def call_for_bytes(api: Api, path: str) -> bytes:
+    """What a GET answers, as it is: pictures. Raises as call() does."""
+    return _asked(api, "GET", path, None)[1]
+
+
+def _asked(api: Api, method: str, path: str, body: Any) -> tuple[requests.Response, bytes]:
+    """The answer to one REST call, which is no refusal, and its content."""
     url = f"{api.base}/api{path}"
     try:
         answer, content = _within(
@@ -804,12 +851,12 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Any:
         )
     except (OSError, ValueError) as error:  # ValueError: addresses that only the lower layers find wrong
         raise _no_answer(api.base, error) from None
+    if answer.ok:
+        return answer, content
     try:
         parsed = json.loads(content) if content else None
     except (ValueError, RecursionError):
         parsed = answer
-    if answer.ok and parsed is not answer:
-        return parsed
     raise _refusal(api.base, path, answer.status_code, parsed)
 
 
@@ -1279,16 +1326,17 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
 # Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
 NEEDED_COLUMNS = _table("""
     activity           id albumId assetId userId comment isLiked createdAt
-    album              id albumName deletedAt albumThumbnailAssetId
+    album              id albumName createdAt deletedAt albumThumbnailAssetId
     album_asset        albumId assetId
     album_user         albumId userId role
     api_key            id
     asset              id ownerId checksum livePhotoVideoId stackId duplicateId libraryId isExternal \
-                       deletedAt status visibility originalFileName originalPath fileCreatedAt
+                       deletedAt status visibility originalFileName originalPath fileCreatedAt localDateTime \
+                       isFavorite
     asset_exif         assetId fileSizeInByte
     asset_face         id assetId personGroupId deletedAt \
                        boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
-    asset_file         id assetId path
+    asset_file         id assetId type path
     asset_job_status   assetId duplicatesDetectedAt
     face_search        faceId
     library            id ownerId name deletedAt
@@ -1299,7 +1347,7 @@ NEEDED_COLUMNS = _table("""
     person             personGroupId ownerId name birthDate isHidden isFavorite color \
                        thumbnailPath faceAssetId
     session            id userId isPendingSyncReset
-    shared_link        id userId type albumId expiresAt
+    shared_link        id userId type albumId expiresAt slug description
     shared_link_asset  assetId sharedLinkId
     stack              id ownerId primaryAssetId
     tag                id userId value color parentId
@@ -2886,6 +2934,8 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     report = plan_report(tx)
     if request.everything:
         report = replace(report, figures_before=account_figures(tx))
+    if how.listed is not no_list:
+        how.listed(take_inventory(tx))
     note_kept(tx)
     for words, step in TRANSFER_STEPS:
         how.progress(words)
@@ -3290,6 +3340,54 @@ def plan_report(tx: Transaction) -> Report:
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
             kinds=[*PEOPLE_CHECKS, *LIVE_CHECKS, *STACK_CHECKS],
         ),
+    )
+
+
+def take_inventory(tx: Transaction) -> Inventory:
+    """What the plan concerns, thing by thing, as it is before the steps. Needs what hold_still() made."""
+    return Inventory(
+        photos=tuple(Photo(*row) for row in rows(tx, """
+            SELECT p.id::text, a."originalFileName",
+                -- local time, kept as if it were UTC
+                coalesce(to_char(a."localDateTime" AT TIME ZONE 'UTC', 'YYYY-MM-DD'), ''),
+                p.moves, p.why, coalesce(f.path, '')
+            FROM (
+                SELECT id, true AS moves, origin AS why FROM run_photo
+                UNION ALL SELECT id, false, reason FROM staying_photo WHERE origin = 'chosen') p
+            JOIN v_asset a USING (id)
+            -- an edited photo has two
+            LEFT JOIN (
+                SELECT "assetId", max(path) AS path FROM v_asset_file
+                WHERE type = 'thumbnail' AND "assetId" IN (
+                    SELECT id FROM run_photo UNION SELECT id FROM staying_photo)
+                GROUP BY "assetId") f ON f."assetId" = p.id
+            ORDER BY a."localDateTime", a."originalFileName", p.id
+        """)),
+        portraits=dict(rows(tx, """
+            SELECT DISTINCT shown.id::text, p."thumbnailPath"
+            FROM (
+                SELECT grp AS id, holder AS owner FROM people
+                UNION SELECT merge_into, %(taker)s::uuid FROM people WHERE merge_into IS NOT NULL) shown
+            JOIN v_person p ON p."personGroupId" = shown.id AND p."ownerId" = shown.owner
+            WHERE p."thumbnailPath" <> ''
+        """)),
+        albums=tuple(rows(tx, """
+            SELECT al.id::text, al."albumName", u.email, (
+                SELECT count(*) FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
+                WHERE aa."albumId" = al.id)
+            FROM v_album al JOIN concerned_album c USING (id)
+            JOIN v_album_owner o ON o."albumId" = al.id JOIN v_user u ON u.id = o."userId"
+            WHERE al."deletedAt" IS NULL ORDER BY lower(al."albumName"), al."albumName", al.id
+        """)),
+        tags=tuple(rows(tx, """
+            SELECT t.value, count(*) FROM v_tag t JOIN v_tag_asset ta ON ta."tagId" = t.id
+            JOIN run_photo m ON m.id = ta."assetId" WHERE t."userId" = %(giver)s
+            GROUP BY t.value ORDER BY lower(t.value), t.value
+        """)),
+        links=tuple(name for (name,) in rows(tx, """
+            SELECT coalesce(nullif(l.slug, ''), l.description, '') FROM v_shared_link l
+            JOIN link_looked_at USING (id) ORDER BY 1, l.id
+        """)),
     )
 
 
@@ -6935,6 +7033,16 @@ def open_media(tx: Transaction, folder: Path) -> Media | None:
     return media
 
 
+def see_media_folder(database_config: Mapping[str, Any], folder: Path) -> Media | None:
+    """open_media(), for who only reads pictures: None where it is not that Immich's, or not to be seen."""
+    try:
+        with looking(database_config) as tx:
+            create_file_row(tx)
+            return open_media(tx, folder)
+    except TransferError:
+        return None
+
+
 def _is_plain(path: str) -> bool:
     """Whether a path below the media folder stays below it, whatever the parts are named."""
     return all(part not in ("", ".", "..") for part in path.split("/"))
@@ -8733,6 +8841,7 @@ class State:
     config: Config
     server: Server | None = None
     backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
+    page: Callable[[], None] | None = None  # writes the analysis that was shown last as a page
 
     @property
     def undo_folder(self) -> Path:
@@ -9314,22 +9423,107 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
     pairs = waiting("Looking", lambda: merge_pairs(config, request))
     request = replace(request, merge=ask_merges(pairs, destination, state.config.api_url))
-    report = working(lambda progress: transfer(config, request, How(progress=progress)))
+    listed: list[Inventory] = []
+    report = working(
+        lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
+    )
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
     if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
         return state
+    write_it, write_again = page_writers(state, api, listed[-1], report, source, destination, what)
     if not execute:
-        return end_dry_run(state, "4")
+        return end_dry_run(replace(state, page=write_it), "4")
     question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
-    how = confirm(api, state, report.digest, question, source.email if request.everything else None)
+    typed = source.email if request.everything else None
+    how = confirm(replace(state, page=write_it), api, report.digest, question, typed)
     carry_out(
         lambda progress: transfer(config, request, replace(how, progress=progress)),
         "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, done, source, destination, what),
+        lambda done: transfer_done(state, api, write_again(done), source, destination, what),
     )
     return state
+
+
+def page_writers(
+    state: State,
+    api: Api,
+    inventory: Inventory,
+    report: Report,
+    source: User,
+    destination: User,
+    what: str,
+) -> tuple[Callable[[], None], Callable[[Report], Report]]:
+    """What writes an analysis as a page; and what writes that page anew, if there is one, when it is given
+    the report of what was done.
+    """
+    pages: list[tuple[Path, Page]] = []
+
+    def write_it() -> None:
+        pictures = working(lambda progress: page_pictures(
+            state, api, inventory, report, source, destination, progress
+        ))
+        page = Page(
+            inventory, report, source, destination, what, state.config.api_url, numbered_photos(inventory),
+            pictures, is_done=False
+        )
+        try:
+            path = pages[-1][0] if pages else new_page(state.undo_folder, page)
+            write_page(path, page)
+        except TransferError as error:
+            show_error(error)
+            return
+        pages.append((path, page))
+        say(f"  The page: {path}")
+        say("  Open it in a browser. The file of the same name with .csv is for spreadsheets.")
+
+    def write_again(done: Report) -> Report:
+        if pages:
+            path, page = pages[-1]
+            try:
+                write_page(path, replace(page, report=done, is_done=True))  # the pictures are those of before
+                say(f"  The page says now what was done: {path}\n")
+            except TransferError as error:
+                show_error(error)
+        return done
+
+    return write_it, write_again
+
+
+def numbered_photos(inventory: Inventory) -> dict[str, int]:
+    """The numbers of the photos that move, by id."""
+    moving = [photo.id for photo in inventory.photos if photo.moves]
+    return {photo: number for number, photo in enumerate(moving, 1)}
+
+
+def page_pictures(
+    state: State,
+    api: Api,
+    inventory: Inventory,
+    report: Report,
+    source: User,
+    destination: User,
+    progress: Progress,
+) -> dict[str, str]:
+    """The pictures of a page: from Immich's media folder where it is seen from here, else from Immich, as far
+    as they are the key's owner's.
+    """
+    readers = []
+    if state.config.media:
+        media = see_media_folder(state.config.database, Path(state.config.media))
+        readers += [from_media(media)] if media else []
+    me = state.server.user_id if state.server else ""
+    may: set[str] = set()
+    if me == source.id:
+        may = {photo.id for photo in inventory.photos} | {person.id for person in report.people}
+    elif me == destination.id:
+        may = {person.merge_id for person in report.people if person.merge_id}
+    readers += [from_immich(api, frozenset(may))] if may else []
+    if not readers:
+        say("  No pictures: this key is not of the photos' owner, and Immich's media folder is not set (7).")
+        return {}
+    return gather_pictures(pictures_wanted(inventory, report), readers, progress)
 
 
 def ask_selection(api: Api, config: Mapping[str, Any], source: User) -> tuple[Request, str]:
@@ -9456,12 +9650,7 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     show_people(report)
     if report.along:
         say("\n  Comes along, although not chosen itself:")
-        words = {
-            "live": "part of a live photo",
-            "stack": "in a stack with a chosen photo",
-            "stack live": "live photo in it",
-        }
-        show_list([f"{clean(name)} ({words[why]})" for why, name in report.along])
+        show_list([f"{clean(name)} ({ALONG_WORDS[why]})" for why, name in report.along])
     if report.stays or report.others:
         say(f"\n  Stays with {who(source)}:" if report.stays else "")
         for reason, names in report.stays:
@@ -9601,7 +9790,7 @@ def show_storage(report: Report | UndoReport) -> None:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
 
 
-def confirm(api: Api, state: State, digest: str, question: str, typed: str | None = None) -> How:
+def confirm(state: State, api: Api, digest: str, question: str, typed: str | None = None) -> How:
     """The last question before a change, of which `digest` was shown; how to go ahead. Raises Back without
     yes.
 
@@ -9633,8 +9822,12 @@ def confirm(api: Api, state: State, digest: str, question: str, typed: str | Non
         )
         if answer.strip().casefold() != typed.casefold():
             raise Back
-    if ask_afresh("  Type yes to go ahead, anything else to go back: ") != "yes":
-        raise Back
+    if state.page:
+        say("  p writes it as a page with pictures to look at.")
+    while (answer := ask_afresh("  Type yes to go ahead, anything else to go back: ")) != "yes":
+        if answer != "p" or not state.page:
+            raise Back
+        state.page()
     return How(False, digest, frozenset(links), state.undo_folder)
 
 
@@ -9666,6 +9859,8 @@ def end_dry_run(state: State, entry: str) -> State:
     """How every dry run ends."""
     heading("DRY RUN")
     say(f"  No changes were made. Menu entry {entry} does it for real.")
+    if state.page:
+        say("  p instead of a menu entry writes this as a page with pictures to look at.")
     return state
 
 
@@ -9870,7 +10065,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
         return state
     if not execute:
         return end_dry_run(state, "6")
-    how = confirm(api, state, report.digest, f"Repair the faces of {who(user)}?")
+    how = confirm(state, api, report.digest, f"Repair the faces of {who(user)}?")
     carry_out(
         lambda progress: repair(config, user.id, replace(how, progress=progress), merge),
         "REPAIR COMPLETED",
@@ -9940,7 +10135,7 @@ def undo_screen(state: State) -> State:
         say("\n  There is nothing left that could be taken back.")
         return state
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
-    how = confirm(api, state, report.digest, question)
+    how = confirm(state, api, report.digest, question)
     carry_out(
         lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
         "UNDO COMPLETED",
@@ -10124,7 +10319,7 @@ def files_screen(state: State) -> State:
     if not (planned.files or planned.unfinished):
         say("\n  There is nothing to move.")
         return state
-    confirm(api, state, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
+    confirm(state, api, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
     before = watch_integrity(api, None)
     carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
     watch_integrity(api, before)
@@ -10419,7 +10614,7 @@ def comments_screen(state: State, api: Api, user: User) -> None:
         say("  There is nothing to move any more.")
         return
     question = f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
-    how = confirm(api, state, report.digest, question)
+    how = confirm(state, api, report.digest, question)
     carry_out(
         lambda progress: move_comments(config, user.id, replace(how, progress=progress)),
         "COMMENTS MOVED",
@@ -10443,7 +10638,381 @@ def comments_done(state: State, report: Report) -> None:
 
 
 # ============================================================================================================
-# 12  MENU AND main(argv)
+# 12  THE PAGE: what a transfer would do, or did, to look at: one HTML file, and the same as CSV. No SQL.
+#
+#    The file is whole in itself: no script, nothing loaded from anywhere, pictures as data: URIs. Names in it
+#    are other people's text, so all of it is escaped, and a policy in its head forbids what slipped through.
+# ============================================================================================================
+
+# How many photos get a picture each; of more than that the first of each day. What the pictures of one page
+# may have together, and each of them; and how many names of photos a page may have. The CSV has them all.
+PAGE_PICTURES, PAGE_BYTES, PICTURE_BYTES, PAGE_NAMES = 500, 24 << 20, 400_000, 20_000
+
+ALONG_WORDS = {
+    "live": "part of a live photo",
+    "stack": "in a stack with a chosen photo",
+    "stack live": "live photo in it",
+}
+
+ACTION_WORDS = {
+    TRANSFER: "goes along",
+    DUPLICATE: "stays, and the new owner gets one of their own",
+    MERGE: "becomes the new owner's person",
+}
+
+# Whose picture: "assets" or "people", as Immich's addresses have it; the id; the path in the database.
+Wanted = tuple[str, str, str]
+Reader = Callable[[str, str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows. `numbers` are the photos' own, by id; `pictures` are data: URIs, by id."""
+
+    inventory: Inventory
+    report: Report
+    source: User
+    destination: User
+    what: str
+    address: str  # Immich's, for links into it
+    numbers: Mapping[str, int]
+    pictures: Mapping[str, str]
+    is_done: bool
+
+
+def picture_type(data: bytes) -> str:
+    """The media type of a picture by its first bytes; '' for what is none that a browser shows."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    starts = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"GIF8", "image/gif"))
+    return next((name for start, name in starts if data.startswith(start)), "")
+
+
+def from_media(media: Media) -> Reader:
+    """Reads pictures from Immich's media folder; b'' for what is not there."""
+    known: dict[str, str] = {}
+
+    def read(_kind: str, _whose: str, path: str) -> bytes:
+        below = path.removeprefix(f"{media.root}/")
+        try:
+            if below == path or _file_at(media, below, known).st_size > PICTURE_BYTES:
+                return b""
+            return Path(_at(media, below)).read_bytes()
+        except (FileStays, OSError):
+            return b""
+
+    return read
+
+
+def from_immich(api: Api, may: frozenset[str]) -> Reader:
+    """Asks Immich for pictures, of what the key's owner has (`may`, ids). After three refusals it is left in
+    peace.
+    """
+    refused = 0
+
+    def read(kind: str, whose: str, _path: str) -> bytes:
+        nonlocal refused
+        if whose not in may or refused > 2:
+            return b""
+        try:
+            return call_for_bytes(
+                api, f"/{kind}/{whose}/thumbnail" + ("?size=thumbnail" if kind == "assets" else "")
+            )
+        except NotThere:
+            return b""
+        except TransferError:
+            refused += 1
+            return b""
+
+    return read
+
+
+def pictures_wanted(inventory: Inventory, report: Report) -> list[Wanted]:
+    """Whose pictures a page shows: people's first, then those of the photos that move, then of those that
+    stay.
+    """
+    people = [person.id for person in report.people]
+    people += [person.merge_id for person in report.people if person.merge_id]
+    wanted = [("people", person, inventory.portraits.get(person, "")) for person in dict.fromkeys(people)]
+    for moves in (True, False):
+        photos = [photo for photo in inventory.photos if photo.moves is moves]
+        if len(photos) > PAGE_PICTURES:
+            photos = [next(of_day) for _day, of_day in itertools.groupby(photos, lambda photo: photo.day)]
+        wanted += [("assets", photo.id, photo.file) for photo in photos]
+    return wanted
+
+
+def gather_pictures(
+    wanted: Sequence[Wanted], readers: Sequence[Reader], progress: Progress = quiet
+) -> dict[str, str]:
+    """The pictures that are found, as data: URIs by id, as far as they have room in one page."""
+    found: dict[str, str] = {}
+    room = PAGE_BYTES
+    progress("Pictures")
+    for done, one in enumerate(wanted):
+        progress("", done, len(wanted))
+        for read in readers:
+            data = read(*one)
+            kind = picture_type(data)
+            if kind and len(data) <= min(PICTURE_BYTES, room):
+                found[one[1]] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+                room -= len(data)
+                break
+    return found
+
+
+PAGE_STYLE = """
+:root { color-scheme: light dark; --line: #8886; --faint: #8882; }
+body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem; }
+h1 { font-size: 1.5rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; } small, .why { opacity: .75; }
+a { color: inherit; } li, td, th, figcaption { overflow-wrap: anywhere; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .6rem; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; max-width: 26rem; margin: 0 0 1.2rem; }
+figure { margin: 0; } figcaption { font-size: .8rem; }
+figure > a { display: grid; place-items: center; aspect-ratio: 1; background: var(--faint);
+  border: 1px solid var(--line); border-radius: .4rem; overflow: hidden; text-align: center;
+  overflow-wrap: anywhere; }
+img { width: 100%; height: 100%; object-fit: cover; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem .8rem .2rem 0; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } .number, th { white-space: nowrap; }
+@media (prefers-color-scheme: dark) { body { background: #16181c; color: #e6e6e6; } }
+@media (prefers-color-scheme: light) { body { background: #fff; color: #1b1b1b; } }
+"""
+
+
+def escaped(text: str) -> str:
+    """Text for a page, whatever it holds."""
+    return html.escape(clean(text), quote=True)
+
+
+def page_html(page: Page) -> str:
+    """The page."""
+    title = f"{'Transfer' if page.is_done else 'Transfer analysis'}: {page.what}"
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        """<meta http-equiv="Content-Security-Policy" """
+        """content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">""",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
+        f"<title>{escaped(title)}</title><style>{PAGE_STYLE}</style></head><body>",
+        f"<h1>{escaped(title)}</h1>",
+        f"<p>From {escaped(who(page.source))} to {escaped(who(page.destination))}. ",
+        "This was done." if page.is_done else "Nothing is changed yet: this is what would be done.",
+        "</p>",
+        *_page_summary(page),
+        *_page_photos(page),
+        *_page_people(page),
+        *_page_things(page),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _page_summary(page: Page) -> Iterator[str]:
+    """Figures, and what is before and after."""
+    report = page.report
+    figures = [
+        ("Photos that move", report.assets),
+        ("of them not chosen, but coming along", len(report.along)),
+        ("Photos that stay", sum(len(names) for _reason, names in report.stays)),
+        *((f"People: {words}", sum(p.action == action for p in report.people))
+          for action, words in ACTION_WORDS.items()),
+        ("Tags kept", report.tags),
+        ("Memories that lose photos", report.memories),
+        ("Public links that go along", report.links_moved),
+        ("Public links that lose photos", report.links_losing),
+        ("Stacks that move whole", report.stacks_moved),
+        ("Stacks that are split", report.stacks_split),
+    ]
+    yield "<table>"
+    for words, number in figures:
+        if number:
+            yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
+    yield "</table>"
+    if report.storage or report.figures_before:
+        yield "<h2>Before and after</h2><table><tr><th></th><th>before</th><th>after</th></tr>"
+        for user in report.storage:
+            over = " (over the quota)" if user.over_quota else ""
+            yield _page_row(f"{user.email}: storage{over}", size(user.before), size(user.after))
+        for before, after in zip(report.figures_before, report.figures_after, strict=True):
+            for (code, number), (_code, then) in zip(before.rows, after.rows, strict=True):
+                if number or then:
+                    yield _page_row(f"{before.email}: {ACCOUNT_WORDS[code]}", str(number), str(then))
+        yield "</table>"
+
+
+def _page_row(words: str, before: str, after: str) -> str:
+    cells = "".join(f'<td class="number">{figure}</td>' for figure in (before, after))
+    return f"<tr><td>{escaped(words)}</td>{cells}</tr>"
+
+
+def _figure(page: Page, kind: str, whose: str, name: str, words: str = "") -> str:
+    """A picture that leads into Immich, or a frame with the name where there is no picture."""
+    picture = page.pictures.get(whose)
+    shown = f'<img src="{picture}" alt="{escaped(name)}" loading="lazy">' if picture else escaped(name)
+    return (
+        f'<figure><a rel="noreferrer" href="{escaped(page.address)}/{kind}/{escaped(whose)}">{shown}</a>'
+        f"<figcaption>{escaped(name)}{f' <span class=why>{escaped(words)}</span>' * bool(words)}"
+        "</figcaption></figure>"
+    )
+
+
+def _page_photos(page: Page) -> Iterator[str]:
+    """What moves and what comes along, by day; what stays, by reason."""
+    listed = page.inventory.photos[:PAGE_NAMES]
+    framed = {whose for _kind, whose, _path in pictures_wanted(page.inventory, page.report)}
+    moving = [photo for photo in listed if photo.moves]
+    for title, found in (
+        ("What moves", [photo for photo in moving if photo.why == "chosen"]),
+        ("What comes along", [photo for photo in moving if photo.why != "chosen"]),
+    ):
+        if found:
+            yield f"<h2>{title} <small>{count(len(found), 'photo')}</small></h2>"
+        for day, of_day in itertools.groupby(found, lambda photo: photo.day):
+            yield from _page_group(page, day or "No day", list(of_day), framed)
+    staying = [photo for photo in listed if not photo.moves]
+    if staying:
+        yield f"<h2>What stays <small>{count(len(staying), 'photo')}</small></h2>"
+    for reason, words in REASONS.items():
+        of_reason = [photo for photo in staying if photo.why == reason]
+        if of_reason:
+            yield from _page_group(page, words, of_reason, framed)
+    if len(page.inventory.photos) > PAGE_NAMES:
+        yield (
+            f"<p>The first {PAGE_NAMES} of {len(page.inventory.photos)} photos are here; all are in the CSV "
+            "file beside this page.</p>"
+        )
+
+
+def _page_group(page: Page, title: str, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
+    """Photos under one title: those that get a picture, then the names of the rest."""
+    yield f"<h3>{escaped(title)} <small>{count(len(photos), 'photo')}</small></h3><div class=grid>"
+    for photo in photos:
+        if photo.id in framed:
+            number = page.numbers.get(photo.id)
+            name = f"{number} · {photo.name}" if number else photo.name
+            yield _figure(page, "photos", photo.id, name, ALONG_WORDS.get(photo.why, ""))
+    yield "</div>"
+    rest = [photo for photo in photos if photo.id not in framed]
+    if rest:
+        names = "".join(
+            f'<li>{page.numbers.get(photo.id, "")} <a rel="noreferrer" href="{escaped(page.address)}/photos/'
+            f'{escaped(photo.id)}">{escaped(photo.name)}</a></li>'
+            for photo in rest
+        )
+        yield f"<details><summary>and {len(rest)} more</summary><ul>{names}</ul></details>"
+
+
+def _page_people(page: Page) -> Iterator[str]:
+    """People with what becomes of them; those who may be the same as somebody of the new owner's in pairs."""
+    people = page.report.people
+    pairs = [person for person in people if person.merge_id]
+    if pairs:
+        yield f"<h2>The same name <small>{count(len(pairs), 'pair')}</small></h2>"
+    for person in pairs:
+        words = "become one person" if person.action == MERGE else "stay two"
+        yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
+        yield _figure(page, "people", person.id, person.name or "Unknown", f"({faces(person)})")
+        theirs = f"({count(person.merge_faces, 'face')}, of {page.destination.name})"
+        yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
+        yield "</div>"
+    rest = [person for person in people if not person.merge_id]
+    if rest:
+        yield f"<h2>People <small>{len(rest)}</small></h2><div class=grid>"
+        for person in rest:
+            words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
+            if person.note:
+                words += f", not merged: {person.note}"
+            yield _figure(page, "people", person.id, person.name or "Unknown", words)
+        yield "</div>"
+
+
+def _page_things(page: Page) -> Iterator[str]:
+    """Albums, tags and public links."""
+    found = page.inventory
+    if found.albums:
+        yield "<h2>Albums</h2><ul>"
+        for album, name, owner, photos in found.albums:
+            yield (
+                f'<li><a rel="noreferrer" href="{escaped(page.address)}/albums/{escaped(album)}">'
+                f"{escaped(name)}</a>, of {escaped(owner)}: {count(photos, 'photo')} that "
+                f"{'moves' if photos == 1 else 'move'}</li>"
+            )
+        yield "</ul>"
+        changed = ", ".join(page.report.albums_changed)
+        if changed:
+            yield f"<p>Handed over or shared with the new owner: {escaped(changed)}.</p>"
+    if found.tags:
+        tags = "".join(f"<li>{escaped(path)}: {count(photos, 'photo')}</li>" for path, photos in found.tags)
+        yield f"<h2>Tags</h2><ul>{tags}</ul>"
+    if found.links:
+        links = "".join(f"<li>{escaped(name) or 'without a name'}</li>" for name in found.links)
+        yield f"<h2>Public links with photos that move</h2><ul>{links}</ul>"
+
+
+def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
+    """What the CSV holds: (what, number, name, day, words, id)."""
+    yield ("what", "number", "name", "day", "words", "id")
+    for photo in page.inventory.photos:
+        what = "stays" if not photo.moves else "moves" if photo.why == "chosen" else "comes along"
+        words = REASONS.get(photo.why, "") or ALONG_WORDS.get(photo.why, "")
+        yield (what, str(page.numbers.get(photo.id, "")), photo.name, photo.day, words, photo.id)
+    for person in page.report.people:
+        words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
+        yield ("person", "", person.name, "", words, person.id)
+    for album, name, owner, photos in page.inventory.albums:
+        yield ("album", "", name, "", f"of {owner}: {count(photos, 'photo')}", album)
+    for path, photos in page.inventory.tags:
+        yield ("tag", "", path, "", count(photos, "photo"), "")
+    for name in page.inventory.links:
+        yield ("public link", "", name, "", "", "")
+    for user in page.report.storage:
+        yield ("storage", "", user.email, "", f"{user.before} before, {user.after} after (bytes)", "")
+
+
+def csv_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = clean(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def new_page(folder: Path, page: Page) -> Path:
+    """A file for the page, and one for its CSV, which were not there; readable by their owner alone."""
+    when = datetime.datetime.now().astimezone().isoformat()[:19].replace("T", "_").replace(":", "")
+    words = "_".join([when, page.source.email, page.destination.email, page.what])
+    # names have 255 bytes at most, and this one gets endings
+    name = re.sub(r"[^\w.@+-]+", "-", words).encode()[:180].decode(errors="ignore")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for number in itertools.count(1):
+            path = folder / f"{name}{'' if number == 1 else f'_{number}'}.html"
+            if not path.exists() and not path.with_suffix(".csv").exists():
+                break
+        for one in (path, path.with_suffix(".csv")):
+            os.close(os.open(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise _no_page(folder, error) from None
+    return path
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write the page and its CSV over what is in these files. Raises TransferError."""
+    try:
+        path.write_text(page_html(page), encoding="utf-8")
+        with path.with_suffix(".csv").open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows([csv_cell(cell) for cell in row] for row in page_rows(page))
+    except OSError as error:
+        raise _no_page(path, error) from None
+
+
+def _no_page(path: Path, error: OSError) -> TransferError:
+    return TransferError(f"The page {path} could not be written.", error.strerror or str(error))
+
+
+# ============================================================================================================
+# 13  MENU AND main(argv)
 # ============================================================================================================
 
 
@@ -10528,13 +11097,16 @@ def menu(path: Path, debug: bool = False) -> int:
             if choice == "0":
                 say("  Bye.")
                 return int(failed)
+            if choice.casefold() == "p" and state.page:
+                state.page()
+                continue
             if choice not in COMMANDS:
                 if choice:
                     say("  Please give one of the numbers of the menu.")
                 continue
             failed = False
             try:
-                state = COMMANDS[choice](state)
+                state = COMMANDS[choice](replace(state, page=None))
             except Back:
                 if not state.path.exists():
                     say("  There is no configuration now. Bye.")
