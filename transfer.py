@@ -30,6 +30,7 @@ import contextlib
 import csv
 import datetime
 import errno
+import functools
 import getpass
 import gzip
 import hashlib
@@ -39,10 +40,12 @@ import json
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import ssl
 import stat
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -266,6 +269,10 @@ class Back(Exception):
     """The person goes back to the menu."""
 
 
+class StepBack(Back):
+    """The person goes back to the question before."""
+
+
 @dataclass(frozen=True)
 class Config:
     """What config.py holds. `database` goes to psycopg2.connect as it is."""
@@ -288,6 +295,9 @@ class User:
     quota: int | None = None
     foreign_files: int | None = 0  # files of others in this user's folders; None: it cannot be told
     deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
+
+
+NOBODY = User("", "", "")
 
 
 @dataclass(frozen=True)
@@ -2248,6 +2258,7 @@ def note_wrong(tx: Transaction, query: str) -> None:
 JOURNAL_FORMAT = 2
 ROLLED_BACK, UNDO_ROLLED_BACK = "rolled back", "undo rolled back"
 PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
+TEXT = ".txt"  # what was shown; never read again
 
 
 # What is read of one, unpacked; it is read line by line, so that no size needs memory. A million photos with
@@ -2282,14 +2293,8 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
     tx.progress("Writing the undo file")
     header = journal_header(tx, report, kind)
     words = (header["source"].get("email", ""), header["destination"]["email"], header["selection"]["name"])
-    name = "_".join([header["when"][:19].replace("T", "_").replace(":", ""), *filter(None, words)])
     try:
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(folder.parent)
-        # names have 255 bytes at most, and this one gets endings
-        short = re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
-        path = _new_file(folder, short, PENDING)
+        path = _new_file(folder, _file_name(header["when"], words), PENDING)
         with path.open("wb") as raw:
             # ids are chance, and more effort would not make them smaller
             with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as packed:
@@ -2317,12 +2322,30 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
     return path
 
 
+def keep_text(folder: Path, words: Sequence[str], text: str) -> Path:
+    """Write what was shown to a file beside the undo files. Raises OSError."""
+    when = datetime.datetime.now().astimezone().isoformat()
+    path = _new_file(folder, _file_name(when, words), TEXT)
+    path.write_text(text, encoding="utf-8", errors="replace")
+    return path
+
+
+def _file_name(when: str, words: Sequence[str]) -> str:
+    """A name that begins with an ISO time; names have 255 bytes at most, and this one gets endings."""
+    name = "_".join([when[:19].replace("T", "_").replace(":", ""), *filter(None, words)])
+    return re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
+
+
 def _new_file(folder: Path, name: str, suffix: str) -> Path:
-    """A file that was not there, readable by its owner alone."""
+    """A file that was not there, readable by its owner alone; the folder is made if need be."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
     for number in itertools.count(1):
         path = folder / f"{name}{'' if number == 1 else f'_{number}'}{suffix}"
         taken = [
-            path.with_name(path.name.removesuffix(suffix) + other) for other in (PENDING, COMMITTED, UNDONE)
+            path.with_name(path.name.removesuffix(suffix) + other)
+            for other in (suffix, PENDING, COMMITTED, UNDONE)
         ]
         if not any(other.exists() for other in taken):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -2963,8 +2986,8 @@ def _pairs(
 
 
 def mergeable(report: Report) -> tuple[Person, ...]:
-    """The people that a person is to be asked about."""
-    return tuple(person for person in report.people if person.merge_id is not None and not person.remembered)
+    """The people that a person is to be asked about, and those whom earlier runs remember."""
+    return tuple(person for person in report.people if person.merge_id is not None)
 
 
 def transfer_values(request: Request) -> dict[str, Any]:
@@ -8833,6 +8856,22 @@ PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗
 RED, GREEN, YELLOW = "31", "32", "33"
 
 
+@dataclass
+class Wish:
+    """What a transfer or a repair is to do, while it is asked for; a repair has a destination only."""
+
+    source: User = NOBODY
+    destination: User = NOBODY
+    request: Request = Request("", "", tag="")  # nothing chosen yet
+    what: str = ""  # the words for the selection
+    by_tag: bool = False
+    libraries: Sequence[ExternalLibrary] = ()  # that may be handed over with everything
+    pairs: Sequence[Person] = ()  # who may be merged by name
+    merge: frozenset[str] = frozenset()
+    is_repeated: bool = False  # the answers are those of the last dry run
+    page: Callable[[], None] | None = None  # writes its analysis as a page
+
+
 @dataclass(frozen=True)
 class State:
     """What the menu loop holds between two choices. `server` is None while an end is not reached."""
@@ -8842,6 +8881,8 @@ class State:
     server: Server | None = None
     backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
     page: Callable[[], None] | None = None  # writes the analysis that was shown last as a page
+    transfer_shown: Wish | None = None  # the answers of the last dry run
+    repair_shown: Wish | None = None
 
     @property
     def undo_folder(self) -> Path:
@@ -8849,17 +8890,219 @@ class State:
         return self.path.absolute().parent / "transfers"
 
 
+# ---- showing -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Screen:
+    """What stands on the screen and what is still to come. A result begins with a heading; from there on text
+    is held back until something is asked or waited for, so that more than a window of it can be paged.
+    """
+
+    rows: int = 0  # printed since the last answer
+    answers: int = 0  # given so far
+    holds: bool = False
+    held: list[str] = field(default_factory=list)
+    kept: list[str] | None = None  # what a file is to have of it
+
+
+SCREEN = Screen()
+
+
 def say(text: str = "", *, end: str = "\n") -> None:
-    """Print, whatever the terminal's encoding can show."""
+    """Show a text, folded where it is wider than the window."""
+    if SCREEN.kept is not None:
+        SCREEN.kept.append(uncoloured(text + end))
+    if SCREEN.holds:
+        SCREEN.held.append(fold(text) + end)
+    else:
+        put(fold(text) + end)
+
+
+def put(text: str) -> None:
+    """Print, whatever the terminal's encoding can show. Raises OutputLost."""
     encoding = sys.stdout.encoding or "ascii"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    SCREEN.rows += rows_of(text)
     try:
-        print(text, end=end, flush=True)
+        print(text, end="", flush=True)
     except OSError as error:
         raise OutputLost(error.strerror or str(error)) from None
+
+
+def is_watched() -> bool:
+    """Whether somebody sits before a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def window() -> tuple[int, int]:
+    """The terminal's columns and lines."""
+    size_now = shutil.get_terminal_size()
+    return size_now.columns, size_now.lines
+
+
+def uncoloured(text: str) -> str:
+    """A text without its colours."""
+    return re.sub(r"\x1b\[\d*m", "", text)
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes: wide characters take two, accents that stand by themselves none."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in uncoloured(text)
+    )
+
+
+def rows_of(text: str) -> int:
+    """How many rows of the window whole lines take."""
+    columns = window()[0]
+    return sum(max(1, -(-cells(line) // columns)) for line in text.split("\n")[:-1])
+
+
+def fold(text: str) -> str:
+    """A text for the terminal, its lines broken between words where they are wider than the window."""
+    if not sys.stdout.isatty():
+        return text
+    columns = window()[0]
+    return "\n".join(line if cells(line) <= columns else _folded(line, columns) for line in text.split("\n"))
+
+
+def _folded(line: str, columns: int) -> str:
+    """A line broken between words; what follows begins where the first line's text does. A word that is
+    wider than the window keeps whole.
+    """
+    mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. )*", uncoloured(line))
+    indent = " " * min(mark.end() if mark else 0, columns // 3)
+    lines, now = [], ""
+    for word in re.findall(r" *[^ ]+ *$| *[^ ]+", line):
+        if now.strip() and cells((now + word).rstrip()) >= columns:
+            lines.append(now)
+            now = indent + word.lstrip(" ")
+        else:
+            now += word
+    return "\n".join([*lines, now])
+
+
+def show_held(*, more_follows: bool = True) -> None:
+    """Print what was held back; more than fits the window goes through a pager. Unless it was the last of a
+    result, the end of it is seen above what follows.
+    """
+    text, SCREEN.held = "".join(SCREEN.held), []
+    room = max(window()[1] - 2, 3)  # what is asked below it, and the line on which it is answered
+    if SCREEN.rows + rows_of(text) <= room:
+        put(text) if text else None
+    elif rows_of(text) > room and in_pager(text):
+        SCREEN.rows = 1
+        if more_follows:
+            put("  …\n" + "".join(last_rows(text, room // 3)))
+    else:
+        page_by_page(text, room)
+
+
+def last_rows(text: str, room: int) -> list[str]:
+    """The last lines of a text that fit so many rows."""
+    lines = text.splitlines(keepends=True)
+    while sum(map(rows_of, lines)) > room and len(lines) > 1:
+        del lines[0]
+    return lines
+
+
+def page_by_page(text: str, room: int) -> None:
+    """Print a text, so many rows at a time."""
+    lines = text.splitlines(keepends=True)
+    while lines:
+        if SCREEN.rows and SCREEN.rows + rows_of(lines[0]) > room:
+            try:
+                answer = read_line("  Enter for more, q for the end: ")
+            except EndOfInput:  # whoever asks next finds out
+                answer = "q"
+            if answer.strip().casefold() in ("q", "quit"):
+                lines = last_rows(text, room)
+        put(lines.pop(0))
+
+
+def in_pager(text: str) -> bool:
+    """Show a text in the person's pager; False if there is none that does it. Ctrl-C there is as it is
+    anywhere else.
+    """
+    if not (command := pager()):
+        return False
+    pressed: list[int] = []
+    with terminal_kept():
+        # not ignored, since what ignores it would have children that do; by the pager it is caught or not
+        before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, env={"LESS": "FRX", **os.environ}, text=True, errors="replace"
+            )
+            try:
+                process.communicate(text)
+            finally:
+                if process.poll() is None:  # a signal ends us
+                    process.terminate()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(2)
+                    process.kill()
+        except OSError:
+            return False
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+    return process.returncode == 0
+
+
+def pager() -> list[str]:
+    """The command of the person's pager; empty if there is none."""
+    for wanted in (os.environ.get("PAGER", ""), "less -FRXK"):
+        with contextlib.suppress(ValueError):  # quotes that do not end
+            if (command := shlex.split(wanted)) and shutil.which(command[0]):
+                return command
+    return []
+
+
+@contextlib.contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Afterwards the terminal is as it was: a pager that was ended may leave it without an echo."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, OSError, termios.error):
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def keep(text: str) -> None:
+    """What is not shown unless somebody asks for it, but stands in the file."""
+    if SCREEN.kept is not None:
+        SCREEN.kept.append(text)
+
+
+def end_result() -> None:
+    """Print what is held back still; nothing is from here on."""
+    SCREEN.holds = False
+    text, SCREEN.held = "".join(SCREEN.held), []
+    if text:
+        put(text)
+
+
+def pause() -> None:
+    """On a terminal let a result stay until somebody has seen it."""
+    show_held(more_follows=False)
+    if is_watched() and SCREEN.rows:
+        forget_typed()
+        with contextlib.suppress(KeyboardInterrupt):
+            read_line("\n  Enter for the menu: ")
 
 
 def coloured(text: str, code: str) -> str:
@@ -8869,16 +9112,36 @@ def coloured(text: str, code: str) -> str:
 
 def paragraph(text: str, indent: str = "  ", first: str | None = None, code: str = "") -> None:
     """A text wrapped to the terminal; `first` begins its first line, in the colour `code`."""
-    width = max(40, min(shutil.get_terminal_size().columns, 100) - 1)
+    width = max(39, min(window()[0], 100) - 1)
     first = indent if first is None else first
-    lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        *(text, width),
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
     shown = "\n".join(lines)
     say(coloured(first, code) + shown.removeprefix(first) if code else shown)
 
 
+def boxed(art: str) -> str:
+    """Box art, drawn narrower where the window is."""
+    columns, lines = window()[0], art.split("\n")
+    if max(map(len, lines)) <= columns or not sys.stdout.isatty():
+        return art
+
+    def drawn(line: str) -> str:
+        inner = line[1:-1].strip().center(columns - 2) if line[1] not in "═─" else line[1] * (columns - 2)
+        return line[0] + inner + line[-1]
+
+    return "\n".join(line and drawn(line) for line in lines)
+
+
 def heading(title: str) -> None:
-    """A box with a title."""
-    say(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n")
+    """A box with a title. A result begins."""
+    SCREEN.holds = is_watched()
+    say(boxed(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n"))
 
 
 # Where to click, for what the other parts only say has happened.
@@ -8933,22 +9196,47 @@ def ask(prompt: str) -> str:
 
 def ask_line(prompt: str) -> str:
     """One answer as it was typed. Raises EndOfInput."""
+    show_held()
+    return read_line(prompt)
+
+
+def read_line(prompt: str) -> str:
+    """One line that is typed now. Raises EndOfInput."""
     if endings:  # it came where nothing could be ended
         raise Ended(endings[0])
-    say(prompt, end="")
+    put(fold(prompt))
     try:
         return input()
     except (EOFError, OSError):  # OSError: a terminal that has gone
-        say()
+        put("\n")
         raise EndOfInput from None
     except UnicodeDecodeError:
         return ""
+    finally:
+        SCREEN.rows = 0
+        SCREEN.answers += 1
 
 
 def ask_afresh(prompt: str) -> str:
     """The answer, as it was typed, to a question that begins a change."""
+    show_held()
     forget_typed()
-    return ask_line(prompt)
+    return read_line(prompt)
+
+
+def ask_past_page(prompt: str, page: Callable[[], None] | None) -> str:
+    """ask_afresh(), but p writes a page, where there is one to write, and the question is asked again."""
+    while (answer := ask_afresh(prompt)) == "p" and page:
+        page()
+    return answer
+
+
+def ask_word(word: str, what_for: str, page: Callable[[], None] | None = None) -> None:
+    """Go on when exactly this word is typed. Raises StepBack for Enter, Back for anything else."""
+    prompt = f"  Type {word} to {what_for}, Enter to go back, anything else for the menu: "
+    answer = ask_past_page(prompt, page)
+    if answer != word:
+        raise Back if answer else StepBack
 
 
 def forget_typed() -> None:
@@ -8982,38 +9270,80 @@ def ask_secret(prompt: str) -> str:
     """One answer that is not echoed."""
     if not sys.stdin.isatty():
         return ask(prompt)
+    show_held()
     if endings:
         raise Ended(endings[0])
     try:
-        return getpass.getpass(prompt)
+        return getpass.getpass(fold(prompt))
     except (EOFError, OSError):
-        say()
+        put("\n")
         raise EndOfInput from None
     except UnicodeDecodeError:
         return ""
+    finally:
+        SCREEN.rows = 0
+        SCREEN.answers += 1
 
 
-def ask_yes(prompt: str, default: bool = False) -> bool:
+# One question after another: `<` goes one step back, and so does Enter where it stands for nothing else.
+GO_BACK = "< to go back, 0 for the menu"
+
+
+def ask_in_turn(steps: Callable[[], Sequence[Callable[[], None]]]) -> None:
+    """Take one step after another. StepBack goes back to the last one that has asked something; where there
+    is none, it is raised.
+
+    `steps` is looked at anew after each: what comes later may depend on an answer.
+    """
+    asked: list[int] = []
+    number = 0
+    while number < len(steps()):
+        before = SCREEN.answers
+        try:
+            steps()[number]()
+            if SCREEN.answers > before:
+                asked.append(number)
+            number += 1
+        except StepBack:
+            if not asked:
+                raise
+            number = asked.pop()
+
+
+def ask_step(prompt: str) -> str:
+    """One answer in a sequence of questions, trimmed. Raises StepBack and Back."""
+    answer = ask(prompt)
+    if answer in ("<", "0"):
+        raise Back if answer == "0" else StepBack
+    return answer
+
+
+def ask_yes(prompt: str, default: bool = False, ask_one: Callable[[str], str] = ask, hint: str = "") -> bool:
     """A yes or no; Enter gives `default`."""
     while True:
-        answer = ask(f"{prompt} ({'Y/n' if default else 'y/N'}): ").casefold()
+        answer = ask_one(f"{prompt} ({'Y/n' if default else 'y/N'}{hint}): ").casefold()
         if answer in ("", "y", "yes", "n", "no"):
             return default if not answer else answer.startswith("y")
         say("  Please answer y or n.")
 
 
+def ask_yes_step(prompt: str, default: bool = False) -> bool:
+    """A yes or no in a sequence of questions. Raises StepBack and Back."""
+    return ask_yes(prompt, default, ask_step, f", {GO_BACK}")
+
+
 def choose(title: str, options: Sequence[str]) -> int:
-    """The index of one of numbered options. Enter or 0 goes back (raises Back)."""
+    """The index of one of numbered options. Raises StepBack for Enter, Back for 0."""
     say(f"\n  {title}:")
     for number, option in enumerate(options, 1):
         say(f"    {number:>3}. {option}")
     if not options:
         say("    (none)")
-        raise Back
+        raise StepBack
     while True:
-        answer = ask(f"  Number (1-{len(options)}, Enter to go back): ")
-        if answer in ("", "0"):
-            raise Back
+        answer = ask_step(f"  Number (1-{len(options)}, Enter to go back, 0 for the menu): ")
+        if not answer:
+            raise StepBack
         if (number := number_typed(answer) or 0) in range(1, len(options) + 1):
             return number - 1
         say(f"  Please give a number from 1 to {len(options)}.")
@@ -9024,9 +9354,13 @@ def show_list(lines: Sequence[str], indent: str = "    ") -> None:
     for line in lines[:LINES_SHOWN]:
         say(indent + line)
     rest = lines[LINES_SHOWN:]
-    if rest and ask_yes(f"{indent}… and {len(rest)} more. Show them all?"):
+    if not rest:
+        return
+    if ask_yes(f"{indent}… and {len(rest)} more. Show them all?"):
         for line in rest:
             say(indent + line)
+    else:
+        keep("".join(f"{indent}{line}\n" for line in rest))
 
 
 def working(work: Callable[[Progress], Result]) -> Result:
@@ -9036,6 +9370,7 @@ def working(work: Callable[[Progress], Result]) -> Result:
     A terminal's line is rewritten ten times a second at most. After a second of a step it tells the time that
     has passed since the beginning, and how many rows there are.
     """
+    show_held()
     begun, ended, is_terminal = time.monotonic(), threading.Event(), sys.stdout.isatty()
     told, since, counted = "", begun, ""
 
@@ -9044,7 +9379,7 @@ def working(work: Callable[[Progress], Result]) -> Result:
         if step:
             told, since, counted = step, time.monotonic(), ""
             if not is_terminal:
-                say(f"  {step} …")
+                put(f"  {step} …\n")
         elif total:
             counted = f", {done:,} of {total:,} ({100 * done // total} %)" if done else f", {total:,} rows"
 
@@ -9055,9 +9390,9 @@ def working(work: Callable[[Progress], Result]) -> Result:
                 now = time.monotonic()
                 line = f"{told}{counted}, {now - begun:.0f} s …" if now - since > 1 else f"{told} …"
                 if told and line != shown:
-                    say(f"\r\x1b[K  {line[: shutil.get_terminal_size().columns - 3]}", end="")
+                    put(f"\r\x1b[K  {shortened(line, window()[0] - 3)}")
                     shown = line
-            say("\r\x1b[K", end="")
+            put("\r\x1b[K")
 
     ticking, before = threading.Thread(target=keep_showing, daemon=True), tell_wait[:]
     if is_terminal:
@@ -9085,7 +9420,7 @@ def waiting(words: str, work: Callable[[], Result]) -> Result:
 def show_wait(wait: str) -> None:
     """What is being waited for, on one line of a terminal, '' for no more; elsewhere nothing stays of it."""
     if sys.stdout.isatty():
-        say(f"\r\x1b[K  {wait} …" if wait else "\r\x1b[K", end="")
+        put(f"\r\x1b[K  {shortened(wait, window()[0] - 5)} …" if wait else "\r\x1b[K")
 
 
 # ---- set-up ------------------------------------------------------------------------------------------------
@@ -9125,10 +9460,6 @@ def show_other_fault(config: Config, shown: TransferError) -> None:
             show_error(error)
 
 
-class StepBack(Back):
-    """The person goes back to the question before."""
-
-
 @dataclass
 class Draft:
     """The settings while they are asked for. `told` is the media folder that Enter stands for."""
@@ -9148,17 +9479,15 @@ def ask_settings(old: Config | None) -> Config:
         draft = Draft(old.api_url, old.api_key, {**DEFAULT_DATABASE, **old.database}, old.media)
     if "database" in draft.database:  # psycopg2's other name for dbname; both at once it refuses
         draft.database["dbname"] = draft.database.pop("database")
-    asked: list[int] = []
-    number = 0
-    while number < len(SETTINGS_ASKED):
-        try:
-            if not (draft.from_env and SETTINGS_ASKED[number] in IN_ENV):
-                SETTINGS_ASKED[number](draft)
-                asked.append(number)
-            number += 1
-        except StepBack:
-            number = asked.pop() if asked else 0
-    return Config(draft.url, draft.key, draft.database, draft.media)
+
+    def steps() -> list[Callable[[], None]]:
+        left = [step for step in SETTINGS_ASKED if not (draft.from_env and step in IN_ENV)]
+        return [functools.partial(step, draft) for step in left]
+
+    while True:  # at the first question there is no step back
+        with contextlib.suppress(StepBack):
+            ask_in_turn(steps)
+            return Config(draft.url, draft.key, draft.database, draft.media)
 
 
 def ask_setting(prompt: str, secret: bool = False) -> str:
@@ -9413,37 +9742,20 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
-    source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
-    request, what = ask_selection(api, config, source)
-    others = [user for user in users if user.id != source.id]
-    destination = others[choose("Destination user (who gets them)", [who(user) for user in others])]
-    say(f"\n  From {who(source)}, {what}, to {who(destination)}.")
-    request = replace(request, destination=destination.id)
-    request = ask_details(config, request, source)
-    request = replace(request, remembered=remembered_people(config, state.undo_folder, destination.id))
-    pairs = waiting("Looking", lambda: merge_pairs(config, request))
-    request = replace(request, merge=ask_merges(pairs, destination, state.config.api_url))
-    listed: list[Inventory] = []
-    report = working(
-        lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
-    )
-    heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
-    show_transfer(report, source, destination)
-    if not (report.assets or report.albums_changed or report.libraries):
-        say("\n  There is nothing to transfer.")
-        return state
-    write_it, write_again = page_writers(state, api, listed[-1], report, source, destination, what)
-    if not execute:
-        return end_dry_run(replace(state, page=write_it), "4")
-    question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
-    typed = source.email if request.everything else None
-    how = confirm(replace(state, page=write_it), api, report.digest, question, typed)
-    carry_out(
-        lambda progress: transfer(config, request, replace(how, progress=progress)),
-        "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, write_again(done), source, destination, what),
-    )
-    return state
+    wish = Wish()
+    again = state.transfer_shown if execute else None
+
+    def steps() -> list[Callable[[], None]]:
+        first = [lambda: ask_same(wish, again, transfer_words(again))] if again else []
+        return [
+            *first,
+            *([] if wish.is_repeated else transfer_questions(wish, users, api, config)),
+            lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
+            lambda: transfer_now(wish, state, api, execute=execute),
+        ]
+
+    ask_in_turn(steps)
+    return state if execute else replace(state, transfer_shown=wish, page=wish.page)
 
 
 def page_writers(
@@ -9526,64 +9838,115 @@ def page_pictures(
     return gather_pictures(pictures_wanted(inventory, report), readers, progress)
 
 
-def ask_selection(api: Api, config: Mapping[str, Any], source: User) -> tuple[Request, str]:
-    """What to transfer, and the words for it. The destination is not known yet."""
+def transfer_words(wish: Wish) -> str:
+    """Who gives what to whom."""
+    return f"From {who(wish.source)}, {wish.what}, to {who(wish.destination)}."
+
+
+def ask_same(wish: Wish, again: Wish, words: str) -> None:
+    """Whether the last dry run's answers are good for the change, too."""
+    say("\n  The last dry run was:")
+    say(f"    {words}")
+    wish.is_repeated = ask_yes_step("  The same now?", default=True)
+    if wish.is_repeated:
+        vars(wish).update(vars(again), is_repeated=True)
+
+
+def transfer_questions(
+    wish: Wish, users: Sequence[User], api: Api, config: Mapping[str, Any]
+) -> list[Callable[[], None]]:
+    """What is asked of a transfer, each only where it applies; whose people are the same comes last."""
+    questions: list[Callable[[], None]] = [
+        lambda: ask_source(wish, users),
+        lambda: ask_selection(wish, api, config),
+        lambda: ask_destination(wish, users),
+    ]
+    if wish.by_tag:
+        questions.insert(2, lambda: ask_tag(wish, config))
+    if wish.request.album:
+        questions.append(lambda: ask_album_itself(wish))
+    if wish.request.everything:
+        questions += [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
+        questions += [functools.partial(ask_library, wish, library) for library in wish.libraries]
+    return questions
+
+
+def ask_source(wish: Wish, users: Sequence[User]) -> None:
+    """Whose photos go."""
+    wish.source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
+
+
+def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any]) -> None:
+    """What to transfer: an album, photos with a tag, or everything."""
+    source = wish.source
     albums = list_albums(api, config, source.id)
     options = [f"{clean(album.name)} ({count(album.items, 'item')})" for album in albums]
     options += ["Photos with a tag …", "Everything (to give up the account) …"]
     chosen = choose(f"Albums of {who(source)}", options)
+    wish.by_tag, wish.libraries = chosen == len(albums), ()
     if chosen < len(albums):
-        return Request(source.id, "", album=albums[chosen].id), f"album {clean(albums[chosen].name)}"
-    if chosen == len(albums):
-        tags = list_tags(config, source.id)
-        tag = tags[
-            choose(
-                f"Tags of {who(source)}",
-                [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags],
-            )
-        ]
-        return Request(source.id, "", tag=tag.id), f"tag {clean(tag.path)}"
-    return Request(source.id, "", everything=True), "everything"
+        wish.request = Request(source.id, "", album=albums[chosen].id)
+        wish.what = f"album {clean(albums[chosen].name)}"
+    elif not wish.by_tag:
+        wish.request, wish.what = Request(source.id, "", everything=True), "everything"
+        wish.libraries = list_libraries(config, source.id)
 
 
-def ask_details(config: Mapping[str, Any], request: Request, source: User) -> Request:
-    """The further questions, each only where it applies."""
-    if request.album:
-        say("\n  The album itself:")
-        say("    1. stays with the source as it is")
-        say("    2. stays with the source, and the destination becomes an editor")
-        say("    3. is handed over, and the former owner stays as an editor")
-        say("    4. is handed over, and the former owner leaves it")
-        choices = {
-            "": ALBUM_STAYS,
-            "1": ALBUM_STAYS,
-            "2": ALBUM_SHARED,
-            "3": ALBUM_HANDED_OVER,
-            "4": ALBUM_GIVEN_UP,
-        }
-        while (answer := ask("  Number (1-4, Enter for 1, 0 to go back): ")) not in choices:
-            if answer == "0":
-                raise Back
-            say("  Please give a number from 1 to 4.")
-        return replace(request, album_itself=choices[answer])
-    if request.everything:
-        owned = dict(list_account(config, source.id).rows)
-        trashed, locked = (
-            owned[code] > 0 and ask_yes(f"  Also the {count(owned[code], 'photo')} {words}?")
-            for code, words in (("trashed", "in the trash"), ("locked", "in the locked folder"))
-        )
-        libraries = [library.id for library in list_libraries(config, source.id) if ask_library(library)]
-        return replace(request, trashed=trashed, locked=locked, libraries=frozenset(libraries))
-    return request
+def ask_tag(wish: Wish, config: Mapping[str, Any]) -> None:
+    """Which tag the photos have."""
+    tags = list_tags(config, wish.source.id)
+    options = [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
+    tag = tags[choose(f"Tags of {who(wish.source)}", options)]
+    wish.request, wish.what = Request(wish.source.id, "", tag=tag.id), f"tag {clean(tag.path)}"
 
 
-def ask_library(library: ExternalLibrary) -> bool:
+def ask_destination(wish: Wish, users: Sequence[User]) -> None:
+    """Who gets them."""
+    others = [user for user in users if user.id != wish.source.id]
+    wish.destination = others[choose("Destination user (who gets them)", [who(user) for user in others])]
+    wish.request = replace(wish.request, destination=wish.destination.id)
+    say(f"\n  {transfer_words(wish)}")
+
+
+def ask_album_itself(wish: Wish) -> None:
+    """What becomes of the album."""
+    say("\n  The album itself:")
+    say("    1. stays with the source as it is")
+    say("    2. stays with the source, and the destination becomes an editor")
+    say("    3. is handed over, and the former owner stays as an editor")
+    say("    4. is handed over, and the former owner leaves it")
+    choices = {
+        "": ALBUM_STAYS,
+        "1": ALBUM_STAYS,
+        "2": ALBUM_SHARED,
+        "3": ALBUM_HANDED_OVER,
+        "4": ALBUM_GIVEN_UP,
+    }
+    while (answer := ask_step(f"  Number (1-4, Enter for 1, {GO_BACK}): ")) not in choices:
+        say("  Please give a number from 1 to 4.")
+    wish.request = replace(wish.request, album_itself=choices[answer])
+
+
+def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
+    """Whether photos in the trash, or in the locked folder, go too."""
+    number = dict(list_account(config, wish.source.id).rows)[code]
+    words = {"trashed": "in the trash", "locked": "in the locked folder"}[code]
+    also = number > 0 and ask_yes_step(f"  Also the {count(number, 'photo')} {words}?")
+    if code == "trashed":
+        wish.request = replace(wish.request, trashed=also)
+    else:
+        wish.request = replace(wish.request, locked=also)
+
+
+def ask_library(wish: Wish, library: ExternalLibrary) -> None:
     """Whether an external library is to be handed over; one that cannot be is told with the reason."""
+    libraries = wish.request.libraries - {library.id}
     if library.others:
         error = mixed_library(library)
         warn(f"{error.what} {error.why} It stays, with its photos.")
-        return False
-    return ask_yes(f"  Also the external library {library_line(library)}, with all that is in it?")
+    elif ask_yes_step(f"  Also the external library {library_line(library)}, with all that is in it?"):
+        libraries |= {library.id}
+    wish.request = replace(wish.request, libraries=libraries)
 
 
 def library_line(library: ExternalLibrary) -> str:
@@ -9593,24 +9956,74 @@ def library_line(library: ExternalLibrary) -> str:
     return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
+def transfer_pairs(wish: Wish, state: State) -> Sequence[Person]:
+    """The namesakes of a transfer, those included whom earlier runs remember."""
+    config = state.config.database
+    remembered = remembered_people(config, state.undo_folder, wish.destination.id)
+    wish.request = replace(wish.request, remembered=remembered)
+    return merge_pairs(config, wish.request)
+
+
+def ask_pairs(wish: Wish, state: State, look: Callable[[], Sequence[Person]]) -> None:
+    """Who is merged. The answer of a dry run is good as long as the same pairs are in question."""
+    before, wish.pairs = wish.pairs, waiting("Looking", look)
+    if not wish.is_repeated or pair_ids(before) != pair_ids(wish.pairs):
+        wish.merge = ask_merges(wish.pairs, wish.destination, state.config.api_url)
+
+
+def pair_ids(pairs: Sequence[Person]) -> list[tuple[str, str | None]]:
+    """Which people a pair is about."""
+    return sorted((person.id, person.merge_id) for person in pairs)
+
+
+def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
+    """The analysis of a transfer; then, where that is wanted, the transfer."""
+    config, source, destination = state.config.database, wish.source, wish.destination
+    request = replace(wish.request, merge=wish.merge)
+    listed: list[Inventory] = []
+    report = working(
+        lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
+    )
+    heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
+    show_transfer(report, source, destination)
+    if not (report.assets or report.albums_changed or report.libraries):
+        say("\n  There is nothing to transfer.")
+        return
+    wish.page, write_again = page_writers(state, api, listed[-1], report, source, destination, wish.what)
+    state = replace(state, page=wish.page)
+    if not (execute or goes_on(state, "4")):
+        return
+    question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
+    how = confirm(state, api, report.digest, question, source.email if request.everything else None)
+    carry_out(
+        lambda progress: transfer(config, request, replace(how, progress=progress)),
+        "TRANSFER COMPLETED",
+        lambda done: transfer_done(state, api, write_again(done), source, destination, wish.what),
+    )
+
+
 def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> frozenset[str]:
     """Which people may be merged by name: all, none, or some of the pairs listed. Enter merges nobody: two
     people who were made one by mistake cannot be told apart again.
 
     `address` is Immich's: both can be looked at there.
     """
+    if known := [person for person in pairs if person.remembered and person.name.strip()]:
+        say("\n  Earlier transfers made these of the same people, so it is decided:")
+        show_list([f"{clean(p.name).strip()}  =  {clean(p.merge_name).strip()}" for p in known])
+    pairs = [person for person in pairs if not person.remembered]
     if not pairs:
         return frozenset()
     say(f"\n  {who(destination)} already has {'people of these names' if len(pairs) > 1 else 'a namesake'}:")
     show_list([
         line for number, person in enumerate(pairs, 1) for line in merge_lines(number, person, address)
     ])
-    question, allowed = "  Is that the same person? y merges them, n keeps them apart (y/n): ", "y or n"
+    question, allowed = "  Is that the same person? y merges them, n keeps them apart", "y or n"
     if len(pairs) > 1:
-        question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those (y/n): "
+        question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those"
         allowed = f"y, n, or numbers from 1 to {len(pairs)}"
     while True:
-        answer = ask(question).casefold()
+        answer = ask_step(f"{question} (y/n, {GO_BACK}): ").casefold()
         if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
@@ -9797,13 +10210,13 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
     `typed` is a text that has to be typed besides.
     """
     require_person()
+    show_held()
     say()
     links = state.server.unknown_links if state.server else ()
     if links:
         show_error(UnknownLinks(links))
         say("\n  What hangs on those links would stay as it is, with its old owner.")
-        if ask_afresh("  Type accept to go on all the same, anything else to go back: ") != "accept":
-            raise Back
+        ask_word("accept", "go on all the same")
     busy = busy_queues(api)
     if busy is None:
         warn(
@@ -9821,13 +10234,10 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
             f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): "
         )
         if answer.strip().casefold() != typed.casefold():
-            raise Back
+            raise Back if answer else StepBack
     if state.page:
         say("  p writes it as a page with pictures to look at.")
-    while (answer := ask_afresh("  Type yes to go ahead, anything else to go back: ")) != "yes":
-        if answer != "p" or not state.page:
-            raise Back
-        state.page()
+    ask_word("yes", "go ahead", state.page)
     return How(False, digest, frozenset(links), state.undo_folder)
 
 
@@ -9855,13 +10265,19 @@ def back_up_first(api: Api, state: State) -> None:
             say(f"    {line}")
 
 
-def end_dry_run(state: State, entry: str) -> State:
-    """How every dry run ends."""
+def goes_on(state: State, entry: str) -> bool:
+    """How every dry run ends; whether it is done now, which is asked where somebody sees it."""
     heading("DRY RUN")
     say(f"  No changes were made. Menu entry {entry} does it for real.")
     if state.page:
         say("  p instead of a menu entry writes this as a page with pictures to look at.")
-    return state
+    if not is_watched():
+        return False
+    question = "\n  Do exactly this now? Type yes to go on, anything else for the menu: "
+    if ask_past_page(question, state.page) != "yes":
+        return False
+    require_changeable(state.config.database, state.undo_folder)
+    return True
 
 
 def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any], None]) -> None:
@@ -10044,7 +10460,30 @@ def repair_screen(state: State, *, execute: bool) -> State:
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
-    user = users[choose("User whose faces are to be repaired", [who(user) for user in users])]
+    wish = Wish()
+    again = state.repair_shown if execute else None
+
+    def ask_user() -> None:
+        wish.destination = users[
+            choose("User whose faces are to be repaired", [who(user) for user in users])
+        ]
+
+    def steps() -> list[Callable[[], None]]:
+        first = [lambda: ask_same(wish, again, f"The faces of {who(again.destination)}.")] if again else []
+        return [
+            *first,
+            *([] if wish.is_repeated else [ask_user]),
+            lambda: show_what_stays_wrong(config, wish.destination),
+            lambda: ask_pairs(wish, state, lambda: repair_merge_pairs(config, wish.destination.id)),
+            lambda: repair_now(wish, state, api, execute=execute),
+        ]
+
+    ask_in_turn(steps)
+    return replace(state, repair_shown=None if execute else wish)
+
+
+def show_what_stays_wrong(config: Mapping[str, Any], user: User) -> None:
+    """What of a user's is wrong that no repair mends."""
     troubles = [
         trouble
         for trouble in waiting("Looking for what is wrong", lambda: find_faults(config))
@@ -10055,23 +10494,25 @@ def repair_screen(state: State, *, execute: bool) -> State:
         say("  This has to be put right in another way:")
         show_troubles(left)
     say()
-    pairs = waiting("Looking", lambda: repair_merge_pairs(config, user.id))
-    merge = ask_merges(pairs, user, state.config.api_url)
-    report = working(lambda progress: repair(config, user.id, How(progress=progress), merge))
+
+
+def repair_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
+    """The analysis of a repair; then, where that is wanted, the repair."""
+    config, user = state.config.database, wish.destination
+    report = working(lambda progress: repair(config, user.id, How(progress=progress), wish.merge))
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
     if not (report.people or report.faces or report.featured):
         say("\n  There is nothing to repair.")
-        return state
-    if not execute:
-        return end_dry_run(state, "6")
+        return
+    if not (execute or goes_on(state, "6")):
+        return
     how = confirm(state, api, report.digest, f"Repair the faces of {who(user)}?")
     carry_out(
-        lambda progress: repair(config, user.id, replace(how, progress=progress), merge),
+        lambda progress: repair(config, user.id, replace(how, progress=progress), wish.merge),
         "REPAIR COMPLETED",
         lambda done: repair_done(state, api, done),
     )
-    return state
 
 
 def show_troubles(troubles: Sequence[Trouble]) -> None:
@@ -10116,7 +10557,20 @@ def undo_screen(state: State) -> State:
         begun = "An undo of it was begun" if entry.state == UNDO_ROLLED_BACK else "It was begun"
         warn(f"{past_line(replace(entry, state='committed'))}. {begun} and rolled back: nothing was changed.")
     past = list_past(config, state.undo_folder)
-    run_chosen = past[choose("Transfers and repairs that were made", [past_line(entry) for entry in past])]
+    chosen = past[:0]
+
+    def ask_run() -> None:
+        nonlocal chosen
+        number = choose("Transfers and repairs that were made", [past_line(entry) for entry in past])
+        chosen = past[number : number + 1]
+
+    ask_in_turn(lambda: [ask_run, lambda: undo_now(chosen[0], state, api)])
+    return state
+
+
+def undo_now(run_chosen: Past, state: State, api: Api) -> None:
+    """The analysis of an undo; then the undo."""
+    config = state.config.database
     if run_chosen.state != "committed":
         if run_chosen.state == "undone":
             raise TransferError("That run was taken back already.")
@@ -10133,7 +10587,7 @@ def undo_screen(state: State) -> State:
     )
     if not any(changed):
         say("\n  There is nothing left that could be taken back.")
-        return state
+        return
     question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
     how = confirm(state, api, report.digest, question)
     carry_out(
@@ -10141,7 +10595,6 @@ def undo_screen(state: State) -> State:
         "UNDO COMPLETED",
         lambda done: undo_done(state, api, done, run_chosen),
     )
-    return state
 
 
 def past_line(past: Past) -> str:
@@ -10312,20 +10765,30 @@ def files_screen(state: State) -> State:
         when = move.when[:16].replace("T", " ")
         text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
         options.append((text, moving_back(state, move.path)))
-    _words, work = options[choose("What is to move", [words for words, _ in options])]
+    chosen = 0
+
+    def ask_move() -> None:
+        nonlocal chosen
+        chosen = choose("What is to move", [words for words, _work in options])
+
+    ask_in_turn(lambda: [ask_move, lambda: move_now(options[chosen][1], state, api, names)])
+    return state
+
+
+def move_now(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> None:
+    """The analysis of a move of files; then the move."""
     planned = working(lambda progress: work(True, progress))
     heading("FILE ANALYSIS")
     show_move(planned)
     if not (planned.files or planned.unfinished):
         say("\n  There is nothing to move.")
-        return state
+        return
     confirm(state, api, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
     before = watch_integrity(api, None)
     carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
     watch_integrity(api, before)
     offer_jobs(api, state, ["thumbnailGeneration", "migration"])
-    show_left(config, names)
-    return state
+    show_left(state.config.database, names)
 
 
 def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
@@ -10546,7 +11009,19 @@ def account_screen(state: State) -> State:
     config = state.config.database
     users = list_accounts(config)
     options = [who(user) + ("  [marked for deletion]" if user.deleted else "") for user in users]
-    user = users[choose("Account that is to be deleted", options)]
+    chosen = 0
+
+    def ask_account() -> None:
+        nonlocal chosen
+        chosen = choose("Account that is to be deleted", options)
+
+    ask_in_turn(lambda: [ask_account, lambda: check_account(users[chosen], state, api, server)])
+    return state
+
+
+def check_account(user: User, state: State, api: Api, server: Server) -> None:
+    """What hangs on an account."""
+    config = state.config.database
     check = working(lambda progress: account_ties(config, user.id, progress))
     heading("DELETING AN ACCOUNT")
     show_account(check, user)
@@ -10559,7 +11034,6 @@ def account_screen(state: State) -> State:
         paragraph(f"{what} can be moved to the photos that stand in for these in the same albums.")
         if ask_yes("  Look at that now?"):
             comments_screen(state, api, user)
-    return state
 
 
 def show_account(check: AccountCheck, user: User) -> None:
@@ -11016,6 +11490,13 @@ def _no_page(path: Path, error: OSError) -> TransferError:
 # ============================================================================================================
 
 
+def page_screen(state: State) -> State:
+    """Menu entry p: the last dry run as a page."""
+    if state.page:
+        state.page()
+    return state
+
+
 def reconfigure_screen(state: State) -> State:
     """Menu entry 7: takes effect at once."""
     return set_up(state.path, state.config)
@@ -11067,8 +11548,7 @@ def first_state(path: Path) -> State:
         if not isinstance(error, ConfigMissing):
             show_error(error)
         say("\n  " + coloured("⚠", YELLOW) + " Configuration not found or incomplete.")
-        answer = ask("  Run setup now? (y/n): ").casefold()
-        if not answer.startswith("y"):
+        if not ask_yes("  Run setup now?"):
             raise Back from None
         return set_up(path, None)
     see_privacy(path)
@@ -11084,29 +11564,28 @@ def menu(path: Path, debug: bool = False) -> int:
 
     `debug` shows what lies behind an error.
     """
-    say(BANNER)
+    say(boxed(BANNER))
     tell_wait[:] = [show_wait]
     failed = False
     try:
         state = first_state(path)
         failed = state.server is None
+        if state.server is None or state.server.is_newer or state.server.unknown_links:
+            pause()
         while True:
             say(f"\n  {connected_to(state)}")
-            say(MENU)
-            choice = ask("  Select option: ")
+            say(boxed(MENU))
+            commands = {**COMMANDS, **({"p": page_screen} if state.page else {})}
+            while (choice := ask("  Select option: ").casefold()) not in (*commands, "0"):
+                if choice:
+                    say("  Please give one of the numbers of the menu.")
             if choice == "0":
                 say("  Bye.")
                 return int(failed)
-            if choice.casefold() == "p" and state.page:
-                state.page()
-                continue
-            if choice not in COMMANDS:
-                if choice:
-                    say("  Please give one of the numbers of the menu.")
-                continue
             failed = False
             try:
-                state = COMMANDS[choice](replace(state, page=None))
+                state = commands[choice](state if choice == "p" else replace(state, page=None))
+                pause()
             except Back:
                 if not state.path.exists():
                     say("  There is no configuration now. Bye.")
@@ -11119,10 +11598,13 @@ def menu(path: Path, debug: bool = False) -> int:
                     complain(traceback.format_exc())
                 if not isinstance(error, (CommitUnknown, MoveStopped)):
                     say("\n  Nothing was changed.")
+                pause()
             except KeyboardInterrupt:
                 if not state.path.exists():  # it was just cleared
                     raise
                 say("\n  Stopped. Nothing was changed.")
+            finally:
+                end_result()
     except Back:
         say(
             "  Nothing was set up. Run it again when you have the address, a key and the database's password."

@@ -30,11 +30,30 @@ PROGRAM = Path(transfer.__file__).resolve()
 SESSION = "transfer.py"  # the tool's application_name
 
 # What would make the screens depend on who runs the tests.
-UNWANTED = {"NO_COLOR", "LANG", "LANGUAGE", "PYTHONIOENCODING", "PYTHONUTF8", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+UNWANTED = {
+    "NO_COLOR",
+    "PAGER",
+    "LESS",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "LANGUAGE",
+    "PYTHONIOENCODING",
+    "PYTHONUTF8",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+}
 
 
 # The end of every question: nothing follows until somebody answers.
-QUESTION = re.compile(r"(?:\)|\]|option|back|file): \Z")
+QUESTION = re.compile(r"(?:\)|\]|option|menu|file): \Z")
+MENU, PAUSE, CHOOSE = "Select option: ", "Enter for the menu: ", "Enter to go back, 0 for the menu): "
+EXACTLY, SAME = "Do exactly this now? Type yes to go on, anything else for the menu: ", "The same now? (Y/n, "
+# What is asked on the way there.
+PASSED = {
+    **dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY)),
+    **dict.fromkeys(("Source user", "User whose faces"), (SAME,)),
+}
 
 
 @dataclass(frozen=True)
@@ -138,9 +157,14 @@ def piped(path: Path, typed: str, *arguments: str, **changed: str) -> subprocess
 
 
 class Terminal:
-    """The tool in a pseudo-terminal. Use it as a context manager; keyword arguments are environment variables."""
+    """The tool in a pseudo-terminal of `size` (lines, columns). Use it as a context manager; keyword arguments are
+    environment variables.
 
-    def __init__(self, path: Path, *arguments: str, **changed: str) -> None:
+    It is so high that nothing is paged. What is asked on the way from one menu entry to the next is answered with no;
+    a result that waits for Enter gets it.
+    """
+
+    def __init__(self, path: Path, *arguments: str, size: tuple[int, int] = (200, 140), **changed: str) -> None:
         self._log = io.StringIO()
         self.child = pexpect.spawn(
             sys.executable,
@@ -148,7 +172,7 @@ class Terminal:
             env=environment(changed),
             encoding="utf-8",
             codec_errors="replace",
-            dimensions=(60, 140),
+            dimensions=size,
             timeout=PATIENCE,
         )
         self.child.delaybeforesend = None
@@ -172,14 +196,22 @@ class Terminal:
 
     def until(self, prompt: str, seconds: float = PATIENCE) -> str:
         """Wait for a text; what was on the screen since the last one waited for, as it reads."""
-        self.child.expect_exact(prompt, timeout=seconds)
-        return plain(self.child.before + self.child.after)
+        shown = ""
+        passed = PASSED.get(prompt, ())
+        while number := self.child.expect_exact([prompt, *passed], timeout=seconds):
+            shown += self.child.before + self.child.after
+            self.child.sendline("n" if passed[number - 1] != PAUSE else "")
+        return plain(shown + self.child.before + self.child.after)
 
     def question(self, seconds: float = PATIENCE) -> tuple[str, str]:
         """Wait for whatever is asked next: the question's line, and the screen up to there."""
-        self.child.expect(QUESTION, timeout=seconds)
-        screen = plain(self.child.before + self.child.after)
-        return screen.rsplit("\n", 1)[-1].strip(), screen
+        screen = ""
+        while True:
+            self.child.expect(QUESTION, timeout=seconds)
+            screen += plain(self.child.before + self.child.after)
+            if not screen.endswith(PAUSE):
+                return screen.rsplit("\n", 1)[-1].strip(), screen
+            self.child.sendline()
 
     def type(self, text: str = "") -> None:
         """Type a line."""
@@ -193,13 +225,13 @@ class Terminal:
 
     def pick(self, title: str, wanted: str) -> str:
         """Give the number of the option that has `wanted` in it; the screen up to there."""
-        screen = self.until(title) + self.until("Enter to go back): ")
+        screen = self.until(title) + self.until(CHOOSE)
         self.child.sendline(number_of(screen.split(title)[1], wanted))
         return screen
 
     def menu(self, choice: str) -> str:
         """Choose from the menu; the screen up to there."""
-        return self.answer("Select option: ", choice)
+        return self.answer(MENU, choice)
 
     def hand_over_trip(self) -> None:
         """Alice's album "Trip" goes to Bob, the album itself stays; up to what is asked afterwards."""

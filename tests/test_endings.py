@@ -57,7 +57,7 @@ def to_the_last_question(terminal: Terminal) -> None:
     for answer in UP_TO_YES.splitlines():
         terminal.question()
         terminal.type(answer)
-    terminal.until("Type yes to go ahead, anything else to go back: ")
+    terminal.until("Type yes to go ahead, Enter to go back, anything else for the menu: ")
 
 
 def owner(there: Installation) -> str:
@@ -71,7 +71,7 @@ def test_what_was_pasted_does_not_answer_the_last_question(unchanged: Installati
     with Terminal(unchanged.path) as terminal:
         terminal.until("Select option: ")
         terminal.child.send("4\n" + UP_TO_YES + "yes\n")
-        terminal.until("Type yes to go ahead, anything else to go back: ")
+        terminal.until("Type yes to go ahead, Enter to go back, anything else for the menu: ")
         terminal.type("no")
         screen = terminal.menu("0")
         assert "Back to the menu. Nothing was changed." in screen
@@ -252,7 +252,7 @@ def test_a_reader_that_goes_before_the_commit(unchanged: Installation) -> None:
     process.stdin.write(f"4\n{UP_TO_YES}".encode())
     process.stdin.flush()
     shown = b""
-    while not shown.endswith(b"anything else to go back: "):
+    while not shown.endswith(b"anything else for the menu: "):
         shown += process.stdout.read1()
         assert process.poll() is None
     process.stdout.close()

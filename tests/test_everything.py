@@ -394,15 +394,15 @@ def ask_for_everything(terminal: Terminal, entry: str, trashed: str, locked: str
     terminal.pick("Source user", "alice@")
     terminal.pick("Albums of", "Everything")
     terminal.pick("Destination user", "bob@")
-    terminal.answer("Also the 1 photo in the trash? (y/N): ", trashed)
-    terminal.answer("Also the 1 photo in the locked folder? (y/N): ", locked)
+    terminal.answer("Also the 1 photo in the trash? (y/N, ", trashed)
+    terminal.answer("Also the 1 photo in the locked folder? (y/N, ", locked)
 
 
 def test_the_address_of_the_account_must_be_typed(there: Installation) -> None:
     before = there.library.snapshot()
     prompt = "Type the e-mail address of the account that is given up (alice@example.com): "
     with Terminal(there.path) as terminal:
-        for wrong in ("", "yes", "bob@example.com", "alice"):
+        for wrong in ("0", "yes", "bob@example.com", "alice"):
             ask_for_everything(terminal, "4", "", "")
             terminal.answer(prompt, wrong)
             assert "Nothing was changed." in terminal.until("MAIN MENU")

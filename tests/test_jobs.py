@@ -105,7 +105,7 @@ def confirm(there: Installation, terminal: Terminal) -> str:
     """Go as far as the last question of a repair, and back."""
     terminal.menu("6")
     terminal.pick("User whose faces", "bob@example.com")
-    screen = terminal.answer("Type yes to go ahead, anything else to go back: ", "no")
+    screen = terminal.answer("Type yes to go ahead, Enter to go back, anything else for the menu: ", "no")
     terminal.until("Nothing was changed.")
     return " ".join(screen.split())
 
@@ -144,7 +144,7 @@ def test_ctrl_c_goes_on_without_a_backup(there: Installation) -> None:
         terminal.pick("User whose faces", "bob@example.com")
         terminal.until("Immich is at work: backupDatabase (1)")
         terminal.interrupt()
-        screen = terminal.answer("Type yes to go ahead, anything else to go back: ", "no")
+        screen = terminal.answer("Type yes to go ahead, Enter to go back, anything else for the menu: ", "no")
     assert "Not waited for." in screen
     assert "Have you got a backup" in screen
 

@@ -670,8 +670,8 @@ def test_libraries_are_asked_for_by_name_and_not_by_default(there: Installation)
     nas_question = "external library “NAS” (4 photos, 1 of them in the trash, 1 of them in the locked folder)"
     with Terminal(there.path) as terminal:
         ask_for_everything(terminal, "3")
-        terminal.answer(f"Also the {nas_question}, with all that is in it? (y/N): ", "")
-        terminal.answer("Also the external library “Old disk” (0 photos), with all that is in it? (y/N): ", "")
+        terminal.answer(f"Also the {nas_question}, with all that is in it? (y/N, ", "")
+        terminal.answer("Also the external library “Old disk” (0 photos), with all that is in it? (y/N, ", "")
         screen = terminal.until("MAIN MENU")
         assert "4 photos: in an external library" in screen
         assert "External libraries handed over" not in screen

@@ -256,7 +256,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield made
 
 
-LAST = "Type yes to go ahead, anything else to go back: "
+LAST = "Type yes to go ahead, Enter to go back, anything else for the menu: "
 
 
 def up_to_the_end(terminal: Terminal, entry: str, end: str) -> str:
@@ -265,7 +265,7 @@ def up_to_the_end(terminal: Terminal, entry: str, end: str) -> str:
     terminal.pick("Albums of", "Trip")
     terminal.pick("Destination user", "bob@")
     terminal.answer("Number (1-4", "")
-    terminal.answer("(y/n): ", "n")
+    terminal.answer("(y/n, ", "n")
     return terminal.until(end)
 
 

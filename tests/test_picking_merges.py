@@ -57,7 +57,7 @@ def test_all_none_or_some(asked, answer, chosen) -> None:
     [
         "",
         "  ",
-        "0",
+        "00",
         "4",
         "1,4",
         "1,0",
@@ -111,10 +111,22 @@ def test_without_a_pair_nothing_is_asked(asked) -> None:
     assert asked(pairs=()) == (set(), "")
 
 
-def test_people_whom_an_earlier_run_made_are_not_asked_about() -> None:
+def test_people_whom_an_earlier_run_made_are_shown_as_decided_and_not_asked_about(asked) -> None:
     remembered = replace(PAIRS[0], remembered=True)
     unpaired = replace(PAIRS[2], merge_id=None)
-    assert transfer.mergeable(transfer.Report(people=(remembered, PAIRS[1], unpaired))) == (PAIRS[1],)
+    assert transfer.mergeable(transfer.Report(people=(remembered, PAIRS[1], unpaired))) == (remembered, PAIRS[1])
+    chosen, screen = asked("y", pairs=(remembered, PAIRS[1]))
+    assert chosen == {"id2"}
+    assert "so it is decided:\n    Oma  =  oma\n" in screen
+    assert "1. Lea" in screen and "2." not in screen
+    assert asked(pairs=(remembered,))[0] == set()
+
+
+@pytest.mark.parametrize(("answer", "raised"), [("<", transfer.StepBack), ("0", transfer.Back)])
+def test_back_from_the_pairs(asked, answer, raised) -> None:
+    with pytest.raises(transfer.Back) as caught:
+        asked(answer)
+    assert type(caught.value) is raised
 
 
 # ---- in the menu ----------------------------------------------------------------------------------------------------
@@ -143,10 +155,10 @@ def test_some_are_picked_in_the_menu(there: Installation) -> None:
         terminal.pick("Source user", "alice@")
         terminal.pick("Albums of", "Trip")
         terminal.pick("Destination user", "bob@")
-        terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")
-        screen = terminal.answer("merges those (y/n): ", "1,4")
+        terminal.answer("Number (1-4, Enter for 1, ")
+        screen = terminal.answer("merges those (y/n, ", "1,4")
         assert [f"{number}. {name}" in screen for number, name in enumerate(faces, 1)] == [True] * 3
-        assert "numbers from 1 to 3" in terminal.answer("merges those (y/n): ", "1,3")
+        assert "numbers from 1 to 3" in terminal.answer("merges those (y/n, ", "1,3")
         screen = terminal.answer("Type yes to go ahead", "yes")
         assert "→ Oma (3 faces) [MERGE] into Oma" in screen
         assert "→ Lea (2 faces) [TRANSFER]" in screen

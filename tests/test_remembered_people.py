@@ -86,7 +86,7 @@ def test_the_person_whom_the_first_run_made_is_used_again(library, of, anna, nam
     assert albums.remembered() == {albums.person: made}
     between = library.snapshot(ignore=NOT_PUT_BACK)
     request = transfer.Request(anna, albums.ben, album=albums.albums[1], remembered=tuple(albums.remembered().items()))
-    assert transfer.merge_pairs(albums.params, request) == ()  # nothing is asked
+    assert [person.remembered for person in transfer.merge_pairs(albums.params, request)] == [True]  # decided
     report = albums.run(2)
     assert albums.actions(report) == [("MERGE", True)]
     assert "made from this person by an earlier transfer" in transfer.person_line(report.people[0])
@@ -208,7 +208,7 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
             terminal.pick("Source user", "alice@")
             terminal.pick("Albums of", f"Album {number}")
             terminal.pick("Destination user", "bob@")
-            terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")
+            terminal.answer("Number (1-4, Enter for 1, ")
             if entry == "4":
                 terminal.answer("Type yes to go ahead", "yes")
                 terminal.until("TRANSFER COMPLETED")

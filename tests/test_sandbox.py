@@ -120,7 +120,8 @@ class Opened:
             self.terminal.expect(pattern)
 
     def answer(self, question: str, text: str) -> None:
-        self.terminal.expect(question)
+        while self.terminal.expect([question, "Enter for the menu: ", "Do exactly this now"]):
+            self.terminal.sendline()
         self.terminal.sendline(text)
 
     def pick(self, label: str) -> None:
@@ -149,7 +150,7 @@ def opened(*arguments: str) -> Iterator[Opened]:
         cwd=str(ROOT),
         encoding="utf-8",
         timeout=90,
-        dimensions=(60, 120),
+        dimensions=(200, 120),
     )
     try:
         terminal.expect(r"a toy Immich (\S+) ")

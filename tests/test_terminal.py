@@ -87,7 +87,9 @@ def reply(question: str, screen: str) -> str:
         return "1"
     if question.startswith("Type accept"):
         return "accept"
-    if question.endswith(("(y/N):", "(Y/n):", "(y/n):")):
+    if question.startswith("Do exactly this now?"):
+        return "no"
+    if re.search(r"\(y/n[^)]*\):$", question, re.I):
         return "y"
     raise AssertionError(f"nobody knows an answer to {question!r}:\n{screen}")
 
@@ -141,7 +143,7 @@ def blank(unchanged: Installation, tmp_path: Path) -> Iterator[Path]:
 
 def test_set_up_from_nothing(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         shown = give(terminal, settings(unchanged))
         screen = terminal.menu("1")
         assert "Alice <alice@example.com>" in terminal.menu("0")
@@ -163,7 +165,7 @@ def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> N
         f"DB_PASSWORD='{unchanged.params['password']}'\n"
     )
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged)[:4])
         for missing in ("/nonexistent/.env", str(blank.parent), "~nobody-of-that-name/.env"):
             terminal.answer(".env file: ", missing)
@@ -181,7 +183,7 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     env = blank.with_name(".env")
     env.write_text(f"DB_DATABASE_NAME={unchanged.params['dbname']}\n")
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged)[:4])
         terminal.answer(".env file: ", str(env))
         give(terminal, settings(unchanged)[5:])
@@ -208,7 +210,7 @@ def test_nothing_is_saved_when_a_try_fails(
 ) -> None:
     """The second round offers the answers of the first one."""
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged, **changed))
         question, screen = terminal.question()
         assert sentence in " ".join(screen.split())
@@ -226,7 +228,7 @@ def test_nothing_is_saved_when_a_try_fails(
 
 def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged, dbname="postgres"))
         terminal.answer("(Y/n): ")
         give(terminal, [(start, "") for start, _ in settings(unchanged)[:4]])
@@ -238,7 +240,7 @@ def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Pat
 
 def test_what_was_typed_at_the_wrong_question_is_noticed_at_once(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged)[:1])
         for wrong, words in (
             (unchanged.immich.url, "That is an address, not an API key."),
@@ -258,7 +260,7 @@ def test_what_was_typed_at_the_wrong_question_is_noticed_at_once(unchanged: Inst
 def test_one_question_back(unchanged: Installation, blank: Path) -> None:
     right = settings(unchanged)
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, [("Immich address", "<"), ("Immich address", "http://127.0.0.1:1"), ("API key", "<")])
         give(terminal, [*right[:3], ("Database port", "<"), ("Database host", ""), *right[3:6]])
         give(terminal, [(PASSWORD_NOT_ECHOED, "<"), ("Database user", ""), (PASSWORD_NOT_ECHOED, "wrong")])
@@ -269,7 +271,7 @@ def test_one_question_back(unchanged: Installation, blank: Path) -> None:
 
 def test_giving_up_after_a_try_that_failed(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged, dbname="postgres"))
         terminal.answer("(Y/n): ", "n")
         code, rest = terminal.end()
@@ -280,7 +282,7 @@ def test_giving_up_after_a_try_that_failed(unchanged: Installation, blank: Path)
 
 def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         for wrong in ("", "ftp://host", "http://host:port", "http://ho st"):
             give(terminal, [("Immich address", wrong)])
         give(terminal, settings(unchanged)[:1])
@@ -297,7 +299,7 @@ def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, bl
 @pytest.mark.parametrize("text", ["it's", 'a"b\\n', "{x}%s", "pässwörd😀", " blanks "])
 def test_odd_characters_of_a_password_are_saved_as_typed(unchanged: Installation, blank: Path, text: str) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, [*settings(unchanged)[:6], (PASSWORD_NOT_ECHOED, text), ("Media folder", "")])
         question, screen = terminal.question()
         if "Wrong password" in screen:  # typed as it is, asked for anew as it is
@@ -369,7 +371,7 @@ def test_clear_config_takes_effect_at_once(there: Installation) -> None:
         assert there.path.exists()
         terminal.menu("8")
         terminal.answer("(y/N): ", "y")
-        screen = terminal.answer("Run setup now? (y/n): ", "n")
+        screen = terminal.answer("Run setup now? (y/N): ", "n")
         assert "Configuration not found or incomplete." in screen
         assert not there.path.exists()
         code, rest = terminal.end()
@@ -382,7 +384,7 @@ def test_ctrl_c_after_the_configuration_was_cleared(there: Installation) -> None
     with Terminal(there.path) as terminal:
         terminal.menu("8")
         terminal.answer("(y/N): ", "y")
-        terminal.until("Run setup now? (y/n): ")
+        terminal.until("Run setup now? (y/N): ")
         terminal.interrupt()
         index = terminal.child.expect(["Select option: ", "Bye", "There is no configuration"])
         screen = terminal.said.split("Run setup now?")[-1]
@@ -395,7 +397,7 @@ def test_set_up_again_after_clearing(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("8")
         terminal.answer("(y/N): ", "y")
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         shown = give(terminal, settings(there))
         assert "Immich 2.7.5" in terminal.menu("0")
     assert "Database host [localhost]" in shown
@@ -453,7 +455,7 @@ def test_a_redirection_without_end(unchanged: Installation) -> None:
 def test_a_redirection_in_a_set_up_from_nothing(unchanged: Installation, other: Immich, blank: Path) -> None:
     unchanged.immich.redirect(other.url)
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged))
         terminal.answer("(y/N): ", "n")
         terminal.until("Nothing was saved.")
@@ -486,7 +488,7 @@ def test_a_redirection_while_a_broken_configuration_is_replaced(
     path.write_text("API_KEY = 'never closed\n")
     unchanged.immich.redirect(other.url)
     with Terminal(path) as terminal:
-        terminal.answer("Run setup now? (y/n): ", "y")
+        terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged))
         terminal.answer("(y/N): ", "y")
         question, screen = terminal.question()
@@ -556,7 +558,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
 
 @pytest.mark.long
 @pytest.mark.cases
-@pytest.mark.parametrize("answer", ["", "y", "YES", " yes ", "no", "yess", "yes please", "0", "'yes'"])
+@pytest.mark.parametrize("answer", ["y", "YES", " yes ", "no", "yess", "yes please", "0", "'yes'"])
 def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) -> None:
     with Terminal(unchanged.path) as terminal:
         for entry in ("4", "6"):
@@ -566,6 +568,91 @@ def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) 
             assert "Back to the menu. Nothing was changed." in terminal.until("Select option: ")
             terminal.type()
     assert not any(method == "PUT" for method, _, _ in unchanged.immich.calls)
+
+
+def test_one_step_back_and_the_menu(unchanged: Installation) -> None:
+    """Enter goes back to the question before, or < where Enter has a meaning; 0 goes to the menu at once."""
+    asked = ["Source user", "Albums of", "Destination user", "The album itself", "the same p", "Type yes"]
+    with Terminal(unchanged.path) as terminal:
+        for last in range(len(asked)):
+            terminal.menu("4")
+            for title in asked[:last]:
+                question, screen = terminal.question()
+                assert title in screen
+                terminal.type(reply(question, screen))
+            go_on(terminal, asked[last]) if asked[last] == "Type yes" else None
+            for title in reversed(asked[:last]):
+                if title != asked[-2]:
+                    question, screen = terminal.question()
+                    assert asked[asked.index(title) + 1] in screen
+                terminal.type("<" if "< to go back" in question and title != asked[-2] else "")
+            question, screen = terminal.question()
+            assert asked[0] in screen
+            terminal.type("" if last % 2 else "0")
+            assert "Back to the menu. Nothing was changed." in terminal.until("Select option: ")
+            terminal.type()
+
+
+def test_the_answers_of_the_dry_run_are_good_for_the_change(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("3")
+        go_on(terminal, "Do exactly this now?")
+        terminal.type("y")
+        terminal.menu("4")
+        question, screen = terminal.question()
+        assert "From Alice <alice@example.com>, album Trip, to Bob <bob@example.com>." in screen
+        assert question.startswith("The same now? (Y/n")
+        terminal.type()
+        screen = go_on(terminal, "Type yes")
+        assert "Albums of" not in screen and "the same p" not in screen
+        assert "[MERGE] into oma" in screen
+        terminal.type()
+        assert terminal.question()[0].startswith("The same now?")
+        terminal.type("n")
+        terminal.until("Source user")
+        terminal.type("0")
+        terminal.menu("0")
+
+
+def test_a_dry_run_is_done_exactly_as_shown(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("3")
+        assert "No changes were made." in go_on(terminal, "Do exactly this now?")
+        terminal.type("yes")
+        assert "Transfer 3 photos to Bob" in go_on(terminal, "Type yes")
+        terminal.type("yes")
+        assert "TRANSFER COMPLETED" in go_on(terminal, "Select option")
+    assert there.library.value('select count(*) from asset where "ownerId" = %s', there.bob) == 4
+
+
+def test_what_changed_after_a_dry_run_is_not_done(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("3")
+        go_on(terminal, "Do exactly this now?")
+        terminal.type("yes")
+        go_on(terminal, "Type yes")
+        album = there.library.value("""select id from album where "albumName" = 'Trip'""")
+        there.library.add_to_album(album, there.library.asset(there.alice, "late.jpg"))
+        before = snapshot(there)
+        terminal.type("yes")
+        assert "Nothing was changed." in terminal.menu("0")
+        assert terminal.end()[0] == 1
+    assert snapshot(there) == before
+
+
+def test_a_result_stays_until_enter(unchanged: Installation) -> None:
+    """Also an error, and not what was typed before it was there."""
+    with Terminal(unchanged.path, size=(24, 80)) as terminal:
+        terminal.until("Select option: ")
+        terminal.child.send("1\n\n\n0\n")
+        assert "Alice <alice@example.com>" in terminal.until("Enter for the menu: ")
+        terminal.type()
+        terminal.until("Select option: ")
+        unchanged.immich.hang_up("GET /api/albums")
+        terminal.type("2")
+        terminal.until("Enter for the menu: ")
+        terminal.type()
+        terminal.menu("0")
 
 
 def test_the_word_yes(there: Installation) -> None:
@@ -609,7 +696,7 @@ def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> N
         shown = " ".join(go_on(terminal, "Type yes").split())
         assert "Immich is busy: facialRecognition (13), search (1)." in shown
         assert shown.index("Immich is busy") < shown.index("Transfer 3 photos to Bob <bob@example.com>?")
-        terminal.type()
+        terminal.type("no")
         terminal.until("Select option: ")
 
 
@@ -678,8 +765,8 @@ def test_wrong_numbers_are_asked_again(unchanged: Installation) -> None:
             terminal.menu(wrong)
         terminal.menu("3")
         for wrong in ("x", "99", "-1", "²", "٣", "1e0"):
-            terminal.answer("go back): ", wrong)
-        terminal.answer("go back): ", "0")
+            terminal.answer("0 for the menu): ", wrong)
+        terminal.answer("0 for the menu): ", "0")
         assert "Nothing was changed." in terminal.menu("0")
         assert terminal.said.count("Please give a number from 1 to") == 6
         assert terminal.end()[0] == 0

@@ -153,20 +153,20 @@ def ask_for_trip(terminal: Terminal, entry: str) -> None:
     terminal.pick("Source user", "alice@")
     terminal.pick("Albums of", "Trip")
     terminal.pick("Destination user", "bob@")
-    terminal.answer("Number (1-4, Enter for 1, 0 to go back): ")
+    terminal.answer("Number (1-4, Enter for 1, ")
 
 
 def test_the_menu_names_it_and_asks_for_the_word(there: Installation) -> None:
     before = there.library.snapshot()
     photo = there.library.value("select id from asset")
-    prompt = "Type accept to go on all the same, anything else to go back: "
+    prompt = "Type accept to go on all the same, Enter to go back, anything else for the menu: "
     with Terminal(there.path) as terminal:
         screen = terminal.until("MAIN MENU")
         assert "links to photos or people that this tool does not know" in screen
         assert NAMED in screen
         ask_for_trip(terminal, "3")
         assert "Assets to transfer: 1" in terminal.until("No changes were made.")
-        for wrong in ("", "y", "yes", "accepted"):
+        for wrong in ("0", "y", "yes", "accepted"):
             ask_for_trip(terminal, "4")
             assert NAMED in terminal.answer(prompt, wrong)
             assert "Nothing was changed." in terminal.until("MAIN MENU")
@@ -181,7 +181,7 @@ def test_the_menu_names_it_and_asks_for_the_word(there: Installation) -> None:
 
 def test_a_link_that_came_later_is_not_among_those_accepted(there: Installation) -> None:
     """Immich was upgraded while the menu waited."""
-    prompt = "Type accept to go on all the same, anything else to go back: "
+    prompt = "Type accept to go on all the same, Enter to go back, anything else for the menu: "
     photo = there.library.value("select id from asset")
     with Terminal(there.path) as terminal:
         terminal.until("MAIN MENU")
