@@ -2666,17 +2666,22 @@ def forget_rolled_back(database_config: Mapping[str, Any], folder: Path) -> tupl
 def remembered_people(
     database_config: Mapping[str, Any], folder: Path, destination: str
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs (a source's person, the destination's) that earlier transfers to `destination` made and that
-    still hold.
+    """Pairs (a source's person, the destination's) that earlier transfers made, to `destination` or from it,
+    and that still hold.
     """
     pairs: dict[str, str] = {}
     for past in reversed(list_past(database_config, folder)):
-        if past.state == "committed" and past.header["kind"] == "transfer":
-            if past.header["destination"]["id"] != destination:
-                continue
-            for person in past.header["report"]["people"]:
-                if person["action"] in (DUPLICATE, MERGE) and person["target"]:
-                    pairs[person["id"]] = person["target"]
+        if past.state != "committed" or past.header["kind"] != "transfer":
+            continue
+        made = {
+            person["id"]: person["target"]
+            for person in past.header["report"]["people"]
+            if person["action"] in (DUPLICATE, MERGE) and person["target"]
+        }
+        if past.header["destination"]["id"] == destination:
+            pairs |= made
+        elif past.header["source"]["id"] == destination:
+            pairs |= {target: person for person, target in made.items()}
     return tuple(sorted(pairs.items()))
 
 
@@ -3772,8 +3777,9 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
     _find_merges(tx)
     run(tx, f"UPDATE people SET action = {PERSON_ACTION}", merge=sorted(merge))
     run(tx, f"UPDATE people SET target = {PERSON_TARGET}, leaver = {PERSON_LEAVER}")
-    # The destination may have a row in a group of a foreign cluster group, through a share or by mistake. It
-    # ends when the destination has its person in another group now, unless that row still labels something.
+    # The destination may have a row in a group of a foreign cluster group, through the source's share or by
+    # mistake. It ends when the destination has its person in another group now: two would be the same person
+    # twice. Unless that row still labels photos of its own, or a third user has shared that person with it.
     run(tx, """
         UPDATE people p SET both_leave = target IS DISTINCT FROM grp AND own = 0
             AND action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -3782,7 +3788,7 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
             AND NOT EXISTS (
                 SELECT FROM v_person_user s
                 WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(taker)s
-                  AND s."sharedById" IS DISTINCT FROM p.leaver)
+                  AND s."sharedById" IS DISTINCT FROM p.holder)
     """)
     run(tx, "ANALYZE people")
 
@@ -3836,7 +3842,10 @@ def gather_people(tx: Transaction) -> None:
             SELECT here.grp, here.faces, held.holder, g."clusterGroupId" = u."clusterGroupId" AS same_cluster,
                 EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = here.grp
-                        AND p."ownerId" = %(taker)s) AS has_row
+                        AND p."ownerId" = %(taker)s) AS has_row,
+                EXISTS (
+                    SELECT FROM v_person p WHERE p."personGroupId" = here.grp
+                        AND p."ownerId" NOT IN (held.holder, %(taker)s)) AS others_have_row
             FROM here JOIN v_person_group g ON g.id = here.grp JOIN v_user u ON u.id = %(taker)s
             LEFT JOIN held ON held.grp = here.grp
         ), by_owner AS (
@@ -3846,14 +3855,15 @@ def gather_people(tx: Transaction) -> None:
                 count(*) FILTER (WHERE a."ownerId" = %(taker)s) AS of_destination
             FROM placed JOIN v_asset_face f ON f."personGroupId" = placed.grp AND f."deletedAt" IS NULL
             JOIN v_asset a ON a.id = f."assetId"
-            WHERE CASE WHEN same_cluster THEN holder <> %(taker)s ELSE has_row END
+            WHERE CASE WHEN same_cluster THEN holder <> %(taker)s ELSE has_row OR others_have_row END
               AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
             GROUP BY placed.grp
         )
         SELECT placed.grp, placed.holder, coalesce(held.name, ''), coalesce(held.folded, ''),
             held."birthDate", held."isHidden", placed.faces,
-            -- inside one cluster group a person is shared: others' photos say nothing about the source's
-            CASE WHEN same_cluster THEN coalesce(by_owner.of_holder, 0) ELSE seen_on.faces END,
+            -- a person whom others have, too: their photos say nothing about the source's
+            CASE WHEN same_cluster OR others_have_row THEN coalesce(by_owner.of_holder, 0)
+                ELSE seen_on.faces END,
             coalesce(by_owner.of_destination, 0), same_cluster AND has_row, same_cluster,
             NOT EXISTS (
                 SELECT FROM v_person p WHERE p."personGroupId" = placed.grp AND p."ownerId" <> placed.holder)
@@ -4027,11 +4037,14 @@ def give_people_by_group(tx: Transaction) -> None:
             *("thumbnailPath", "faceAssetId"),
         ),
         """
-        SELECT %(taker)s::uuid, p.target, p.name, p."birthDate", coalesce(h."isHidden", false),
-            coalesce(h."isFavorite", false), h.color, '',
+        SELECT %(taker)s::uuid, p.target, coalesce(nullif(o.name, ''), p.name),
+            coalesce(o."birthDate", p."birthDate"), coalesce(o."isHidden", h."isHidden", false),
+            coalesce(o."isFavorite", h."isFavorite", false), coalesce(o.color, h.color), '',
             (SELECT f.id FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
              WHERE f.id = h."faceAssetId" AND f."personGroupId" = p.grp)
         FROM people p LEFT JOIN v_person h ON h."personGroupId" = p.grp AND h."ownerId" = p.holder
+        -- the destination's own row that ends, with the name that it has given
+        LEFT JOIN v_person o ON p.both_leave AND o."personGroupId" = p.grp AND o."ownerId" = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE')
         """,
     )

@@ -1,6 +1,7 @@
 """From 3.2 a person is a row per user in a group of faces, and groups belong to a cluster group of users."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -378,6 +379,56 @@ def test_a_person_who_was_shared_with_the_destination_is_there_once(library, ann
     assert label(library, ben, face) == "Lea"
     assert shares(library) == set()
     assert library.rows('select name from person where "ownerId" = %s', ben) == [("Lea",)]
+
+
+@pytest.mark.since("3.3")
+@pytest.mark.parametrize("his_name", ["Lea", "Lea M.", ""])
+def test_a_person_who_was_shared_with_the_destination_and_stays_is_there_once(
+    library, anna, ben, params, his_name, tmp_path
+) -> None:
+    """Under the name that the destination gave."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    face, home = library.face(photo, lea), library.face(library.asset(anna), lea, featured=True)
+    library.share_person(lea, by=anna, to=ben)
+    library.rows('update person set name = %s where "ownerId" = %s', his_name, ben)
+    library.settle_usage()
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    album = library.album(anna, "Trip", [photo])
+    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    new = library.person_of(face)
+    assert holders(library, new) == {ben} and library.person_of(home) == lea
+    assert library.rows('select name from person where "ownerId" = %s', ben) == [(his_name or "Lea",)]
+    back()
+    library.rows("delete from album where id = %s", album)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def run_and_undo(params: dict, request: transfer.Request, folder: Path) -> Callable[[], object]:
+    """Transfer; gives what takes it back."""
+    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=folder))
+    (past,) = transfer.list_past(params, folder)
+    return lambda: transfer.undo(params, past.path, transfer.How(dry_run=False))
+
+
+def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
+    library, anna, ben, carla, params, tmp_path
+) -> None:
+    """Else Anna would have a named person without photos."""
+    library.cluster(anna, carla)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.person(carla, "Lea", group=lea)
+    face, carlas = library.face(photo, lea, featured=True), library.face(library.asset(carla), lea)
+    library.settle_usage()
+    before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
+    album = library.album(anna, "Trip", [photo])
+    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    new = library.person_of(face)
+    assert (holders(library, new), cluster_of(library, new)) == ({ben}, library.cluster_of(ben))
+    assert (holders(library, lea), library.person_of(carlas)) == ({carla}, lea)
+    assert problems(library) - wrong == set()
+    back()
+    library.rows("delete from album where id = %s", album)
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
 # ---- what must never happen -----------------------------------------------------------------------------------------

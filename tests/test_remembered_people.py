@@ -1,7 +1,7 @@
 """A second album of the same source: whoever the first run made is not made once more."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,21 @@ def test_a_person_who_went_whole_needs_no_remembering(library, of) -> None:
     library.rows('update asset_face set "deletedAt" = now() where id = %s', albums.faces[1])
     assert albums.actions(albums.run(1)) == [("TRANSFER", False)]
     assert albums.remembered() == {}
+
+
+@pytest.mark.parametrize("name", ["Max", ""], ids=["named", "unnamed"])
+def test_photos_that_come_back_by_a_second_transfer_bring_nobody_twice(library, of, anna, ben, name) -> None:
+    albums = of(name)
+    albums.run(1)
+    made = library.person_of(albums.faces[0])
+    library.face(library.asset(ben, "his.jpg"), made)
+    back = library.album(ben, "Back", [library.value("select id from asset where \"originalFileName\" = '1.jpg'")])
+    report = replace(albums, anna=ben, albums=(back,)).run(1, to=anna)
+    assert [(person.id, person.action, person.remembered) for person in report.people] == [(made, "MERGE", True)]
+    assert library.person_of(albums.faces[0]) == albums.person
+    assert library.person_row(ben, made)
+    key = library.name("person", "personGroupId")
+    assert library.rows(f'select "{key}" from person where "ownerId" = %s', anna) == [(albums.person,)]
 
 
 @pytest.mark.since("3.2")
