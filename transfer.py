@@ -136,16 +136,21 @@ ACCOUNT_ROWS = (
 # What becomes of the album itself.
 ALBUM_STAYS, ALBUM_SHARED, ALBUM_HANDED_OVER, ALBUM_GIVEN_UP = "stays", "shared", "handed over", "given up"
 
-# Why a chosen photo stays with the source: code -> words, in the order in which they are tried.
+# Why a chosen photo stays: code -> words, in the order in which they are tried. {taker} is who would get it.
 REASONS = {
     "deleting": "being deleted by Immich",
     "external": "in an external library (belongs to a folder that the server scans)",
-    "trashed": "in the source's trash",
+    "trashed": "in the trash",
     "locked": "in the locked folder",
     "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
-    "duplicate": "already in the destination's library",
-    "duplicate_in_trash": "already in the destination's trash (restore or purge there, then run again)",
+    "duplicate": "{taker} has the same file already",
+    "duplicate_in_trash": "{taker} has the same file in the trash (restore or purge it, then run again)",
 }
+
+
+def reason_words(code: str, taker: str) -> str:
+    """Why a photo stays, with the name of who would have got it."""
+    return REASONS[code].format(taker=clean(taker))
 
 
 class TransferError(Exception):
@@ -410,6 +415,11 @@ class Report:
     assets: int = 0
     chosen: int = 0  # photos of the source in the selection
     others: int = 0  # photos in the album that belong to other users: theirs they stay
+    selection: str = ""  # album, tag or everything; '' for a repair
+    items: int = 0  # what the selection shows: of an album as Immich counts, nobody's trash or locked folder,
+    items_moving: int = 0  # of these;
+    items_staying: int = 0  # and of these, the source's
+    dates: tuple[str, ...] = ()  # when the first and the last of the photos that move were taken
     people: tuple[Person, ...] = ()
     kept_people: int = 0  # already the destination's
     faces: int = 0  # faces whose link changed
@@ -430,8 +440,11 @@ class Report:
     figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
     albums_public: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()  # albums whose cover moves, and stays their cover
+    covers_copied: int = 0  # albums whose cover becomes the destination's own copy of it
     storage: tuple[Storage, ...] = ()
-    featured: int = 0
+    featured: int = 0  # people who have another featured photo, or one at last
+    portraits_left: int = 0  # people of others than the destination whose featured photo moved
     already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
@@ -470,8 +483,9 @@ class UndoReport:
     stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
     faces: int = 0
     faces_changed: int = 0  # their link was changed since, so it is not what it was before the run
-    people_given: int = 0
-    people_removed: int = 0
+    people_given: int = 0  # who go back whole
+    people_removed: int = 0  # made by the run for whom nobody comes back
+    people_parted: int = 0  # merged by the run, and two again
     people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
     tags_kept: int = 0
     tags_taken: int = 0  # tags of photos that were taken from them since
@@ -3141,7 +3155,7 @@ def choose_album(tx: Transaction) -> None:
         SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(giver)s
     """):
-        raise TransferError("The album is not the source's any more.", todo="Start again.")
+        raise TransferError("The album belongs to somebody else by now.", todo="Start again.")
 
 
 def choose_tag(tx: Transaction) -> None:
@@ -3279,7 +3293,7 @@ def require_digest(tx: Transaction, expected: str | None) -> None:
     if expected not in (None, plan_digest(tx)):
         raise Changed(
             "What would be changed is no longer what was shown.",
-            "Photos or people concerned, or the destination's library, changed meanwhile.",
+            "Photos or people concerned, or the new owner's library, changed meanwhile.",
             "Start again, and look at the new analysis.",
         )
 
@@ -3323,14 +3337,15 @@ def plan_report(tx: Transaction) -> Report:
             WHERE origin = 'chosen' GROUP BY reason
     """)
     order = list(REASONS)
-    unseen, public = [], []
-    for name, is_seen, is_public in rows(tx, """
+    unseen, public, covers = [], [], []
+    for name, is_seen, is_public, is_cover in rows(tx, """
         SELECT al."albumName",
             EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
             OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
             OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id),
             EXISTS (SELECT FROM v_shared_link l
-                    WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now()))
+                    WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now())),
+            EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId")
         FROM v_album al JOIN concerned_album c USING (id)
         WHERE al."deletedAt" IS NULL
         ORDER BY al."albumName", al.id
@@ -3339,8 +3354,21 @@ def plan_report(tx: Transaction) -> Report:
             unseen.append(name)
         if is_public:
             public.append(name)
+        if is_cover:
+            covers.append(name)
+    items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
+        selection="everything" if tx.values["everything"] else "tag" if tx.values["tag"] else "album",
+        items=items,
+        items_moving=items_moving,
+        items_staying=items_staying,
+        # the local time, which Immich keeps as if it were UTC
+        dates=tuple(filter(None, rows(tx, """
+            SELECT min(taken)::date::text, max(taken)::date::text FROM (
+                SELECT a."localDateTime" AT TIME ZONE 'UTC' AS taken
+                FROM v_asset a JOIN run_photo USING (id)) moving
+        """)[0])),
         assets=value(tx, "SELECT count(*) FROM run_photo"),
         chosen=value(tx, "SELECT count(*) FROM chosen"),
         others=value(tx, """
@@ -3362,6 +3390,7 @@ def plan_report(tx: Transaction) -> Report:
         ),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
+        covers=tuple(covers),
         libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
@@ -3417,6 +3446,22 @@ def take_inventory(tx: Transaction) -> Inventory:
             JOIN link_looked_at USING (id) ORDER BY 1, l.id
         """)),
     )
+
+
+def count_items(tx: Transaction) -> tuple[int, int, int]:
+    """What the selection shows, how many of that move, and how many stay the source's.
+
+    An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
+    (album.repository: getMetadataForIds, all versions). A tag and an account are taken as they are.
+    """
+    return rows(tx, """
+        SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
+            count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
+        FROM v_asset a LEFT JOIN run_photo m USING (id)
+        WHERE CASE WHEN %(album)s::uuid IS NULL THEN a.id IN (SELECT id FROM chosen)
+            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = %(album)s)
+                AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
+    """)[0]
 
 
 def account_figures(tx: Transaction) -> tuple[Figures, ...]:
@@ -3907,8 +3952,8 @@ def _find_merges(tx: Transaction) -> None:
         ), ours AS (SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded)
         UPDATE people SET
             note = CASE
-                WHEN ours.count > 1 THEN 'two of that name are in the selection'
-                WHEN theirs.count > 1 THEN 'the destination has two of that name'
+                WHEN ours.count > 1 THEN 'two of that name are on these photos'
+                WHEN theirs.count > 1 THEN 'two of that name are there already'
                 WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
                 WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
             END,
@@ -3960,7 +4005,12 @@ def step_people(tx: Transaction, report: Report) -> Report:
     (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
-    return replace(report, faces=relinked, featured=featured)
+    left = value(tx, """
+        SELECT count(DISTINCT key) FROM journal WHERE "table" = 'person' AND kind = 'changed'
+          AND before ->> 'faceAssetId' <> coalesce(after ->> 'faceAssetId', '')
+          AND key ->> 'ownerId' <> %(taker)s
+    """)
+    return replace(report, faces=relinked, featured=featured, portraits_left=left)
 
 
 def fill_gaps(tx: Transaction, pairs: str) -> None:
@@ -4369,8 +4419,8 @@ def choose_libraries(tx: Transaction) -> None:
     """)
     if there != len(tx.values["libraries"]):
         raise TransferError(
-            "An external library of this transfer is not the source's any more.",
-            "It was deleted, or it belongs to somebody else.",
+            "An external library of this transfer cannot be handed over any more.",
+            "It was deleted, or it belongs to somebody else by now.",
             "Start again.",
         )
     for library in libraries_listed(tx):
@@ -4422,6 +4472,7 @@ def libraries_go_whole(tx: Transaction) -> None:
 
 def require_whole_libraries(tx: Transaction) -> None:
     """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
+    taker = value(tx, "SELECT name FROM v_user WHERE id = %(taker)s")
     for name, reason, count, example in rows(tx, """
         SELECT l.name, v.reason, count(*), min(v.name)
         FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
@@ -4430,7 +4481,7 @@ def require_whole_libraries(tx: Transaction) -> None:
     """):
         raise TransferError(
             f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
-            f"Of its photos {count} must stay, such as {clean(example)}: {REASONS[reason]}.",
+            f"Of its photos {count} must stay, such as {clean(example)}: {reason_words(reason, taker)}.",
             "Leave that library out, or set that right and run again.",
         )
 
@@ -4565,7 +4616,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     copy.
     """
     copies = add(tx, "album_asset", ("albumId", "assetId"), 'SELECT "albumId", "assetId" FROM album_copy')
-    change(tx, "album", ("albumThumbnailAssetId",), """
+    covers = change(tx, "album", ("albumThumbnailAssetId",), """
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al
         JOIN (
@@ -4577,7 +4628,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
-    return replace(report, album_copies=copies)
+    return replace(report, album_copies=copies, covers_copied=covers)
 
 
 ALBUM_CHECKS = {
@@ -5306,7 +5357,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
     """Take back the run whose journal is at `path`. Raises TransferError; nothing is changed then."""
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
-        raise TransferError("That run cannot be undone.", "It was undone already, or never committed.")
+        raise TransferError("That run was taken back already, or never made.", todo="Look at the list again.")
     if header["format"] not in (1, JOURNAL_FORMAT):
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
     return perform(
@@ -5338,6 +5389,7 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "remembered": list(made_from),
         "remembered_as": list(made_from.values()),
         "is_repair": is_repair,
+        "merged": [person["id"] for person in header["report"]["people"] if person["action"] == MERGE],
         "others_people": [
             person["id"]
             for person in header["report"]["people"]
@@ -5382,7 +5434,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
             report = step(tx, report)
     remove_made(tx)
     if how.expected_digest not in (None, undo_digest(tx)):
-        raise Changed("What would be undone has changed since it was shown.", todo="Start again.")
+        raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
     check(tx)
     if header["kind"] == "repair":
@@ -6572,7 +6624,7 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"'
     )
     written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
-    user = "taker" if tx.values["is_repair"] else "giver"
+    given, removed, parted = people_counted(tx)
     return UndoReport(
         digest=undo_digest(tx),
         photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
@@ -6581,24 +6633,11 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
             tx, written.format("id", "journal_id", "asset_face", "after ->> 'personGroupId' IS NOT NULL")
         ),
         faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
-        people_removed=value(
-            tx,
-            written.format(
-                "key", "journal", "person", f"""kind = 'removed' AND key ->> 'ownerId' = %({user})s::text"""
-            ),
-        ),
+        people_given=given,
+        people_removed=removed,
+        people_parted=parted,
         people_kept=tuple(
             (name, "changed since" if changed else "still on photos") for name, changed in people
-        ),
-        people_given=value(
-            tx,
-            written.format(
-                "key",
-                "journal",
-                "person",
-                """((kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
-                    OR (kind = 'changed' AND after ? 'ownerId'))""",
-            ),
         ),
         albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
@@ -6612,6 +6651,37 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
+
+
+def people_counted(tx: Transaction) -> tuple[int, int, int]:
+    """How many people go back, how many that the run made are removed, and how many merged ones are two
+    again: the numbers that the run told of them as transferred, duplicated and merged.
+
+    Who goes back may be a row that is removed on one side and made on the other, in another group even.
+    """
+    user = "taker" if tx.values["is_repair"] else "giver"
+    return tuple(map(int, rows(tx, f"""
+        WITH came_from AS (
+            SELECT * FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (target, grp)
+        ), parted AS (
+            SELECT DISTINCT (j.after ->> 'personGroupId')::uuid AS grp FROM journal_id j
+            WHERE j."table" = 'asset_face' AND j.kind = 'changed'
+              AND j.after ->> 'personGroupId' = ANY (%(merged)s)
+        ), back AS (
+            SELECT DISTINCT (key ->> 'personGroupId')::uuid AS grp FROM journal
+            WHERE "table" = 'person' AND (
+                (kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
+                OR (kind = 'changed' AND after ? 'ownerId'))
+            EXCEPT SELECT grp FROM parted
+        ), gone AS (
+            SELECT DISTINCT (key ->> 'personGroupId')::uuid AS grp FROM journal
+            WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'ownerId' = %({user})s::text
+        )
+        SELECT (SELECT count(*) FROM back), (
+            SELECT count(*) FROM gone WHERE grp NOT IN (SELECT grp FROM back) AND NOT EXISTS (
+                SELECT FROM came_from c JOIN back USING (grp) WHERE c.target = gone.grp)),
+            (SELECT count(*) FROM parted)
+    """)[0]))  # type: ignore[return-value]
 
 
 def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -10061,33 +10131,31 @@ def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
         yield f"       {clean(address)}/people/{person_id}"
 
 
-def faces(person: Person) -> str:
-    """A person's faces on moved photos, and on those that stay."""
-    return (
-        f"{person.inside} in album, {person.outside} outside"
-        if person.outside
-        else count(person.inside, "face")
-    )
+def faces(person: Person, selection: str = "") -> str:
+    """A person's faces on photos that move, which are those of the album for short, and on others."""
+    if not person.outside:
+        return count(person.inside, "face")
+    here, there = ("in the album", "outside") if selection == "album" else ("on these photos", "on others")
+    return f"{count(person.inside, 'face')} {here}, {person.outside} {there}"
 
 
 def show_transfer(report: Report, source: User, destination: User) -> None:
     """The analysis: what moves, which people, what comes along, what stays and why, what else."""
+    giver, taker = clean(source.name), clean(destination.name)
     say(f"  Assets to transfer: {report.assets}")
-    show_people(report)
+    show_sum(report, giver)
+    show_people(report, taker)
     if report.along:
         say("\n  Comes along, although not chosen itself:")
         show_list([f"{clean(name)} ({ALONG_WORDS[why]})" for why, name in report.along])
-    if report.stays or report.others:
-        say(f"\n  Stays with {who(source)}:" if report.stays else "")
+    if report.stays:
+        staying = sum(len(names) for _reason, names in report.stays)
+        unseen = staying - report.items_staying
+        apart = f", {unseen} of them not shown in the album" if unseen else ""
+        say(f"\n  Stays {giver}'s: {count(staying, 'photo')}{apart}")
         for reason, names in report.stays:
-            say(f"    {count(len(names), 'photo')}: {REASONS[reason]}")
-            if reason.startswith("duplicate"):
-                show_list([clean(name) for name in names], "      ")
-        if report.others:
-            say(
-                f"  {count(report.others, 'photo')} in the album that other users contributed: theirs they "
-                "stay."
-            )
+            say(f"    {count(len(names), 'photo')}: {reason_words(reason, destination.name)}")
+            show_list([clean(name) for name in names], "      ")
     details = (
         (report.stacks_moved, "stack moves whole", "stacks move whole"),
         (
@@ -10095,12 +10163,23 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             "stack is split, since a photo of it stays",
             "stacks are split, since a photo of each stays",
         ),
+        (len(report.covers), "album keeps its cover, which moves", "albums keep their covers, which move"),
         (
-            report.tags,
-            f"tag is kept, as a tag of {clean(destination.name)}",
-            f"tags are kept, as tags of {clean(destination.name)}",
+            report.covers_copied,
+            f"album gets {taker}'s own copy of its cover",
+            f"albums get {taker}'s own copies of their covers",
         ),
-        (report.memories, "memory loses photos", "memories lose photos"),
+        (
+            report.portraits_left,
+            "person who stays gets another featured photo, if there is one: the old one moves",
+            "people who stay get other featured photos, if there are any: the old ones move",
+        ),
+        (report.tags, f"tag is kept, as a tag of {taker}'s", f"tags are kept, as tags of {taker}'s"),
+        (
+            report.memories,
+            "memory loses photos, or goes if it is empty",
+            "memories lose photos, or go if they are empty",
+        ),
         (report.links_moved, "public link goes along", "public links go along"),
         (
             report.links_losing,
@@ -10109,8 +10188,8 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         ),
         (
             report.album_copies,
-            f"photo that {clean(destination.name)} has already joins the album beside the one that stays",
-            f"photos that {clean(destination.name)} has already join the albums beside those that stay",
+            f"photo that {taker} has already joins the album beside the one that stays",
+            f"photos that {taker} has already join the albums beside those that stay",
         ),
         (
             report.duplicates,
@@ -10120,11 +10199,11 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     )
     if any(number for number, *_words in details):
         say("\n  Also:")
-        for number, one, many in details:
+        for number, *words_for in details:
             if number:
-                say(f"    {number} {one if number == 1 else many}")
+                say(f"    {count(number, *words_for)}")
     if report.albums_changed:
-        say("\n  Albums handed over or shared with the new owner:")
+        say(f"\n  Albums handed over to {taker}, or shared with {taker}:")
         show_list([clean(name) for name in report.albums_changed])
     if report.libraries:
         say("\n  External libraries handed over, with all that is in them (their folders stay):")
@@ -10135,7 +10214,7 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
     if report.albums_unseen:
         warn(
             f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos "
-            "of theirs. Share it with them in Immich if they should."
+            f"of {taker}'s. Share it in Immich if {taker} should."
         )
     if report.albums_public:
         warn(
@@ -10144,11 +10223,35 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
         )
     if report.already_wrong:
         warn(
-            "Something was wrong with these photos, or the people on them, already before (an older transfer "
-            f"by hand?): {count(report.already_wrong, 'thing')} of theirs belong"
-            f"{'s' * (report.already_wrong == 1)} to another owner. What is left of that afterwards, Repair "
-            "faces (5) mends."
+            f"{count(report.already_wrong, 'thing')} on these photos (faces, featured photos, stacks, live "
+            "photos) already "
+            f"{'belongs' if report.already_wrong == 1 else 'belong'} to somebody else (an older transfer by "
+            "hand?). What is left of that afterwards in faces and featured photos, Repair faces (5) mends."
         )
+
+
+def show_sum(report: Report, giver: str) -> None:
+    """How what is in the selection becomes what moves, and from which days that is."""
+    others = report.items - report.items_moving - report.items_staying
+    unseen = report.assets - len(report.along) - report.items_moving
+    word, plural, where = {
+        "album": ("item", "items", " in the album"),
+        "tag": ("photo", "photos", " with the tag"),
+        "everything": ("photo or video", "photos and videos", f" of {giver}'s"),
+    }[report.selection]
+    move = [f"{report.items_moving} of the {count(report.items, word, plural)}{where}"]
+    if unseen:
+        move.append(f"{count(unseen, 'photo')} that the album does not show")
+    if report.along:
+        move.append(count(len(report.along), "photo that comes along", "photos that come along"))
+    paragraph(" + ".join(move), "    ")
+    if report.items_staying:
+        say(f"    {count(report.items_staying, f'{word} stays', f'{plural} stay')} {giver}'s")
+    if others:
+        say(f"    {count(others, 'item is', 'items are')} of other users: theirs they stay")
+    if report.dates:
+        first, last = report.dates
+        say(f"    Taken on {first}" if first == last else f"    Taken from {first} to {last}")
 
 
 def named(names: Sequence[str], word: str) -> str:
@@ -10158,24 +10261,24 @@ def named(names: Sequence[str], word: str) -> str:
     return f"{word if len(names) == 1 else word + 's'} {shown}{rest}"
 
 
-def show_people(report: Report) -> None:
-    """The people concerned, each with what happens to it."""
+def show_people(report: Report, taker: str = "") -> None:
+    """The people concerned, each with what happens to it. `taker` is the name of who gets the photos."""
     say(f"  Persons detected: {len(report.people)}")
     if report.people:
         say("\n  Person analysis:")
-        show_list([person_line(person) for person in report.people])
+        show_list([person_line(person, report.selection) for person in report.people])
     if report.kept_people:
-        belong = "person belongs" if report.kept_people == 1 else "people belong"
-        say(f"    {report.kept_people} {belong} to the new owner already.")
+        belong = count(report.kept_people, "person belongs", "people belong")
+        say(f"    {belong} to {taker} already.")
 
 
-def person_line(person: Person) -> str:
+def person_line(person: Person, selection: str = "") -> str:
     """One line of the person analysis."""
     into = f" into {clean(person.merge_name).strip()}" if person.action == MERGE else ""
     note = f"  (not merged: {person.note})" if person.note else ""
     if person.remembered:
         note = "  (made from this person by an earlier transfer)"
-    return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
+    return f"→ {clean(person.name) or 'Unknown'} ({faces(person, selection)}) [{person.action}]{into}{note}"
 
 
 ACCOUNT_WORDS = {
@@ -10213,7 +10316,7 @@ def show_storage(report: Report | UndoReport) -> None:
         say(f"    {clean(user.email)}: {size(user.before)} → {size(user.after)}{quota}")
     for user in report.storage:
         if user.over_quota:
-            warn(f"{clean(user.email)} will be over the quota: Immich will refuse their uploads.")
+            warn(f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user.")
 
 
 def confirm(state: State, api: Api, digest: str, question: str, typed: str | None = None) -> How:
@@ -10271,8 +10374,8 @@ def back_up_first(api: Api, state: State) -> None:
         say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
     if not state.backups:
         warn(
-            "Have you got a backup of the database, made today? It is the way back if all else fails. This "
-            "makes one on Immich's server (README, 'Backup'):"
+            "No backup was made. Go on only with one of the database, made today: it is the way back if all "
+            "else fails. This makes one on Immich's server (README, 'Backup'):"
         )
         for line in BACKUP_COMMAND:
             say(f"    {line}")
@@ -10341,7 +10444,7 @@ def transfer_done(
     say_tally(report)
     staying = sum(len(names) for _reason, names in report.stays)
     if staying:
-        say(f"    • Assets that stayed:  {staying}")
+        say(f"    • Photos that stayed:  {staying}")
     if report.albums_changed:
         say(f"    • Albums:              {len(report.albums_changed)}")
     if report.libraries:
@@ -10360,7 +10463,8 @@ def transfer_done(
     ]
     if report.albums_unseen:
         steps.append(
-            f"{who(destination)} sees an album only as its member: share it with them if they should see it."
+            f"{who(destination)} sees an album only as its member: share it where {clean(destination.name)} "
+            "should see it."
         )
     if report.figures_after:
         steps.append(
@@ -10543,8 +10647,8 @@ def show_troubles(troubles: Sequence[Trouble]) -> None:
 def show_repair(report: Report) -> None:
     """The analysis of a repair."""
     say(f"  Photos concerned: {report.assets}")
-    say(f"  Faces to link to the user's own people: {report.faces}")
-    say(f"  Featured photos to mend: {report.featured}")
+    say(f"  Faces to link to people of the photos' owner: {report.faces}")
+    say(f"  Featured photos to mend or choose: {report.featured}")
     show_people(report)
 
 
@@ -10654,8 +10758,10 @@ def show_undo(report: UndoReport, past: Past) -> None:
             say(f"  External libraries that go back, with all that is in them now: {len(report.libraries)}")
             show_list([clean(name) for name in report.libraries])
     say(f"  Faces that get their former person again: {report.faces}")
-    say(f"  People that go back: {report.people_given}")
-    say(f"  People made by the run that are removed: {report.people_removed}")
+    say(f"  People who go back: {report.people_given}")
+    say(f"  People made by the run who are removed: {report.people_removed}")
+    if report.people_parted:
+        say(f"  People merged by the run who are two again: {report.people_parted}")
     stays = (report.stays, report.libraries_kept, report.people_kept)
     if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
@@ -10695,12 +10801,14 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
         say(f"    • Comments and likes moved back: {report.comments}")
         return
     if past.header["kind"] == "transfer":
-        say(f"    • Assets given back:   {report.photos}")
+        say(f"    • Photos given back:   {report.photos}")
         if report.libraries:
             say(f"    • External libraries:  {len(report.libraries)}")
     say(f"    • Faces linked back:   {report.faces}")
     say(f"    • Persons given back:  {report.people_given}")
     say(f"    • Persons removed:     {report.people_removed}")
+    if report.people_parted:
+        say(f"    • Persons two again:   {report.people_parted}")
     staying = sum(len(names) for _reason, names in report.stays)
     if staying:
         say(f"    • Photos that stay, see above: {staying}")
@@ -11362,10 +11470,10 @@ def _page_photos(page: Page) -> Iterator[str]:
     staying = [photo for photo in listed if not photo.moves]
     if staying:
         yield f"<h2>What stays <small>{count(len(staying), 'photo')}</small></h2>"
-    for reason, words in REASONS.items():
+    for reason in REASONS:
         of_reason = [photo for photo in staying if photo.why == reason]
         if of_reason:
-            yield from _page_group(page, words, of_reason, framed)
+            yield from _page_group(page, reason_words(reason, page.destination.name), of_reason, framed)
     if len(page.inventory.photos) > PAGE_NAMES:
         yield (
             f"<p>The first {PAGE_NAMES} of {len(page.inventory.photos)} photos are here; all are in the CSV "
@@ -11401,7 +11509,7 @@ def _page_people(page: Page) -> Iterator[str]:
     for person in pairs:
         words = "become one person" if person.action == MERGE else "stay two"
         yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
-        yield _figure(page, "people", person.id, person.name or "Unknown", f"({faces(person)})")
+        yield _figure(page, "people", person.id, person.name or "Unknown", f"({faces(person, page.report.selection)})")
         theirs = f"({count(person.merge_faces, 'face')}, of {page.destination.name})"
         yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
         yield "</div>"
@@ -11409,7 +11517,7 @@ def _page_people(page: Page) -> Iterator[str]:
     if rest:
         yield f"<h2>People <small>{len(rest)}</small></h2><div class=grid>"
         for person in rest:
-            words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
+            words = f"({faces(person, page.report.selection)}) {ACTION_WORDS[person.action]}"
             if person.note:
                 words += f", not merged: {person.note}"
             yield _figure(page, "people", person.id, person.name or "Unknown", words)
@@ -11444,10 +11552,12 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
     yield ("what", "number", "name", "day", "words", "id")
     for photo in page.inventory.photos:
         what = "stays" if not photo.moves else "moves" if photo.why == "chosen" else "comes along"
-        words = REASONS.get(photo.why, "") or ALONG_WORDS.get(photo.why, "")
+        words = ALONG_WORDS.get(photo.why, "")
+        if photo.why in REASONS:
+            words = reason_words(photo.why, page.destination.name)
         yield (what, str(page.numbers.get(photo.id, "")), photo.name, photo.day, words, photo.id)
     for person in page.report.people:
-        words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
+        words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person, page.report.selection)})"
         yield ("person", "", person.name, "", words, person.id)
     for album, name, owner, photos in page.inventory.albums:
         yield ("album", "", name, "", f"of {owner}: {count(photos, 'photo')}", album)

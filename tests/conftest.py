@@ -472,7 +472,40 @@ def assert_moved(before: Snapshot, after: Snapshot, request: transfer.Request, r
     assert len(moved) == report.assets
     assert {old[key]["ownerId"] for key in moved} <= {request.source}
     assert {new[key]["ownerId"] for key in moved} <= {request.destination}
-    assert report.chosen == report.assets - len(report.along) + sum(len(names) for _, names in report.stays)
+    assert_adds_up(before, after, request.source, request.album, report)
+
+
+def assert_adds_up(
+    before: Snapshot, after: Snapshot, source: str, album: str | None, report: transfer.Report
+) -> None:
+    """The numbers of the analysis are those of the rows: what was chosen and what comes along make what moves."""
+    old, new = ({key[0]: row for key, row in decoded(rows, "asset", "id").items()} for rows in (before, after))
+    moved = {photo for photo, row in old.items() if row["ownerId"] != new[photo]["ownerId"]}
+    staying = sum(len(names) for _reason, names in report.stays)
+    assert report.assets == len(moved)
+    assert report.chosen == report.assets - len(report.along) + staying
+    chosen, shown = report.chosen, report.chosen
+    if album:
+        joined = [json.loads(text) for text in before["album_asset"]]
+        inside = {row.get("assetId", row.get("assetsId")) for row in joined if album in row.values()}
+        seen = {photo for photo in inside if old[photo]["deletedAt"] is None}
+        seen = {photo for photo in seen if old[photo]["visibility"] in ("timeline", "archive")}
+        hers = {photo for photo in inside if old[photo]["ownerId"] == source}
+        chosen, shown = len(hers), len(seen)
+        assert (report.items_moving, report.items_staying) == (len(seen & moved), len((seen & hers) - moved))
+        assert (len(hers & moved), report.others) == (report.assets - len(report.along), len(inside - hers))
+    assert (report.chosen, report.items) == (chosen, shown)
+    days = sorted(old[photo]["localDateTime"][:10] for photo in moved)
+    assert report.dates == ((days[0], days[-1]) if days else ())
+    covers = [row["albumName"] for row in map(json.loads, before["album"]) if row["albumThumbnailAssetId"] in moved]
+    assert len(report.covers) <= len(covers)
+    assert set(report.covers) <= set(covers)
+
+
+def people_told(report: transfer.Report) -> tuple[int, int, int]:
+    """How many people were transferred, duplicated and merged."""
+    actions = [person.action for person in report.people]
+    return actions.count("TRANSFER"), actions.count("DUPLICATE"), actions.count("MERGE")
 
 
 def told(report: transfer.Report) -> transfer.Report:

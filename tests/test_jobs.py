@@ -129,7 +129,7 @@ def test_without_a_backup_the_line_to_run_is_shown(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         screen = confirm(there, terminal)
     assert "pg_dump was not found" in screen
-    assert "Have you got a backup of the database, made today?" in screen
+    assert "Go on only with one of the database, made today" in screen
     line = " ".join(" ".join(transfer.BACKUP_COMMAND).split())
     assert line in screen
     readme = Path(transfer.__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def test_ctrl_c_goes_on_without_a_backup(there: Installation) -> None:
         terminal.interrupt()
         screen = terminal.answer("Type yes to go ahead, Enter to go back, anything else for the menu: ", "no")
     assert "Not waited for." in screen
-    assert "Have you got a backup" in screen
+    assert "No backup was made." in screen
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------

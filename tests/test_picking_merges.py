@@ -96,14 +96,14 @@ def test_the_pairs_are_numbered(asked) -> None:
     _, screen = asked("n")
     assert "Ben <ben@example.com> already has people of these names:" in screen
     for number, name in enumerate(("Oma", "Lea", "Max"), 1):
-        assert f"{number}. {name} (2 in album, 1 outside)  =  {name.lower()} (0 faces)" in screen
+        assert f"{number}. {name} (2 faces on these photos, 1 on others)  =  {name.lower()} (0 faces)" in screen
         assert f"http://immich:2283/people/id{number}" in screen
         assert f"http://immich:2283/people/his{number}" in screen
 
 
 def test_birth_dates_are_shown(asked) -> None:
     _, screen = asked("n", pairs=(replace(PAIRS[0], birth="1950-01-02"), replace(PAIRS[1], merge_birth="2001-02-03")))
-    assert "Oma (2 in album, 1 outside, born 1950-01-02)  =  oma (0 faces)" in screen
+    assert "Oma (2 faces on these photos, 1 on others, born 1950-01-02)  =  oma (0 faces)" in screen
     assert "lea (0 faces, born 2001-02-03)" in screen
 
 

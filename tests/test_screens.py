@@ -44,11 +44,13 @@ ANALYSIS = """\
 └────────────────────────────────────────────────────┘
 
   Assets to transfer: 4
+    4 of the 4 items in the album
+    Taken on 2024-05-17
   Persons detected: 3
 
   Person analysis:
     → John Doe (3 faces) [TRANSFER]
-    → Jane Smith (1 in album, 2 outside) [DUPLICATE]
+    → Jane Smith (1 face in the album, 2 outside) [DUPLICATE]
     → Unknown (2 faces) [TRANSFER]
 """
 COMPLETED = """\

@@ -7,6 +7,7 @@ import pytest
 
 import transfer
 from tests import family
+from tests.conftest import assert_adds_up, people_told
 from tests.library import Library
 
 pytestmark = [pytest.mark.every_version, pytest.mark.always]
@@ -25,10 +26,12 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
         transfer.Request(people.alice, people.bob, album, album_itself=transfer.ALBUM_HANDED_OVER),
         transfer.Request(people.alice, people.bob, everything=True, trashed=True, locked=True),
     ]
+    people_of: list[tuple[int, int, int]] = []
     for request in requests:
         pairs = transfer.merge_pairs(params, request)
         request = transfer.replace(request, merge=frozenset(person.id for person in pairs))
         now = library.snapshot()
+        told = [] if request.everything else [(25, 21, 4, 28, 4), ("2024-05-17", "2024-07-19")]
         shown = transfer.transfer(params, request, transfer.How(dry_run=True))
         assert library.snapshot() == now
         done = transfer.transfer(
@@ -38,12 +41,17 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
         )
         assert done.assets == shown.assets > 0
         assert done.wrong_after == 0
+        assert_adds_up(now, library.snapshot(), people.alice, request.album, done)
+        counts = (done.assets, done.items_moving, len(done.along), done.items, done.items_staying)
+        assert not told or [counts, done.dates] == told
+        people_of.append(people_told(done))
     assert library.album_owner(album) == people.bob
     runs = transfer.list_past(params, tmp_path / "transfers")
     assert [run.state for run in runs] == ["committed", "committed"]
-    for run in runs:
+    for run, told_before in zip(runs, reversed(people_of), strict=True):
         report = transfer.undo(params, run.path, transfer.How(dry_run=False))
         assert not report.stays and not report.people_kept
+        assert (report.people_given, report.people_removed, report.people_parted) == told_before
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert exact["album_asset"] == library.snapshot()["album_asset"]
 

@@ -22,9 +22,11 @@ import transfer
 from tests.conftest import (
     EVERYTHING,
     Snapshot,
+    assert_adds_up,
     assert_only_this_changed,
     decoded,
     fixed_part,
+    people_told,
     problems,
     usage,
     usage_by_immich,
@@ -237,6 +239,8 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
         assert replace(done, wrong_after=None) == replace(shown, people=done.people)
         moved = moved_photos(full, after)
         assert len(moved) == (done.assets if kind.transfers else 0)
+        if kind.transfers:
+            assert_adds_up(full, after, world.source, world.album if done.selection == "album" else None, done)
         other = difference(fixed_part(less(full, kind)), fixed_part(less(after, kind)))
         assert not other, "\n".join(other)
         pair = {world.source, world.destination} if kind.transfers else set()
@@ -254,6 +258,7 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
         assert problems(library) == wrong_before
         assert replace(undone, wrong_after=None) == planned
         assert undone.photos == len(moved)
+        assert (undone.people_given, undone.people_removed, undone.people_parted) == people_told(done)
         assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
         (past,) = transfer.list_past(world.params, folder)
         assert past.state == "undone"
