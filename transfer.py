@@ -11509,7 +11509,8 @@ def _page_people(page: Page) -> Iterator[str]:
     for person in pairs:
         words = "become one person" if person.action == MERGE else "stay two"
         yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
-        yield _figure(page, "people", person.id, person.name or "Unknown", f"({faces(person, page.report.selection)})")
+        ours = f"({faces(person, page.report.selection)})"
+        yield _figure(page, "people", person.id, person.name or "Unknown", ours)
         theirs = f"({count(person.merge_faces, 'face')}, of {page.destination.name})"
         yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
         yield "</div>"

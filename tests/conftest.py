@@ -475,9 +475,7 @@ def assert_moved(before: Snapshot, after: Snapshot, request: transfer.Request, r
     assert_adds_up(before, after, request.source, request.album, report)
 
 
-def assert_adds_up(
-    before: Snapshot, after: Snapshot, source: str, album: str | None, report: transfer.Report
-) -> None:
+def assert_adds_up(before: Snapshot, after: Snapshot, source: str, album: str | None, report: transfer.Report) -> None:
     """The numbers of the analysis are those of the rows: what was chosen and what comes along make what moves."""
     old, new = ({key[0]: row for key, row in decoded(rows, "asset", "id").items()} for rows in (before, after))
     moved = {photo for photo, row in old.items() if row["ownerId"] != new[photo]["ownerId"]}

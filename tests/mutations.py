@@ -1443,6 +1443,18 @@ saved = save(tx, report) if save else None
         AND NOT (c""",
         "tests/test_account.py -k done_since",
     ),
+    Mutation(
+        "the analysis counts items that the album does not show",
+        """AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END""",
+        """END""",
+        "tests/test_smoke.py -k everything_in_it",
+    ),
+    Mutation(
+        "undo: who goes back is told as removed, too",
+        """WHERE grp NOT IN (SELECT grp FROM back) AND NOT EXISTS (""",
+        """WHERE NOT EXISTS (""",
+        "tests/test_smoke.py -k everything_in_it",
+    ),
 )
 
 

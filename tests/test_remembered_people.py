@@ -229,5 +229,8 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
                 terminal.until("TRANSFER COMPLETED")
                 terminal.afterwards()
         screen = terminal.until("DRY RUN")
-    assert "→ Max (1 face in the album, 1 outside) [MERGE] into Max  (made from this person by an earlier transfer)" in screen
+    assert (
+        "→ Max (1 face in the album, 1 outside) [MERGE] into Max  (made from this person by an earlier transfer)"
+        in screen
+    )
     assert "already has people of these names" not in screen
