@@ -8985,8 +8985,10 @@ class Screen:
     rows: int = 0  # printed since the last answer
     answers: int = 0  # given so far
     holds: bool = False
+    failed: bool = False  # something that was asked for, although the menu entry itself was done
     held: list[str] = field(default_factory=list)
-    kept: list[str] | None = None  # what a file is to have of it
+    kept: list[str] | None = None  # what a file is to have of it,
+    kept_as: tuple[Path, tuple[str, ...]] = (Path(), ())  # its folder, and the words of its name
 
 
 SCREEN = Screen()
@@ -9171,12 +9173,39 @@ def keep(text: str) -> None:
         SCREEN.kept.append(text)
 
 
+def keep_from(state: State, *words: str) -> None:
+    """From here on what is shown is kept for a text file; `words` are its name."""
+    SCREEN.kept, SCREEN.kept_as = [], (state.undo_folder, words)
+
+
+def write_kept() -> None:
+    """Write the text file, and say where it is. That it cannot be written is no failure."""
+    text, SCREEN.kept = "".join(SCREEN.kept or ()), None
+    folder, words = SCREEN.kept_as
+    if text:
+        try:
+            say(f"\n  Kept as text: {keep_text(folder, words, text)}")
+        except OSError as error:
+            say(f"\n  It could not be kept as text in {folder}: {error.strerror}.")
+
+
 def end_result() -> None:
     """Print what is held back still; nothing is from here on."""
-    SCREEN.holds = False
+    SCREEN.holds, SCREEN.kept = False, None
     text, SCREEN.held = "".join(SCREEN.held), []
     if text:
         put(text)
+
+
+def without_middle(text: str) -> str:
+    """A text in one row of a terminal: words are left out in its middle."""
+    words = text.split(" ")
+    left, right = words[: len(words) // 2], words[len(words) // 2 :]
+    if not sys.stdout.isatty() or cells(text) < window()[0] - 2:
+        return text
+    while cells(" ".join([*left, "…", *right])) >= window()[0] - 2 and (left or right):
+        (left.pop if len(left) > len(right) else functools.partial(right.pop, 0))()
+    return " ".join([*left, "…", *right])
 
 
 def pause() -> None:
@@ -10067,6 +10096,7 @@ def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
     report = working(
         lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
     )
+    keep_from(state, *(() if execute else ("dry-run",)), "transfer", source.email, destination.email)
     heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
     if not (report.assets or report.albums_changed or report.libraries):
@@ -10389,9 +10419,12 @@ def goes_on(state: State, entry: str) -> bool:
         say("  p instead of a menu entry writes this as a page with pictures to look at.")
     if not is_watched():
         return False
+    shown, (folder, words) = SCREEN.kept or [], SCREEN.kept_as
+    write_kept()
     question = "\n  Do exactly this now? Type yes to go on, anything else for the menu: "
     if ask_past_page(question, state.page) != "yes":
         return False
+    SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
     require_changeable(state.config.database, state.undo_folder)
     return True
 
@@ -10408,6 +10441,7 @@ def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any],
             raise
         if isinstance(error, TransferError):
             show_error(error)
+            SCREEN.failed = True
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
     except Ended as error:
         raise error if done is None else Ended(error.number, IS_MADE) from None
@@ -10617,6 +10651,7 @@ def repair_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
     """The analysis of a repair; then, where that is wanted, the repair."""
     config, user = state.config.database, wish.destination
     report = working(lambda progress: repair(config, user.id, How(progress=progress), wish.merge))
+    keep_from(state, *(() if execute else ("dry-run",)), "repair", user.email)
     heading("FACE REPAIR ANALYSIS")
     show_repair(report)
     if not (report.people or report.faces or report.featured):
@@ -10696,6 +10731,7 @@ def undo_now(run_chosen: Past, state: State, api: Api) -> None:
             todo="Look again when the database answers." if "known" in run_chosen.state else "",
         )
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
+    keep_from(state, "undo", run_chosen.path.name.removesuffix(COMMITTED))
     heading("UNDO ANALYSIS")
     show_undo(report, run_chosen)
     changed = (
@@ -10899,6 +10935,7 @@ def files_screen(state: State) -> State:
 def move_now(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> None:
     """The analysis of a move of files; then the move."""
     planned = working(lambda progress: work(True, progress))
+    keep_from(state, "files")
     heading("FILE ANALYSIS")
     show_move(planned)
     if not (planned.files or planned.unfinished):
@@ -11096,6 +11133,7 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
         show_moved(working(lambda progress: moved_for_real(work, progress)))
     except MoveStopped as error:
         show_error(error)
+        SCREEN.failed = True
     watch_integrity(api, before)
 
 
@@ -11144,6 +11182,7 @@ def check_account(user: User, state: State, api: Api, server: Server) -> None:
     """What hangs on an account."""
     config = state.config.database
     check = working(lambda progress: account_ties(config, user.id, progress))
+    keep_from(state, "account", user.email)
     heading("DELETING AN ACCOUNT")
     show_account(check, user)
     if user.id == server.user_id:
@@ -11697,7 +11736,7 @@ def menu(path: Path, debug: bool = False) -> int:
         if state.server is None or state.server.is_newer or state.server.unknown_links:
             pause()
         while True:
-            say(f"\n  {connected_to(state)}")
+            say(f"\n  {without_middle(connected_to(state)) if state.server else connected_to(state)}")
             say(boxed(MENU))
             commands = {**COMMANDS, **({"p": page_screen} if state.page else {})}
             while (choice := ask("  Select option: ").casefold()) not in (*commands, "0"):
@@ -11706,9 +11745,11 @@ def menu(path: Path, debug: bool = False) -> int:
             if choice == "0":
                 say("  Bye.")
                 return int(failed)
-            failed = False
+            failed = SCREEN.failed = False
             try:
                 state = commands[choice](state if choice == "p" else replace(state, page=None))
+                failed = SCREEN.failed
+                write_kept()
                 pause()
             except Back:
                 if not state.path.exists():
@@ -11722,11 +11763,16 @@ def menu(path: Path, debug: bool = False) -> int:
                     complain(traceback.format_exc())
                 if not isinstance(error, (CommitUnknown, MoveStopped)):
                     say("\n  Nothing was changed.")
+                write_kept()
                 pause()
             except KeyboardInterrupt:
                 if not state.path.exists():  # it was just cleared
                     raise
                 say("\n  Stopped. Nothing was changed.")
+            except (EndOfInput, OutputLost, Ended):
+                with contextlib.suppress(OutputLost):
+                    write_kept()
+                raise
             finally:
                 end_result()
     except Back:

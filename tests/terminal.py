@@ -48,7 +48,7 @@ UNWANTED = {
 # The end of every question: nothing follows until somebody answers.
 QUESTION = re.compile(r"(?:\)|\]|option|menu|file): \Z")
 MENU, PAUSE, CHOOSE = "Select option: ", "Enter for the menu: ", "Enter to go back, 0 for the menu): "
-EXACTLY, SAME = "Do exactly this now? Type yes to go on, anything else for the menu: ", "The same now? (Y/n, "
+EXACTLY, SAME = "Do exactly this now?", "The same now? (Y/n, "
 # What is asked on the way there.
 PASSED = {
     **dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY)),

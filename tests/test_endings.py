@@ -49,7 +49,7 @@ def there(tmp_path: Path) -> Iterator[Installation]:
 
 
 def undo_files(there: Installation) -> list[str]:
-    return sorted(path.name for path in there.path.parent.glob("transfers/*"))
+    return sorted(path.name for path in there.path.parent.glob("transfers/*.gz"))
 
 
 def to_the_last_question(terminal: Terminal) -> None:
