@@ -513,7 +513,8 @@ def test_a_dry_run_changes_nothing(there: Installation) -> None:
     assert "[MERGE]" in shown
     assert snapshot(there) == before
     assert [path for method, path, _ in there.immich.calls if method != "GET"] == []
-    assert sorted(os.listdir(there.path.parent)) == ["config.py"]
+    assert sorted(os.listdir(there.path.parent)) == ["config.py", "transfers"]
+    assert [path.suffix for path in there.path.with_name("transfers").iterdir()] == [".txt"]
 
 
 @pytest.mark.cases
