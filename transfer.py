@@ -145,6 +145,7 @@ REASONS = {
     "unfinished": "a file move of Immich's is unfinished (run its storage template or migration job)",
     "duplicate": "{taker} has the same file already",
     "duplicate_in_trash": "{taker} has the same file in the trash (restore or purge it, then run again)",
+    "left_out": "left out, as you asked",
 }
 
 
@@ -331,26 +332,64 @@ class ExternalLibrary:
 
 
 @dataclass(frozen=True)
+class KnownPerson:
+    """A person of a user's, with how many of the user's photos show it; `birth` is a date, or ''."""
+
+    id: str
+    name: str
+    photos: int
+    birth: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
-    """One transfer as asked for. `merge` holds the ids of the source's people that may be merged by name."""
+    """One transfer as asked for: everything, or the photos for which all the conditions hold that are given.
+    `merge` holds the ids of the source's people that may be merged by name.
+    """
 
     source: str
     destination: str
-    album: str | None = None  # the photos of an album; or `tag`, or `everything`
+    album: str | None = None  # in this album; short for `albums` of one
     merge: frozenset[str] = frozenset()
-    tag: str | None = None  # photos with a tag, or with one below it
+    tag: str | None = None  # with a tag, or with one below it
     everything: bool = False  # all that the source owns, its albums included
-    album_itself: str = ALBUM_STAYS
+    album_itself: str = ALBUM_STAYS  # what becomes of the albums chosen
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
     libraries: frozenset[str] = frozenset()  # with `everything`: external libraries, whole as they are
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
+    albums: tuple[str, ...] = ()  # in any of these
+    people: tuple[str, ...] = ()  # of any of these people of the source's
+    since: str = ""  # taken on this day (2024-07-12) or later,
+    until: str = ""  # on this day or before
+    favorites: bool = False  # the source's favourites
+    left_out: frozenset[str] = frozenset()  # ids of photos that stay all the same
 
     def __post_init__(self) -> None:
-        if [self.album is not None, self.tag is not None, self.everything].count(True) != 1:
-            raise ValueError("a transfer is of an album, of a tag, or of everything")
+        conditions = (self.every_album, self.tag is not None, self.people, self.since, self.until)
+        if any((*conditions, self.favorites)) == self.everything or (self.album is not None and self.albums):
+            raise ValueError("a transfer is of everything, or of what some conditions choose")
+        if self.album_itself != ALBUM_STAYS and not (self.every_album or self.everything):
+            raise ValueError("without an album there is none to be handed over")
         if self.libraries and not self.everything:
             raise ValueError("external libraries are handed over with everything")
+        for day in filter(None, (self.since, self.until)):
+            datetime.date.fromisoformat(day)
+
+    @property
+    def kind(self) -> str:
+        """In one word what chooses the photos: everything, album, tag, or conditions."""
+        filters = (self.people, self.since, self.until, self.favorites)
+        if self.everything:
+            return "everything"
+        if any(filters) or (self.every_album and self.tag is not None):
+            return "conditions"
+        return "album" if self.every_album else "tag"
+
+    @property
+    def every_album(self) -> tuple[str, ...]:
+        """The albums that the photos are chosen from."""
+        return self.albums if self.album is None else (self.album,)
 
 
 @dataclass(frozen=True)
@@ -415,7 +454,7 @@ class Report:
     assets: int = 0
     chosen: int = 0  # photos of the source in the selection
     others: int = 0  # photos in the album that belong to other users: theirs they stay
-    selection: str = ""  # album, tag or everything; '' for a repair
+    selection: str = ""  # album, tag, everything, or conditions; '' for a repair
     items: int = 0  # what the selection shows: of an album as Immich counts, nobody's trash or locked folder,
     items_moving: int = 0  # of these;
     items_staying: int = 0  # and of these, the source's
@@ -2408,12 +2447,11 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
         return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
-    if tx.values["tag"]:
-        return {
-            "kind": "tag",
-            "name": value(tx, "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s"),
-        }
-    return {"kind": "album", "name": value(tx, 'SELECT "albumName" FROM v_album WHERE id = %(album)s')}
+    chosen = conditions_named(tx)
+    (kind, names), *more = chosen.items()
+    if kind in ("albums", "tag") and len(names) == 1 and not more:
+        return {"kind": kind.removesuffix("s"), "name": names[0]}
+    return {"kind": "conditions", "name": condition_words(chosen)}
 
 
 def transaction_identity(tx: Transaction) -> dict[str, str]:
@@ -2904,6 +2942,30 @@ def list_tags(database_config: Mapping[str, Any], owner: str) -> tuple[Tag, ...]
         )
 
 
+def list_people(database_config: Mapping[str, Any], owner: str) -> tuple[KnownPerson, ...]:
+    """The people on a user's photos, those with a name first, each with how many of the user's photos show
+    it.
+    """
+    with looking(database_config) as tx:
+        return tuple(KnownPerson(*row) for row in rows(tx, """
+            SELECT p."personGroupId"::text, p.name, count(DISTINCT a.id), coalesce(p."birthDate"::text, '')
+            FROM v_person p
+            JOIN v_asset_face f ON f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL
+                AND f."isVisible"
+            JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = p."ownerId"
+            WHERE p."ownerId" = %(owner)s
+            GROUP BY p."personGroupId", p.name, p."birthDate"
+            ORDER BY p.name = '', lower(p.name), 3 DESC, p.name, 1
+        """, owner=owner))
+
+
+def describe(database_config: Mapping[str, Any], request: Request) -> str:
+    """What a request chooses, in words."""
+    with looking(database_config) as tx:
+        found = selection_words(replace(tx, values=transfer_values(request)), "transfer")
+    return found["name"] if found["kind"] in ("conditions", "everything") else " ".join(found.values())
+
+
 def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[ExternalLibrary, ...]:
     """The external libraries of a user, by name, but for those that Immich is deleting."""
     with looking(database_config) as tx:
@@ -3014,8 +3076,14 @@ def transfer_values(request: Request) -> dict[str, Any]:
     album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
     return {
         **common_values(request.source, request.destination),
-        "album": request.album,
+        "selection": request.kind,
+        "albums": sorted(request.every_album),
         "tag": request.tag,
+        "people": sorted(request.people),
+        "since": request.since or None,
+        "until": request.until or None,
+        "favorites": request.favorites,
+        "left_out": sorted(request.left_out),
         "everything": request.everything,
         "album_itself": album_itself,
         **album_outcome(album_itself, request.source, request.destination),
@@ -3075,6 +3143,7 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE suspect_group (grp uuid);
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
+        CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid);
         CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
         ANALYZE changing_library
@@ -3123,10 +3192,9 @@ def choose_selection(tx: Transaction) -> None:
     """
     if tx.values["everything"]:
         choose_everything(tx)
-    elif tx.values["tag"]:
-        choose_tag(tx)
     else:
-        choose_album(tx)
+        choose_by_conditions(tx)
+    run(tx, "INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[])")
     # Whoever joins or leaves an album that changes hands waits until it has an owner again.
     lock_albums(tx)
 
@@ -3140,39 +3208,101 @@ def lock_albums(tx: Transaction) -> None:
     """)
 
 
-def choose_album(tx: Transaction) -> None:
-    """The source's photos in one album, and the album itself if that was asked for."""
-    if not rows(tx, """SELECT 1 FROM v_album WHERE id = %(album)s AND "deletedAt" IS NULL"""):
-        raise TransferError("The album is not there any more.", todo="Start again.")
-    run(tx, """
+@dataclass(frozen=True)
+class Condition:
+    """What a photo must be to be chosen: `photo` is SQL about a photo `a` of the source's. `names` is the
+    query for the names that were asked for, of which any will do, and `words` says them.
+    """
+
+    words: str
+    names: str
+    photo: str
+
+
+# By the value that asks for it. The video of a live photo comes along with its still, so days and favourites
+# ask only for what people see.
+CONDITIONS = {
+    "albums": Condition(
+        "album {}",
+        """SELECT "albumName" FROM v_album WHERE id = ANY (%(albums)s::uuid[]) AND "deletedAt" IS NULL
+           ORDER BY lower("albumName"), 1, id""",
+        """a.id IN (
+            SELECT aa."assetId" FROM v_album_asset aa WHERE aa."albumId" = ANY (%(albums)s::uuid[]))""",
+    ),
+    # by the path, not by tag_closure, which lacks the tags that were made by POST /tags
+    "tag": Condition(
+        "tag {}",
+        "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s",
+        """a.id IN (
+            SELECT ta."assetId" FROM v_tag t
+            JOIN v_tag below ON below."userId" = t."userId"
+                AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
+            JOIN v_tag_asset ta ON ta."tagId" = below.id
+            WHERE t.id = %(tag)s AND t."userId" = %(giver)s)""",
+    ),
+    # as Immich shows a person's photos: not by faces that were deleted or hidden
+    "people": Condition(
+        "photos of {}",
+        """SELECT name FROM v_person
+           WHERE "ownerId" = %(giver)s AND "personGroupId" = ANY (%(people)s::uuid[])
+           ORDER BY name = '', lower(name), 1""",
+        """a.id IN (
+            SELECT f."assetId" FROM v_asset_face f
+            WHERE f."personGroupId" = ANY (%(people)s::uuid[])
+                AND f."deletedAt" IS NULL AND f."isVisible")""",
+    ),
+    # the day of Immich's timeline: local time, kept as if it were UTC
+    "since": Condition(
+        "from {}",
+        "SELECT %(since)s",
+        """(a."localDateTime" AT TIME ZONE 'UTC')::date >= %(since)s::date AND a.visibility <> 'hidden'""",
+    ),
+    "until": Condition(
+        "until {}",
+        "SELECT %(until)s",
+        """(a."localDateTime" AT TIME ZONE 'UTC')::date <= %(until)s::date AND a.visibility <> 'hidden'""",
+    ),
+    "favorites": Condition("{}", "SELECT 'favourites'", """a."isFavorite" AND a.visibility <> 'hidden'"""),
+}
+
+
+def conditions_named(tx: Transaction) -> dict[str, tuple[str, ...]]:
+    """The conditions that were asked for, each with the names that it has now."""
+    return {
+        asked: tuple(name for (name,) in rows(tx, condition.names))
+        for asked, condition in CONDITIONS.items()
+        if tx.values[asked]
+    }
+
+
+def condition_words(chosen: Mapping[str, Sequence[str]]) -> str:
+    """Conditions in words: album Trip, photos of Lea or Max, from 2024-07-01, favourites."""
+    parts = []
+    for asked, names in chosen.items():
+        shown = [name or "Unknown" for name in names[:5]] + [f"{len(names) - 5} more"] * (len(names) > 5)
+        parts.append(CONDITIONS[asked].words.format(" or ".join(shown)))
+    return ", ".join(parts)
+
+
+def choose_by_conditions(tx: Transaction) -> None:
+    """The source's photos for which all holds that was asked for, and the albums themselves if they are to
+    change hands or members. Raises TransferError.
+    """
+    named = conditions_named(tx)
+    for asked, what in (("albums", "An album"), ("people", "A person")):
+        if len(named.get(asked, ())) != len(tx.values[asked]):
+            raise TransferError(f"{what} that was chosen is not there any more.", todo="Start again.")
+    run(tx, f"""
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT a.id, a."livePhotoVideoId", a."stackId"
-        FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-        WHERE aa."albumId" = %(album)s AND a."ownerId" = %(giver)s
+        SELECT a.id, a."livePhotoVideoId", a."stackId" FROM v_asset a
+        WHERE a."ownerId" = %(giver)s AND {" AND ".join(CONDITIONS[asked].photo for asked in named)}
     """)
-    if tx.values["album_itself"] != ALBUM_STAYS and not run(tx, """
+    if tx.values["album_itself"] != ALBUM_STAYS and run(tx, """
         INSERT INTO changing_album
         SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
-        FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(giver)s
-    """):
-        raise TransferError("The album belongs to somebody else by now.", todo="Start again.")
-
-
-def choose_tag(tx: Transaction) -> None:
-    """The source's photos with a tag of the source's, or with one below it.
-
-    By the path, not by tag_closure, which lacks the tags that were made by POST /tags.
-    """
-    run(tx, """
-        CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT DISTINCT a.id, a."livePhotoVideoId", a."stackId"
-        FROM v_tag t
-        JOIN v_tag below ON below."userId" = t."userId"
-            AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
-        JOIN v_tag_asset ta ON ta."tagId" = below.id
-        JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(giver)s
-        WHERE t.id = %(tag)s AND t."userId" = %(giver)s
-    """)
+        FROM v_album_owner WHERE "albumId" = ANY (%(albums)s::uuid[]) AND "userId" = %(giver)s
+    """) != len(tx.values["albums"]):
+        raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
 
 
 def choose_everything(tx: Transaction) -> None:
@@ -3260,13 +3390,14 @@ def judge_photos(tx: Transaction) -> None:
                 -- Immich would finish the move by the path it had planned for the old owner
                 WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
                 -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
-                WHEN b.id IS NULL THEN NULL
+                WHEN b.id IS NULL THEN CASE WHEN o.id IS NOT NULL THEN 'left_out' END
                 WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
                 ELSE 'duplicate'
             END AS reason
         FROM candidate c
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
         LEFT JOIN changing_library l ON l.id = a."libraryId"
+        LEFT JOIN left_out o ON o.id = a.id
         LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
                 AND a."libraryId" IS NULL;
@@ -3359,7 +3490,7 @@ def plan_report(tx: Transaction) -> Report:
     items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
-        selection="everything" if tx.values["everything"] else "tag" if tx.values["tag"] else "album",
+        selection=tx.values["selection"],
         items=items,
         items_moving=items_moving,
         items_staying=items_staying,
@@ -3372,8 +3503,8 @@ def plan_report(tx: Transaction) -> Report:
         assets=value(tx, "SELECT count(*) FROM run_photo"),
         chosen=value(tx, "SELECT count(*) FROM chosen"),
         others=value(tx, """
-            SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = %(album)s AND a."ownerId" <> %(giver)s
+            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
         """),
         people=people_listed(tx),
         kept_people=value(tx, "SELECT count(*) FROM people WHERE action = 'KEEP' AND faces > 0"),
@@ -3452,14 +3583,14 @@ def count_items(tx: Transaction) -> tuple[int, int, int]:
     """What the selection shows, how many of that move, and how many stay the source's.
 
     An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
-    (album.repository: getMetadataForIds, all versions). A tag and an account are taken as they are.
+    (album.repository: getMetadataForIds, all versions). All other selections are taken as they are.
     """
     return rows(tx, """
         SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
             count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
         FROM v_asset a LEFT JOIN run_photo m USING (id)
-        WHERE CASE WHEN %(album)s::uuid IS NULL THEN a.id IN (SELECT id FROM chosen)
-            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = %(album)s)
+        WHERE CASE WHEN %(selection)s <> 'album' THEN a.id IN (SELECT id FROM chosen)
+            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = ANY (%(albums)s::uuid[]))
                 AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
     """)[0]
 
@@ -9915,6 +10046,10 @@ def page_writers(
     return write_it, write_again
 
 
+# What is analysed, in the title.
+ANALYSED = {"album": "ALBUM", "tag": "TAG", "conditions": "PHOTO", "everything": "ACCOUNT"}
+
+
 def numbered_photos(inventory: Inventory) -> dict[str, int]:
     """The numbers of the photos that move, by id."""
     moving = [photo.id for photo in inventory.photos if photo.moves]
@@ -9975,7 +10110,7 @@ def transfer_questions(
     ]
     if wish.by_tag:
         questions.insert(2, lambda: ask_tag(wish, config))
-    if wish.request.album:
+    if wish.request.every_album:
         questions.append(lambda: ask_album_itself(wish))
     if wish.request.everything:
         questions += [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
@@ -10097,7 +10232,7 @@ def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
         lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
     )
     keep_from(state, *(() if execute else ("dry-run",)), "transfer", source.email, destination.email)
-    heading(("ALBUM" if request.album else "TAG" if request.tag else "ACCOUNT") + " TRANSFER ANALYSIS")
+    heading(f"{ANALYSED[request.kind]} TRANSFER ANALYSIS")
     show_transfer(report, source, destination)
     if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
@@ -10267,6 +10402,7 @@ def show_sum(report: Report, giver: str) -> None:
     word, plural, where = {
         "album": ("item", "items", " in the album"),
         "tag": ("photo", "photos", " with the tag"),
+        "conditions": ("photo", "photos", " chosen"),
         "everything": ("photo or video", "photos and videos", f" of {giver}'s"),
     }[report.selection]
     move = [f"{report.items_moving} of the {count(report.items, word, plural)}{where}"]

@@ -359,6 +359,7 @@ class Run:
     before: State
     after: State
     chosen: frozenset[str] = frozenset()  # the photos that were selected
+    left_out: frozenset[str] = frozenset()  # those that were asked to stay
     trashed: bool = False
     locked: bool = False
     albums: frozenset[str] = frozenset()  # that may change hands or members
@@ -952,6 +953,8 @@ def may_stay(run: Run, asset: str) -> bool:
     ):
         return True
     if run.undone is None:
+        if asset in run.left_out:
+            return True
         return (row["status"] == "trashed" and not run.trashed) or (row["visibility"] == "locked" and not run.locked)
     if asset not in run.undone.moved or row["ownerId"] != run.giver:
         return True  # tied to a photo that goes back
@@ -989,6 +992,8 @@ def judge_choice(run: Run, words: "Words") -> Iterator[Complaint]:
         }
     else:
         chosen = set(run.chosen)
+    for asset in sorted(run.moved & run.left_out):
+        yield Complaint("a photo moved that was left out", words.name(asset))
     for asset in sorted(run.moved - together(run.before, chosen)):
         yield Complaint("a photo moved that nobody chose", words.name(asset))
     for asset in sorted(chosen - run.moved):

@@ -56,15 +56,33 @@ MUTATIONS = (
     # -- what is chosen
     Mutation(
         "photos of others in the album are chosen too",
-        """WHERE aa."albumId" = %(album)s AND a."ownerId" = %(giver)s\n""",
-        """WHERE aa."albumId" = %(album)s\n""",
+        """WHERE a."ownerId" = %(giver)s AND {" AND ".join(""",
+        """WHERE {" AND ".join(""",
         "tests/test_choosing.py -k others_put_into",
     ),
     Mutation(
-        "photos of others with the tag are chosen too",
-        """JOIN v_asset a ON a.id = ta."assetId" AND a."ownerId" = %(giver)s\n""",
-        """JOIN v_asset a ON a.id = ta."assetId"\n""",
-        "tests/test_tag_selection.py -k only_the_sources_photos",
+        "one condition is enough",
+        """{" AND ".join(CONDITIONS[asked].photo""",
+        """{" OR ".join(CONDITIONS[asked].photo""",
+        "tests/test_conditions.py -k independent",
+    ),
+    Mutation(
+        "a hidden face chooses a photo",
+        """%(people)s::uuid[])\n                AND f."deletedAt" IS NULL AND f."isVisible")""",
+        """%(people)s::uuid[])\n                AND f."deletedAt" IS NULL)""",
+        "tests/test_conditions.py -k faces",
+    ),
+    Mutation(
+        "the last day is left out",
+        "<= %(until)s::date",
+        "< %(until)s::date",
+        "tests/test_conditions.py -k local_days",
+    ),
+    Mutation(
+        "a photo that was left out goes",
+        "CASE WHEN o.id IS NOT NULL THEN 'left_out' END",
+        "NULL",
+        "tests/test_conditions.py -k left_out",
     ),
     Mutation(
         "a tag of somebody else's chooses photos",
@@ -318,8 +336,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo that the destination has is not seen",
-        "WHEN b.id IS NULL THEN NULL",
-        "WHEN true THEN NULL",
+        "WHEN b.id IS NULL THEN CASE",
+        "WHEN true THEN CASE",
         "tests/test_choosing.py -k has_already",
     ),
     Mutation(
@@ -549,8 +567,8 @@ ON above.value = w.value
     ),
     Mutation(
         "an album that is not the source's is handed over",
-        'FROM v_album_owner WHERE "albumId" = %(album)s AND "userId" = %(giver)s',
-        'FROM v_album_owner WHERE "albumId" = %(album)s',
+        'FROM v_album_owner WHERE "albumId" = ANY (%(albums)s::uuid[]) AND "userId" = %(giver)s',
+        'FROM v_album_owner WHERE "albumId" = ANY (%(albums)s::uuid[])',
         "tests/test_hand_over.py -k not_the_sources_any_more",
     ),
     Mutation(

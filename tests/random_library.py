@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 import transfer
 from tests import postgres
-from tests.library import Library
+from tests.library import TAKEN, Library
 
 USERS = ("Anna", "Ben", "Carla")
 NAMES = ("", "Lea", " lea", "Max", "MAX ", "Ina")
@@ -274,6 +275,7 @@ def _photos(world: World, plan: Plan, ids: Any) -> None:
             live_video=video,
             duplicate=duplicate,
             favorite=photo.favorite,
+            taken=TAKEN + timedelta(days=number % 3),
             sidecar=number % 3 == 0,
             encoded=number % 4 == 0,
             **place,

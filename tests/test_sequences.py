@@ -123,7 +123,7 @@ def sequences() -> st.SearchStrategy[list[Action]]:
     user = st.sampled_from([0, 0, 0, 1, 1, 2])
     given_over = st.builds(
         Transfer,
-        st.sampled_from(["album", *EVERYTHING, "tag", *list(ALBUM_WORDS)[1:]]),
+        st.sampled_from(["album", *EVERYTHING, "tag", "conditions", "conditions", *list(ALBUM_WORDS)[1:]]),
         user,
         st.integers(1, 2),
         NUMBER,
@@ -281,6 +281,8 @@ class Story:
             path, tag = pick(tags, action.number)
             chosen = {a for a in mine if any(p == path or p.startswith(f"{path}/") for p in self.own_paths(a, giver))}
             return {"tag": tag}, {"chosen": frozenset(chosen)}
+        if action.what == "conditions":
+            return self.by_conditions(action.number, giver, mine)
         itself = ALBUM_WORDS[action.what]
         choice = sorted(
             (row["albumName"], row["createdAt"], key[0])
@@ -301,6 +303,42 @@ class Story:
             "albums": frozenset([album] if itself != transfer.ALBUM_STAYS else []),
             "itself": itself,
         }
+
+    def by_conditions(self, number: int, giver: str, mine: set[str]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Some conditions at once, each read from the rows as a person would say it; one photo may be left out."""
+        state, chance = self.state, random.Random(number)
+        photos = state.rows("asset")
+        albums = sorted(key[0] for key, row in state.rows("album").items() if row["deletedAt"] is None)
+        people = sorted(group for owner, group in state.rows("person") if owner == giver)
+        days = sorted({photos[(asset,)]["localDateTime"][:10] for asset in mine})
+        shown = {asset for asset in mine if photos[(asset,)]["visibility"] != "hidden"}
+        asked: dict[str, Any] = {}
+        chosen = set(mine)
+        if albums and chance.random() < 0.6:
+            asked["albums"] = tuple(chance.sample(albums, min(2, len(albums))))
+            chosen &= {asset for album, asset in state.rows("album_asset") if album in asked["albums"]}
+        if people and chance.random() < 0.4:
+            asked["people"] = tuple(chance.sample(people, min(2, len(people))))
+            chosen &= {
+                face["assetId"]
+                for face in state.rows("asset_face").values()
+                if face["personGroupId"] in asked["people"] and not face["deletedAt"] and face.get("isVisible", True)
+            }
+        for end in ("since", "until"):
+            if days and chance.random() < 0.3:
+                day = asked[end] = chance.choice(days)
+                chosen &= {
+                    asset
+                    for asset in shown
+                    if (found := photos[(asset,)]["localDateTime"][:10]) == day or (found > day) is (end == "since")
+                }
+        if chance.random() < 0.2:
+            asked["favorites"] = True
+            chosen &= {asset for asset in shown if photos[(asset,)]["isFavorite"]}
+        if not asked:
+            return None
+        left_out = frozenset(chance.sample(sorted(chosen), min(len(chosen), chance.choice([0, 0, 1]))))
+        return {**asked, "left_out": left_out}, {"chosen": frozenset(chosen), "left_out": left_out}
 
     def own_paths(self, asset: str, user: str) -> set[str]:
         """The paths of the user's own tags on a photo."""
