@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import ast
 import base64
+import collections
 import contextlib
 import csv
 import datetime
@@ -52,6 +53,7 @@ import textwrap
 import threading
 import time
 import traceback
+import types
 import unicodedata
 import urllib.parse
 import zlib
@@ -244,6 +246,13 @@ def clean(text: str) -> str:
     )
 
 
+def folded(text: str) -> str:
+    """A text as people compare names: without regard to case, to the kind and number of blanks, and to which
+    of several codes a letter is written in.
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 class EndOfInput(Exception):
     """Nobody answers any more."""
 
@@ -315,6 +324,7 @@ class Album:
     owner: str
     items: int
     shared_with: tuple[str, ...] = ()
+    made: str = ""  # on which day: 2024-07-12
 
 
 @dataclass(frozen=True)
@@ -2907,14 +2917,15 @@ def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None 
                       AND a.visibility IN ('timeline', 'archive')),  -- what Immich counts
                 (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u
                     ON u.id = m."userId"
-                 WHERE m."albumId" = al.id AND m."userId" <> o."userId")
+                 WHERE m."albumId" = al.id AND m."userId" <> o."userId"),
+                al."createdAt"::date::text
             FROM v_album al JOIN v_album_owner o ON o."albumId" = al.id
             WHERE al."deletedAt" IS NULL AND (%(owner)s IS NULL OR o."userId"::text = %(owner)s)
             ORDER BY lower(al."albumName"), al."albumName", al.id
         """, owner=owner)
     albums = [
-        Album(str(album), name, str(user), items, tuple(shared or ()))
-        for album, name, user, items, shared in found
+        Album(str(album), name, str(user), items, tuple(shared or ()), made)
+        for album, name, user, items, shared, made in found
     ]
     return tuple(
         replace(album, name=str(shown[album.id]["albumName"]), items=shown[album.id]["assetCount"])
@@ -9079,6 +9090,7 @@ class Wish:
     request: Request = Request("", "", tag="")  # nothing chosen yet
     what: str = ""  # the words for the selection
     by_tag: bool = False
+    asked: dict[str, Any] | None = None  # conditions, as a Request has them, while they are asked for
     libraries: Sequence[ExternalLibrary] = ()  # that may be handed over with everything
     pairs: Sequence[Person] = ()  # who may be merged by name
     merge: frozenset[str] = frozenset()
@@ -9095,8 +9107,14 @@ class State:
     server: Server | None = None
     backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
     page: Callable[[], None] | None = None  # writes the analysis that was shown last as a page
+    leave_out: Callable[[], None] | None = None  # asks which of its photos are to stay
     transfer_shown: Wish | None = None  # the answers of the last dry run
     repair_shown: Wish | None = None
+
+    @property
+    def keys(self) -> dict[str, Callable[[], None]]:
+        """What a key does where it is asked whether to go ahead."""
+        return {key: does for key, does in (("p", self.page), ("l", self.leave_out)) if does}
 
     @property
     def undo_folder(self) -> Path:
@@ -9467,17 +9485,20 @@ def ask_afresh(prompt: str) -> str:
     return read_line(prompt)
 
 
-def ask_past_page(prompt: str, page: Callable[[], None] | None) -> str:
-    """ask_afresh(), but p writes a page, where there is one to write, and the question is asked again."""
-    while (answer := ask_afresh(prompt)) == "p" and page:
-        page()
+Keys = Mapping[str, Callable[[], None]]
+
+
+def ask_past_keys(prompt: str, keys: Keys) -> str:
+    """ask_afresh(), but a key does something, and the question is asked again."""
+    while (answer := ask_afresh(prompt)) in keys:
+        keys[answer]()
     return answer
 
 
-def ask_word(word: str, what_for: str, page: Callable[[], None] | None = None) -> None:
+def ask_word(word: str, what_for: str, keys: Keys = types.MappingProxyType({})) -> None:
     """Go on when exactly this word is typed. Raises StepBack for Enter, Back for anything else."""
     prompt = f"  Type {word} to {what_for}, Enter to go back, anything else for the menu: "
-    answer = ask_past_page(prompt, page)
+    answer = ask_past_keys(prompt, keys)
     if answer != word:
         raise Back if answer else StepBack
 
@@ -9575,21 +9596,84 @@ def ask_yes_step(prompt: str, default: bool = False) -> bool:
     return ask_yes(prompt, default, ask_step, f", {GO_BACK}")
 
 
-def choose(title: str, options: Sequence[str]) -> int:
+def numbers_typed(answer: str, most: int) -> list[int]:
+    """The numbers of 1,3,5-8, none above `most`, each once; empty where it is something else."""
+    found: list[int] = []
+    for part in re.split(r"[ ,;]+", answer.strip(" ,;")):
+        first, dash, last = part.partition("-")
+        low = number_typed(first) or 0
+        high = (number_typed(last) or 0) if dash else low
+        if not 1 <= low <= high <= most:
+            return []
+        found += range(low, high + 1)
+    return list(dict.fromkeys(found))
+
+
+def choose(title: str, options: Sequence[str], empty: str = "(none)") -> int:
     """The index of one of numbered options. Raises StepBack for Enter, Back for 0."""
+    return choose_some(title, options, several=False, empty=empty)[0]
+
+
+def choose_some(
+    title: str,
+    options: Sequence[str],
+    *,
+    several: bool = True,
+    always: int = 0,
+    may_be_any: bool = False,
+    empty: str = "(none)",
+) -> list[int]:
+    """The indexes of numbered options, several as 1,3,5-8 or all. Raises StepBack for Enter, Back for 0.
+
+    Of many options a page is shown at a time, and letters look for some; each keeps its number. The last
+    `always` of them stand under every page, and are chosen by themselves. With `may_be_any` Enter chooses
+    none. What it means that there is no option says `empty`.
+    """
     say(f"\n  {title}:")
-    for number, option in enumerate(options, 1):
-        say(f"    {number:>3}. {option}")
     if not options:
-        say("    (none)")
+        say(f"    {empty}")
+        if may_be_any:
+            return []
         raise StepBack
+    listed = list(range(len(options) - always))
+    is_long = len(listed) > LINES_SHOWN
+    hints = [f"1-{len(options)}", "1,3,5-8 or all" * several, "letters to search, + for more" * is_long]
+    hints.append(f"Enter for any, {GO_BACK}" if may_be_any else "Enter to go back, 0 for the menu")
+    prompt = f"  Number{'s' * several} ({', '.join(filter(None, hints))}): "
+    begin, is_new = 0, True
     while True:
-        answer = ask_step(f"  Number (1-{len(options)}, Enter to go back, 0 for the menu): ")
+        page = listed[begin : begin + LINES_SHOWN]
+        if is_new:
+            for number in [*page, *range(len(options) - always, len(options))]:
+                say(f"    {number + 1:>3}. {options[number]}")
+            if len(page) < len(listed):
+                say(f"    … these were {begin + 1} to {begin + len(page)} of {len(listed)}")
+        answer, is_new = ask_step(prompt), False
+        numbers = numbers_typed(answer, len(options))
+        if several and answer.casefold() == "all" and len(options) > always:
+            return list(range(len(options) - always))
         if not answer:
+            if may_be_any:
+                return []
             raise StepBack
-        if (number := number_typed(answer) or 0) in range(1, len(options) + 1):
-            return number - 1
-        say(f"  Please give a number from 1 to {len(options)}.")
+        if len(numbers) == 1 or (several and numbers and max(numbers) <= len(options) - always):
+            return [number - 1 for number in numbers]
+        if is_long and answer == "+":
+            begin, is_new = (begin + LINES_SHOWN if begin + LINES_SHOWN < len(listed) else 0), True
+        elif is_long and any(c.isalpha() for c in answer):
+            found = [
+                number
+                for number, option in enumerate(options[: len(options) - always])
+                if folded(answer) in folded(option)
+            ]
+            if found:
+                listed, begin, is_new = found, 0, True
+            else:
+                say(f"  Nothing here has “{clean(answer)}” in it.")
+        elif several and numbers:
+            say("  The last ones of the list are chosen by themselves.")
+        else:
+            say(f"  Please give a number from 1 to {len(options)}.")
 
 
 def show_list(lines: Sequence[str], indent: str = "    ") -> None:
@@ -9992,7 +10076,9 @@ def transfer_screen(state: State, *, execute: bool) -> State:
         first = [lambda: ask_same(wish, again, transfer_words(again))] if again else []
         return [
             *first,
-            *([] if wish.is_repeated else transfer_questions(wish, users, api, config)),
+            *([] if wish.is_repeated else transfer_questions(
+                wish, users, api, config, state.config.api_url
+            )),
             lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
             lambda: transfer_now(wish, state, api, execute=execute),
         ]
@@ -10100,7 +10186,7 @@ def ask_same(wish: Wish, again: Wish, words: str) -> None:
 
 
 def transfer_questions(
-    wish: Wish, users: Sequence[User], api: Api, config: Mapping[str, Any]
+    wish: Wish, users: Sequence[User], api: Api, config: Mapping[str, Any], address: str
 ) -> list[Callable[[], None]]:
     """What is asked of a transfer, each only where it applies; whose people are the same comes last."""
     questions: list[Callable[[], None]] = [
@@ -10110,6 +10196,8 @@ def transfer_questions(
     ]
     if wish.by_tag:
         questions.insert(2, lambda: ask_tag(wish, config))
+    if wish.asked is not None:
+        questions[2:2] = condition_questions(wish, api, config, wish.asked, address)
     if wish.request.every_album:
         questions.append(lambda: ask_album_itself(wish))
     if wish.request.everything:
@@ -10123,34 +10211,130 @@ def ask_source(wish: Wish, users: Sequence[User]) -> None:
     wish.source = users[choose("Source user (whose photos are handed over)", [who(user) for user in users])]
 
 
+def album_lines(albums: Sequence[Album]) -> list[str]:
+    """Albums to choose from; of two of one name it is said when they were made."""
+    times = collections.Counter(folded(album.name) for album in albums)
+    lines = []
+    for album in albums:
+        made = f", made {album.made}" if times[folded(album.name)] > 1 else ""
+        lines.append(f"{clean(album.name).strip()} ({count(album.items, 'item')}{made})")
+    return lines
+
+
+def tag_lines(tags: Sequence[Tag]) -> list[str]:
+    """Tags to choose from."""
+    return [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
+
+
 def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any]) -> None:
-    """What to transfer: an album, photos with a tag, or everything."""
+    """What to transfer: albums, photos with a tag, photos by several conditions, or everything."""
     source = wish.source
     albums = list_albums(api, config, source.id)
-    options = [f"{clean(album.name)} ({count(album.items, 'item')})" for album in albums]
-    options += ["Photos with a tag …", "Everything (to give up the account) …"]
-    chosen = choose(f"Albums of {who(source)}", options)
-    wish.by_tag, wish.libraries = chosen == len(albums), ()
-    if chosen < len(albums):
-        wish.request = Request(source.id, "", album=albums[chosen].id)
-        wish.what = f"album {clean(albums[chosen].name)}"
-    elif not wish.by_tag:
+    others = [
+        "Photos with a tag …",
+        "Photos of people, of some days, favourites, or several of these at once …",
+        "Everything (to give up the account) …",
+    ]
+    chosen = choose_some(f"Albums of {who(source)}", [*album_lines(albums), *others], always=len(others))
+    other = chosen[0] - len(albums)
+    wish.by_tag, wish.asked, wish.libraries = other == 0, {} if other == 1 else None, ()
+    if other == 2:
         wish.request, wish.what = Request(source.id, "", everything=True), "everything"
         wish.libraries = list_libraries(config, source.id)
+    elif len(chosen) > 1:
+        choose_what(wish, config, albums=tuple(albums[number].id for number in chosen))
+    elif other < 0:
+        wish.request = Request(source.id, "", album=albums[chosen[0]].id)
+        wish.what = f"album {clean(albums[chosen[0]].name)}"
+    else:
+        wish.request = Request("", "", tag="")  # it is asked for next
+
+
+def choose_what(wish: Wish, config: Mapping[str, Any], **asked: Any) -> None:
+    """Photos by these conditions."""
+    wish.request = Request(wish.source.id, "", **asked)
+    wish.what = clean(describe(config, wish.request))
+
+
+def condition_questions(
+    wish: Wish, api: Api, config: Mapping[str, Any], asked: dict[str, Any], address: str
+) -> list[Callable[[], None]]:
+    """What the photos must be, one thing after another; Enter leaves each open."""
+
+    def albums() -> None:
+        found = list_albums(api, config, wish.source.id)
+        title = f"Albums of {who(wish.source)}, in one of which the photos are"
+        chosen = choose_some(title, album_lines(found), may_be_any=True, empty="(there are no albums)")
+        asked["albums"] = tuple(found[number].id for number in chosen)
+
+    def tag() -> None:
+        found = list_tags(config, wish.source.id)
+        title = f"Tags of {who(wish.source)}, which the photos have"
+        chosen = choose_some(
+            title, tag_lines(found), several=False, may_be_any=True, empty="(there are no tags)"
+        )
+        asked["tag"] = found[chosen[0]].id if chosen else None
+
+    def people() -> None:
+        found = list_people(config, wish.source.id)
+        chosen = choose_some(
+            f"People of {who(wish.source)}, of whom one is on each photo", people_lines(found, address),
+            may_be_any=True, empty="(Immich has found nobody on these photos)",
+        )
+        asked["people"] = tuple(found[number].id for number in chosen)
+
+    def since() -> None:
+        asked["since"] = ask_day("Taken on this day or later")
+
+    def until() -> None:
+        while (day := ask_day("Taken on this day or before")) and day < asked["since"]:
+            say(f"  That is before {asked['since']}.")
+        asked["until"] = day
+
+    def favorites() -> None:
+        asked["favorites"] = ask_yes_step("  Only favourites?")
+        if not any(asked.values()):
+            say("  None of these was given: that would be everything.")
+            raise StepBack
+        choose_what(wish, config, **asked)
+
+    return [albums, tag, people, since, until, favorites]
+
+
+def people_lines(people: Sequence[KnownPerson], address: str) -> list[str]:
+    """People to choose from; of those without a name, and of two of one name, where to look at them."""
+    times = collections.Counter(folded(person.name) for person in people)
+    lines = []
+    for person in people:
+        born = f", born {person.birth}" if person.birth else ""
+        is_clear = person.name.strip() and times[folded(person.name)] == 1
+        look = "" if is_clear else f"  {clean(address)}/people/{person.id}"
+        lines.append(f"{clean(person.name) or 'Unknown'} ({count(person.photos, 'photo')}{born}){look}")
+    return lines
+
+
+def ask_day(question: str) -> str:
+    """A day as 2024-07-12, or '' for none."""
+    while answer := ask_step(f"  {question} (2024-07-12, Enter for any, {GO_BACK}): "):
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(answer).isoformat()
+        say("  Please give a day as 2024-07-12: year, month, day.")
+    return ""
 
 
 def ask_tag(wish: Wish, config: Mapping[str, Any]) -> None:
     """Which tag the photos have."""
     tags = list_tags(config, wish.source.id)
-    options = [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
-    tag = tags[choose(f"Tags of {who(wish.source)}", options)]
+    tag = tags[choose(f"Tags of {who(wish.source)}", tag_lines(tags), "(there are no tags)")]
     wish.request, wish.what = Request(wish.source.id, "", tag=tag.id), f"tag {clean(tag.path)}"
 
 
 def ask_destination(wish: Wish, users: Sequence[User]) -> None:
     """Who gets them."""
     others = [user for user in users if user.id != wish.source.id]
-    wish.destination = others[choose("Destination user (who gets them)", [who(user) for user in others])]
+    lines = [who(user) for user in others]
+    empty = "(there is no other active user)"
+    wish.destination = others[choose("Destination user (who gets them)", lines, empty)]
     wish.request = replace(wish.request, destination=wish.destination.id)
     say(f"\n  {transfer_words(wish)}")
 
@@ -10223,8 +10407,36 @@ def pair_ids(pairs: Sequence[Person]) -> list[tuple[str, str | None]]:
     return sorted((person.id, person.merge_id) for person in pairs)
 
 
+class Again(Exception):
+    """What was asked for is another thing now, so it is looked at again."""
+
+
 def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
-    """The analysis of a transfer; then, where that is wanted, the transfer."""
+    """The analysis of a transfer, anew whenever photos are left out; then, where that is wanted, the
+    transfer.
+    """
+    while True:
+        with contextlib.suppress(Again):
+            return analyse(wish, state, api, execute=execute)
+
+
+def ask_left_out(wish: Wish, inventory: Inventory) -> None:
+    """Which photos are not to move after all. Raises Again if there are any."""
+    numbers = numbered_photos(inventory)
+    answer = ask("  Photos that stay: numbers as on the page (1,3,5-8), or a file name (Enter for none): ")
+    wanted = set(numbers_typed(answer, len(numbers)))
+    found = {photo for photo, number in numbers.items() if number in wanted} or {
+        photo.id for photo in inventory.photos if photo.moves and folded(photo.name) == folded(answer)
+    }
+    if found:
+        wish.request = replace(wish.request, left_out=wish.request.left_out | found)
+        raise Again
+    if answer:
+        say("  No photo that moves has that number or that name.")
+
+
+def analyse(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
+    """One analysis of a transfer; then, where that is wanted, the transfer. Raises Again."""
     config, source, destination = state.config.database, wish.source, wish.destination
     request = replace(wish.request, merge=wish.merge)
     listed: list[Inventory] = []
@@ -10238,7 +10450,7 @@ def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
         say("\n  There is nothing to transfer.")
         return
     wish.page, write_again = page_writers(state, api, listed[-1], report, source, destination, wish.what)
-    state = replace(state, page=wish.page)
+    state = replace(state, page=wish.page, leave_out=lambda: ask_left_out(wish, listed[-1]))
     if not (execute or goes_on(state, "4")):
         return
     question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
@@ -10276,13 +10488,7 @@ def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> froz
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
             return frozenset()
-        typed = re.findall(r"[0-9]+", answer) if len(pairs) > 1 else ()
-        numbers = [number_typed(digits) or 0 for digits in typed]
-        if (
-            numbers
-            and re.fullmatch(r"[0-9 ,;]+", answer)
-            and all(number in range(1, len(pairs) + 1) for number in numbers)
-        ):
+        if numbers := numbers_typed(answer, len(pairs)) if len(pairs) > 1 else []:
             return frozenset(pairs[number - 1].id for number in numbers)
         say(f"  Please answer {allowed}.")
 
@@ -10518,8 +10724,8 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
         if answer.strip().casefold() != typed.casefold():
             raise Back if answer else StepBack
     if state.page:
-        say("  p writes it as a page with pictures to look at.")
-    ask_word("yes", "go ahead", state.page)
+        say("  p writes it as a page with pictures to look at, l leaves photos out.")
+    ask_word("yes", "go ahead", state.keys)
     return How(False, digest, frozenset(links), state.undo_folder)
 
 
@@ -10558,7 +10764,9 @@ def goes_on(state: State, entry: str) -> bool:
     shown, (folder, words) = SCREEN.kept or [], SCREEN.kept_as
     write_kept()
     question = "\n  Do exactly this now? Type yes to go on, anything else for the menu: "
-    if ask_past_page(question, state.page) != "yes":
+    if state.leave_out:
+        say("  Here l leaves photos out.")
+    if ask_past_keys(question, state.keys) != "yes":
         return False
     SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
     require_changeable(state.config.database, state.undo_folder)
