@@ -419,6 +419,7 @@ class Person:
     remembered: bool = False  # an earlier run made the destination's person from this one
     birth: str = ""  # birth dates, where they are known
     merge_birth: str = ""
+    alike: bool = False  # the names differ, though in accents only
 
 
 @dataclass(frozen=True)
@@ -3464,7 +3465,7 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
                 SELECT count(*) FROM v_asset_face f
                 WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
             coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
-            coalesce(t."birthDate"::text, '')
+            coalesce(t."birthDate"::text, ''), p.alike
         FROM people p
         LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -3917,8 +3918,12 @@ GIVEN_PERSON = """(
 """
 
 
-# A name as people compare names: trimmed, case folded.
-FOLDED_NAME = r"""lower(regexp_replace(p.name, '^\s+|\s+$', '', 'g'))"""
+# A name as people compare names, as folded() does it: the codes of a letter, its case, and the kind and
+# number of blanks say nothing. BARE is one without accents, too: that may be somebody else.
+FOLDED_NAME = r"""btrim(regexp_replace(
+    replace(translate(lower(normalize(p.name, NFKC)), 'ς', 'σ'), 'ß', 'ss'),
+    '[\s\u0085\u00a0\u1680\u2028\u2029]+', ' ', 'g'))"""
+BARE = r"""regexp_replace(normalize({}, NFKD), '[\u0300-\u036f]+', '', 'g')"""
 
 
 # What becomes of a person, in this order.
@@ -3992,7 +3997,8 @@ def create_people(tx: Transaction) -> None:
             own bigint,             -- undeleted faces on the destination's photos that do not move
             merge_into uuid, note text, action text, target uuid, leaver uuid,
             both_leave boolean,     -- the destination's own row ends too: its person is in another group then
-            remembered boolean DEFAULT false)
+            remembered boolean DEFAULT false,
+            alike boolean DEFAULT false)  -- the name is the same but for accents
     """)
 
 
@@ -4078,19 +4084,20 @@ def look_elsewhere(tx: Transaction, groups: str) -> None:
 
 
 def _find_merges(tx: Transaction) -> None:
-    """merge_into: the destination's only person of the same name; note: why there is none although the name
-    fits.
+    """merge_into: the destination's only person of the same name, or of the same but for accents (alike);
+    note: why there is none although the name fits.
     """
-    run(tx, f"""
-        WITH theirs AS (
-            SELECT {FOLDED_NAME} AS folded, count(*) AS count,
+    their_people = """
+            SELECT {} AS folded, count(*) AS count,
                 (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
                 bool_or(p."isHidden") AS "isHidden"
             FROM v_person p
             JOIN v_person_group g ON g.id = p."personGroupId"
             JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
             WHERE p."ownerId" = %(taker)s
-            GROUP BY 1
+            GROUP BY 1"""
+    run(tx, f"""
+        WITH theirs AS ({their_people.format(FOLDED_NAME)}
         ), ours AS (SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded)
         UPDATE people SET
             note = CASE
@@ -4107,9 +4114,21 @@ def _find_merges(tx: Transaction) -> None:
         FROM theirs JOIN ours USING (folded)
         WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
     """)
+    bare = BARE.format("people.folded")
+    run(tx, f"""
+        WITH theirs AS ({their_people.format(BARE.format(FOLDED_NAME))}
+        ), ours AS (
+            SELECT {bare} AS folded FROM people WHERE NOT kept AND faces > 0 GROUP BY 1 HAVING count(*) = 1)
+        UPDATE people SET merge_into = theirs.grp, alike = true
+        FROM theirs JOIN ours USING (folded)
+        WHERE {bare} = theirs.folded AND theirs.folded <> '' AND theirs.count = 1
+          AND people.merge_into IS NULL AND people.note IS NULL AND NOT people.kept AND people.faces > 0
+          AND people."isHidden" = theirs."isHidden"
+          AND coalesce(people."birthDate" = theirs."birthDate", true)
+    """)
     # An earlier run made the destination's person from this one: a second would be the same person twice.
     run(tx, """
-        UPDATE people SET merge_into = made.target, note = NULL, remembered = true
+        UPDATE people SET merge_into = made.target, note = NULL, remembered = true, alike = false
         FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
         JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(taker)s
         JOIN v_person_group g ON g.id = made.target
@@ -10471,10 +10490,21 @@ def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> froz
     if known := [person for person in pairs if person.remembered and person.name.strip()]:
         say("\n  Earlier transfers made these of the same people, so it is decided:")
         show_list([f"{clean(p.name).strip()}  =  {clean(p.merge_name).strip()}" for p in known])
-    pairs = [person for person in pairs if not person.remembered]
+    asked = [person for person in pairs if not person.remembered]
+    same, alike = ([person for person in asked if person.alike is other] for other in (False, True))
+    has = f"{who(destination)} already has"
+    title = f"{has} {'people of these names' if len(same) > 1 else 'a namesake'}"
+    merged = ask_pairs_listed(same, title, address)
+    return merged | ask_pairs_listed(alike, f"{has} people whose names differ in accents only", address, "n")
+
+
+def ask_pairs_listed(
+    pairs: Sequence[Person], title: str, address: str, default: str = ""
+) -> frozenset[str]:
+    """Which of these pairs are one person each; `default` is what Enter means."""
     if not pairs:
         return frozenset()
-    say(f"\n  {who(destination)} already has {'people of these names' if len(pairs) > 1 else 'a namesake'}:")
+    say(f"\n  {title}:")
     show_list([
         line for number, person in enumerate(pairs, 1) for line in merge_lines(number, person, address)
     ])
@@ -10483,7 +10513,7 @@ def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> froz
         question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those"
         allowed = f"y, n, or numbers from 1 to {len(pairs)}"
     while True:
-        answer = ask_step(f"{question} (y/n, {GO_BACK}): ").casefold()
+        answer = ask_step(f"{question} ({'y/N' if default else 'y/n'}, {GO_BACK}): ").casefold() or default
         if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):

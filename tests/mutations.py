@@ -53,6 +53,19 @@ class Mutation:
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 MUTATIONS = (
+    # -- who is who
+    Mutation(
+        "Enter merges people whose names are only alike",
+        """names differ in accents only", address, "n")""",
+        """names differ in accents only", address, "y")""",
+        "tests/test_merging.py -k only_alike",
+    ),
+    Mutation(
+        "one of two who are alike is taken",
+        """= theirs.folded AND theirs.folded <> '' AND theirs.count = 1""",
+        """= theirs.folded AND theirs.folded <> ''""",
+        "tests/test_merging.py -k only_alike",
+    ),
     # -- what is chosen
     Mutation(
         "photos of others in the album are chosen too",

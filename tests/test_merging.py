@@ -110,6 +110,11 @@ def test_a_deleted_face_at_home_loses_its_link_when_the_person_was_merged_away(
         ("Жанна", "жАННА"),
         ("100%", "100%"),
         ("a_b\\c", "A_B\\C"),
+        ("E\u0301milie", "\u00e9milie"),
+        ("Anna\u00a0\u3000Lena", "anna lena"),
+        ("\uff2c\uff45\uff41", "Lea"),
+        ("Stra\u00dfer", "STRASSER"),
+        ("\u039d\u03af\u03ba\u03bf\u03c2", "\u039d\u038a\u039a\u039f\u03a3"),
     ],
 )
 def test_names_are_compared_as_people_compare_names(library, photo, album, anna, ben, hers, his, runner, move) -> None:
@@ -133,6 +138,49 @@ def test_other_names_and_empty_ones_are_no_pair(library, photo, album, anna, ben
     report = move(album, merge=[source])
     assert library.person_of(face) != target
     assert [(person.action, person.note) for person in report.people] == [("TRANSFER", "")]
+
+
+@pytest.mark.parametrize(("hers", "his"), [("Zoe", "Zoë"), ("\u00c9mile", "emile"), ("Soren\u0301", "Soren")])
+def test_names_that_differ_in_accents_only_are_a_pair_of_their_own(
+    library, photo, album, anna, ben, hers, his, runner, move
+) -> None:
+    source, target = library.person(anna, hers), bens(library, ben, his)
+    face = library.face(photo, source)
+    (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
+    assert (pair.merge_id, pair.alike, pair.action) == (target, True, "TRANSFER")
+    move(album, merge=[source])
+    assert library.person_of(face) == target
+
+
+def test_a_namesake_comes_before_one_who_is_only_alike(library, photo, album, anna, ben, runner) -> None:
+    """And who could be either of two, or has another birthday, is not asked about."""
+    source = library.person(anna, "Zoë")
+    library.face(photo, source)
+    other, namesake = bens(library, ben, "Zoe"), bens(library, ben, "zoë")
+    (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
+    assert (pair.merge_id, pair.alike) == (namesake, False)
+    library.rows("update person set name = %s where name = %s", "Zoé", "zoë")
+    assert transfer.merge_pairs(runner.params, runner.request(album)) == ()
+    library.rows("update person set name = %s where name = %s", "Max", "Zoé")
+    (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
+    assert (pair.merge_id, pair.alike) == (other, True)
+    library.rows("""update person set "birthDate" = case name when 'Zoe' then date '2001-01-01'
+                    else date '2002-02-02' end""")
+    assert transfer.merge_pairs(runner.params, runner.request(album)) == ()
+
+
+@pytest.mark.parametrize(("typed", "merged"), [("", set()), ("n", set()), ("y", {"z"}), ("x y", {"z"})])
+def test_enter_keeps_apart_who_is_only_alike(monkeypatch, capsys, typed, merged) -> None:
+    answers = iter(["y", *(typed.split() or [""])])
+    monkeypatch.setattr(transfer, "ask_step", lambda prompt: transfer.say(prompt) or next(answers))
+    pairs = [
+        transfer.Person("z", "Zoe", "TRANSFER", 2, 0, "t", "Zoë", 3, alike=True),
+        transfer.Person("l", "Lea", "TRANSFER", 2, 0, "s", "lea", 3),
+    ]
+    ben = transfer.User("b", "ben@example.com", "Ben")
+    assert transfer.ask_merges(pairs, ben, "http://immich") == {"l"} | merged
+    shown = capsys.readouterr().out
+    assert "a namesake:" in shown and "differ in accents only:" in shown and "(y/N" in shown
 
 
 @pytest.mark.cases
