@@ -485,6 +485,7 @@ class Report:
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
+    comments_left: int = 0  # comments and likes of others on the source's, which could move to those
     libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
     figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
     figures_after: tuple[Figures, ...] = ()
@@ -4789,7 +4790,22 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
-    return replace(report, album_copies=copies, covers_copied=covers)
+    # as _movable_comments() has it, of the photos of this run
+    comments = value(tx, """
+        SELECT count(DISTINCT c.id)
+        FROM staying_photo s JOIN v_asset a USING (id) JOIN v_activity c ON c."assetId" = a.id
+        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
+            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
+        WHERE a."ownerId" = %(giver)s AND a."libraryId" IS NULL AND c."userId" <> %(giver)s
+          AND NOT EXISTS (
+            SELECT FROM v_album_owner o WHERE o."albumId" = c."albumId" AND o."userId" = %(giver)s)
+          AND NOT (c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = b.id
+              AND o."userId" = c."userId" AND o."isLiked"))
+    """)
+    return replace(report, album_copies=copies, covers_copied=covers, comments_left=comments)
 
 
 ALBUM_CHECKS = {
@@ -10593,6 +10609,11 @@ def show_transfer(report: Report, source: User, destination: User) -> None:
             f"photos that {taker} has already join the albums beside those that stay",
         ),
         (
+            report.comments_left,
+            f"comment or like of others hangs on a photo that stays, and would go with {giver}'s account",
+            f"comments and likes of others hang on photos that stay, and would go with {giver}'s account",
+        ),
+        (
             report.duplicates,
             "photo leaves its group of duplicates",
             "photos leave their groups of duplicates",
@@ -10860,6 +10881,7 @@ def transfer_done(
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
+    offer_comments(state, api, report, source, destination)
     offer_move(state, api, source, destination)
     offer_jobs(api, state)
     steps = [say_lying(state, source, destination)]
@@ -10880,6 +10902,21 @@ def transfer_done(
             "finds everything that would go or break with it."
         )
     say_steps(steps)
+
+
+def offer_comments(state: State, api: Api, report: Report, source: User, destination: User) -> None:
+    """Move what others wrote about photos that stayed to the destination's copies, as a run of its own."""
+    if not report.comments_left:
+        return
+    what = count(report.comments_left, "comment or like", "comments and likes")
+    say(f"\n  {what} of others on photos that stayed would go with the account of {who(source)}.")
+    if ask_yes(f"  Move such comments and likes to {clean(destination.name)}'s copies now?"):
+        try:
+            comments_screen(replace(state, page=None, leave_out=None), api, source)
+        except Back:
+            say("  They stay where they are. Can an account be deleted? (11) offers it again.")
+        except TransferError as error:
+            show_error(error)
 
 
 def say_steps(steps: Sequence[str]) -> None:

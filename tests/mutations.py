@@ -66,6 +66,12 @@ MUTATIONS = (
         """= theirs.folded AND theirs.folded <> ''""",
         "tests/test_merging.py -k only_alike",
     ),
+    Mutation(
+        "the former owner's own comments are counted as those of others",
+        """AND a."libraryId" IS NULL AND c."userId" <> %(giver)s\n""",
+        """AND a."libraryId" IS NULL\n""",
+        "tests/test_hand_over.py -k as_many_comments",
+    ),
     # -- what is chosen
     Mutation(
         "photos of others in the album are chosen too",

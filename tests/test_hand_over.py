@@ -247,11 +247,32 @@ def test_the_destinations_copy_joins_an_album_that_is_handed_over(library, anna,
     joined = {his["plain"], his["archived"]} if handed else set()
     assert photos_in(library, album) == {goes, *hers.values()} | joined
     assert report.album_copies == len(joined)
+    assert report.comments_left == (1 if handed else 0)
     assert cover(library, album) == (his["plain"] if handed else hers["plain"])
     assert [library.owner_of(photo) for photo in hers.values()] == [anna] * 4
     assert library.snapshot()["activity"] == said
     take_back()
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def test_as_many_comments_are_counted_as_can_be_moved_afterwards(library, anna, ben, carla, hand, params) -> None:
+    """Not the former owner's own, not what hangs on photos that move or on the album, no second like."""
+    hers, his = doubles(library, anna, ben)
+    goes = library.asset(anna, "goes.jpg")
+    members = {ben: "editor", carla: "editor"}
+    album = library.album(anna, "Trip", [goes, *hers.values(), his["plain"]], members=members)
+    other = library.album(anna, "Other", [hers["plain"]], members=members)
+    for number, user in enumerate((ben, carla, carla, anna)):
+        library.comment(album, user, f"Say {number}", asset=hers["plain"])
+    library.comment(album, carla, "Moves along", asset=goes)
+    library.comment(album, carla, "Of the album")
+    library.comment(other, carla, "Elsewhere", asset=hers["plain"])
+    library.like(album, carla, asset=hers["plain"])
+    library.like(album, carla, asset=his["plain"])
+    library.like(album, ben, asset=hers["plain"])
+    library.settle_usage()
+    report = hand(album, ALBUM_GIVEN_UP)
+    assert report.comments_left == len(transfer.move_comments(params, anna).comments) == 4
 
 
 def test_a_copy_that_is_in_the_album_already_is_the_cover_and_stays(library, anna, ben, hand, take_back) -> None:
