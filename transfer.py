@@ -4773,6 +4773,18 @@ def demote_owners(tx: Transaction) -> None:
     """)
 
 
+# What a photo `b` must be to stand in an album for another of the same file: whoever sees the album sees it.
+STANDS_IN = """b."libraryId" IS NULL AND NOT b."isExternal"
+            AND b."deletedAt" IS NULL AND b.status = 'active' AND b.visibility IN ('timeline', 'archive')"""
+
+
+def liked_already(photo: str) -> str:
+    """SQL: `c` is a like whose writer likes that photo in that album besides."""
+    return f"""(c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = {photo}
+              AND o."userId" = c."userId" AND o."isLiked"))"""
+
+
 def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its
     copy.
@@ -4791,19 +4803,15 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
     # as _movable_comments() has it, of the photos of this run
-    comments = value(tx, """
+    comments = value(tx, f"""
         SELECT count(DISTINCT c.id)
         FROM staying_photo s JOIN v_asset a USING (id) JOIN v_activity c ON c."assetId" = a.id
-        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
-            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
         WHERE a."ownerId" = %(giver)s AND a."libraryId" IS NULL AND c."userId" <> %(giver)s
           AND NOT EXISTS (
             SELECT FROM v_album_owner o WHERE o."albumId" = c."albumId" AND o."userId" = %(giver)s)
-          AND NOT (c."isLiked" AND EXISTS (
-            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = b.id
-              AND o."userId" = c."userId" AND o."isLiked"))
+          AND NOT {liked_already("b.id")}
     """)
     return replace(report, album_copies=copies, covers_copied=covers, comments_left=comments)
 
@@ -8869,7 +8877,7 @@ def find_doomed(tx: Transaction) -> None:
     """The temporary tables of this part. Raises TransferError if there is no such user."""
     if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
         raise TransferError("That account is not there any more.", "It was deleted.")
-    run(tx, """
+    run(tx, f"""
         CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
         SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
             copied OR state = 'deleting' AS spare,
@@ -8900,9 +8908,7 @@ def find_doomed(tx: Transaction) -> None:
         CREATE TEMP TABLE stand_in ON COMMIT DROP AS
         SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
         FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
-        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND b."libraryId" IS NULL
-            AND NOT b."isExternal" AND b."deletedAt" IS NULL AND b.status = 'active'
-            AND b.visibility IN ('timeline', 'archive')
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
         LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
         WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
@@ -9051,14 +9057,12 @@ def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, st
     """(comment, the photo that it can move to, whose, its text or '' for a like, file name, album)."""
     return [
         (str(comment), str(photo), email, text, name, album)
-        for comment, photo, email, text, name, album in rows(tx, """
+        for comment, photo, email, text, name, album in rows(tx, f"""
             SELECT c.id, s.new, u.email, coalesce(c.comment, ''), d.name, al."albumName"
             FROM v_activity c JOIN stand_in s ON s."albumId" = c."albumId" AND s.old = c."assetId"
             JOIN doomed_asset d ON d.id = s.old JOIN v_album al ON al.id = s."albumId"
             JOIN v_user u ON u.id = c."userId"
-            WHERE c."userId" <> %(user)s AND NOT (c."isLiked" AND EXISTS (
-                SELECT FROM v_activity o WHERE o."albumId" = s."albumId" AND o."assetId" = s.new
-                  AND o."userId" = c."userId" AND o."isLiked"))
+            WHERE c."userId" <> %(user)s AND NOT {liked_already("s.new")}
             ORDER BY al."albumName", d.name, c."createdAt", c.id
         """)
     ]
@@ -9109,6 +9113,7 @@ BACKUP_COMMAND = (
 ANSWERS_FROM_PIPE = "IMMICH_TRANSFER_ANSWERS_FROM_PIPE"
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
+NAMELESS_SHOWN = 5  # people without a name, with their addresses
 
 # For terminals whose encoding lacks them.
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
@@ -10480,7 +10485,7 @@ def analyse(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
     )
     keep_from(state, *(() if execute else ("dry-run",)), "transfer", source.email, destination.email)
     heading(f"{ANALYSED[request.kind]} TRANSFER ANALYSIS")
-    show_transfer(report, source, destination)
+    show_transfer(report, source, destination, state.config.api_url)
     if not (report.assets or report.albums_changed or report.libraries):
         say("\n  There is nothing to transfer.")
         return
@@ -10556,12 +10561,12 @@ def faces(person: Person, selection: str = "") -> str:
     return f"{count(person.inside, 'face')} {here}, {person.outside} {there}"
 
 
-def show_transfer(report: Report, source: User, destination: User) -> None:
+def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
     """The analysis: what moves, which people, what comes along, what stays and why, what else."""
     giver, taker = clean(source.name), clean(destination.name)
     say(f"  Assets to transfer: {report.assets}")
     show_sum(report, giver)
-    show_people(report, taker)
+    show_people(report, taker, address)
     if report.along:
         say("\n  Comes along, although not chosen itself:")
         show_list([f"{clean(name)} ({ALONG_WORDS[why]})" for why, name in report.along])
@@ -10684,12 +10689,21 @@ def named(names: Sequence[str], word: str) -> str:
     return f"{word if len(names) == 1 else word + 's'} {shown}{rest}"
 
 
-def show_people(report: Report, taker: str = "") -> None:
-    """The people concerned, each with what happens to it. `taker` is the name of who gets the photos."""
+def show_people(report: Report, taker: str = "", address: str = "") -> None:
+    """The people concerned, each with what happens to it. `taker` is the name of who gets the photos; at
+    Immich's address one can look who has no name.
+    """
     say(f"  Persons detected: {len(report.people)}")
     if report.people:
         say("\n  Person analysis:")
         show_list([person_line(person, report.selection) for person in report.people])
+        unnamed = [person for person in report.people if not person.name.strip()]
+        if unnamed:
+            say("    Who has no name can be looked at in Immich:")
+        for person in unnamed[:NAMELESS_SHOWN]:
+            say(f"      {clean(address)}/people/{person.id} ({faces(person, report.selection)})")
+        if len(unnamed) > NAMELESS_SHOWN:
+            say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
     if report.kept_people:
         belong = count(report.kept_people, "person belongs", "people belong")
         say(f"    {belong} to {taker} already.")
@@ -11064,7 +11078,7 @@ def repair_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
     report = working(lambda progress: repair(config, user.id, How(progress=progress), wish.merge))
     keep_from(state, *(() if execute else ("dry-run",)), "repair", user.email)
     heading("FACE REPAIR ANALYSIS")
-    show_repair(report)
+    show_repair(report, state.config.api_url)
     if not (report.people or report.faces or report.featured):
         say("\n  There is nothing to repair.")
         return
@@ -11090,12 +11104,12 @@ def show_troubles(troubles: Sequence[Trouble]) -> None:
             paragraph(fault.todo, "      ", "      → ")
 
 
-def show_repair(report: Report) -> None:
+def show_repair(report: Report, address: str) -> None:
     """The analysis of a repair."""
     say(f"  Photos concerned: {report.assets}")
     say(f"  Faces to link to people of the photos' owner: {report.faces}")
     say(f"  Featured photos to mend or choose: {report.featured}")
-    show_people(report)
+    show_people(report, address=address)
 
 
 def repair_done(state: State, api: Api, report: Report) -> None:
