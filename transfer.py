@@ -2447,6 +2447,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
         "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
         **transaction_identity(tx),
         "process": server_process(tx),
+        "tables": made_tables(tx),
         "report": asdict(report),
     }
 
@@ -2473,6 +2474,11 @@ def transaction_identity(tx: Transaction) -> dict[str, str]:
             (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
     """)[0]
     return {"system": system, "database": place, "xid": xid}
+
+
+def made_tables(tx: Transaction) -> str:
+    """What tells these tables from those that a restored dump makes anew in the same database."""
+    return str(value(tx, "SELECT 'public.asset'::regclass::oid"))
 
 
 def server_process(tx: Transaction) -> dict[str, str]:
@@ -2689,6 +2695,8 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                 state = "committed"
                 if not same_database(tx, header):
                     state = "of another database"
+                elif is_gone(tx, path, header):
+                    state = GONE
                 elif path.name.endswith(UNDONE):
                     state = "undone"
                 elif path.name.endswith(PENDING):
@@ -2702,6 +2710,34 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
     return tuple(
         sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True)
     )
+
+
+GONE = "gone: an older state of the database was restored since"
+
+
+def is_gone(tx: Transaction, path: Path, header: Mapping[str, Any]) -> bool:
+    """Whether nothing of what a run wrote is there, since a backup was restored in place: one of the server's
+    disk, and the server has not come to the run's transaction yet; or a dump, which makes the tables anew.
+    """
+    reached, tables = rows(tx, """
+        SELECT %(xid)s::text::xid8 < pg_current_xact_id(), %(tables)s::text
+    """, xid=header["xid"], tables=made_tables(tx))[0]
+    if not reached or header.get("tables", tables) == tables:
+        return not reached
+    lines = list(itertools.islice(read_journal(path), 500))
+    return bool(value(tx, """
+        WITH wrote AS (
+            SELECT record ->> 1 AS "table", each::uuid AS id, record -> 4 AS after
+            FROM unnest(%(lines)s::jsonb[]) AS record, jsonb_array_elements_text(record -> 2 -> 'id') AS each
+            WHERE record ->> 0 = 'changed' AND record ->> 1 IN ('asset', 'asset_face', 'activity')
+        )
+        SELECT count(*) > 0 AND count(*) FILTER (
+            WHERE after ->> 'ownerId' = a."ownerId"::text
+               OR after ->> 'personGroupId' = f."personGroupId"::text
+               OR after ->> 'assetId' = c."assetId"::text) = 0
+        FROM wrote w LEFT JOIN v_asset a USING (id) LEFT JOIN v_asset_face f USING (id)
+        LEFT JOIN v_activity c USING (id)
+    """, lines=lines))
 
 
 def _undoing(path: Path) -> Path:
@@ -5634,8 +5670,14 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
     if not same_database(tx, header):
         raise TransferError(
             f"{path.name} was written for another database.",
-            "A dump that was restored counts as another database too.",
+            "A dump that was restored into a new one counts as another database, too.",
             "Connect to the one that it was written for.",
+        )
+    if is_gone(tx, path, header):
+        raise TransferError(
+            "An older state of the database was restored since that run.",
+            "Nothing of what it wrote is there any more.",
+            "There is nothing to undo.",
         )
     if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:
         raise TransferError(

@@ -9,13 +9,14 @@ import re
 import resource
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 import transfer
-from tests import postgres
+from tests import postgres, schemas
 from tests.conftest import chosen_versions
 from tests.library import Library
 
@@ -413,6 +414,52 @@ def test_one_of_another_database_is_refused(library, params, journal) -> None:
         server.drop(copy)
         library.connection = server.connect(name)
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
+
+
+@contextmanager
+def restored_in_place(library: Library) -> Iterator[None]:
+    """At the end of the with block all tables are made anew as they were at its beginning, as a dump is restored."""
+    tables = library.rows("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
+    kept = {name: [row[0] for row in library.rows(f'select t::text from public."{name}" t')] for (name,) in tables}
+    yield
+    library.rows("drop schema public cascade; create schema public")
+    schemas.build(library.connection, library.version)
+    library.rows("set session_replication_role = replica")
+    for name, texts in kept.items():
+        library.rows(f'delete from public."{name}"')
+        library.rows(f'insert into public."{name}" select (r::public."{name}").* from unnest(%s::text[]) r', texts)
+    library.rows("reset session_replication_role")
+
+
+def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, scene, params, run, folder) -> None:
+    """PostgreSQL says of the run that it was committed, and so it was."""
+    with restored_in_place(library):
+        before = library.snapshot()
+        run()
+    assert library.snapshot() == before
+    (past,) = transfer.list_past(params, folder)
+    assert past.state == transfer.GONE
+    assert "restored" in refused(library, params, past.path).what
+    run()
+    assert [past.state for past in transfer.list_past(params, folder)] == ["committed", transfer.GONE]
+
+
+def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) -> None:
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    run()
+    with restored_in_place(library):
+        pass
+    (past,) = transfer.list_past(params, folder)
+    assert past.state == "committed"
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+def test_a_run_to_which_the_server_was_set_back_is_not_there_to_be_undone(library, params, journal) -> None:
+    """A snapshot of its disk: the transaction is still to come."""
+    path = as_if(journal, ".jsonl.gz", xid=str(2**40))
+    assert [past.state for past in transfer.list_past(params, journal.parent)] == [transfer.GONE]
+    refused(library, params, path)
 
 
 def test_one_of_another_server_is_refused(library, params, journal, monkeypatch) -> None:

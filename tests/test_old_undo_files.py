@@ -112,13 +112,15 @@ def test_the_people_of_a_file_of_format_1_are_remembered(version, pool, tmp_path
     with pool.library(version) as library:
         fill(library, data["unchanged"], data["after"])
         undo_file(library, f"{version}-hand-over", tmp_path / "old.jsonl.gz")
-        alice, bob, _carol = (user for (user,) in library.rows('select id from "user" order by name'))
+        alice, bob, carol = (user for (user,) in library.rows('select id from "user" order by name'))
         names = {}
-        for theirs, his in transfer.remembered_people(params_of(library), tmp_path, bob):
+        pairs = transfer.remembered_people(params_of(library), tmp_path, bob)
+        for theirs, his in pairs:
             query = f'select distinct name from person where "{library.name("person", "personGroupId")}" = %s'
             names[library.value(query, theirs)] = library.person_row(bob, his)["name"]
         assert names == {"": "", "Grandma Rose": "Grandma Rose", "Pia": "Pia", "Tom Becker": " tom becker"}
-        assert transfer.remembered_people(params_of(library), tmp_path, alice) == ()
+        assert {pair[::-1] for pair in transfer.remembered_people(params_of(library), tmp_path, alice)} == set(pairs)
+        assert transfer.remembered_people(params_of(library), tmp_path, carol) == ()
 
 
 # ---- a header that nobody wrote ----------------------------------------------------------------------------
