@@ -440,8 +440,6 @@ def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, s
     (past,) = transfer.list_past(params, folder)
     assert past.state == transfer.GONE
     assert "restored" in refused(library, params, past.path).what
-    run()
-    assert [past.state for past in transfer.list_past(params, folder)] == ["committed", transfer.GONE]
 
 
 def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) -> None:
