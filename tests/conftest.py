@@ -11,6 +11,8 @@ Tests marked `@pytest.mark.long` are left out by `-m "not long"`, as in the READ
 Tests marked `@pytest.mark.cases` have every third of their cases, the first of them by IMMICH_TRANSFER_TEST_THIRD (0, 1
 or 2): the gate takes another third on each PostgreSQL.
 
+IMMICH_TRANSFER_TEST_ROLE=1 lets the tool work as the README's database user, who may do what it does and no more.
+
 IMMICH_TRANSFER_TEST_EVERYTHING=1 leaves nothing out: tests run on all their versions, each run of the tool has its dry
 run before it, tests have all their cases, and runs are broken off at each of their steps and not at a few of them.
 """
@@ -29,7 +31,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 import transfer
-from tests import postgres, schemas
+from tests import postgres, rights, schemas
 from tests.library import Library
 
 # The schema versions that transfer.py knows.
@@ -37,6 +39,7 @@ VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
 NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
+AS_ROLE = os.environ.get("IMMICH_TRANSFER_TEST_ROLE", "") not in ("", "0")
 THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
@@ -175,6 +178,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "always: on all the versions that it is about, in the usual run too")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
     config.addinivalue_line("markers", "long: takes long; the gate runs it, the README's command does not")
+    config.addinivalue_line("markers", "as_owner: makes or writes what the README's database user may not")
     config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
@@ -278,9 +282,11 @@ def library(version: str, pool: Pool) -> Iterator[Library]:
 
 
 @pytest.fixture
-def params(library: Library) -> dict[str, Any]:
-    """What psycopg2.connect takes to reach the library."""
-    return postgres.server().params(library.connection.info.dbname)
+def params(request: pytest.FixtureRequest, library: Library) -> dict[str, Any]:
+    """What psycopg2.connect takes to reach the library: as the server's owner, or as the README's role."""
+    found = postgres.server().params(library.connection.info.dbname)
+    as_role = AS_ROLE and not request.node.get_closest_marker("as_owner")
+    return found | rights.granted(library) if as_role else found
 
 
 @pytest.fixture

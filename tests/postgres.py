@@ -72,6 +72,7 @@ class Server:
     maintenance: str = "postgres"
     prefix: str = field(default_factory=lambda: f"immich_test_{os.getpid()}_{secrets.token_hex(3)}")
     made: set[str] = field(default_factory=set, compare=False, repr=False)
+    roles: set[str] = field(default_factory=set, compare=False, repr=False)
     templates: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), compare=False, repr=False)
 
@@ -131,9 +132,11 @@ class Server:
             self.drop(name)
 
     def drop_all(self) -> None:
-        """Drop every database made through this object that is still there."""
+        """Drop every database made through this object that is still there, then the roles."""
         for name in tuple(self.made):
             self.drop(name)
+        for name in self.roles:
+            self._run(sql.SQL("drop role {}").format(sql.Identifier(name)))
 
     def _run(self, statement: sql.Composable) -> None:
         connection = self.connect(self.maintenance)

@@ -431,6 +431,7 @@ def restored_in_place(library: Library) -> Iterator[None]:
     library.rows("reset session_replication_role")
 
 
+@pytest.mark.as_owner
 def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, scene, params, run, folder) -> None:
     """PostgreSQL says of the run that it was committed, and so it was."""
     with restored_in_place(library):
@@ -442,6 +443,7 @@ def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, s
     assert "restored" in refused(library, params, past.path).what
 
 
+@pytest.mark.as_owner
 def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) -> None:
     before = library.snapshot(ignore=NOT_PUT_BACK)
     run()

@@ -106,7 +106,7 @@ def test_no_line_is_wider_than_the_window(shared: Installation, columns: int) ->
         for entry in ("3", "11"):
             terminal.menu(entry)
             for wanted in ("alice@", "Trip", "bob@") if entry == "3" else ("alice@",):
-                screen = terminal.until("Enter to go")
+                screen = terminal.until("menu): ")
                 number = re.findall(rf"^ +(\d+)\. [^\n]*{wanted}", plain(screen), re.M | re.S)[-1]
                 terminal.type(number)
             if entry == "3":

@@ -1,6 +1,5 @@
 """A database user who may do what the tool does and no more; what that user lacks is said before anything is asked."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,30 +8,11 @@ from typing import Any
 import pytest
 
 import transfer
-from tests import postgres
+from tests import postgres, rights
 from tests.conftest import Runner, Scene, problems
 from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
 from tests.test_move_files import handed_over, known_media
-
-README = Path(transfer.__file__).with_name("README.md").read_text()
-PASSWORD = "a password of your own"
-
-
-def statements(library: Library, role: str) -> list[str]:
-    """The README's, for a database and its tables as they are called here."""
-    block = README.split("CREATE ROLE transfer ")[1].split("```")[0]
-    there = {name for (name,) in library.rows("select relname from pg_class where relkind = 'r'")}
-    found = [f"create role {role} {block.split(';')[0]}"]
-    for text in block.split(";")[1:-1]:
-        rights, things = re.fullmatch(r"\s*GRANT (.+?) ON (.+) TO transfer", text, re.S).groups()
-        if things.startswith("DATABASE"):
-            things = f"database {library.connection.info.dbname}"
-        elif not things.startswith(("SCHEMA", "ALL TABLES")):
-            known = [name for name in map(str.strip, things.split(",")) if name.strip('"') in there]
-            things = ", ".join(known)
-        found += [f"grant {rights} on {things} to {role}"] if things else []
-    return found
 
 
 @pytest.fixture
@@ -40,9 +20,9 @@ def role(library: Library) -> Iterator[dict[str, Any]]:
     """The settings of a user who has the README's rights; nobody else has any."""
     name = postgres.server().unique("least")
     library.rows(f"revoke temporary on database {library.connection.info.dbname} from public")
-    for statement in statements(library, name):
+    for statement in rights.statements(library, name):
         library.rows(statement)
-    yield {**postgres.server().params(library.connection.info.dbname), "user": name, "password": PASSWORD}
+    yield {**postgres.server().params(library.connection.info.dbname), "user": name, "password": rights.PASSWORD}
     library.rows(f"drop owned by {name}")
     library.rows(f"drop role {name}")
     library.rows(f"grant temporary on database {library.connection.info.dbname} to public")
