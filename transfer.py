@@ -1265,7 +1265,8 @@ def wait_for_queues(api: Api, names: Sequence[str], progress: Progress) -> str:
         if found is None:
             return "this key may not see Immich's job queues (permission job.read)"
         if paused := [name for name in names if name in found and found[name].paused]:
-            return f"{' and '.join(map(clean, paused))} is paused in Immich"
+            words = "is" if len(paused) == 1 else "are"
+            return f"{' and '.join(map(clean, paused))} {words} paused in Immich"
         busy = {name: found[name].work for name in names if name in found and found[name].work}
         idle = 0 if busy else idle + 1
         if busy:
@@ -2164,7 +2165,7 @@ def _written(meant: int, written: int, table: str) -> int:
     if meant != written:
         raise InvariantBroken(
             "A safety check failed, so everything was rolled back.",
-            f"{table}: {meant} rows were to be written, and {written} were",
+            f"{table}: rows to be written: {meant}, written: {written}",
             "Run again when Immich's jobs are idle. If it fails again, please report it with this text.",
         )
     return written
@@ -2889,12 +2890,19 @@ def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
         """))
 
 
+def try_database(database_config: Mapping[str, Any]) -> None:
+    """Raise TransferError when the database cannot be opened, or is not one of Immich's that is known."""
+    with looking(database_config):
+        pass
+
+
 def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
     """Raise NotAllowed naming every permission that the key lacks."""
     lacking = [name for name in wanted if name not in permissions and "all" not in permissions]
     if lacking:
+        words = "permission" if len(lacking) == 1 else "permissions"
         raise NotAllowed(
-            f"The API key lacks the permission {' and '.join(lacking)}.",
+            f"The API key lacks the {words} {' and '.join(lacking)}.",
             todo="Edit the key under Account Settings > API Keys (`all` is simplest).",
         )
 
@@ -9504,6 +9512,12 @@ def show_error(error: TransferError) -> None:
             paragraph(text, "    ")
 
 
+def show_failed(error: TransferError) -> None:
+    """What was asked for after a change that is made has failed: the exit code says so, too."""
+    show_error(error)
+    SCREEN.failed = True
+
+
 def warn(text: str) -> None:
     """One warning."""
     paragraph(text, "    ", "  ⚠ ", YELLOW)
@@ -9862,8 +9876,7 @@ def set_up(path: Path, old: Config | None) -> State:
 def show_other_fault(config: Config, shown: TransferError) -> None:
     """Immich is tried first; when that has failed, the database may be wrong too."""
     try:
-        with looking(config.database):
-            pass
+        try_database(config.database)
     except TransferError as error:
         if str(error) != str(shown):
             show_error(error)
@@ -10423,11 +10436,12 @@ def ask_destination(wish: Wish, users: Sequence[User]) -> None:
 
 def ask_album_itself(wish: Wish) -> None:
     """What becomes of the album."""
+    giver, taker = clean(wish.source.name), clean(wish.destination.name)
     say("\n  The album itself:")
-    say("    1. stays with the source as it is")
-    say("    2. stays with the source, and the destination becomes an editor")
-    say("    3. is handed over, and the former owner stays as an editor")
-    say("    4. is handed over, and the former owner leaves it")
+    say(f"    1. stays {giver}'s as it is")
+    say(f"    2. stays {giver}'s, and {taker} becomes an editor")
+    say(f"    3. is handed over to {taker}, and {giver} stays as an editor")
+    say(f"    4. is handed over to {taker}, and {giver} leaves it")
     choices = {
         "": ALBUM_STAYS,
         "1": ALBUM_STAYS,
@@ -10891,8 +10905,7 @@ def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any],
         if done is None:
             raise
         if isinstance(error, TransferError):
-            show_error(error)
-            SCREEN.failed = True
+            show_failed(error)
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
     except Ended as error:
         raise error if done is None else Ended(error.number, IS_MADE) from None
@@ -10972,7 +10985,7 @@ def offer_comments(state: State, api: Api, report: Report, source: User, destina
         except Back:
             say("  They stay where they are. Can an account be deleted? (11) offers it again.")
         except TransferError as error:
-            show_error(error)
+            show_failed(error)
 
 
 def say_steps(steps: Sequence[str]) -> None:
@@ -11004,7 +11017,7 @@ def offer_notices(
         )
         say("    Both have a notice in Immich.")
     except TransferError as error:
-        show_error(error)
+        show_failed(error)
 
 
 def show_remains(report: Report) -> None:
@@ -11059,6 +11072,7 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
             text = f"“{label}” is running already. When it has ended, start it again"
         else:
             text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
+            SCREEN.failed = True
         if outcome != "started":
             text += f": Administration > Job Queues > {label} > {button}."
         paragraph(text, "      ", "    • ")
@@ -11068,7 +11082,7 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
             waited = working(lambda progress: wait_for_queues(api, started, progress))
             say(f"  Not waited for: {waited}." if waited else "  They have ended.")
         except TransferError as error:
-            show_error(error)
+            show_failed(error)
         except KeyboardInterrupt:
             say("\n  Not waited for; Immich goes on with them.")
 
@@ -11187,16 +11201,38 @@ def undo_screen(state: State) -> State:
     return state
 
 
+# The states of list_past() in which a run cannot be taken back: why, and what to do.
+WHY_NOT_BACK = {
+    "undone": ("It was taken back already.", "There is nothing left to do."),
+    "of another database": (
+        "It was made in another database. A dump that was restored into a new one counts as another, too.",
+        "Connect to the database that it was made in (7).",
+    ),
+    GONE: (
+        "An older state of the database was restored since. Nothing of what the run wrote is there any more.",
+        "There is nothing left to do.",
+    ),
+    "not known whether committed": (
+        "PostgreSQL does not tell whether it was committed.",
+        "Look again in a minute (9). If it stays so, see in Immich whose the photos are.",
+    ),
+    "not known whether undone": (
+        "An undo of it was begun, and PostgreSQL does not tell whether that was committed.",
+        "Look again in a minute (9). If it stays so, see in Immich whose the photos are.",
+    ),
+    "never committed": (
+        "It broke off before its undo file was whole, so PostgreSQL has rolled it back.",
+        "There is nothing left to do.",
+    ),
+    "damaged": ("Its undo file is damaged.", "Restore that file, or the database, from a backup."),
+}
+
+
 def undo_now(run_chosen: Past, state: State, api: Api) -> None:
     """The analysis of an undo; then the undo."""
     config = state.config.database
     if run_chosen.state != "committed":
-        if run_chosen.state == "undone":
-            raise TransferError("That run was taken back already.")
-        raise TransferError(
-            f"That run cannot be taken back: it is {run_chosen.state}.",
-            todo="Look again when the database answers." if "known" in run_chosen.state else "",
-        )
+        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[run_chosen.state])
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
     keep_from(state, "undo", run_chosen.path.name.removesuffix(COMMITTED))
     heading("UNDO ANALYSIS")
@@ -11599,8 +11635,7 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
     try:
         show_moved(working(lambda progress: moved_for_real(work, progress)))
     except MoveStopped as error:
-        show_error(error)
-        SCREEN.failed = True
+        show_failed(error)
     watch_integrity(api, before)
 
 

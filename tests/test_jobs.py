@@ -270,6 +270,19 @@ def test_notices_are_asked_about_once(there: Installation) -> None:
     assert there.immich.started == ["backup-database"]
 
 
+@pytest.mark.parametrize("failing", ["", "PUT /api/jobs/thumb", "POST /api/admin/notifications"])
+def test_the_exit_code_says_whether_all_that_was_asked_for_was_done(there: Installation, failing: str) -> None:
+    with Terminal(there.path) as terminal:
+        handed_over(there, terminal)
+        if failing:
+            there.immich.hang_up(failing)
+        terminal.answer("Start them now? (Y/n): ", "y")
+        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "y")
+        screen = terminal.menu("0")
+        assert terminal.end()[0] == bool(failing)
+    assert "Nothing was changed" not in screen
+
+
 def test_a_key_that_may_not_give_notices_is_not_asked(there: Installation) -> None:
     key = there.immich.key(there.root, ["user.read", "album.read", "adminUser.read", "job.create", "job.read"])
     there.save(api_key=key)

@@ -740,6 +740,8 @@ def test_immich_goes_away_after_the_commit(there: Installation) -> None:
         go_on(terminal, "Type yes")
         terminal.type("yes")
         done = " ".join(go_on(terminal, "Select option").split())
+        terminal.type("0")
+        assert terminal.end()[0] == 1  # they were asked for
     assert "REPAIR COMPLETED" in done
     assert "could not be started from here" in done
     assert "Nothing was changed" not in done

@@ -98,3 +98,26 @@ def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
     shown = " ".join(capsys.readouterr().out.split())
     assert words in shown
     assert ("upgrade" in shown) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("undone", "It was taken back already. There is nothing left to do."),
+        ("of another database", "It was made in another database. … Connect to the database that it was made in"),
+        (transfer.GONE, "An older state of the database was restored since. … There is nothing left to do."),
+        ("not known whether committed", "PostgreSQL does not tell whether it was committed. Look again"),
+        ("not known whether undone", "An undo of it was begun, … Look again"),
+        ("never committed", "PostgreSQL has rolled it back. There is nothing left to do."),
+        ("damaged", "Its undo file is damaged. Restore that file"),
+    ],
+)
+@pytest.mark.screens
+def test_why_a_run_cannot_be_taken_back(state, words, tmp_path, capsys) -> None:
+    config = transfer.Config("http://localhost", "key", {})
+    with pytest.raises(transfer.TransferError) as caught:
+        transfer.undo_now(transfer.Past(tmp_path / "x", {}, state), transfer.State(tmp_path, config), None)
+    transfer.show_error(caught.value)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("✗ That run cannot be taken back.")
+    assert all(part in shown for part in words.split(" … "))
