@@ -190,7 +190,7 @@ def test_the_sandbox_opens_the_tool_on_the_family_and_cleans_up() -> None:
         toy.pick("Alice <alice@example.com>")
         toy.pick("Summer 2024")
         toy.pick("Bob <bob@example.com>")
-        toy.answer("4. is handed over[^?]*Enter for 1", "")
+        toy.answer("4. is handed over to Bob, and Alice leaves it[^?]*Enter for 1", "")
         toy.answer("the same p", "y")
         toy.says("ALBUM TRANSFER ANALYSIS", r"Emma \([^\n]*TRANSFER", r"Rose \([^\n]*DUPLICATE", r"Tom [^\n]*MERGE")
         toy.says("DRY RUN", "No changes were made")
