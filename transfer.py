@@ -3236,7 +3236,7 @@ def require_active_users(tx: Transaction) -> None:
                 "A user of this transfer is not active any more.", "The account was deleted.", "Start again."
             )
     if tx.values["giver"] == tx.values["taker"]:
-        raise TransferError("Source and destination are the same user.", todo="Choose two users.")
+        raise TransferError("These photos would go to the user who has them.", todo="Choose two users.")
 
 
 # ---- what is chosen ----------------------------------------------------------------------------------------
@@ -5121,7 +5121,7 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
     if value(tx, "SELECT current_setting('track_counts')") != "on":
         raise TransferError(
             "This PostgreSQL does not count the rows that are written, which the safety checks need.",
-            "Its setting track_counts is off; its autovacuum does not work so, either.",
+            "Its setting track_counts is off. Autovacuum does not work without it, either.",
             "Set track_counts = on, as it is by default, then run again.",
         )
     run(tx, f"""
@@ -5162,7 +5162,7 @@ def written_otherwise(tx: Transaction) -> list[str]:
         """)
     }
     return [
-        f"{table}: {count} rows {kind}, {told.get((table, kind), 0)} by this run"
+        f"{table}: rows {kind}: {count}, by this run: {told.get((table, kind), 0)}"
         for table, kind, count in rows(tx, f"""
             SELECT "table", kind, now.rows - before.rows
             FROM ({ROWS_WRITTEN}) now JOIN written_before before USING ("table", kind) ORDER BY 1, 2
@@ -7983,9 +7983,8 @@ def _carry_out(
 
 
 def _finish_if_possible(database_config: Mapping[str, Any], folder: Path, journals: Path) -> None:
-    for _ in range(
-        10
-    ):  # the server may take a moment to see that the connection, and with it the lock, has gone
+    # the server may take a moment to see that the connection, and with it the lock, has gone
+    for _ in range(10):
         try:
             finish_moves(database_config, folder, journals)
         except AnotherRun:
@@ -9804,7 +9803,8 @@ def working(work: Callable[[Progress], Result]) -> Result:
             if not is_terminal:
                 put(f"  {step} …\n")
         elif total:
-            counted = f", {done:,} of {total:,} ({100 * done // total} %)" if done else f", {total:,} rows"
+            in_all = f", {total:,} row{'s' * (total != 1)}"
+            counted = f", {done:,} of {total:,} ({100 * done // total} %)" if done else in_all
 
     def keep_showing() -> None:
         shown = ""
@@ -11244,7 +11244,7 @@ def undo_now(run_chosen: Past, state: State, api: Api) -> None:
     if not any(changed):
         say("\n  There is nothing left that could be taken back.")
         return
-    question = "Take this back? An undo cannot itself be undone; one would run the transfer again."
+    question = "Take this back? An undo cannot itself be undone; one would do the same again."
     how = confirm(state, api, report.digest, question)
     carry_out(
         lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
@@ -11770,7 +11770,7 @@ def comments_done(state: State, report: Report) -> None:
     say(f"    • Comments and likes moved: {len(report.comments)}")
     say_undoable(state)
     say()
-    paragraph("An undo is possible as long as the account is there. Look again (11) what is left.")
+    paragraph("An undo is possible as long as the account is there. Look again (11) at what is left.")
 
 
 # ============================================================================================================

@@ -171,7 +171,7 @@ FOUND_BY = {
 @pytest.mark.cases
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_violation_rolls_everything_back(library, scene, runner, name) -> None:
-    assert FOUND_BY.get(name, "by this run") in violate(library, scene, runner, PLANTED[name]).why
+    assert FOUND_BY.get(name, "by this run:") in violate(library, scene, runner, PLANTED[name]).why
 
 
 # What a step of the program's own may not write, and what finds it: the journal tells of it, so the count is right.
@@ -336,7 +336,7 @@ def test_rows_that_were_not_written_roll_everything_back(library, scene, runner,
     """A trigger that is not Immich's swallows them: the journal would tell an undo what never happened."""
     library.rows(SWALLOW.format(event))
     error = runner.refused(scene.album, transfer.InvariantBroken)
-    assert "rows were to be written, and 0 were" in error.why
+    assert "rows to be written: " in error.why and error.why.endswith(", written: 0")
 
 
 def test_a_server_that_does_not_count_is_refused(library, scene, runner, params) -> None:
