@@ -20,6 +20,8 @@ from tests.terminal import Installation, Terminal, installation
 from tests.test_move_files import FOLDERS, ROOT, Disk, known_media
 from tests.test_undo_random import examples, named
 
+pytestmark = pytest.mark.long
+
 NOT_COMPARED = ("updatedAt", "updateId", "*_audit")
 SAME = b"\x07" * 20
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def test_the_photos_of_the_album_become_the_destinations(library, anna, ben, move) -> None:
     photos = [library.asset(anna, f"{number}.jpg") for number in range(3)]

@@ -9,7 +9,7 @@ import transfer
 from tests.conftest import assert_moved, assert_only_this_changed, cross_owner, problems
 from tests.library import Library, new_id
 
-pytestmark = pytest.mark.since("3.2")
+pytestmark = [pytest.mark.since("3.2"), pytest.mark.long]
 
 Move = Callable[..., transfer.Report]
 

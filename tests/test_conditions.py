@@ -13,6 +13,8 @@ from tests.conftest import Runner
 from tests.library import Library, new_id
 from tests.model import State, changes
 
+pytestmark = pytest.mark.long
+
 NOON = datetime(2024, 7, 12, 12, tzinfo=UTC)
 
 

@@ -13,7 +13,7 @@ import transfer
 from tests.terminal import Installation, Terminal, installation
 from transfer import Api, Queue, TransferError
 
-pytestmark = pytest.mark.screens
+pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 BACKUP = "immich-db-backup-1-v{}-pg14.sql.gz"
 

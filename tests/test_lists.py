@@ -9,6 +9,8 @@ import pytest
 import transfer
 from tests.terminal import CHOOSE, EXACTLY, MENU, Installation, Terminal, installation
 
+pytestmark = pytest.mark.long
+
 ANY = "Enter for any, < to go back, 0 for the menu): "
 
 

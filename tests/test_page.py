@@ -22,6 +22,8 @@ from tests.library import Library
 from tests.media import Media
 from tests.terminal import Installation, Terminal, installation
 
+pytestmark = pytest.mark.long
+
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 NASTY = "<script>alert('x')</script>\"&.jpg"
 ALICE = transfer.User("a", "alice@example.com", "Alice")

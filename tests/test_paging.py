@@ -10,7 +10,7 @@ import pytest
 import transfer
 from tests.terminal import EXACTLY, PAUSE, Installation, Terminal, installation, plain
 
-pytestmark = pytest.mark.screens
+pytestmark = [pytest.mark.screens, pytest.mark.long]
 MORE = "Enter for more, q for the end: "
 
 

@@ -21,7 +21,7 @@ from tests.conftest import Pool, problems
 from tests.family import Family, build
 from tests.library import Library
 
-pytestmark = pytest.mark.screens
+pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parent.parent
 
