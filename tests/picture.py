@@ -1,0 +1,82 @@
+"""The README's picture: `python -m tests.picture` runs the tool on the sandbox's toy Immich and draws what it shows.
+
+The menu, and the analysis of a dry run, as text in an SVG file that needs nothing else.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import transfer
+from tests.sandbox import DEFAULT, toy
+from tests.terminal import Terminal
+
+PICTURE = Path(__file__).with_name("screens.svg")
+COLUMNS = 100
+COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341"}
+ADDRESS = "http://immich:2283"
+SGR = re.compile(r"\x1b\[(\d*)m")
+
+
+def screens() -> str:
+    """What the tool writes for the menu, and for the analysis of a transfer, with the colours of a terminal."""
+    with tempfile.TemporaryDirectory() as home, toy(DEFAULT, Path(home) / "immich") as config:
+        path = Path(home) / "config.py"
+        transfer.save_config(path, config)
+        with Terminal(path, size=(400, COLUMNS)) as terminal:
+            terminal.menu("3")
+            terminal.pick("Source user", "alice@")
+            terminal.pick("Albums of", "Summer 2024")
+            terminal.pick("Destination user", "bob@")
+            question = ""
+            while "Do exactly this now" not in question:
+                if question:
+                    terminal.type("y" if "(y/n" in question else "")
+                question, _screen = terminal.question()
+            written = terminal.raw
+        for there, shown in (
+            (config.api_url, ADDRESS),
+            (str(config.database["dbname"]), "immich"),
+            (f" at {config.database['host']}", " at database"),
+        ):
+            written = written.replace(there, shown)
+        return written
+
+
+def lines(written: str) -> Iterator[str]:
+    """The lines to be drawn: from the menu to its choice, and from the analysis to the end of the dry run."""
+    text = re.sub(r"[^\n]*\r(?!\n)(?:\x1b\[K)?", "", written.replace("\r\n", "\n"))
+    menu, _, rest = text.partition("Select option: ")
+    yield from menu[menu.index("  Immich ") :].splitlines()[:-1]
+    yield "  Select option: 3"
+    yield "  ⋮"
+    box = rest.rindex("┌", 0, rest.index("TRANSFER ANALYSIS"))
+    end = rest.index("No changes were made")
+    yield from rest[box : rest.index("\n", end)].splitlines()
+
+
+def drawn(found: list[str]) -> str:
+    """Those lines as SVG."""
+    height, body = 18, []
+    for number, line in enumerate(found, 1):
+        spans, colour = [], ""
+        for place, piece in enumerate(SGR.split(line)):
+            if place % 2:
+                colour = COLOURS.get(piece, "")
+            elif text := re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", piece):
+                fill = f' fill="{colour}"' if colour else ""
+                spans.append(f"<tspan{fill}>{escape(text)}</tspan>")
+        body.append(f'<text x="16" y="{8 + number * height}" xml:space="preserve">{"".join(spans)}</text>')
+    width, tall = round(COLUMNS * 8.5) + 32, (len(found) + 1) * height + 8
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{tall}" viewBox="0 0 {width} {tall}"'
+        " font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\""
+        ' font-size="14" fill="#e6edf3">\n'
+        f'<rect width="{width}" height="{tall}" rx="10" fill="#161b22"/>\n' + "\n".join(body) + "\n</svg>\n"
+    )
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(drawn(list(lines(screens()))))
