@@ -30,11 +30,9 @@ def screens() -> str:
             terminal.pick("Source user", "alice@")
             terminal.pick("Albums of", "Summer 2024")
             terminal.pick("Destination user", "bob@")
-            question = ""
-            while "Do exactly this now" not in question:
-                if question:
-                    terminal.type("y" if "(y/n" in question else "")
-                question, _screen = terminal.question()
+            terminal.answer("Number (1-4")
+            terminal.answer("Is that the same person?", "y")
+            terminal.until("Do exactly this now")
             written = terminal.raw
         for there, shown in (
             (config.api_url, ADDRESS),

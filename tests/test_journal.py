@@ -422,6 +422,11 @@ def restored_in_place(library: Library) -> Iterator[None]:
     tables = library.rows("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
     kept = {name: [row[0] for row in library.rows(f'select t::text from public."{name}" t')] for (name,) in tables}
     yield
+    # the run's session, which may still be dropping its temporary views of these tables
+    library.rows(
+        """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+           where datname = current_database() and pid <> pg_backend_pid()"""
+    )
     library.rows("drop schema public cascade; create schema public")
     schemas.build(library.connection, library.version)
     library.rows("set session_replication_role = replica")
