@@ -1491,6 +1491,58 @@ saved = save(tx, report) if save else None
         """WHERE NOT EXISTS (""",
         "tests/test_smoke.py -k everything_in_it",
     ),
+    # -- what stands before and after a run
+    Mutation(
+        "a run that a restored dump does not have can be undone",
+        "elif is_gone(tx, path, header):",
+        "elif False:",
+        "tests/test_journal.py -k 'restored_dump_does_not or set_back'",
+    ),
+    Mutation(
+        "a run that a restored dump has is gone",
+        """OR after ->> 'assetId' = c."assetId"::text) = 0""",
+        """OR after ->> 'assetId' = c."assetId"::text) >= 0""",
+        "tests/test_journal.py -k restored_dump_has",
+    ),
+    Mutation(
+        "people are remembered one way only",
+        "pairs |= {target: person for person, target in made.items()}",
+        "pass",
+        "tests/test_remembered_people.py -k come_back",
+    ),
+    Mutation(
+        "others' photos keep a person with a source that has none",
+        "CASE WHEN same_cluster OR others_have_row THEN",
+        "CASE WHEN same_cluster THEN",
+        "tests/test_cluster_groups.py -k whom_others_have",
+    ),
+    Mutation(
+        "a person who was shared with the destination is there twice",
+        """AND s."sharedById" IS DISTINCT FROM p.holder)""",
+        """AND s."sharedById" IS DISTINCT FROM p.leaver)""",
+        "tests/test_cluster_groups.py -k shared_with_the_destination",
+    ),
+    Mutation(
+        "the name that the destination gave a shared person is lost",
+        "coalesce(nullif(o.name, ''), p.name)",
+        "p.name",
+        "tests/test_cluster_groups.py -k shared_with_the_destination",
+    ),
+    Mutation(
+        "Enter for the menu takes what was typed early",
+        """        forget_typed()
+        with contextlib.suppress(KeyboardInterrupt):
+            read_line(""",
+        """        with contextlib.suppress(KeyboardInterrupt):
+            read_line(""",
+        "tests/test_terminal.py tests/test_paging.py -k 'result or early'",
+    ),
+    Mutation(
+        "the page does not escape names",
+        "html.escape(clean(text), quote=True)",
+        "clean(text)",
+        "tests/test_page.py",
+    ),
 )
 
 

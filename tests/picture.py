@@ -26,10 +26,7 @@ def screens() -> str:
         path = Path(home) / "config.py"
         transfer.save_config(path, config)
         with Terminal(path, size=(400, COLUMNS)) as terminal:
-            terminal.menu("3")
-            terminal.pick("Source user", "alice@")
-            terminal.pick("Albums of", "Summer 2024")
-            terminal.pick("Destination user", "bob@")
+            terminal.choose("3", "Summer 2024")
             terminal.answer("Number (1-4")
             terminal.answer("Is that the same person?", "y")
             terminal.until("Do exactly this now")

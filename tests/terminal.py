@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -174,6 +175,8 @@ class Terminal:
             codec_errors="replace",
             dimensions=size,
             timeout=PATIENCE,
+            # whoever runs the tests in the background has it ignored, which children inherit
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.child.delaybeforesend = None
         self.child.logfile_read = self._log
@@ -233,12 +236,16 @@ class Terminal:
         """Choose from the menu; the screen up to there."""
         return self.answer(MENU, choice)
 
+    def choose(self, entry: str, album: str = "Trip") -> str:
+        """An album of Alice's to Bob, by a menu entry; the screen up to the choice of Bob."""
+        self.menu(entry)
+        self.pick("Source user", "alice@")
+        self.pick("Albums of", album)
+        return self.pick("Destination user", "bob@")
+
     def hand_over_trip(self) -> None:
         """Alice's album "Trip" goes to Bob, the album itself stays; up to what is asked afterwards."""
-        self.menu("4")
-        self.pick("Source user", "alice@example.com")
-        self.pick("Albums of", "Trip")
-        self.pick("Destination user", "bob@example.com")
+        self.choose("4")
         self.answer("Number (1-4", "")
         self.answer("Type yes", "yes")
 

@@ -390,10 +390,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def ask_for_everything(terminal: Terminal, entry: str, trashed: str, locked: str) -> None:
-    terminal.menu(entry)
-    terminal.pick("Source user", "alice@")
-    terminal.pick("Albums of", "Everything")
-    terminal.pick("Destination user", "bob@")
+    terminal.choose(entry, "Everything")
     terminal.answer("Also the 1 photo in the trash? (y/N, ", trashed)
     terminal.answer("Also the 1 photo in the locked folder? (y/N, ", locked)
 

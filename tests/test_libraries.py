@@ -643,10 +643,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def ask_for_everything(terminal: Terminal, entry: str) -> None:
-    terminal.menu(entry)
-    terminal.pick("Source user", "alice@")
-    terminal.pick("Albums of", "Everything")
-    terminal.pick("Destination user", "bob@")
+    terminal.choose(entry, "Everything")
 
 
 def to_the_menu(terminal: Terminal) -> str:

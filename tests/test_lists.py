@@ -235,10 +235,7 @@ def test_comments_on_a_photo_that_stays_are_offered_to_its_copy(there: Installat
     comment = library.comment(album, there.root, "Lovely", asset=hers)
     library.settle_usage()
     with Terminal(there.path) as terminal:
-        terminal.menu("4")
-        terminal.pick("Source user", "alice@")
-        terminal.pick("Albums of", "Trip")
-        terminal.pick("Destination user", "bob@")
+        terminal.choose("4")
         terminal.answer("Number (1-4", "4")
         terminal.until("1 comment or like of others hangs on a photo that stays, and would go with Alice's account")
         terminal.answer("Type yes to go ahead", "yes")

@@ -262,10 +262,7 @@ LAST = "Type yes to go ahead, Enter to go back, anything else for the menu: "
 
 
 def up_to_the_end(terminal: Terminal, entry: str, end: str) -> str:
-    terminal.menu(entry)
-    terminal.pick("Source user", "alice@")
-    terminal.pick("Albums of", "Trip")
-    terminal.pick("Destination user", "bob@")
+    terminal.choose(entry)
     terminal.answer("Number (1-4", "")
     terminal.answer("(y/n, ", "n")
     return terminal.until(end)

@@ -83,10 +83,7 @@ def test_ctrl_c_in_less_goes_back_to_the_menu(shared: Installation) -> None:
 
 def test_the_text_of_a_dry_run_is_kept(shared: Installation) -> None:
     with Terminal(shared.path) as terminal:
-        terminal.menu("3")
-        terminal.pick("Source user", "alice@")
-        terminal.pick("Albums of", "Trip")
-        terminal.pick("Destination user", "bob@")
+        terminal.choose("3")
         terminal.answer("Number (1-4", "")
         screen = terminal.answer(EXACTLY, "no")
     path = Path("".join(re.findall(r"Kept as text:\s+(\S+)", screen)))

@@ -152,10 +152,7 @@ def test_some_are_picked_in_the_menu(there: Installation) -> None:
     library.album(there.alice, "Trip", [photo])
     library.settle_usage()
     with Terminal(there.path) as terminal:
-        terminal.menu("4")
-        terminal.pick("Source user", "alice@")
-        terminal.pick("Albums of", "Trip")
-        terminal.pick("Destination user", "bob@")
+        terminal.choose("4")
         terminal.answer("Number (1-4, Enter for 1, ")
         screen = terminal.answer("merges those (y/n, ", "1,4")
         assert [f"{number}. {name}" in screen for number, name in enumerate(faces, 1)] == [True] * 3

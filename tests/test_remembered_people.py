@@ -219,10 +219,7 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
     library.settle_usage()
     with Terminal(there.path) as terminal:
         for number, entry in ((1, "4"), (2, "3")):
-            terminal.menu(entry)
-            terminal.pick("Source user", "alice@")
-            terminal.pick("Albums of", f"Album {number}")
-            terminal.pick("Destination user", "bob@")
+            terminal.choose(entry, f"Album {number}")
             terminal.answer("Number (1-4, Enter for 1, ")
             if entry == "4":
                 terminal.answer("Type yes to go ahead", "yes")

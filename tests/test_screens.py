@@ -155,10 +155,7 @@ def test_analysis_and_summary(there: Installation) -> None:
     fill(there.library, there.alice)
     with Terminal(there.path) as terminal:
         for entry in ("3", "4"):
-            terminal.menu(entry)
-            terminal.pick("Source user", "alice@example.com")
-            terminal.pick("Albums of", "Trip (4 items)")
-            terminal.pick("Destination user", "bob@example.com")
+            terminal.choose(entry, "Trip (4 items)")
             question, screen = terminal.question()
             if question.startswith("Number (1-4"):
                 terminal.type()
@@ -338,10 +335,7 @@ def test_people_are_summed_up_after_twenty(there: Installation, answer: str, sho
         there.library.face(photo, there.library.person(there.alice, f"Person {number:02}"))
     there.library.album(there.alice, "Trip", [photo])
     with Terminal(there.path) as terminal:
-        terminal.menu("3")
-        terminal.pick("Source user", "alice@example.com")
-        terminal.pick("Albums of", "Trip (1 item)")
-        terminal.pick("Destination user", "bob@example.com")
+        terminal.choose("3", "Trip (1 item)")
         screen = ""
         while "Show them all?" not in screen:
             question, screen = terminal.question()

@@ -149,10 +149,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def ask_for_trip(terminal: Terminal, entry: str) -> None:
-    terminal.menu(entry)
-    terminal.pick("Source user", "alice@")
-    terminal.pick("Albums of", "Trip")
-    terminal.pick("Destination user", "bob@")
+    terminal.choose(entry)
     terminal.answer("Number (1-4, Enter for 1, ")
 
 
