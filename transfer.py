@@ -4997,12 +4997,16 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
 def note_kept(tx: Transaction) -> None:
     """Record what an undo must know of rows that are not written, and what is wrong already."""
     # who owned the photos concerned that do not move, and which of those that move were in the locked folder
-    # or in the trash
+    # or in the trash; also which of their duplicates were in the trash: those leave the group, too
     note(tx, "asset", ("ownerId",),
         'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)')
     note(tx, "asset", ("deletedAt", "visibility"), """
         SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
         WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
+        UNION ALL
+        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN neighbour USING (id)
+        WHERE a."duplicateId" IS NOT NULL AND a."deletedAt" IS NOT NULL
+            AND a.id NOT IN (SELECT id FROM run_photo)
     """)
     note(tx, "asset", ("duplicateId",), """
         SELECT a.id, a."duplicateId" FROM v_asset a JOIN neighbour USING (id)
@@ -5932,10 +5936,15 @@ def choose_returning(tx: Transaction) -> None:
         SELECT (key ->> 'id')::uuid AS id FROM past WHERE "table" = 'asset' AND kind = 'changed'
             AND columns = 'ownerId';
         ALTER TABLE returning_photo ADD PRIMARY KEY (id);
-        -- stacks and live photos that were torn between owners before the run
+        -- stacks and live photos that were torn between owners before the run; of such a stack it puts what
+        -- was the taker's already into one with what it moves
         CREATE TEMP TABLE torn_before ON COMMIT DROP AS
         SELECT split_part(key, ' ', 1) AS whole, split_part(key, ' ', 2) AS part FROM exempt
             WHERE kind = 'stack'
+        UNION ALL
+        SELECT after ->> 'stackId', key ->> 'id' FROM past
+        WHERE "table" = 'asset' AND columns = 'stackId' AND after ->> 'stackId' IS NOT NULL
+          AND (key ->> 'id')::uuid NOT IN (SELECT id FROM returning_photo)
         UNION ALL
         SELECT split_part(key, ' ', 1), split_part(key, ' ', 2) FROM exempt WHERE kind = 'live'
     """)
@@ -6614,18 +6623,25 @@ def put_back_stacks(tx: Transaction) -> None:
         ALTER TABLE member_back ADD PRIMARY KEY (id);
         CREATE INDEX ON member_back (stack);
         ANALYZE member_back;
+        -- their stacks as they will be
+        CREATE TEMP TABLE stack_then ON COMMIT DROP AS
+        SELECT s.id, coalesce((
+                SELECT (b.before ->> 'ownerId')::uuid FROM back b WHERE b."table" = 'stack'
+                    AND b.kind = 'changed' AND b.before ? 'ownerId' AND b.key ->> 'id' = s.id::text
+            ), s."ownerId") AS "ownerId"
+        FROM v_stack s WHERE s.id IN (SELECT stack FROM member_back)
+        UNION ALL
+        SELECT (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM back
+            WHERE "table" = 'stack' AND kind = 'removed';
         -- into a stack of somebody else's a photo goes back only if all go back who left it
         DELETE FROM member_back k
-        WHERE k."ownerId" IS DISTINCT FROM coalesce(
-                (SELECT s."ownerId" FROM v_stack s WHERE s.id = k.stack),
-                (SELECT (b.before ->> 'ownerId')::uuid FROM back b
-                 WHERE b."table" = 'stack' AND b.kind = 'removed' AND b.key ->> 'id' = k.stack::text))
+        WHERE k."ownerId" IS DISTINCT FROM (SELECT s."ownerId" FROM stack_then s WHERE s.id = k.stack)
           AND EXISTS (
             SELECT FROM past p
             WHERE p."table" = 'asset' AND p.columns = 'stackId' AND p.before ->> 'stackId' = k.stack::text
               AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM member_back));
-        -- a stack that is there must be its members' owner's, one that went needs its primary and another
-        DELETE FROM member_back k USING v_stack s JOIN v_asset a ON true
+        -- a stack must be its members' owner's, one that went needs its primary and another
+        DELETE FROM member_back k USING stack_then s JOIN v_asset a ON true
         WHERE s.id = k.stack AND a.id = k.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")};
         DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack) AND NOT EXISTS (
             SELECT FROM back b CROSS JOIN LATERAL jsonb_populate_record(NULL::v_stack, b.before) s
@@ -6636,10 +6652,7 @@ def put_back_stacks(tx: Transaction) -> None:
                        AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId")))
               AND NOT EXISTS (
                 SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
-                  AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL))
-              AND NOT EXISTS (
-                SELECT FROM member_back o JOIN v_asset a ON a.id = o.id
-                WHERE o.stack = s.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")}));
+                  AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL)));
         DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
           AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
     """)

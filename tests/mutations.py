@@ -1244,6 +1244,24 @@ saved = save(tx, report) if save else None
         "tests/test_undo_later_changes.py -k 'another_photo_since_stays_whole'",
     ),
     Mutation(
+        "what the run stacked was stacked by somebody since",
+        """WHERE "table" = 'asset' AND columns = 'stackId' AND after ->> 'stackId' IS NOT NULL""",
+        """WHERE "table" = 'asset' AND columns = 'stackId' AND after ->> 'stackId' = ''""",
+        "tests/test_undo_cases.py -k torn_before",
+    ),
+    Mutation(
+        "a stack that was torn before is judged by its present owner",
+        "AND b.kind = 'changed' AND b.before ? 'ownerId'",
+        "AND b.kind = 'none' AND b.before ? 'ownerId'",
+        "tests/test_undo_cases.py -k torn_before",
+    ),
+    Mutation(
+        "the journal does not say which duplicates were in the trash",
+        """WHERE a."duplicateId" IS NOT NULL AND a."deletedAt" IS NOT NULL""",
+        "WHERE false",
+        "tests/test_undo_cases.py -k duplicate_in_the_trash",
+    ),
+    Mutation(
         "an undo tears a live photo",
         "UPDATE verdict v SET reason = 'together'\n        WHERE v.reason IS NULL",
         "UPDATE verdict v SET reason = 'together'\n        WHERE false",

@@ -630,6 +630,38 @@ def test_a_former_top_of_a_split_stack_that_does_not_come_back(story, library, a
     assert library.value('select "primaryAssetId" from stack where id = %s', stack) in stayed
 
 
+@everywhere
+@pytest.mark.parametrize("whose", ["anna", "ben"], ids=["hers", "his"])
+@pytest.mark.parametrize("top", [0, 1, 2], ids=["top moves", "top is his", "top stays"])
+@pytest.mark.parametrize("stay", [1, 2])
+def test_a_stack_that_was_torn_before_the_run(story, library, anna, ben, carla, whose, top, stay) -> None:
+    """His photo in it is put into one stack with hers by the run: nobody stacked these since."""
+    photos = [library.asset(anna), library.asset(ben), *(library.asset(carla) for _ in range(stay))]
+    library.stack(getattr(story, whose), photos, primary=photos[top])
+    album, before = library.album(anna, "Trip", [photos[0]]), story.state()
+    path = story.move(album)
+    assert in_stack_with(library, photos[0]) == set(photos[:2])
+    story.pairs[path] |= {carla}  # it wrote hers, too
+    assert story.undo(path).stays == ()
+    assert story.state() == before
+
+
+@everywhere
+@pytest.mark.parametrize("when", ["before", "since"])
+def test_a_duplicate_in_the_trash_that_stayed(story, library, anna, when) -> None:
+    """The run cleared it, as it was the only one left; one that was thrown away before is in the group again."""
+    group = "00000000-0000-0000-0000-000000000009"
+    photo, other = library.asset(anna, duplicate=group), library.asset(anna, duplicate=group, trashed=when == "before")
+    album, before = library.album(anna, "Trip", [photo]), story.state()
+    path = story.move(album)
+    if when == "since":
+        library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", other)
+    story.undo(path)
+    if when == "before":
+        assert story.state() == before
+    assert library.rows('select 1 from asset where "duplicateId" is not null') == [(1,), (1,)] * (when == "before")
+
+
 # ---- several runs, several users ---------------------------------------------------------------------------
 
 
