@@ -990,9 +990,21 @@ ON above.value = w.value
     ),
     Mutation(
         "an unknown link is accepted unasked",
-        "sorted(set(tx.schema.unknown_links) - how.accepted_links)",
-        "[]",
+        "additions = sorted(set(tx.schema.unknown_additions) - how.accepted_additions)",
+        "additions = []",
         "tests/test_unknown_links.py -k dry_run_is_allowed",
+    ),
+    Mutation(
+        "a fork's rules are not looked for",
+        "(*_unknown_links(cursor), *_unknown_rules(cursor))",
+        "_unknown_links(cursor)",
+        "tests/test_unknown_links.py -k rule",
+    ),
+    Mutation(
+        "one row for each group of people passes as a person's id",
+        """covers = kind == "unique index" and ("id" in columns or""",
+        """covers = kind == "unique index" and ("id" in columns or "personGroupId" in columns or""",
+        "tests/test_unknown_links.py -k one_row_for_each_group",
     ),
     # -- COMMIT and the undo file
     Mutation(
