@@ -87,9 +87,11 @@ DEFAULT_DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user
 
 OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; recognition itself goes by columns
 
-# What an API key needs. Immich's names; `all` covers each of them.
-KEY_PERMISSIONS = ("user.read", "album.read")
-ADMIN_KEY_PERMISSIONS = ("adminUser.read",)
+# What an API key needs, and what each is for. Immich's names; `all` covers each of them. Without the last
+# ones the tool works, and tells what to click instead.
+KEY_PERMISSIONS = {"user.read": "whose key it is", "album.read": "the key owner's albums"}
+ADMIN_KEY_PERMISSIONS = {"adminUser.read": "all users"}
+ADMIN_KEY_WISHES = ("job.read", "job.create", "maintenance", "systemConfig.read")
 
 # Immich's non-forced jobs that finish what a transfer leaves due, by queue: Immich's name for it, the button
 # there, and what it does. Never with force: that would destroy every assignment of faces (ownership of faces
@@ -1143,8 +1145,8 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
     if status == 403:
         if "ermission" in message:
             return NotAllowed(
-                f"The API key may not do this: {message}.",
-                todo="Edit the key under Account Settings > API Keys and add it (`all` is simplest).",
+                f"The API key lacks the permission {message.rpartition(': ')[2]}.",
+                todo="In Immich, edit the key under Account Settings > API Keys: add it, or simply `all`.",
             )
         return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
     if status == 404 and isinstance(parsed, dict):
@@ -2908,11 +2910,9 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     shown_version = ".".join(map(str, version))
     key = own_key(api)
     permissions = key["permissions"] if isinstance(key["permissions"], list) else []
-    require_permissions(permissions, KEY_PERMISSIONS)
-    user = own_user(api)
+    user = own_user(api) if "user.read" in permissions or "all" in permissions else {"isAdmin": None}
+    require_permissions(permissions, user["isAdmin"])
     is_admin = user["isAdmin"] is True
-    if is_admin:
-        require_permissions(permissions, ADMIN_KEY_PERMISSIONS)
     if version[:2] < OLDEST_IMMICH:
         raise TransferError(
             f"Immich {shown_version} is too old.",
@@ -2929,10 +2929,11 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     except SchemaUnknown as error:
         raise SchemaUnknown(f"Immich {shown_version}: {error.what}", error.why, error.todo) from None
     if not (shown == there if is_admin else shown <= there) or not has_key:
-        what = "users" if has_key else "API key"
         raise TwoServers(
             "The address and the database belong to two different Immich servers.",
-            f"The {what} that {api.base} shows are not those in the database.",
+            f"The users at {api.base} are not the users in the database."
+            if has_key
+            else f"{api.base} knows the API key, the database does not.",
         )
     return Server(
         shown_version,
@@ -2971,15 +2972,27 @@ def try_database(database_config: Mapping[str, Any]) -> None:
         pass
 
 
-def require_permissions(permissions: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise NotAllowed naming every permission that the key lacks."""
-    lacking = [name for name in wanted if name not in permissions and "all" not in permissions]
-    if lacking:
-        words = "permission" if len(lacking) == 1 else "permissions"
-        raise NotAllowed(
-            f"The API key lacks the {words} {' and '.join(lacking)}.",
-            todo="Edit the key under Account Settings > API Keys (`all` is simplest).",
-        )
+def require_permissions(permissions: Sequence[str], is_admin: bool | None) -> None:
+    """Raise NotAllowed naming every permission that the key lacks, so that it is edited once. `is_admin` is
+    None while user.read is lacking: nothing else tells whose key it is.
+    """
+
+    def lacking(wanted: Iterable[str]) -> list[str]:
+        return [name for name in wanted if name not in permissions and "all" not in permissions]
+
+    by_all = [f"{name} ({KEY_PERMISSIONS[name]})" for name in lacking(KEY_PERMISSIONS)]
+    by_admins = [f"{name} ({ADMIN_KEY_PERMISSIONS[name]})" for name in lacking(ADMIN_KEY_PERMISSIONS)]
+    if is_admin:
+        by_all, by_admins = [*by_all, *by_admins], []
+    if not by_all:
+        return
+    why = f"What is missing: {', '.join(by_all)}"
+    if is_admin is None and by_admins:
+        why += f"; and in an administrator's key: {', '.join(by_admins)}"
+    todo = "In Immich, edit the key under Account Settings > API Keys: add what is missing, or simply `all`."
+    if is_admin is not False and (wishes := lacking(ADMIN_KEY_WISHES)):
+        todo += f" With {', '.join(wishes)}, too, this tool starts Immich's jobs and backups itself."
+    raise NotAllowed("The API key may not see all that is needed.", f"{why}.", todo)
 
 
 def list_users(

@@ -201,7 +201,7 @@ def test_a_missing_permission_is_named(
     monkeypatch.setattr(there.immich, "version", claimed)
     key = there.immich.key(there.root, permissions)
     error = refused(key, call, transfer.open_api(there.immich.url, key), kind=NotAllowed)
-    assert missing in error.what
+    assert error.what == f"The API key lacks the permission {missing}."
     assert "API Keys" in error.todo
 
 
