@@ -1530,9 +1530,27 @@ saved = save(tx, report) if save else None
     ),
     Mutation(
         "a run that a restored dump has is gone",
-        """OR after ->> 'assetId' = c."assetId"::text) = 0""",
-        """OR after ->> 'assetId' = c."assetId"::text) >= 0""",
+        "return bool(wrote) and (not there or",
+        "return bool(wrote) and (there or",
         "tests/test_journal.py -k restored_dump_has",
+    ),
+    Mutation(
+        "a run that was done again after a dump was restored can be undone",
+        "is_done_again(path.parent, tables, there))",
+        "False)",
+        "tests/test_journal.py -k done_again",
+    ),
+    Mutation(
+        "a run that a restored dump has is gone when it is done again",
+        "                        if before != there[each]:\n",
+        "                        if before is None:\n",
+        "tests/test_journal.py -k done_again",
+    ),
+    Mutation(
+        "a run is gone because of another that was undone",
+        "if not path.name.endswith(UNDONE):\n                            del",
+        "if True:\n                            del",
+        "tests/test_journal.py -k brought_back",
     ),
     Mutation(
         "people are remembered one way only",

@@ -460,6 +460,60 @@ def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) ->
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
+@pytest.mark.as_owner
+def test_what_a_restored_dump_does_not_have_is_gone_also_when_it_was_done_again(
+    library, scene, params, run, folder
+) -> None:
+    """The photos are Ben's again, by the newer run, which found them as they were before the older one."""
+    with restored_in_place(library):
+        run()
+    run(library.album(scene.anna, "Other", [library.asset(scene.anna)]))  # says nothing of these photos
+    run()
+    newer, other, older = transfer.list_past(params, folder)
+    assert (newer.state, other.state, older.state) == ("committed", "committed", transfer.GONE)
+    refused(library, params, older.path)
+    for past in (other, newer):
+        transfer.undo(params, past.path, transfer.How(dry_run=False))
+    assert [past.state for past in transfer.list_past(params, folder)] == ["undone", "undone", transfer.GONE]
+
+
+@pytest.mark.as_owner
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
+def test_what_a_restored_dump_has_is_there_also_when_it_was_done_again(
+    library, scene, params, run, folder, damaged
+) -> None:
+    """The photos went back and forth since: the first of these runs found them as the one in the dump left them.
+
+    If its file is damaged nobody knows.
+    """
+    album = library.album(scene.anna, "One photo", [library.asset(scene.anna)])
+    run(album)
+    with restored_in_place(library):
+        pass
+    back = transfer.Request(scene.ben, scene.anna, album=album)
+    transfer.transfer(params, back, transfer.How(dry_run=False, undo_folder=folder))
+    (path,) = (past.path for past in transfer.list_past(params, folder) if past.header["source"]["id"] == scene.ben)
+    if damaged:
+        repack(path, [*lines(path)[:-1], '{"sha256": ""}'])
+    run(album)
+    assert transfer.list_past(params, folder)[-1].state == "committed"
+
+
+@pytest.mark.as_owner
+def test_a_run_that_an_undo_has_brought_back_is_there(library, scene, params, run, folder) -> None:
+    """The dump has the run and the way back. It was done again, and that and the way back were undone."""
+    album = library.album(scene.anna, "One photo", [library.asset(scene.anna)])
+    run(album)
+    back = transfer.Request(scene.ben, scene.anna, album=album)
+    transfer.transfer(params, back, transfer.How(dry_run=False, undo_folder=folder))
+    with restored_in_place(library):
+        pass
+    run(album)
+    for past in transfer.list_past(params, folder)[:2]:
+        transfer.undo(params, past.path, transfer.How(dry_run=False))
+    assert transfer.list_past(params, folder)[-1].state == "committed"
+
+
 def test_a_run_to_which_the_server_was_set_back_is_not_there_to_be_undone(library, params, journal) -> None:
     """A snapshot of its disk: the transaction is still to come."""
     path = as_if(journal, ".jsonl.gz", xid=str(2**40))
