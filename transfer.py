@@ -4588,7 +4588,8 @@ def step_memories(tx: Transaction, report: Report) -> Report:
     """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
 
     Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
-    refused.
+    refused. A memory of a birthday (3.3) names its person, by id and by name, in `data`. That is left as it
+    is: the memory stays with its owner, who keeps the person while a photo for it stays.
     """
     run(tx, f"""
         CREATE TEMP TABLE memory_losing ON COMMIT DROP AS

@@ -365,14 +365,16 @@ class Library:
         """Tag photos."""
         self._insert(*(("tag_asset", {"tagId": tag, "assetId": asset}) for asset in assets))
 
-    def memory(self, owner: str, assets: Iterable[str], *, saved: bool = False) -> str:
-        """A memory of these photos."""
-        memory = new_id()
+    def memory(self, owner: str, assets: Iterable[str], *, saved: bool = False, birthday_of: str = "") -> str:
+        """A memory of these photos: of a day, or since 3.3 of a person's birthdays, which names that person."""
+        memory, data = new_id(), {"year": TAKEN.year}
+        if birthday_of:
+            data |= {"personId": birthday_of, "personName": "Lea"}
         row = {
             "id": memory,
             "ownerId": owner,
-            "type": "on_this_day",
-            "data": json.dumps({"year": TAKEN.year}),
+            "type": "birthday" if birthday_of else "on_this_day",
+            "data": json.dumps(data),
             "isSaved": saved,
             "memoryAt": TAKEN,
         }

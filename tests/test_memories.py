@@ -2,6 +2,9 @@
 
 import pytest
 
+import transfer
+from transfer import DUPLICATE, MERGE, TRANSFER
+
 
 @pytest.fixture
 def photo(library, anna) -> str:
@@ -67,3 +70,49 @@ def test_a_memory_of_photos_that_stay_is_not_touched(library, anna, album, move)
     before = library.rows("select * from memory where id = %s", memory)
     assert move(album).memories == 0
     assert library.rows("select * from memory where id = %s", memory) == before
+
+
+# ---- memories of birthdays ------------------------------------------------------------------------------------------
+
+NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
+
+
+@pytest.mark.since("3.3")
+@pytest.mark.parametrize("together", [False, True], ids=["apart", "one cluster group"])
+@pytest.mark.parametrize("action", [TRANSFER, DUPLICATE, MERGE])
+def test_a_memory_of_a_birthday_loses_the_photo_like_any_other(
+    library, anna, ben, photo, album, params, tmp_path, action, together
+) -> None:
+    """It names its person, by id and name, whom its owner keeps as long as there is a photo for it."""
+    if together:
+        library.cluster(anna, ben)
+    lea = library.person(anna, "Lea", birth="2019-07-14")
+    library.face(photo, lea, featured=True)
+    emptied = library.memory(anna, [photo], birthday_of=lea)
+    stays = None
+    if action == DUPLICATE:
+        left = library.asset(anna)
+        library.face(left, lea)
+        stays = library.memory(anna, [photo, left], birthday_of=lea)
+    his = library.asset(ben)
+    his_lea = library.person(ben, "Lea", birth="2019-07-14") if action == MERGE else library.person(ben, "Kim")
+    library.face(his, his_lea, featured=True)
+    bens = library.memory(ben, [his], birthday_of=his_lea)
+    library.settle_usage()
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+
+    merge = frozenset([lea] if action == MERGE else [])
+    request = transfer.Request(anna, ben, album=album, merge=merge)
+    report = transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"))
+    assert [(person.name, person.action) for person in report.people] == [("Lea", action)]
+    assert content(library, emptied) is None
+    assert content(library, bens) == {his}
+    assert report.memories == (1 if stays is None else 2)
+    if stays:
+        assert content(library, stays) == {left}
+    named = library.rows("""select "ownerId", (data ->> 'personId')::uuid from memory""")
+    assert set(named) <= set(library.rows('select "ownerId", "personGroupId" from person'))
+
+    (past,) = transfer.list_past(params, tmp_path / "transfers")
+    transfer.undo(params, past.path, transfer.How(dry_run=False))
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
