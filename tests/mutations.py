@@ -1006,6 +1006,12 @@ ON above.value = w.value
         """covers = kind == "unique index" and ("id" in columns or "personGroupId" in columns or""",
         "tests/test_unknown_links.py -k one_row_for_each_group",
     ),
+    Mutation(
+        "what an administrator's key lacks is told one after the other",
+        "if is_admin is None and by_admins:",
+        "if False:",
+        "tests/test_start.py -k lacks_is_named_at_once",
+    ),
     # -- COMMIT and the undo file
     Mutation(
         "a dry run is committed",
