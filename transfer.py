@@ -7037,6 +7037,11 @@ def people_counted(tx: Transaction) -> tuple[int, int, int]:
                 (kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
                 OR (kind = 'changed' AND after ? 'ownerId'))
             EXCEPT SELECT grp FROM parted
+            -- whom the giver knew before the run, and kept
+            EXCEPT (
+                SELECT grp FROM past_person WHERE owner = %(giver)s
+                EXCEPT SELECT (key ->> 'personGroupId')::uuid FROM past
+                WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'ownerId' = %(giver)s::text)
         ), gone AS (
             SELECT DISTINCT (key ->> 'personGroupId')::uuid AS grp FROM journal
             WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'ownerId' = %({user})s::text

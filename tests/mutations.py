@@ -1527,6 +1527,12 @@ saved = save(tx, report) if save else None
         """WHERE NOT EXISTS (""",
         "tests/test_smoke.py -k everything_in_it",
     ),
+    Mutation(
+        "undo: whom both knew before the run is told as going back",
+        "SELECT grp FROM past_person WHERE owner = %(giver)s\n",
+        "SELECT grp FROM past_person WHERE false\n",
+        "tests/test_undo_cases.py -k whom_both_knew",
+    ),
     # -- what stands before and after a run
     Mutation(
         "a run that a restored dump does not have can be undone",

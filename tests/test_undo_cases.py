@@ -745,6 +745,20 @@ def test_a_photo_in_a_third_users_link_that_is_somebody_elses_by_now(story, libr
 
 
 @told("3.2-together", "3.3-together")
+def test_a_person_whom_both_knew_is_not_told_as_one_who_goes_back(story, library, anna, ben) -> None:
+    """The run did not tell her as transferred: he knew her already, and only Anna's row went."""
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.person(ben, "Lea", group=lea, thumbnail="")
+    library.face(photo, lea, featured=True)
+    album, before = library.album(anna, "Trip", [photo]), story.state()
+    path = story.move(album)
+    assert library.person_row(anna, lea) is None
+    done = story.undo(path)
+    assert (done.people_given, done.people_removed, done.people_parted) == (0, 0, 0)
+    assert story.state() == before
+
+
+@told("3.2-together", "3.3-together")
 def test_a_person_of_both_whom_the_former_owner_merged_into_another_since(story, library, anna, ben) -> None:
     moved, home = library.asset(anna), library.asset(anna)
     lea, lena = library.person(anna, "Lea"), library.person(anna, "Lena")

@@ -32,7 +32,7 @@ from tests.conftest import (
     usage_by_immich,
 )
 from tests.library import Library
-from tests.random_library import Plan, World, build, happenings, later, plans
+from tests.random_library import Plan, World, build, happenings, ids, later, plans
 
 pytestmark = pytest.mark.long
 
@@ -133,6 +133,15 @@ def difference(before: Snapshot, after: Snapshot) -> list[str]:
             else:
                 found.append(f"{'+' if key in new else '-'} {table} {new.get(key) or old[key]}")
     return found
+
+
+def found_by_search(library: Library) -> set[str]:
+    """Tags that Immich's search did not find, in words of problems() and difference(): the run made their row in
+    tag_closure. An undo leaves it if photos have the tag, for nobody knows since when, and without it the tag goes.
+    """
+    tags = ids(library, "select <tag_asset.tagId> from tag_asset")
+    rows = {f"+ tag_closure {dict.fromkeys(('id_ancestor', 'id_descendant'), tag)}" for tag in tags}
+    return rows | {f"tag not found by search: {tag}" for tag in tags}
 
 
 def moved_photos(before: Snapshot, after: Snapshot) -> set[str]:
@@ -253,9 +262,10 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
         planned = transfer.undo(world.params, past.path, transfer.How(dry_run=True))
         assert library.snapshot() == after
         undone = transfer.undo(world.params, past.path, transfer.How(dry_run=False, expected_digest=planned.digest))
-        left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
+        left = set(difference(before, library.snapshot(ignore=NOT_PUT_BACK))) - found_by_search(library)
         assert not left, "\n".join(left)
-        assert problems(library) == wrong_before
+        wrong = problems(library)
+        assert wrong <= wrong_before <= wrong | found_by_search(library)
         assert replace(undone, wrong_after=None) == planned
         assert undone.photos == len(moved)
         assert (undone.people_given, undone.people_removed, undone.people_parted) == people_told(done)
