@@ -557,6 +557,12 @@ def of_a_third(run: Run, owner: str | None) -> bool:
     return run.undone is not None and owner not in (run.giver, run.getter)
 
 
+def went_to_a_third(run: Run, album: str) -> bool:
+    """Whether an album belongs by now to somebody who has no part in the run, and did not when the run was made."""
+    then = run.undone.before.album_owners(album) if run.undone else ()
+    return any(of_a_third(run, owner) for owner in run.before.album_owners(album) if owner not in then)
+
+
 def asset_reason(run: Run, change: Change, column: str) -> bool:
     """Owners change from giver to getter; an undo gives back only what the run took. Stacks and duplicates follow."""
     if change.old is None or change.new is None:
@@ -802,9 +808,7 @@ def album_reason(run: Run, change: Change, column: str) -> bool:
     if change.old is None or change.new is None:
         return False
     if run.undone:
-        return put_back(run, change, column) and not any(
-            of_a_third(run, owner) for owner in run.before.album_owners(change.key[0])
-        )
+        return put_back(run, change, column) and not went_to_a_third(run, change.key[0])
     if run.itself not in (HANDED_OVER, GIVEN_UP):
         return False
     if column == "ownerId":
@@ -859,11 +863,7 @@ def album_photo_reason(run: Run, change: Change, column: str) -> bool:
     """Copies of the getter's are put beside the giver's photos that stay; an undo takes them out."""
     album, asset = change.key
     if run.undone:
-        return (
-            change.new is None
-            and made_by_run(run, change)
-            and not any(of_a_third(run, owner) for owner in run.before.album_owners(album))
-        )
+        return change.new is None and made_by_run(run, change) and not went_to_a_third(run, album)
     if change.old is not None or run.itself not in (HANDED_OVER, GIVEN_UP):
         return False
     return any(is_twin(run, asset, mate) for found, mate in run.before.rows("album_asset") if found == album)
