@@ -241,7 +241,7 @@ class InvariantBroken(TransferError):
 class CommitUnknown(TransferError):
     """The connection was lost while COMMIT was under way, and PostgreSQL could not be asked yet."""
 
-    def __init__(self, saved: Path | None, report: Any) -> None:
+    def __init__(self, saved: Sequence[Path], report: Any) -> None:
         super().__init__(
             "The connection was lost while the change was being committed.",
             "Whether it was committed is not known yet.",
@@ -504,6 +504,7 @@ class Report:
     albums_public: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()  # albums whose cover moves, and stays their cover
     covers_copied: int = 0  # albums whose cover becomes the destination's own copy of it
+    covers_mended: int = 0  # albums whose cover was not in them
     storage: tuple[Storage, ...] = ()
     featured: int = 0  # people who have another featured photo, or one at last
     portraits_left: int = 0  # people of others than the destination whose featured photo moved
@@ -511,6 +512,7 @@ class Report:
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
     comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
+    parts: tuple[tuple[str, Report], ...] = ()  # of a repair: what is done for each user (id)
 
 
 @dataclass(frozen=True)
@@ -2083,17 +2085,17 @@ def in_transaction(
     work: Callable[[Transaction], AnyReport],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, AnyReport], Path] | None,
+    save: Callable[[Transaction, AnyReport], Sequence[Path]] | None,
     committed: list[AnyReport],
 ) -> tuple[AnyReport, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    `save` writes the file that an undo needs; it is on disk before COMMIT, or there is no COMMIT. `committed`
-    gets the report as soon as it is true. Raises AnotherRun when a second run of this tool is at work,
-    SchemaUnknown, UnknownAdditions, and CommitUnknown when the connection is lost in COMMIT; whatever is
-    raised else, the transaction is rolled back, Ctrl-C included.
+    `save` writes the files that undos need; they are on disk before COMMIT, or there is no COMMIT.
+    `committed` gets the report as soon as it is true. Raises AnotherRun when a second run of this tool is at
+    work, SchemaUnknown, UnknownAdditions, and CommitUnknown when the connection is lost in COMMIT; whatever
+    is raised else, the transaction is rolled back, Ctrl-C included.
     """
-    saved = None
+    saved: Sequence[Path] = ()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
@@ -2110,22 +2112,23 @@ def in_transaction(
             if how.dry_run:
                 connection.rollback()
                 return report, tx
-            saved = save(tx, report) if save else None
+            saved = save(tx, report) if save else ()
         with uninterrupted():
             commit(connection, saved, report)
             committed.append(report)
-            if saved:
-                name_file(saved, committed=True)
+            for path in saved:
+                name_file(path, committed=True)
     except BaseException as error:
         with contextlib.suppress(psycopg2.Error):
             connection.rollback()
-        if saved and not committed and not isinstance(error, CommitUnknown):
-            name_file(saved, committed=False)
+        if not committed and not isinstance(error, CommitUnknown):
+            for path in saved:
+                name_file(path, committed=False)
         raise
     return report, tx
 
 
-def commit(connection: Any, saved: Path | None, report: Report | UndoReport) -> None:
+def commit(connection: Any, saved: Sequence[Path], report: Report | UndoReport) -> None:
     """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
     try:
         connection.commit()
@@ -2424,9 +2427,11 @@ class Past:
     state: str
 
 
-def journal_writer(folder: Path | None, kind: str) -> Callable[[Transaction, Report], Path] | None:
+def journal_writer(
+    folder: Path | None, kind: str
+) -> Callable[[Transaction, Report], Sequence[Path]] | None:
     """What in_transaction() calls before COMMIT; None when no undo is wanted."""
-    return None if folder is None else lambda tx, report: write_journal(tx, report, folder, kind)
+    return None if folder is None else lambda tx, report: [write_journal(tx, report, folder, kind)]
 
 
 def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path:
@@ -2533,7 +2538,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
 def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
-        return {"kind": "repair", "name": "repair of faces"}
+        return {"kind": "repair", "name": "repair"}
     if kind == "comments":
         return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
@@ -2895,7 +2900,7 @@ def perform(
     work: Callable[[Transaction], AnyReport],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, AnyReport], Path] | None = None,
+    save: Callable[[Transaction, AnyReport], Sequence[Path]] | None = None,
     look_again: Callable[[Any, Transaction, AnyReport], AnyReport] | None = None,
 ) -> AnyReport:
     """Run `work` in one transaction, once more if Immich was in the way, then `look_again`."""
@@ -2912,9 +2917,10 @@ def perform(
         raise Ended(error.number, IS_MADE) if committed else error from None
     except CommitUnknown as error:
         how.progress("Asking PostgreSQL whether it was committed")
-        if error.saved is None or (is_committed := ask_commit(database_config, error.saved)) is None:
+        if not error.saved or (is_committed := ask_commit(database_config, error.saved[0])) is None:
             raise
-        name_file(error.saved, committed=is_committed)
+        for path in error.saved:
+            name_file(path, committed=is_committed)
         if is_committed:
             return cast(AnyReport, error.report)
         raise TransferError(
@@ -3335,8 +3341,8 @@ def touch_people(tx: Transaction) -> None:
 
 
 def require_active_users(tx: Transaction) -> None:
-    """Both exist, are not deleted, and are two. Asked again inside each transaction: accounts can go
-    meanwhile.
+    """Both exist, are not deleted, and are two; in a repair the one. Asked again inside each transaction:
+    accounts can go meanwhile.
     """
     active = {
         str(user)
@@ -3345,11 +3351,10 @@ def require_active_users(tx: Transaction) -> None:
             WHERE id IN (%(giver)s, %(taker)s) AND "deletedAt" IS NULL AND status = 'active'
         """)
     }
-    for user in (tx.values["giver"], tx.values["taker"]):
+    for user in filter(None, (tx.values["giver"], tx.values["taker"])):
         if user not in active:
-            raise TransferError(
-                "A user of this transfer is not active any more.", "The account was deleted.", "Start again."
-            )
+            what = "That user is not active any more."
+            raise TransferError(what, "The account was deleted.", "Start again.")
     if tx.values["giver"] == tx.values["taker"]:
         raise TransferError("These photos would go to the user who has them.", todo="Choose two users.")
 
@@ -3594,11 +3599,16 @@ def follow_verdicts(tx: Transaction, shown: str) -> None:
 def require_digest(tx: Transaction, expected: str | None) -> None:
     """Raise Changed when the plan is not the one whose digest is `expected`; None expects nothing."""
     if expected not in (None, plan_digest(tx)):
-        raise Changed(
-            "What would be changed is no longer what was shown.",
-            "Photos or people concerned, or the new owner's library, changed meanwhile.",
-            "Start again, and look at the new analysis.",
-        )
+        raise changed_meanwhile()
+
+
+def changed_meanwhile() -> Changed:
+    """Why a run does not do what was shown."""
+    return Changed(
+        "What would be changed is no longer what was shown.",
+        "Photos or people concerned, or the new owner's library, changed meanwhile.",
+        "Start again, and look at the new analysis.",
+    )
 
 
 def plan_digest(tx: Transaction) -> str:
@@ -3999,10 +4009,14 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         CREATE INDEX ON stack_member ("stackId");
         ANALYZE stack_member;
         CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
-        SELECT "stackId" AS id, NOT bool_or(stays) AS whole,
-            count(*) FILTER (WHERE NOT stays) AS leaving, count(*) FILTER (WHERE stays) AS remaining,
-            gen_random_uuid() AS new_id
-        FROM stack_member GROUP BY "stackId";
+        SELECT "stackId" AS id, NOT bool_or(stays) AND leads AS whole,
+            CASE WHEN leads THEN count(*) FILTER (WHERE NOT stays) ELSE 0 END AS leaving,
+            count(*) FILTER (WHERE stays) AS remaining, gen_random_uuid() AS new_id
+        FROM stack_member JOIN (
+            -- whether one of those that go can be on top
+            SELECT "stackId", bool_or(NOT stays AND NOT taken) AS leads FROM stack_member GROUP BY 1
+        ) top USING ("stackId")
+        GROUP BY "stackId", leads;
         ANALYZE stack_fate
     """)
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
@@ -4614,7 +4628,8 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
     run(tx, f"""
         CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
         SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
-            l."userId" = %(giver)s AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
+            -- in a repair the giver is whoever made the link
+            l."userId" = coalesce(%(giver)s::uuid, l."userId") AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
                 SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
                 WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s
                   AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) AS goes
@@ -4701,12 +4716,17 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
             WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(giver)s AND o."deletedAt" IS NULL
               AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = o.id))
     """)
-    change(tx, "asset_job_status", ("duplicatesDetectedAt",), """
+    detect_again(tx, "SELECT id FROM run_photo")
+    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+
+
+def detect_again(tx: Transaction, photos: str) -> None:
+    """Detection of duplicates is due for these photos."""
+    change(tx, "asset_job_status", ("duplicatesDetectedAt",), f"""
         SELECT j."assetId", NULL::timestamptz AS "duplicatesDetectedAt"
-        FROM v_asset_job_status j JOIN run_photo m ON m.id = j."assetId"
+        FROM v_asset_job_status j JOIN ({photos}) m ON m.id = j."assetId"
             WHERE j."duplicatesDetectedAt" IS NOT NULL
     """)
-    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def step_owner(tx: Transaction, report: Report) -> Report:
@@ -5079,6 +5099,9 @@ def reset_apps(tx: Transaction) -> None:
             UNION SELECT holder FROM people WHERE action <> 'KEEP'
             UNION SELECT (key ->> 'ownerId')::uuid FROM journal WHERE "table" = 'person'
                 AND kind NOT IN ('seen', 'wrong')
+            -- whose things hung on these photos: before a repair, or again after its undo
+            UNION SELECT owner FROM trouble_before WHERE %(giver)s::uuid IS NULL
+            UNION SELECT owner FROM exempt WHERE %(giver)s::uuid IS NULL
         ), concerned AS (
             SELECT id FROM pair
             -- from 3.2 the faces on a photo go to all who recognise people together with its owner
@@ -5373,7 +5396,7 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
 #
 #    FAULTS says what must hold in the whole database, each with what it does to people. find_faults() only
 #    reads. A repair is a transfer without a giver: the photos are the user's already, and what hangs on them
-#    follows by the same tables, steps and checks.
+#    follows by the same tables, steps and checks. `found` says what is wrong, `exempt` what stays so.
 # ============================================================================================================
 
 
@@ -5382,13 +5405,14 @@ class Fault:
     """One way in which things are wrong: words for one and for many, what it does to people, and what to do.
 
     `query` yields owner (whose it is to have it mended; NULL: nobody's), photo, thing and name. Without a
-    `todo` a repair mends it.
+    `todo` a repair mends it, which does what `mended` says.
     """
 
     words: tuple[str, str]
     harm: str
     query: str
     todo: str = ""
+    mended: str = ""
 
 
 def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
@@ -5461,19 +5485,20 @@ FAULTS: Mapping[str, Fault] = {
         FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id
         GROUP BY coalesce(a."ownerId", s."ownerId"), s.id
         """,
-        "Take the stack apart in Immich (its owner can), then make it anew.",
+        mended="Each user's photos of it become a stack of their own.",
     ),
     "link": Fault(
         ("photo in a public link of another user", "photos in public links of other users"),
         "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
         _faulty("link", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
-        "Let the other user take the photo out of the link (Shared links).",
+        mended="A link that shows this user's photos only becomes this user's; others lose the photos.",
     ),
     "face": Fault(
         ("face that is linked to another user's person", "faces that are linked to other users' people"),
         "The face has no name here, and the other user counts it. From 3.0 on an upgrade deletes such faces, "
         "and the sync of older phones stops.",
         _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
+        mended="The owner of the photo gets the person: whole, a second one, or the one of that name.",
     ),
     "featured": Fault(
         ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
@@ -5486,18 +5511,30 @@ FAULTS: Mapping[str, Fault] = {
                 (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
             )
         ),
+        mended="The largest face of that person on a photo of theirs, if there is one.",
     ),
     "tag": Fault(
         ("photo with another user's tag", "photos with other users' tags"),
         "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
         _faulty("tag", *_A_PHOTO, "o.id", _ITS_NAME),
-        "Tag the photo anew in Immich.",
+        mended="A tag of this user's with the same path, made if it is missing.",
+    ),
+    "duplicate": Fault(
+        ("photo in a group of duplicates with another user's", "photos in groups of duplicates with others'"),
+        "Each user sees only a part of the group, and what one decides about it changes the other's photos.",
+        """
+        SELECT "ownerId", id, "duplicateId", "originalFileName" FROM v_asset
+        WHERE "duplicateId" IN (
+            SELECT "duplicateId" FROM v_asset WHERE "duplicateId" IS NOT NULL
+            GROUP BY "duplicateId" HAVING count(DISTINCT "ownerId") > 1)
+        """,
+        mended="The group goes, and Immich's next look for duplicates makes groups for each user.",
     ),
     "memory": Fault(
         ("photo in another user's memory", "photos in other users' memories"),
         "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
         _faulty("memory", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
-        "Let the other user take it out of the memory.",
+        mended="The photo leaves that memory; a memory that is left empty goes.",
     ),
     "cover": Fault(
         ("album whose cover is not in it", "albums whose covers are not in them"),
@@ -5506,7 +5543,7 @@ FAULTS: Mapping[str, Fault] = {
         SELECT o."userId", NULL, al.id, al."albumName"
         FROM {RULES["cover"][0]} LEFT JOIN v_album_owner o ON o."albumId" = al.id WHERE {RULES["cover"][1]}
         """,
-        "Let the album's owner open the list of albums in Immich, or choose another cover.",
+        mended="The newest photo of the album.",
     ),
     "album owner": Fault(
         ("album without exactly one owner", "albums without exactly one owner"),
@@ -5528,7 +5565,7 @@ FAULTS: Mapping[str, Fault] = {
             WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
         WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
         """,
-        "Immich's nightly job puts it right (Administration > Settings > Nightly tasks).",
+        mended="Counted anew, as Immich does it.",
     ),
 }
 
@@ -5558,111 +5595,288 @@ def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) 
     ))
 
 
-def find_all(tx: Transaction, progress: Progress = quiet) -> None:
+def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] = FAULTS) -> None:
     """found: what is wrong with whose things, in the whole database."""
-    run(tx, "CREATE TEMP TABLE found (kind text, owner uuid, photo uuid, thing uuid, name text)")
-    for kind, fault in FAULTS.items():
-        progress(f"Looking for {fault.words[1]}")
+    run(tx, """
+        CREATE TEMP TABLE found (kind text, owner uuid, photo uuid, thing uuid, name text) ON COMMIT DROP
+    """)
+    for kind in kinds:
+        progress(f"Looking for {FAULTS[kind].words[1]}")
         run(tx, f"""
             INSERT INTO found SELECT '{kind}', owner, photo::uuid, thing::uuid, name
-            FROM ({fault.query}) AS query (owner, photo, thing, name)
+            FROM ({FAULTS[kind].query}) AS query (owner, photo, thing, name)
         """)
     run(tx, "ANALYZE found")
 
 
+# What a repair mends.
+MENDED = tuple(kind for kind, fault in FAULTS.items() if not fault.todo)
+
+
 def repair(
-    database_config: Mapping[str, Any], user: str, how: How = HOW, merge: frozenset[str] = frozenset()
+    database_config: Mapping[str, Any],
+    user: str,
+    how: How = HOW,
+    merge: frozenset[str] = frozenset(),
+    leave: frozenset[str] = frozenset(),
 ) -> Report:
-    """Give `user` their own people for the faces on their photos, mend featured photos. See transfer()."""
+    """Mend what is wrong with that user's things, see repair_all()."""
+    done = repair_all(database_config, {user: merge}, how, leave)
+    return replace(dict(done.parts).get(user, done), wrong_after=done.wrong_after)
+
+
+def repair_all(
+    database_config: Mapping[str, Any],
+    merges: Mapping[str, frozenset[str]],
+    how: How = HOW,
+    leave: frozenset[str] = frozenset(),
+) -> Report:
+    """Mend what is wrong with the things of several users, one after the other, in one transaction: what
+    hangs on a photo becomes its present owner's. Raises TransferError; nothing is changed then.
+
+    `merges` has for each user the people who may be merged by name. `leave` are kinds of MENDED that stay as
+    they are. Each user's part has an undo file of its own.
+    """
+    users, kinds = list(merges), [kind for kind in MENDED if kind not in leave]
+
+    def work(tx: Transaction) -> Report:
+        parts = []
+        for user, merge in merges.items():
+            part = _repair(for_user(tx, user), merge, kinds, how.progress)
+            if part is not None:
+                parts.append((user, part))
+                put_aside(tx, len(parts) - 1)
+            drop_tables(tx)
+        digest = parts[0][1].digest if len(parts) == 1 else _digest_of([part.digest for _user, part in parts])
+        if how.expected_digest not in (None, digest):
+            raise changed_meanwhile()
+        return Report(digest=digest, parts=tuple(parts))
+
+    def save(tx: Transaction, report: Report) -> list[Path]:
+        assert how.undo_folder is not None
+        saved: list[Path] = []
+        try:
+            for number, (user, part) in enumerate(report.parts):
+                run(tx, "DROP TABLE IF EXISTS journal")
+                run(tx, f"ALTER TABLE journal_{number} RENAME TO journal")
+                saved.append(write_journal(for_user(tx, user), part, how.undo_folder, "repair"))
+        except BaseException:
+            for path in saved:
+                name_file(path, committed=False)
+            raise
+        return saved
+
+    def look_for_more(connection: Any, tx: Transaction, report: Report) -> Report:
+        try:
+            with connection.cursor() as cursor:
+                again = replace(tx, cursor=cursor)
+                find_all(again, kinds=kinds)
+                left = value(again, """
+                    SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])
+                """, users=users)
+            connection.rollback()
+        except (psycopg2.Error, KeyboardInterrupt):
+            return report
+        return replace(report, wrong_after=left)
+
     return perform(
         database_config,
-        lambda tx: _repair(tx, merge, how),
-        common_values(None, user),
+        work,
+        common_values(None, users[0]),
         how,
-        save=journal_writer(how.undo_folder, "repair"),
-        look_again=look_again,
+        save=save if how.undo_folder else None,
+        look_again=look_for_more,
     )
+
+
+def for_user(tx: Transaction, user: str) -> Transaction:
+    """The same transaction, with that user's photos looked at."""
+    return replace(tx, values={**tx.values, "taker": user})
+
+
+def put_aside(tx: Transaction, number: int) -> None:
+    """Keep the journal of one user's part until all are written."""
+    run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{number}")
+
+
+def drop_tables(tx: Transaction) -> None:
+    """The temporary tables of one user's part, but for journals that were put aside."""
+    tables = rows(tx, """
+        SELECT string_agg(quote_ident(relname), ', ') FROM pg_class
+        WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r' AND NOT starts_with(relname, 'journal_')
+    """)[0][0]
+    if tables:
+        run(tx, f"DROP TABLE {tables} CASCADE")
 
 
 def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
     """Other users' people on the user's photos with a namesake among the user's own; nothing is changed."""
-    return _pairs(database_config, common_values(None, user), lambda tx: plan_repair(tx, frozenset()))
+    return _pairs(
+        database_config, common_values(None, user), lambda tx: plan_repair(tx, frozenset(), ["face"])
+    )
 
 
-def plan_repair(tx: Transaction, merge: frozenset[str]) -> None:
-    """Fill run_photo and people, and lock what they name. A repair has no source; the photos are the
+def plan_repair(
+    tx: Transaction, merge: frozenset[str], kinds: Sequence[str], progress: Progress = quiet
+) -> None:
+    """Fill found, run_photo and people, and lock what they name. A repair has no source; the photos are the
     destination's.
     """
     create_tables(tx)
-    if not rows(tx, """SELECT 1 FROM v_user WHERE id = %(taker)s AND "deletedAt" IS NULL"""):
-        raise TransferError("That user is not active any more.", "The account was deleted.", "Start again.")
+    require_active_users(tx)
+    find_all(tx, progress, kinds)
     # Whoever's people they are; but inside one cluster group (3.2) the other user's row is right as it is.
     run(tx, """
+        DELETE FROM found WHERE owner IS DISTINCT FROM %(taker)s;
         INSERT INTO giving SELECT id FROM v_user;
         INSERT INTO spared
         SELECT p."ownerId", p."personGroupId" FROM v_user u
         JOIN v_person_group g ON g."clusterGroupId" = u."clusterGroupId"
         JOIN v_person p ON p."personGroupId" = g.id AND p."ownerId" <> u.id WHERE u.id = %(taker)s;
-        -- the user's people who show somebody else's photo are mended too
-        INSERT INTO portrait
-        SELECT p."ownerId", p."personGroupId"
-        FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"
-        WHERE p."ownerId" = %(taker)s AND a."ownerId" <> p."ownerId"
+        -- the user's own people whose pictures are wrong
+        INSERT INTO portrait SELECT owner, thing FROM found WHERE kind = 'featured' AND photo IS NULL;
+        INSERT INTO touched_group SELECT "personGroupId" FROM portrait
     """)
     choose_broken_photos(tx)
+    leave_alone(tx, kinds)
     lock_faces_and_people(tx)
     decide_people(tx, merge)
     touch_people(tx)
 
 
-def _repair(tx: Transaction, merge: frozenset[str], how: How) -> Report:
-    how.progress("Looking for faces with other users' people")
-    plan_repair(tx, merge)
-    require_digest(tx, how.expected_digest)
-    hold_still(tx)
-    take_stock(tx)
-    report = Report(
-        digest=plan_digest(tx),
-        assets=value(tx, "SELECT count(*) FROM run_photo"),
-        people=people_listed(tx),
-        already_wrong=value(tx, "SELECT count(*) FROM trouble_before WHERE kind IN ('face', 'featured')"),
-    )
-    note_kept(tx)
-    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
-    how.progress("People and faces")
-    report = step_people(tx, report)
-    how.progress("Checking")
-    check(tx)
-    reset_apps(tx)
-    return report
-
-
 def choose_broken_photos(tx: Transaction) -> None:
-    """run_photo: the user's photos with a face whose person the user cannot have, or with a featured photo
-    out of place.
+    """run_photo: the user's photos on which something that a repair mends is wrong.
 
-    They are the user's already; what arrives is the people. staying_photo is empty: nothing stays.
+    They are the user's already; what hangs on them follows. staying_photo is empty: nothing stays.
     """
     run(tx, """
         CREATE TEMP TABLE run_photo AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
         WHERE a."ownerId" = %(taker)s AND (
-            EXISTS (
-                SELECT FROM v_asset_face f WHERE f."assetId" = a.id AND f."personGroupId" IS NOT NULL
-                    AND NOT EXISTS (
-                    SELECT FROM v_person p
-                    JOIN v_person_group g ON g.id = p."personGroupId"
-                    JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
-                    WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = %(taker)s))
-            OR EXISTS (
-                SELECT FROM v_asset_face f JOIN v_person p ON p."faceAssetId" = f.id
-                WHERE f."assetId" = a.id AND p."ownerId" <> %(taker)s));
+            a.id IN (SELECT photo FROM found)
+            OR a."stackId" IN (SELECT thing FROM found WHERE kind = 'stack'));
         ALTER TABLE run_photo ADD PRIMARY KEY (id);
         CREATE TEMP TABLE staying_photo (id uuid, origin text, reason text) ON COMMIT DROP;
-        SELECT count(*) FROM (
-            SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a) locked;
         ANALYZE run_photo
     """)
+    lock(tx, "SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
+
+
+# What breaks a rule on the photos of a repair.
+_ITS_STACK = 's.id IN (SELECT "stackId" FROM v_asset JOIN run_photo USING (id))'
+ON_BROKEN_PHOTOS = {
+    "face": breaches("face", 'JOIN run_photo m ON m.id = f."assetId"'),
+    "featured": breaches(
+        *("featured", "LEFT JOIN run_photo m ON m.id = a.id"),
+        'm.id IS NOT NULL OR p."ownerId" = %(taker)s',
+    ),
+    "stack": breaches("stack", where=_ITS_STACK),
+    "primary": breaches("primary", where=_ITS_STACK),
+    **{kind: breaches(kind, 'JOIN run_photo m ON m.id = h."assetId"') for kind in HOLDERS},
+}
+
+
+def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
+    """exempt: what is wrong on these photos and stays so: kinds of faults other than these, and a partner's
+    photos in memories and links, which Immich allows.
+    """
+    for kind, query in ON_BROKEN_PHOTOS.items():
+        stays = "true"
+        if kind in HOLDERS:
+            stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM found WHERE kind = '{kind}')"
+        elif kind in kinds or (kind == "primary" and "stack" in kinds):
+            continue
+        run(tx, f"""
+            INSERT INTO exempt
+            SELECT '{kind}', key, owner FROM ({query}) AS broken (key, owner, written) WHERE {stays}
+        """)
+    run(tx, "ANALYZE exempt")
+
+
+def _repair(
+    tx: Transaction, merge: frozenset[str], kinds: Sequence[str], progress: Progress
+) -> Report | None:
+    """One user's part of a repair; None when nothing is wrong."""
+    plan_repair(tx, merge, kinds, progress)
+    if not value(tx, "SELECT count(*) FROM found"):
+        return None
+    hold_still(tx, """
+        INSERT INTO concerned_album SELECT thing FROM found WHERE kind = 'cover';
+        INSERT INTO stack_concerned SELECT thing FROM found WHERE kind = 'stack'
+    """)
+    take_stock(tx)
+    report = Report(
+        digest=_digest_of([plan_digest(tx), *(" ".join(map(str, row)) for row in rows(tx, """
+            SELECT kind, photo, thing FROM found WHERE kind <> 'storage' ORDER BY 1, 2, 3
+        """))]),
+        assets=value(tx, "SELECT count(*) FROM run_photo"),
+        people=people_listed(tx),
+        already_wrong=value(tx, "SELECT count(*) FROM trouble_before"),
+    )
+    note_kept(tx)
+    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
+    note(tx, "asset", ("deletedAt", "visibility"), """
+        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN neighbour USING (id)
+        WHERE a."deletedAt" IS NOT NULL AND a.id NOT IN (SELECT id FROM run_photo)
+    """)
+    for words, step in REPAIR_STEPS:
+        progress(words)
+        report = step(tx, report)
+    progress("Checking")
+    check(tx)
+    if value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
+        report = replace(report, storage=write_storage(tx))
+    reset_apps(tx)
+    return report
+
+
+def _digest_of(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def step_empty_stacks(tx: Transaction, report: Report) -> Report:
+    """A stack without members goes: its primary photo could not be deleted (stack.primaryAssetId)."""
+    remove(tx, "stack", """
+        SELECT DISTINCT thing AS id FROM found
+        WHERE kind = 'stack' AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = thing)
+    """)
+    return report
+
+
+def step_shared_groups(tx: Transaction, report: Report) -> Report:
+    """Groups of duplicates that hold photos of several users go, whole; detection makes each user's own."""
+    members = """
+        SELECT id FROM v_asset WHERE "duplicateId" IN (SELECT thing FROM found WHERE kind = 'duplicate')
+    """
+    run(tx, f"CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS {members}")
+    change(tx, "asset", ("duplicateId",), 'SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing')
+    detect_again(tx, "SELECT id FROM duplicate_losing JOIN run_photo USING (id)")
+    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+
+
+def step_covers(tx: Transaction, report: Report) -> Report:
+    """A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it
+    looks (album.repository: updateThumbnails, all versions).
+    """
+    return replace(report, covers_mended=change(tx, "album", ("albumThumbnailAssetId",), """
+        SELECT f.thing AS id, (
+            SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL
+            ORDER BY a."fileCreatedAt" DESC, a.id LIMIT 1) AS "albumThumbnailAssetId"
+        FROM found f WHERE f.kind = 'cover'
+    """))
+
+
+REPAIR_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+    ("Memories", step_memories),
+    ("Public links", step_shared_links),
+    ("Stacks without photos", step_empty_stacks),
+    ("Stacks", step_stacks),
+    ("Tags", step_tags),
+    ("Duplicate groups", step_shared_groups),
+    ("People and faces", step_people),
+    ("Covers of albums", step_covers),
+)
 
 
 # ============================================================================================================
@@ -5714,7 +5928,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
         lambda tx: _undo(tx, path, header, how),
         undo_values(header),
         how,
-        save=lambda tx, _report: write_marker(tx, path),
+        save=lambda tx, _report: [write_marker(tx, path)],
         look_again=look_again,
     )
 
@@ -5738,6 +5952,7 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "remembered": list(made_from),
         "remembered_as": list(made_from.values()),
         "is_repair": is_repair,
+        "tagger": destination if is_repair else source,  # whose tags took the place of others
         "merged": [person["id"] for person in header["report"]["people"] if person["action"] == MERGE],
         "others_people": [
             person["id"]
@@ -6326,7 +6541,7 @@ def note_changes(tx: Transaction) -> None:
         SELECT p.key FROM past p JOIN run_photo m ON m.id = (p.key ->> 'assetId')::uuid
         JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
         WHERE p."table" = 'tag_asset' AND p.kind = 'removed' AND NOT EXISTS (
-            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(giver)s
+            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(tagger)s
             WHERE ta."assetId" = m.id AND now.value = t.value)
     """)
 
@@ -6410,12 +6625,17 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     "person": (
         "p",
         # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group,
-        # or of that of the user who gets the photos back: a share gives a row there
+        # or of that of the user who gets the photos back: a share gives a row there; or as wrong as before
         """
         p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
             SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
                 SELECT FROM v_person_group g JOIN v_user o ON o."clusterGroupId" = g."clusterGroupId"
-                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(taker)s))))
+                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(taker)s))
+              OR (%(is_repair)s AND EXISTS (
+                SELECT FROM v_person_group g
+                LEFT JOIN past w ON w."table" = 'person_group' AND w.key ->> 'id' = g.id::text
+                WHERE g.id = p."personGroupId" AND (
+                    w.kind IS NULL OR w.before ->> 'clusterGroupId' = g."clusterGroupId"::text)))))
         """,
     ),
     "asset_face": (
@@ -6472,7 +6692,7 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # back
         f"""
         {held_by_its_owner("tag")} AND EXISTS (
-            SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(giver)s
+            SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(tagger)s
             JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE t.id = h."tagId")
         """,
     ),
@@ -6481,7 +6701,10 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         # its primary is a member of it and of no other stack, its members are its owner's
         f"""
         EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
-        AND (b.kind = 'changed' OR s.id IN (SELECT stack FROM member_back))
+        AND (b.kind = 'changed' OR s.id IN (SELECT stack FROM member_back) OR NOT EXISTS (
+            -- it had no members
+            SELECT FROM past p WHERE p."table" = 'asset' AND p.columns = 'stackId'
+              AND p.before ->> 'stackId' = s.id::text))
         AND NOT EXISTS (SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId" AND o.id <> s.id)
         AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND (
             (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
@@ -6493,12 +6716,15 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     ),
     "album": (
         "al",
-        # a cover is in its album; and one that was handed over is its former owner's again
-        """
+        # a cover is in its album, or as wrong as before; and one that was handed over is its former owner's
+        # again
+        f"""
         (al.id IN (SELECT id FROM changing_album) OR al.id NOT IN (SELECT id FROM handed_over))
         AND (al."albumThumbnailAssetId" IS NULL OR EXISTS (
             SELECT FROM v_album_asset aa
-            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId"))
+            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+          OR ({exempt("cover")}
+              AND EXISTS (SELECT FROM v_asset a WHERE a.id = al."albumThumbnailAssetId")))
         """,
     ),
     "album_user": ("m", """
@@ -6667,8 +6893,10 @@ def put_back_whole_people(tx: Transaction) -> None:
                   AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)
                   AND (NOT %(person_groups)s OR NOT EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = g.id AND NOT EXISTS (
-                        SELECT FROM back m WHERE m."table" = 'person' AND m.kind = 'made' AND m.key =
-                            jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId"))))
+                        SELECT FROM past m LEFT JOIN back b ON b."table" = m."table" AND b.key = m.key
+                        WHERE m."table" = 'person' AND m.key =
+                            jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId")
+                          AND (b.kind = 'made' OR (%(is_repair)s AND m.kind = 'seen')))))
             """, person_groups=tx.schema.person_groups)
 
 
@@ -6948,10 +7176,12 @@ def remove_made(tx: Transaction) -> None:
         WHERE j."table" = 'person' AND j.kind = 'made'
     """)
     # deleted faces would keep the link to a person that goes
-    change(tx, "asset_face", ("personGroupId",), """
+    change(tx, "asset_face", ("personGroupId",), f"""
         SELECT f.id, NULL::uuid AS "personGroupId"
         FROM made_person m JOIN v_asset_face f USING ("personGroupId") JOIN v_asset a ON a.id = f."assetId"
+        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE NOT m.changed AND NOT m.in_use AND f."deletedAt" IS NOT NULL AND a."ownerId" = m."ownerId"
+          AND NOT {exempt("face")}
     """)
     remove(
         tx, "person", 'SELECT "ownerId", "personGroupId" FROM made_person WHERE NOT changed AND NOT in_use'
