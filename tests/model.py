@@ -498,16 +498,86 @@ def judge_changes(run: Run, words: "Words") -> Iterator[Complaint]:
         if allows is None:
             yield Complaint(f"{change.table} changed", words.change(change))
         elif change.old is None or change.new is None:
-            if not allows(run, change, ""):
+            if not (allows(run, change, "") or mended(run, change, "")):
                 kind = "came" if change.old is None else "went"
                 yield Complaint(f"{change.table} row {kind} without a reason", words.change(change))
         else:
             for column in change.columns:
-                if not allows(run, change, column):
+                if not (allows(run, change, column) or mended(run, change, column)):
                     yield Complaint(f"{change.table}.{column} changed without a reason", words.change(change))
 
 
 Reason = Callable[[Run, Change, str], bool]
+
+
+# What a repair may write besides people and faces.
+MENDED = {"album", "asset", "asset_job_status", "memory", "memory_asset", "shared_link", "shared_link_asset"}
+MENDED |= {"stack", "tag", "tag_asset", "tag_closure", "user"}
+
+
+def mended(run: Run, change: Change, column: str) -> bool:
+    """A repair: what hangs on the getter's photos and is another's becomes the getter's, or leaves them; an undo of it
+    brings that back.
+    """
+    table, key, state = change.table, change.key, run.before
+    if table not in MENDED:
+        return False
+    if run.is_undo_of_repair:
+        if change.old is None:
+            return taken_by_run(run, change)
+        return made_by_run(run, change) if change.new is None else put_back(run, change, column)
+    if run.kind != "repair":
+        return False
+    foreign = {(asset, tag) for asset, tag in state.rows("tag_asset") if is_foreign(run, "tag", "userId", tag, asset)}
+    values = {state.rows("tag")[(tag,)]["value"] for _asset, tag in foreign}
+    for _table, owned, parent, owner in (row for row in OWNED if table in row[:2]):
+        held = {row["assetId"] for row in state.rows(_table).values() if row[parent] == key[0]}
+        if table == _table and change.old is not None and change.new is None:
+            return is_foreign(run, owned, owner, change.old[parent], change.old["assetId"])
+        if table == owned and change.old is not None and held:
+            gone = change.new is None and all(is_foreign(run, owned, owner, key[0], asset) for asset in held)
+            handed = column == "userId" and {state.owners[asset] for asset in held} == {run.getter}
+            return gone or (handed and change.new is not None and change.new[column] == run.getter)
+    if table in ("tag", "tag_closure"):
+        row = run.after.get("tag", key[-1])
+        paths = {value[: len(row["value"])] for value in values} if row else set()
+        return change.old is None and row is not None and row["userId"] == run.getter and row["value"] in paths
+    if table == "tag_asset":
+        if change.new is None:
+            return key in foreign
+        tag = run.after.rows("tag")[(key[1],)]
+        mates = {state.rows("tag")[(other,)]["value"] for asset, other in foreign if asset == key[0]}
+        return tag["userId"] == run.getter and tag["value"] in mates
+    if column == "stackId" or table == "stack":
+        stacks = (
+            {change.old[column], change.new[column]} if change.old and change.new and column == "stackId" else {key[0]}
+        )
+        members = {m for stack in stacks for now in (state, run.after) for m in now.stacks.get(stack, ())}
+        return bool(
+            ({state.stack_of(member) for member in members} | stacks) & {t.ids[-1] for t in state.troubles}
+            | (stacks & {t.ids[0] for t in state.troubles})
+        )
+    if column in ("duplicateId", "duplicatesDetectedAt"):
+        row = state.rows("asset")[key]
+        mates = {m["ownerId"] for m in state.rows("asset").values() if m["duplicateId"] == row["duplicateId"]}
+        assert change.new is not None
+        return change.new[column] is None and len(mates) > 1 and run.getter in mates
+    if column == "albumThumbnailAssetId":
+        assert change.old is not None
+        assert change.new is not None
+        cover = change.new[column]
+        return (key[0], change.old[column]) not in state.rows("album_asset") and (
+            cover is None or (key[0], cover) in state.rows("album_asset")
+        )
+    return column == "quotaUsageInBytes" and key[0] == run.getter
+
+
+def is_foreign(run: Run, owned: str, owner: str, thing: str, asset: str) -> bool:
+    """Whether a photo of the getter's is in a thing of another user's, and Immich does not allow that to a partner."""
+    whose = run.before.rows(owned)[(thing,)][owner]
+    if run.before.owners[asset] != run.getter or whose == run.getter:
+        return False
+    return owned == "tag" or (run.getter, whose) not in run.before.rows("partner")
 
 
 def taken_by_run(run: Run, change: Change) -> bool:
@@ -1209,9 +1279,9 @@ def judge_given_back(run: Run, words: "Words") -> Iterator[Complaint]:
 
 def judge_storage(run: Run, words: "Words") -> Iterator[Complaint]:
     """The storage figures of the two are what Immich would make of them."""
-    if run.kind == "repair" or run.is_undo_of_repair:
+    if run.is_undo_of_repair or (run.kind == "repair" and run.before.snapshot["user"] == run.after.snapshot["user"]):
         return
-    for user in (run.giver, run.getter):
+    for user in filter(None, (run.giver, run.getter)):
         row = run.after.get("user", user)
         if row is not None and int(row["quotaUsageInBytes"]) != run.after.usage(user):
             yield Complaint("a storage figure is wrong", words.name(user))

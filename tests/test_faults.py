@@ -84,6 +84,20 @@ def plant_memory(library: Library, anna: str, ben: str) -> set:
     return {("memory", ben)}
 
 
+def plant_duplicates(library: Library, anna: str, ben: str) -> set:
+    group = "00000000-0000-0000-0000-00000000000d"
+    photos = [library.asset(anna, duplicate=group) for _ in range(2)]
+    give(library, ben, photos[0])
+    return {("duplicate", anna), ("duplicate", ben)}
+
+
+def plant_empty_stack(library: Library, anna: str, ben: str) -> set:
+    photos = [library.asset(anna) for _ in range(2)]
+    library.stack(anna, photos)
+    library.rows('update asset set "stackId" = null')
+    return {("stack", anna)}
+
+
 def plant_cover(library: Library, anna: str, ben: str) -> set:
     library.album(anna, assets=[library.asset(anna)], cover=library.asset(ben))
     return {("cover", anna)}
@@ -96,7 +110,8 @@ def plant_storage(library: Library, anna: str, ben: str) -> set:
 
 PLANTS = (
     *(plant_library, plant_twice, plant_live, plant_stack, plant_top, plant_link, plant_face, plant_picture),
-    *(plant_deleted_picture, plant_tag, plant_memory, plant_cover, plant_storage),
+    *(plant_deleted_picture, plant_tag, plant_memory, plant_duplicates, plant_empty_stack, plant_cover),
+    plant_storage,
 )
 
 

@@ -256,6 +256,7 @@ def test_an_undo_killed_after_commit_is_not_done_twice_even_if_nobody_has_looked
 def test_a_repair_killed_at_any_step(library, scene, runner, killed, folder) -> None:
     for number in range(3):
         library.face(library.asset(scene.ben, f"{number}.jpg"), scene.max)
+    library.settle_usage()
     before = library.snapshot()
 
     def run(progress, dry_run: bool = True) -> transfer.Report:

@@ -386,6 +386,8 @@ class Story:
     def finish(self, what: str, run: Run) -> None:
         """Note a run that can be undone, and judge it."""
         known = {done.path for done in self.done}
+        if run.kind == "repair" and not committed_runs(self.world, self.folder) - known:
+            return self.wrong.extend(judge(run))  # there was nothing to repair
         (path,) = committed_runs(self.world, self.folder) - known
         self.tell(what, run.before)
         self.done.append(Done(run, path, self.actions))

@@ -39,8 +39,10 @@ def there_and_back(
     before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
     done = do(world, dry_run=False, undo_folder=folder)
     assert done.wrong_after is not None
-    path = transfer.list_past(world.params, folder)[0].path
-    planned = None
+    past = transfer.list_past(world.params, folder)[0]
+    if past.state == "undone":
+        return transfer.UndoReport()  # an earlier one: there was nothing to repair
+    path, planned = past.path, None
     if dry_run or with_dry_run(library):
         full = library.snapshot()
         planned = transfer.undo(world.params, path, transfer.How(dry_run=True))

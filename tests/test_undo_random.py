@@ -77,7 +77,7 @@ ALBUM_TABLES = frozenset({"album", "album_user", "album_asset", "album_audit", "
 # Further kinds join by a line here.
 KINDS: dict[str, Kind] = {
     "album": Kind(selection(album=ALBUM)),
-    "repair": Kind(repair, transfers=False),
+    "repair": Kind(repair, transfers=False, also=frozenset({"album"})),
     "tag": Kind(selection(tag=TAG)),
     "everything": Kind(selection(everything=True, trashed=True, locked=True), also=ALBUM_TABLES),
     "album shared": Kind(selection(album=ALBUM, album_itself=transfer.ALBUM_SHARED), also=ALBUM_TABLES),
@@ -252,10 +252,12 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
             assert_adds_up(full, after, world.source, world.album if done.selection == "album" else None, done)
         other = difference(fixed_part(less(full, kind)), fixed_part(less(after, kind)))
         assert not other, "\n".join(other)
-        pair = {world.source, world.destination} if kind.transfers else set()
+        pair = {world.source, world.destination} if kind.transfers else {world.destination}
         assert_only_this_changed(less(full, kind), less(after, kind), pair)
         assert_invariants(world, full, after, wrong_before, kind)
         assert_the_rest_is_untouched(full, after, moved, kind)
+        if not kind.transfers and after == full:
+            return  # there was nothing to repair
 
         (past,) = transfer.list_past(world.params, folder)
         assert past.state == "committed"
@@ -281,6 +283,8 @@ def undo_after(library: Library, plan: Plan, happened: list[tuple[str, int, int]
         before, wrong_before = library.snapshot(), problems(library)
         kind.do(world, dry_run=False, undo_folder=folder)
         ran = library.snapshot()
+        if not kind.transfers and ran == before:
+            return  # there was nothing to repair
         later(world, happened)
         changed, wrong = library.snapshot(), problems(library)
         (past,) = transfer.list_past(world.params, folder)
