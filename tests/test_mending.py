@@ -144,6 +144,7 @@ def by_the_faq(library: Library, source: str, destination: str) -> None:
 CARELESS = {"by hand": by_hand, "by the FAQ": by_the_faq}
 
 
+@pytest.mark.long
 @pytest.mark.every_version
 @pytest.mark.as_owner
 @pytest.mark.parametrize("careless", CARELESS)
@@ -297,6 +298,7 @@ def test_a_full_disk_leaves_nothing_changed_and_no_file(
 # ---- afterwards -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.every_version
 @pytest.mark.as_owner
 @pytest.mark.parametrize("gone", [0, 1], ids=["the old owner", "the new owner"])
