@@ -4009,7 +4009,8 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         CREATE INDEX ON stack_member ("stackId");
         ANALYZE stack_member;
         CREATE TEMP TABLE stack_fate ON COMMIT DROP AS
-        SELECT "stackId" AS id, NOT bool_or(stays) AND leads AS whole,
+        -- a broken one that nobody can be on top of stays broken in a transfer, and goes in a repair
+        SELECT "stackId" AS id, NOT bool_or(stays) AND (leads OR %(giver)s::uuid IS NOT NULL) AS whole,
             CASE WHEN leads THEN count(*) FILTER (WHERE NOT stays) ELSE 0 END AS leaving,
             count(*) FILTER (WHERE stays) AS remaining, gen_random_uuid() AS new_id
         FROM stack_member JOIN (
@@ -5815,10 +5816,6 @@ def _repair(
     )
     note_kept(tx)
     note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
-    note(tx, "asset", ("deletedAt", "visibility"), """
-        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN neighbour USING (id)
-        WHERE a."deletedAt" IS NOT NULL AND a.id NOT IN (SELECT id FROM run_photo)
-    """)
     for words, step in REPAIR_STEPS:
         progress(words)
         report = step(tx, report)
