@@ -384,11 +384,15 @@ class Request:
     since: str = ""  # taken on this day (2024-07-12) or later,
     until: str = ""  # on this day or before
     favorites: bool = False  # the source's favourites
+    photos: tuple[str, ...] = ()  # one of these
     left_out: frozenset[str] = frozenset()  # ids of photos that stay all the same
 
     def __post_init__(self) -> None:
-        conditions = (self.every_album, self.tag is not None, self.people, self.since, self.until)
-        if any((*conditions, self.favorites)) == self.everything or (self.album is not None and self.albums):
+        conditions = (
+            *(self.every_album, self.tag is not None, self.people, self.since, self.until),
+            *(self.favorites, self.photos),
+        )
+        if any(conditions) == self.everything or (self.album is not None and self.albums):
             raise ValueError("a transfer is of everything, or of what some conditions choose")
         if self.album_itself != ALBUM_STAYS and not (self.every_album or self.everything):
             raise ValueError("without an album there is none to be handed over")
@@ -400,7 +404,7 @@ class Request:
     @property
     def kind(self) -> str:
         """In one word what chooses the photos: everything, album, tag, or conditions."""
-        filters = (self.people, self.since, self.until, self.favorites)
+        filters = (self.people, self.since, self.until, self.favorites, self.photos)
         if self.everything:
             return "everything"
         if any(filters) or (self.every_album and self.tag is not None):
@@ -559,6 +563,7 @@ class UndoReport:
         tuple[str, tuple[str, ...]], ...
     ] = ()  # (what, names): could not be given back with the photos
     comments: int = 0  # and likes
+    besides: int = 0  # of a repair: rows of pictures, tags, memories, links, stacks and the like
     files: int = 0  # of the photos that went back, in the folders of who gave them back
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None
@@ -3261,6 +3266,7 @@ def transfer_values(request: Request) -> dict[str, Any]:
         "since": request.since or None,
         "until": request.until or None,
         "favorites": request.favorites,
+        "photos": sorted(request.photos),
         "left_out": sorted(request.left_out),
         "everything": request.everything,
         "album_itself": album_itself,
@@ -3440,6 +3446,8 @@ CONDITIONS = {
         """(a."localDateTime" AT TIME ZONE 'UTC')::date <= %(until)s::date AND a.visibility <> 'hidden'""",
     ),
     "favorites": Condition("{}", "SELECT 'favourites'", """a."isFavorite" AND a.visibility <> 'hidden'"""),
+    # halves of live photos, above all
+    "photos": Condition("{}", "SELECT 'single photos'", "a.id = ANY (%(photos)s::uuid[])"),
 }
 
 
@@ -5470,8 +5478,7 @@ FAULTS: Mapping[str, Fault] = {
             _faulty("live", f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
             for half in ("s", "v")
         ),
-        "Transfer the photo to the user who has its video (4). Then both halves are together, and can be "
-        "transferred back together.",
+        "Repair asks who is to have both, and transfers the other half.",
     ),
     "stack": Fault(
         ("stack that holds, or shows, another user's photos", "stacks that hold, or show, others' photos"),
@@ -5608,6 +5615,16 @@ def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] =
             FROM ({FAULTS[kind].query}) AS query (owner, photo, thing, name)
         """)
     run(tx, "ANALYZE found")
+
+
+def torn_live_photos(database_config: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Live photos whose halves have two owners: (still, its owner, video, its owner, file name), by name."""
+    looked_at, broken = RULES["live"]
+    with looking(database_config) as tx:
+        return tuple(rows(tx, f"""
+            SELECT s.id::text, s."ownerId"::text, v.id::text, v."ownerId"::text, s."originalFileName"
+            FROM {looked_at} WHERE {broken} ORDER BY 5, 1
+        """))
 
 
 # What a repair mends.
@@ -7239,6 +7256,11 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         ),
         lost=lost_things(tx),
         comments=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
+        besides=value(tx, """
+            SELECT coalesce(sum(rows), 0) FROM journal
+            WHERE %(is_repair)s AND kind IN ('made', 'removed', 'changed')
+              AND "table" NOT IN ('asset_face', 'activity', 'session', 'user')
+        """),
         files=value(tx, FILES_OF_SOURCE),
         storage=report.storage,
     )
@@ -8967,7 +8989,7 @@ TIES: Mapping[str, Tie] = {
     "face": Tie(
         BREAKS,
         ("face on a photo of another user shows its person", "faces on photos of others show its people"),
-        "Repair faces (6), for each of them.",
+        "Repair (6), for each of them.",
         """
         SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
         JOIN v_asset a ON a.id = f."assetId"
@@ -8980,7 +9002,7 @@ TIES: Mapping[str, Tie] = {
             "person of another user has its photo as the picture",
             "people of others have its photos as pictures",
         ),
-        "Repair faces (6), for each of them.",
+        "Repair (6), for each of them.",
         """
         SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
         JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
@@ -9005,7 +9027,7 @@ TIES: Mapping[str, Tie] = {
     "person_group": Tie(
         BREAKS,
         ("person of another user is kept in its group of people", "people of others are kept in its group"),
-        "Repair faces (6), for each of them. People who are on photos of this account only will go.",
+        "Repair (6), for each of them. People who are on photos of this account only will go.",
         """
         SELECT p.name FROM v_person p JOIN tied_group g ON g.id = p."personGroupId"
         WHERE p."ownerId" <> %(user)s
@@ -9498,8 +9520,8 @@ MENU = """
 │  3.  Transfer album (dry run)       │
 │  4.  Transfer album (EXECUTE)       │
 ├─────────────────────────────────────┤
-│  5.  Repair faces (dry run)         │
-│  6.  Repair faces (EXECUTE)         │
+│  5.  Repair faces & more (dry run)  │
+│  6.  Repair faces & more (EXECUTE)  │
 ├─────────────────────────────────────┤
 │  7.  Reconfigure                    │
 │  8.  Clear config                   │
@@ -9533,7 +9555,7 @@ RED, GREEN, YELLOW = "31", "32", "33"
 
 @dataclass
 class Wish:
-    """What a transfer or a repair is to do, while it is asked for; a repair has a destination only."""
+    """What a transfer or a repair is to do, while it is asked for."""
 
     source: User = NOBODY
     destination: User = NOBODY
@@ -9544,6 +9566,9 @@ class Wish:
     libraries: Sequence[ExternalLibrary] = ()  # that may be handed over with everything
     pairs: Sequence[Person] = ()  # who may be merged by name
     merge: frozenset[str] = frozenset()
+    mend: Sequence[User] = ()  # of a repair: whose things,
+    merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
+    leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
     is_repeated: bool = False  # the answers are those of the last dry run
     page: Callable[[], None] | None = None  # writes its analysis as a page
 
@@ -10473,7 +10498,7 @@ def users_screen(state: State) -> State:
         gone = "  [marked for deletion]" if user.deleted else ""
         say(f"  {who(user)}: {count(user.photos, 'photo')}, {size(user.usage)}, {quota}{gone}")
         if number := sum(trouble.user == user.id for trouble in troubles):
-            say(f"      {count(number, 'problem')} of older transfers, see Repair faces (5)")
+            say(f"      {count(number, 'problem')} of older transfers, see Repair (5)")
     if any(trouble.user is None for trouble in troubles):
         say()
         show_troubles([trouble for trouble in troubles if trouble.user is None])
@@ -10535,12 +10560,19 @@ def transfer_screen(state: State, *, execute: bool) -> State:
             *([] if wish.is_repeated else transfer_questions(
                 wish, users, api, config, state.config.api_url
             )),
-            lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
-            lambda: transfer_now(wish, state, api, execute=execute),
+            *last_steps(wish, state, api, execute=execute),
         ]
 
     ask_in_turn(steps)
     return state if execute else replace(state, transfer_shown=wish, page=wish.page)
+
+
+def last_steps(wish: Wish, state: State, api: Api, *, execute: bool) -> list[Callable[[], None]]:
+    """Whose people are the same; then the transfer."""
+    return [
+        lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
+        lambda: transfer_now(wish, state, api, execute=execute),
+    ]
 
 
 def page_writers(
@@ -11070,7 +11102,7 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
             f"{count(report.already_wrong, 'thing')} on these photos (faces, featured photos, stacks, live "
             "photos) already "
             f"{'belongs' if report.already_wrong == 1 else 'belong'} to somebody else (an older transfer by "
-            "hand?). What is left of that afterwards in faces and featured photos, Repair faces (5) mends."
+            "hand?). Better mend that first: Repair (5) shows what it is. It can also be mended afterwards."
         )
 
 
@@ -11215,6 +11247,8 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
             raise Back if answer else StepBack
     if state.page:
         say("  p writes it as a page with pictures to look at, l leaves photos out.")
+    elif state.leave_out:
+        say("  l leaves kinds of problems out.")
     ask_word("yes", "go ahead", state.keys)
     return How(False, digest, frozenset(additions), state.undo_folder)
 
@@ -11255,7 +11289,7 @@ def goes_on(state: State, entry: str) -> bool:
     write_kept()
     question = "\n  Do exactly this now? Type yes to go on, anything else for the menu: "
     if state.leave_out:
-        say("  Here l leaves photos out.")
+        say(f"  Here l leaves {'photos' if state.page else 'kinds of problems'} out.")
     if ask_past_keys(question, state.keys) != "yes":
         return False
     SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
@@ -11402,12 +11436,12 @@ def show_wrong_after(report: Report | UndoReport) -> None:
     """What the look after the commit found."""
     if report.wrong_after is None:
         warn(
-            "It is committed, but the connection was lost before the last look. Repair faces (5) looks again."
+            "It is committed, but the connection was lost before the last look. Repair (5) looks again."
         )
     elif report.wrong_after:
         warn(
             f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these "
-            "photos just now: a job of Immich's was under way. Repair faces (5, then 6) mends people's."
+            "photos just now: a job of Immich's was under way. Repair (5, then 6) mends that."
         )
 
 
@@ -11461,60 +11495,146 @@ def repair_screen(state: State, *, execute: bool) -> State:
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = [user for user in list_users(api, server, config) if not user.deleted]
+    troubles = waiting("Looking for what older transfers left behind", lambda: find_faults(config))
     wish = Wish()
     again = state.repair_shown if execute else None
 
-    def ask_user() -> None:
-        wish.destination = users[
-            choose("User whose faces are to be repaired", [who(user) for user in users])
-        ]
+    def ask_users() -> None:
+        lines = [f"{who(user)}{told_wrong(troubles, [user])}" for user in users]
+        everybody = [f"All of them{told_wrong(troubles, users)}"] * (len(users) > 1)
+        title = "User whose faces, and what else is wrong, are to be repaired"
+        number = choose_some(title, [*lines, *everybody], several=False, always=len(everybody))[0]
+        wish.mend = users if number == len(users) else [users[number]]
 
     def steps() -> list[Callable[[], None]]:
-        first = [lambda: ask_same(wish, again, f"The faces of {who(again.destination)}.")] if again else []
+        first = [lambda: ask_same(wish, again, f"Repair for {names_of(again.mend)}.")] if again else []
         return [
             *first,
-            *([] if wish.is_repeated else [ask_user]),
-            lambda: show_what_stays_wrong(config, wish.destination),
-            lambda: ask_pairs(wish, state, lambda: repair_merge_pairs(config, wish.destination.id)),
-            lambda: repair_now(wish, state, api, execute=execute),
+            *([] if wish.is_repeated else [ask_users]),
+            lambda: show_wrong(troubles, wish.mend),
+            lambda: ask_repair_pairs(wish, state, troubles),
+            lambda: repair_now(wish, state, api, troubles, execute=execute),
+            lambda: ask_live_photos(wish, state, api, execute=execute),
         ]
 
     ask_in_turn(steps)
     return replace(state, repair_shown=None if execute else wish)
 
 
-def show_what_stays_wrong(config: Mapping[str, Any], user: User) -> None:
-    """What of a user's is wrong that no repair mends."""
-    troubles = [
-        trouble
-        for trouble in waiting("Looking for what is wrong", lambda: find_faults(config))
-        if trouble.user == user.id
-    ]
-    if left := [trouble for trouble in troubles if FAULTS[trouble.kind].todo]:
-        heading("WHAT IS WRONG BESIDES FACES")
-        say("  This has to be put right in another way:")
-        show_troubles(left)
+def told_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> str:
+    """How many kinds of things are wrong with what they have, for a list."""
+    number = sum(trouble.user in {user.id for user in users} for trouble in troubles)
+    return f": {count(number, 'problem')}" if number else ""
+
+
+def names_of(users: Sequence[User]) -> str:
+    """Their names, of many a few."""
+    shown = [who(user) for user in users[:3]] + [f"{len(users) - 3} more"] * (len(users) > 3)
+    return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1]
+
+
+def show_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
+    """What is wrong with these users' things: what a repair mends, and what it does not."""
+    for user in users:
+        found = [trouble for trouble in troubles if trouble.user == user.id]
+        left = [trouble for trouble in found if FAULTS[trouble.kind].todo]
+        if found:
+            heading("WHAT IS WRONG")
+            say(f"  With what {who(user)} has:")
+        show_troubles([trouble for trouble in found if trouble not in left])
+        if left:
+            say("\n  This has to be put right in another way:")
+            show_troubles(left)
     say()
 
 
-def repair_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
-    """The analysis of a repair; then, where that is wanted, the repair."""
-    config, user = state.config.database, wish.destination
-    report = working(lambda progress: repair(config, user.id, How(progress=progress), wish.merge))
-    keep_from(state, *(() if execute else ("dry-run",)), "repair", user.email)
-    heading("FACE REPAIR ANALYSIS")
-    show_repair(report, state.config.api_url)
-    if not (report.people or report.faces or report.featured):
+def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> None:
+    """Which people are merged, user by user. The answers of a dry run are good for the same pairs."""
+    config, before, answered = state.config.database, wish.pairs, dict(wish.merges)
+    wish.pairs, wish.merges = [], {}
+    for user in wish.mend:
+        if not any(trouble.user == user.id and trouble.kind == "face" for trouble in troubles):
+            continue
+        pairs = waiting("Looking", functools.partial(repair_merge_pairs, config, user.id))
+        if not (wish.is_repeated and set(pair_ids(pairs)) <= set(pair_ids(before)) and user.id in answered):
+            answered[user.id] = ask_merges(pairs, user, state.config.api_url)
+        wish.pairs = [*wish.pairs, *pairs]
+        wish.merges = {**wish.merges, user.id: answered[user.id]}
+
+
+def repair_now(
+    wish: Wish, state: State, api: Api, troubles: Sequence[Trouble], *, execute: bool
+) -> None:
+    """The analysis of a repair, anew whenever kinds are left out; then, where that is wanted, the repair."""
+    while True:
+        with contextlib.suppress(Again):
+            return analyse_repair(wish, state, api, troubles, execute=execute)
+
+
+def analyse_repair(
+    wish: Wish, state: State, api: Api, troubles: Sequence[Trouble], *, execute: bool
+) -> None:
+    """One analysis of a repair; then, where that is wanted, the repair. Raises Again."""
+    config, merges = state.config.database, {user.id: frozenset[str]() for user in wish.mend} | wish.merges
+    report = working(lambda progress: repair_all(config, merges, How(progress=progress), wish.leave))
+    names = [user.email for user in wish.mend[:2]] + ["and-more"] * (len(wish.mend) > 2)
+    keep_from(state, *(() if execute else ("dry-run",)), "repair", *names)
+    heading("REPAIR ANALYSIS")
+    users = {user.id: user for user in wish.mend}
+    for user, part in report.parts:
+        if len(users) > 1:
+            say(f"\n  {who(users[user])}:")
+        show_repair(part, state.config.api_url)
+    if wish.leave:
+        say("  Left as it is: " + ", ".join(FAULTS[kind].words[1] for kind in sorted(wish.leave)))
+    if not report.parts:
         say("\n  There is nothing to repair.")
         return
+    kinds = [kind for kind in MENDED if kind not in wish.leave and any(
+        trouble.kind == kind and trouble.user in users for trouble in troubles)]
+    state = replace(state, page=None, leave_out=lambda: ask_kinds(wish, kinds))
     if not (execute or goes_on(state, "6")):
         return
-    how = confirm(state, api, report.digest, f"Repair the faces of {who(user)}?")
+    how = confirm(state, api, report.digest, f"Repair this for {names_of(wish.mend)}?")
     carry_out(
-        lambda progress: repair(config, user.id, replace(how, progress=progress), wish.merge),
+        lambda progress: repair_all(config, merges, replace(how, progress=progress), wish.leave),
         "REPAIR COMPLETED",
         lambda done: repair_done(state, api, done),
     )
+
+
+def ask_kinds(wish: Wish, kinds: Sequence[str]) -> None:
+    """Which kinds of problems are to stay. Raises Again if there are any."""
+    with contextlib.suppress(StepBack):
+        chosen = choose_some("What is to stay as it is", [FAULTS[kind].words[1] for kind in kinds])
+        wish.leave |= {kinds[number] for number in chosen}
+        raise Again
+
+
+def ask_live_photos(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
+    """Who gets both halves of live photos that two users share; then the transfer of the other halves."""
+    config, concerned = state.config.database, {user.id for user in wish.mend}
+    users = {user.id: user for user in list_users(api, state.server, config)} if state.server else {}
+    torn: dict[frozenset[str], list[tuple[str, str, str, str, str]]] = {}
+    for entry in torn_live_photos(config):
+        if concerned & {entry[1], entry[3]} and {entry[1], entry[3]} <= users.keys():
+            torn.setdefault(frozenset((entry[1], entry[3])), []).append(entry)
+    for pair, entries in torn.items():
+        owners = sorted((users[owner] for owner in pair), key=lambda user: user.email)
+        what = count(len(entries), "live photo")
+        say(f"\n  {what} of {names_of(owners)}, as above. Who is to have both halves?")
+        for number, user in enumerate(owners, 1):
+            say(f"    {number:>3}. {who(user)}")
+        answer = number_typed(ask("  Number (Enter leaves them as they are): "))
+        if answer not in (1, 2):
+            continue
+        taker, giver = owners[answer - 1], owners[2 - answer]
+        halves = {still if whose == giver.id else video for still, whose, video, _whose, _name in entries}
+        request = Request(giver.id, taker.id, photos=tuple(sorted(halves)))
+        steps = last_steps(
+            Wish(giver, taker, request, "halves of live photos"), state, api, execute=execute
+        )
+        ask_in_turn(functools.partial(list, steps))
 
 
 def show_troubles(troubles: Sequence[Trouble]) -> None:
@@ -11525,27 +11645,55 @@ def show_troubles(troubles: Sequence[Trouble]) -> None:
         such = f", such as {names}" if names else ""
         paragraph(count(trouble.count, *fault.words) + such, "      ", "    • ")
         paragraph(fault.harm, "      ")
-        if fault.todo:
-            paragraph(fault.todo, "      ", "      → ")
+        paragraph(fault.todo or fault.mended, "      ", "      → ")
 
 
 def show_repair(report: Report, address: str) -> None:
-    """The analysis of a repair."""
+    """The analysis of one user's part of a repair."""
     say(f"  Photos concerned: {report.assets}")
     say(f"  Faces to link to people of the photos' owner: {report.faces}")
     say(f"  Featured photos to mend or choose: {report.featured}")
+    for words, number in mended_besides(report):
+        if number:
+            say(f"  {words} {number}")
+    show_storage(report)
     show_people(report, address=address)
 
 
+def mended_besides(report: Report) -> tuple[tuple[str, int], ...]:
+    """What a repair does besides people and faces, in words, with how many."""
+    return (
+        ("Tags to give this user:", report.tags),
+        ("Memories of others that lose photos:", report.memories),
+        ("Public links that become this user's:", report.links_moved),
+        ("Public links of others that lose photos:", report.links_losing),
+        ("Stacks that become this user's:", report.stacks_moved),
+        ("Stacks to split:", report.stacks_split),
+        ("Photos in groups of duplicates to look for anew:", report.duplicates),
+        ("Covers of albums to choose anew:", report.covers_mended),
+    )
+
+
 def repair_done(state: State, api: Api, report: Report) -> None:
-    """The summary of a repair, and Immich's job."""
+    """The summary of a repair, and Immich's jobs."""
+    parts = [part for _user, part in report.parts]
     say("  Summary:")
-    say(f"    • Faces linked anew:   {report.faces}")
-    say(f"    • Featured mended:     {report.featured}")
-    say_tally(report)
-    show_wrong_after(report)
+    say(f"    • Faces linked anew:   {sum(part.faces for part in parts)}")
+    say(f"    • Featured mended:     {sum(part.featured for part in parts)}")
+    say_tally(replace(report, people=tuple(person for part in parts for person in part.people)))
+    rest = sum(number for part in parts for _words, number in mended_besides(part))
+    if rest:
+        say(f"    • Other things:        {rest}")
+    if report.wrong_after:
+        warn(
+            f"{count(report.wrong_after, 'thing is', 'things are')} wrong still, or again: a job of Immich's "
+            "was under way. Repair (5) looks again."
+        )
+    else:
+        show_wrong_after(report)
     say_undoable(state)
-    offer_jobs(api, state, ["thumbnailGeneration"])
+    jobs = ["thumbnailGeneration", *["duplicateDetection"] * any(part.duplicates for part in parts)]
+    offer_jobs(api, state, jobs)
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -11608,7 +11756,7 @@ def undo_now(run_chosen: Past, state: State, api: Api) -> None:
     show_undo(report, run_chosen)
     changed = (
         *(report.photos, report.albums, report.libraries, report.comments, report.faces),
-        *(report.people_given, report.people_removed),
+        *(report.people_given, report.people_removed, report.besides),
     )
     if not any(changed):
         say("\n  There is nothing left that could be taken back.")
@@ -11634,7 +11782,9 @@ def past_line(past: Past) -> str:
         moved = count(len(header["report"].get("comments", ())), "comment or like", "comments and likes")
         return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
-        return f"{when}  {destination}: repair of {count(header['report']['faces'], 'face')}{state}"
+        done = header["report"]
+        what = count(done["faces"], "face") if done["faces"] else count(done["assets"], "photo")
+        return f"{when}  {destination}: repair of {what}{state}"
     what = clean(header["selection"]["name"])
     photos = count(header["report"]["assets"], "photo")
     return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
@@ -11670,6 +11820,8 @@ def show_undo(report: UndoReport, past: Past) -> None:
     say(f"  People made by the run who are removed: {report.people_removed}")
     if report.people_parted:
         say(f"  People merged by the run who are two again: {report.people_parted}")
+    if report.besides:
+        say(f"  Rows of people, tags, memories, links, stacks and the like that are put back: {report.besides}")
     stays = (report.stays, report.libraries_kept, report.people_kept)
     if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")

@@ -28,8 +28,8 @@ MENU = """\
 │  3.  Transfer album (dry run)       │
 │  4.  Transfer album (EXECUTE)       │
 ├─────────────────────────────────────┤
-│  5.  Repair faces (dry run)         │
-│  6.  Repair faces (EXECUTE)         │
+│  5.  Repair faces & more (dry run)  │
+│  6.  Repair faces & more (EXECUTE)  │
 ├─────────────────────────────────────┤
 │  7.  Reconfigure                    │
 │  8.  Clear config                   │

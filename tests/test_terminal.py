@@ -669,7 +669,7 @@ def test_a_repair(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("5")
         shown = go_on(terminal, "Select option")
-        assert "FACE REPAIR ANALYSIS" in shown
+        assert "REPAIR ANALYSIS" in shown
         assert "No changes were made. Menu entry 6 does it for real." in shown
         assert snapshot(there) == before
         terminal.type("6")
@@ -686,7 +686,7 @@ def test_the_list_of_users_says_where_something_is_wrong(unchanged: Installation
     with Terminal(unchanged.path) as terminal:
         terminal.menu("1")
         shown = " ".join(go_on(terminal, "Select option").split())
-    assert "2.0 KiB, no quota 1 problem of older transfers, see Repair faces (5) Dave" in shown
+    assert "2.0 KiB, no quota 1 problem of older transfers, see Repair (5) Dave" in shown
 
 
 def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> None:

@@ -1,0 +1,162 @@
+"""Repair as a person meets it: what is wrong with whom, one user or all, kinds left out, halves of live photos."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import transfer
+from tests.terminal import MENU, Installation, Terminal, installation, number_of
+
+pytestmark = pytest.mark.screens
+
+YES = "Type yes to go ahead, Enter to go back, anything else for the menu: "
+USERS = "User whose faces, and what else is wrong, are to be repaired"
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Bob and Carol have photos that were Alice's, with her tags; one of Bob's has her person, too."""
+    with installation(tmp_path_factory.mktemp("repair")) as made:
+        library, alice = made.library, made.alice
+        carol = library.user("Carol")
+        photo = library.asset(made.bob, "IMG_1.jpg")
+        library.tag_assets(library.tag(alice, "Trips/Rome"), photo, library.asset(carol, "IMG_2.jpg"))
+        library.face(photo, library.person(alice, "Lea"))
+        library.memory(alice, [photo])
+        library.settle_usage()
+        made.save()
+        yield made
+
+
+def wrong(there: Installation) -> set[str]:
+    """The kinds of what is wrong."""
+    return {trouble.kind for trouble in transfer.find_faults(there.params)}
+
+
+def words(screen: str) -> str:
+    """A screen without its line ends."""
+    return " ".join(screen.split())
+
+
+def test_all_users_at_once(there: Installation) -> None:
+    before = there.library.snapshot()
+    with Terminal(there.path) as terminal:
+        terminal.menu("5")
+        terminal.pick(USERS, "All of them: 4 problems")
+        shown = words(terminal.until("Do exactly this now?"))
+        for text in (
+            "With what Bob <bob@example.com> has:",
+            "1 face that is linked to another user's person, such as IMG_1.jpg",
+            "→ A tag of this user's with the same path, made if it is missing.",
+            "Carol <carol@example.com>: Photos concerned: 1",
+            "Tags to give this user: 1",
+            "Memories of others that lose photos: 1",
+            "Lea (1 face) [TRANSFER]",
+        ):
+            assert text in shown
+        assert there.library.snapshot() == before
+        terminal.type("yes")
+        asked = words(terminal.answer(YES, "yes"))
+        assert "Repair this for" in asked
+        done = words(terminal.afterwards())
+        assert "REPAIR COMPLETED" in done
+        assert "• Persons transferred: 1" in done
+        assert "• Other things: 3" in done
+        assert wrong(there) == set()
+        terminal.menu("5")
+        assert "problem" not in terminal.pick(USERS, "All of them").split(USERS)[1]
+        assert "There is nothing to repair." in terminal.menu("9")
+        assert words(terminal.until("Number (1-2")).count(": repair") == 2
+
+
+def test_a_kind_that_is_left_out(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        assert "l leaves kinds of problems out" in words(terminal.answer(YES, "l"))
+        terminal.pick("What is to stay as it is", "photos with other users' tags")
+        shown = words(terminal.answer(YES, "yes"))
+        assert "Left as it is: photos with other users' tags" in shown
+        assert "Tags to give" not in shown
+        terminal.afterwards()
+    assert wrong(there) == {"tag"}
+
+
+def test_enter_leaves_nothing_out(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        terminal.answer(YES, "l")
+        terminal.answer("Numbers (1-", "")
+        terminal.answer(YES, "yes")
+        terminal.afterwards()
+    assert wrong(there) == {"tag"}  # Carol's
+
+
+def tear(there: Installation) -> tuple[str, str]:
+    """A live photo of Bob's whose video stayed Alice's."""
+    video = there.library.asset(there.alice, kind="VIDEO", visibility="hidden")
+    still = there.library.asset(there.bob, "IMG_9.HEIC", live_video=video)
+    there.library.settle_usage()
+    return still, video
+
+
+@pytest.mark.parametrize("who", ["bob", "alice"])
+def test_who_gets_both_halves_of_a_live_photo_is_asked(there: Installation, who: str) -> None:
+    halves = tear(there)
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        terminal.answer(YES, "yes")
+        screen = terminal.until("Start them now?")
+        terminal.type("n")
+        screen = terminal.until("Number (Enter leaves them as they are): ")
+        assert "1 live photo of Alice <alice@example.com> and Bob <bob@example.com>" in words(screen)
+        terminal.type(number_of(screen.split("both halves?")[1], f"{who}@"))
+        shown = words(terminal.answer(YES, "yes"))
+        assert "Assets to transfer: 1" in shown
+        terminal.afterwards()
+    owner = there.bob if who == "bob" else there.alice
+    assert {there.library.owner_of(half) for half in halves} == {owner}
+
+
+def test_live_photos_may_stay_in_two_halves(there: Installation) -> None:
+    halves = tear(there)
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        terminal.answer(YES, "yes")
+        terminal.answer("Start them now?", "n")
+        terminal.answer("Number (Enter leaves them as they are): ", "")
+        terminal.until(MENU)
+    assert [there.library.owner_of(half) for half in halves] == [there.bob, there.alice]
+
+
+def test_the_list_of_users_and_an_analysis_point_here(there: Installation) -> None:
+    tear(there)
+    photo = there.library.value("""select id from asset where "originalFileName" = 'IMG_9.HEIC'""")
+    there.library.album(there.bob, "Trip", [photo])
+    with Terminal(there.path) as terminal:
+        terminal.menu("1")
+        assert "4 problems of older transfers, see Repair (5)" in words(terminal.menu("3"))
+        terminal.pick("Source user", "bob@")
+        terminal.pick("Albums of", "Trip")
+        terminal.pick("Destination user", "alice@")
+        terminal.answer("Number (1-4", "")
+        assert "Better mend that first: Repair (5) shows what it is." in words(terminal.until("Do exactly this now?"))
+
+
+def test_a_repair_without_faces_can_be_taken_back(there: Installation) -> None:
+    before = there.library.snapshot(ignore=("updatedAt", "updateId", "session", "*_audit"))
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "carol@example.com")
+        terminal.answer(YES, "yes")
+        terminal.afterwards()
+        terminal.menu("9")
+        terminal.pick("Transfers and repairs that were made", "carol@example.com: repair of 1 photo")
+        shown = words(terminal.answer(YES, "yes"))
+        assert "Rows of people, tags, memories, links, stacks and the like that are put back: 5" in shown
+        terminal.afterwards()
+    after = there.library.snapshot(ignore=("updatedAt", "updateId", "session", "*_audit"))
+    assert [table for table in before if before[table] != after[table]] in ([], ["session"])
