@@ -11821,7 +11821,7 @@ def show_undo(report: UndoReport, past: Past) -> None:
     if report.people_parted:
         say(f"  People merged by the run who are two again: {report.people_parted}")
     if report.besides:
-        say(f"  Rows of people, tags, memories, links, stacks and the like that are put back: {report.besides}")
+        say(f"  Rows of pictures, tags, memories, links, stacks and the like to put back: {report.besides}")
     stays = (report.stays, report.libraries_kept, report.people_kept)
     if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
         say("\n  Changed since, so it stays as it is now:")
