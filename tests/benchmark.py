@@ -248,6 +248,27 @@ def albums(params: dict[str, Any], owner: str | None) -> None:
     transfer.list_albums(None, params, owner)
 
 
+def find(params: dict[str, Any]) -> None:
+    transfer.find_faults(params)
+
+
+def repair(params: dict[str, Any], scene: Scene) -> None:
+    transfer.repair(params, scene.bob, transfer.How(dry_run=True))
+
+
+def by_hand(params: dict[str, Any], scene: Scene) -> None:
+    """What careless scripts do with the album."""
+    album, asset = scene.album_columns
+    with closing(psycopg2.connect(**params)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE asset SET "ownerId" = %s
+                WHERE id IN (SELECT "{asset}" FROM album_asset WHERE "{album}" = %s)""",
+            (scene.bob, scene.album),
+        )
+        cursor.execute("ANALYZE")
+        connection.commit()
+
+
 def tags(params: dict[str, Any], owner: str) -> None:
     transfer.list_tags(params, owner)
 
@@ -317,6 +338,10 @@ def main() -> None:
                 take("all albums", database, albums, None)
                 take("albums of one", database, albums, scene.alice)
                 take("tags of one", database, tags, scene.alice)
+                take("all that is wrong", database, find)
+        with meter.copy(template) as database:
+            by_hand(server.params(database), scene)
+            take("repair, dry run", database, repair, scene)
     bare = median(steps["bare UPDATEs"])
     print(f"{'':<22}{'seconds':>9}{'CPU':>9}{'times the bare':>16}{'MB':>9}")
     for name, costs in steps.items():
