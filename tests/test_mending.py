@@ -39,6 +39,10 @@ def wrong(library: Library) -> set[Trouble]:
     def is_legal(trouble: Trouble) -> bool:
         if trouble.kind == "person in another cluster group than its owner":
             return trouble.ids in shared
+        if trouble.kind == "featured photo of another's":
+            # of one who knows the same person (3.2): Immich's thumbnail job takes any face of the group
+            _owner, group, face = trouble.ids
+            return state.owners[state.rows("asset_face")[(face,)]["assetId"]] in state.knowing[group]
         if trouble.kind not in ("photo in another's memory", "photo in another's link"):
             return False
         owned, column = ("memory", "ownerId") if "memory" in trouble.kind else ("shared_link", "userId")
