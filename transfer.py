@@ -3828,6 +3828,7 @@ KEYS = {
     # up to 3.1 v_person_group.clusterGroupId is the person's owner
     "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
     "featured": ("""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")""", 'a."ownerId"'),
+    "person": ("""concat_ws(' ', p."ownerId", p."personGroupId")""", 'g."clusterGroupId"'),  # an undo asks
     "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
     "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
     "primary": ("""concat_ws(' ', s.id, s."primaryAssetId")""", 's."ownerId"'),
@@ -5172,6 +5173,13 @@ def note_kept(tx: Transaction) -> None:
     """)
     note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
+    # rows of people whose group is of another cluster group (3.2) than their user
+    note_wrong(tx, f"""
+        SELECT 'person', {KEYS["person"][0]}, {KEYS["person"][1]}
+        FROM touched_group t JOIN v_person p ON p."personGroupId" = t.grp
+        JOIN v_person_group g ON g.id = t.grp JOIN v_user u ON u.id = p."ownerId"
+        WHERE g."clusterGroupId" <> u."clusterGroupId"
+    """)
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -6619,6 +6627,11 @@ def find_home(tx: Transaction) -> None:
 
 # ---- putting back ------------------------------------------------------------------------------------------
 
+# Whether the photo a was in the stack s before the run, which took it out.
+_WAS_MEMBER = """EXISTS (
+        SELECT FROM past p WHERE p."table" = 'asset' AND p.columns = 'stackId'
+          AND p.key ->> 'id' = a.id::text AND p.before ->> 'stackId' = s.id::text)"""
+
 # What a row that the run removed or changed points to, and whose that must be: over the row as it would be,
 # by the alias given here. Each is the rule of a check (CROSS_OWNER_CHECKS), asked before the row is written.
 BELONGS: Mapping[str, tuple[str, str]] = {
@@ -6640,16 +6653,14 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         "p",
         # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group,
         # or of that of the user who gets the photos back: a share gives a row there; or as wrong as before
-        """
+        f"""
         p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
             SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
-                SELECT FROM v_person_group g JOIN v_user o ON o."clusterGroupId" = g."clusterGroupId"
-                WHERE g.id = p."personGroupId" AND o.id IN (u.id, %(taker)s))
-              OR (%(is_repair)s AND EXISTS (
                 SELECT FROM v_person_group g
-                LEFT JOIN past w ON w."table" = 'person_group' AND w.key ->> 'id' = g.id::text
                 WHERE g.id = p."personGroupId" AND (
-                    w.kind IS NULL OR w.before ->> 'clusterGroupId' = g."clusterGroupId"::text)))))
+                    g."clusterGroupId" = u."clusterGroupId" OR {exempt("person")}
+                    OR (NOT %(is_repair)s AND g."clusterGroupId" = (
+                        SELECT o."clusterGroupId" FROM v_user o WHERE o.id = %(taker)s))))))
         """,
     ),
     "asset_face": (
@@ -6722,7 +6733,7 @@ BELONGS: Mapping[str, tuple[str, str]] = {
         AND NOT EXISTS (SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId" AND o.id <> s.id)
         AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND (
             (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
-            OR {exempt("primary")}))
+            OR ({exempt("primary")} AND NOT {_WAS_MEMBER})))
         AND NOT EXISTS (
             SELECT FROM v_asset a WHERE a."stackId" = s.id AND a."ownerId" <> s."ownerId"
                 AND NOT {exempt("stack")})
@@ -6905,6 +6916,12 @@ def put_back_whole_people(tx: Transaction) -> None:
                     WHERE f."personGroupId" = g.id AND u."clusterGroupId" <> g."clusterGroupId"
                         AND NOT {exempt("face")})
                   AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)
+                  -- who had the person is in that cluster group still
+                  AND NOT EXISTS (
+                    SELECT FROM back k CROSS JOIN LATERAL jsonb_populate_record(NULL::v_person, k.before) p
+                    JOIN v_user u ON u.id = p."ownerId"
+                    WHERE k."table" = 'person' AND k.kind = 'removed' AND p."personGroupId" = g.id
+                      AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")})
                   AND (NOT %(person_groups)s OR NOT EXISTS (
                     SELECT FROM v_person p WHERE p."personGroupId" = g.id AND NOT EXISTS (
                         SELECT FROM past m LEFT JOIN back b ON b."table" = m."table" AND b.key = m.key
@@ -7006,8 +7023,8 @@ def put_back_stacks(tx: Transaction) -> None:
             WHERE b."table" = 'stack' AND b.kind = 'removed' AND s.id = k.stack
               AND EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
               AND (EXISTS (SELECT FROM member_back o WHERE o.stack = s.id AND o.id = s."primaryAssetId")
-                   OR ({exempt("primary")}
-                       AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId")))
+                   OR ({exempt("primary")} AND EXISTS (
+                       SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND NOT {_WAS_MEMBER})))
               AND NOT EXISTS (
                 SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
                   AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL)));

@@ -459,6 +459,18 @@ SELECT unit AS id FROM candidate
         "tests/test_mending.py -k mended_once",
     ),
     Mutation(
+        "a stack gets a primary back that belongs to somebody else since",
+        """exempt("primary")} AND NOT {_WAS_MEMBER})))\n""",
+        """exempt("primary")})))\n""",
+        "tests/test_mending.py -k in_part",
+    ),
+    Mutation(
+        "a person goes back into a cluster group that its user left",
+        """AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")})""",
+        "AND false)",
+        "tests/test_mending.py -k cluster_group_that",
+    ),
+    Mutation(
         "groups of duplicates of two users stay",
         '("Duplicate groups", step_shared_groups),\n',
         "",

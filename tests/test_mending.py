@@ -13,7 +13,7 @@ from tests import family
 from tests.conftest import EVERYTHING, usage, usage_by_immich
 from tests.library import Library
 from tests.model import State, Trouble
-from tests.random_library import WRONG, Plan, World, adapted, build, ids, plans
+from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
 from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses
 from tests.test_faults import PLANTS, give
 from tests.test_undo_random import NOT_PUT_BACK, difference, examples
@@ -335,3 +335,81 @@ def test_the_upgrade_to_3_0_loses_no_face(library, params, anna, ben, torn) -> N
     mend_all(library, params, [ben])
     library.rows(upgrade)
     assert library.value("select count(*) from asset_face") == faces
+
+
+# ---- taken back after people went on --------------------------------------------------------------------------------
+
+
+def take_back(library: Library, params: dict[str, Any], folder: Path, was_wrong: set[Trouble]) -> None:
+    """Undo all runs, the last first: all that is wrong then was wrong before the repair, or before the undo."""
+    for past in transfer.list_past(params, folder):
+        now_wrong = State(library.snapshot()).troubles
+        assert transfer.undo(params, past.path, transfer.How(dry_run=False)).wrong_after == 0
+        newly = State(library.snapshot()).troubles - was_wrong - now_wrong
+        assert not newly, newly
+
+
+# What happens then: a statement, or whose photos a transfer gives to whom.
+SINCE: dict[str, str | tuple[str, str]] = {
+    "the tag is gone": """delete from tag where "userId" = %(anna)s""",
+    "the new tag is gone": """delete from tag where "userId" = %(ben)s""",
+    "the memory is gone": "delete from memory",
+    "the link is gone": "delete from shared_link",
+    "the link is another's": """update shared_link set "userId" = %(carla)s""",
+    "the photos are a third's": ("ben", "carla"),
+    "the photos went back": ("ben", "anna"),
+    "what was beside is a third's": ("anna", "carla"),
+    "what was beside is the new owner's": ("anna", "ben"),
+    "the stack is dissolved": """
+        update asset set "stackId" = null where "ownerId" = %(anna)s; delete from stack where "ownerId" = %(anna)s""",
+    "what was beside is gone": """
+        delete from stack where "ownerId" = %(anna)s; delete from asset where "ownerId" = %(anna)s""",
+    "a photo is gone": "delete from asset where id = %(photo)s",
+    "a photo is a third's": """
+        delete from asset_face where "assetId" = %(photo)s; delete from tag_asset where "assetId" = %(photo)s;
+        update asset set "ownerId" = %(carla)s where id = %(photo)s""",
+    "the old owner is gone": """
+        delete from stack where "ownerId" = %(anna)s; delete from "user" where id = %(anna)s""",
+}
+
+
+@pytest.mark.long
+@pytest.mark.cases
+@pytest.mark.parametrize("happened", SINCE)
+def test_taken_back_when_it_can_be_in_part_nothing_else_is_wrong(
+    library, params, anna, ben, carla, torn, tmp_path, happened
+) -> None:
+    pair = [library.asset(ben), library.asset(ben)]
+    library.stack(anna, [library.asset(anna), *pair, library.asset(anna)], primary=pair[0])
+    library.tag_assets(library.tag(anna, "Trips/Rome"), *pair)
+    library.link(anna, assets=pair, slug="pair")
+    library.memory(anna, pair)
+    library.partner(carla, anna)
+    library.settle_usage()
+    was_wrong = State(library.snapshot()).troubles
+    mend_all(library, params, [ben], tmp_path)
+    values = {"anna": anna, "ben": ben, "carla": carla, "photo": torn}
+    if isinstance(since := SINCE[happened], str):
+        with library.connection.cursor() as cursor:
+            cursor.execute(since, values)
+    else:
+        request = transfer.Request(values[since[0]], values[since[1]], everything=True)
+        transfer.transfer(params, request, transfer.How(dry_run=False))
+    library.settle_usage()
+    take_back(library, params, tmp_path, was_wrong)
+
+
+@pytest.mark.since("3.2")
+def test_a_person_does_not_go_back_to_a_cluster_group_that_its_user_left(
+    library, params, anna, ben, carla, tmp_path
+) -> None:
+    library.cluster(carla, ben)
+    max_ = library.person(ben, "Max")
+    library.face(library.asset(anna), max_)
+    library.settle_usage()
+    was_wrong = State(library.snapshot()).troubles
+    mend_all(library, params, [anna], tmp_path)
+    assert library.person_row(ben, max_) is None
+    leave_cluster(library, ben)
+    take_back(library, params, tmp_path, was_wrong)
+    assert library.person_row(anna, max_)
