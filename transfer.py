@@ -8836,7 +8836,7 @@ TIES: Mapping[str, Tie] = {
     "stack_stops": Tie(
         BREAKS,
         ("stack of another user has a photo of this account on top", "stacks of others have such a photo"),
-        "Immich would remove the folders, then fail. Let the owner make another photo the stack's main one.",
+        "Immich would remove the folders, then fail. Repair (6), for the owner of the stack.",
         """
         SELECT d.name FROM v_stack s JOIN doomed_asset d ON d.id = s."primaryAssetId"
         WHERE s."ownerId" <> %(user)s
@@ -8946,7 +8946,7 @@ TIES: Mapping[str, Tie] = {
             "memory, public link or tag of another user loses photos",
             "memories, public links and tags of others lose photos",
         ),
-        f"{HAND_OVER}, or let them take it out.",
+        f"Repair (6), for this account. A partner's may be there: {HAND_OVER}, or let them take it out.",
         """
         SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
             SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
@@ -8961,7 +8961,7 @@ TIES: Mapping[str, Tie] = {
     "tag_others": Tie(
         BREAKS,
         ("tag of this account on a photo of another user", "tags of this account on photos of others"),
-        "Let the owners tag their photos themselves.",
+        "Repair (6), for each of them.",
         """
         SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
         JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
@@ -8984,7 +8984,7 @@ TIES: Mapping[str, Tie] = {
     "live": Tie(
         BREAKS,
         ("live photo of another user has its video here", "live photos of others have their videos here"),
-        f"{HAND_OVER} to that user.",
+        "Repair (6), for that user: it asks who is to have both.",
         """
         SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
         WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
@@ -8994,7 +8994,7 @@ TIES: Mapping[str, Tie] = {
     "stack_others": Tie(
         BREAKS,
         ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
-        f"{HAND_OVER}, or let the owner take the stack apart.",
+        "Repair (6), for the owner of the stack.",
         """
         SELECT min(a."originalFileName") FROM v_asset a JOIN v_stack s ON s.id = a."stackId"
         LEFT JOIN doomed_asset d ON d.id = a.id

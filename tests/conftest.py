@@ -11,6 +11,9 @@ Tests marked `@pytest.mark.long` are left out by `-m "not long"`, as in the READ
 Tests marked `@pytest.mark.cases` have every third of their cases, the first of them by IMMICH_TRANSFER_TEST_THIRD (0, 1
 or 2): the gate takes another third on each PostgreSQL.
 
+IMMICH_TRANSFER_TEST_HALF (0 or 1) takes half of the other tests, those that are neither `long` nor `cases` nor in the
+smoke file: the gate has two older PostgreSQLs, and each test runs on one of them.
+
 IMMICH_TRANSFER_TEST_ROLE=1 lets the tool work as the README's database user, who may do what it does and no more.
 
 IMMICH_TRANSFER_TEST_EVERYTHING=1 leaves nothing out: tests run on all their versions, each run of the tool has its dry
@@ -41,6 +44,7 @@ NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
 AS_ROLE = os.environ.get("IMMICH_TRANSFER_TEST_ROLE", "") not in ("", "0")
+HALF = os.environ.get("IMMICH_TRANSFER_TEST_HALF", "")
 THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
@@ -143,6 +147,18 @@ def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for cases in groups.values() for number, item in enumerate(cases) if (number + THIRD) % 3]
 
 
+def other_half(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that have their turn on the other server, if there are two; all cases of a test stay together."""
+    return [
+        item
+        for item in items
+        if HALF
+        and item.path.name != "test_smoke.py"
+        and not any(map(item.get_closest_marker, ("long", "cases")))
+        and zlib.crc32(item.nodeid.split("[")[0].encode()) % 2 != int(HALF)
+    ]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the versions that it is not a test's turn for."""
@@ -168,6 +184,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
     left_out |= {id(item) for item in shapes_out_of_turn(items)}
+    left_out |= {id(item) for item in other_half(items)}
     left_out |= {id(item) for item in further_cases([item for item in items if id(item) not in left_out])}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]

@@ -423,6 +423,30 @@ SELECT unit AS id FROM candidate
         "tests/test_people.py -k third_users_person",
     ),
     Mutation(
+        "who is to have both halves of a live photo loses the own one",
+        "still if whose == giver.id else video",
+        "video if whose == giver.id else still",
+        "tests/test_repair_screen.py -k both_halves",
+    ),
+    Mutation(
+        "kinds that are left out are only left out of the analysis",
+        "repair_all(config, merges, replace(how, progress=progress), wish.leave)",
+        "repair_all(config, merges, replace(how, progress=progress, expected_digest=None))",
+        "tests/test_repair_screen.py -k left_out",
+    ),
+    Mutation(
+        "an undo of a repair without faces has nothing to do",
+        "report.people_removed, report.besides),",
+        "report.people_removed),",
+        "tests/test_repair_screen.py -k without_faces",
+    ),
+    Mutation(
+        "all users are the first one",
+        "wish.mend = users if number == len(users) else [users[number]]",
+        "wish.mend = users[:1] if number == len(users) else [users[number]]",
+        "tests/test_repair_screen.py -k all_users",
+    ),
+    Mutation(
         "a repair takes a partner's photos out of memories and links",
         "if kind in HOLDERS:\n            stays =",
         "if kind in kinds:\n            continue\n        elif kind in HOLDERS:\n            stays =",
