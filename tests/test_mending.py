@@ -146,8 +146,8 @@ def by_the_faq(library: Library, source: str, destination: str) -> None:
 
 
 def by_another_tool(library: Library, source: str, destination: str) -> None:
-    """Photos, and people of the destination's own for the faces, as tools did it that know of nothing else. The featured
-    photos stay where they were.
+    """Photos, and people of the destination's own for their faces, as tools did it that know of nothing else. The
+    featured photos stay where they were.
     """
     person, face_person = library.name("person", "personGroupId"), library.name("asset_face", "personGroupId")
     by_hand(library, source, destination)

@@ -80,7 +80,9 @@ def test_a_kind_that_is_left_out(there: Installation) -> None:
         assert "Left as it is: photos with other users' tags" in shown
         assert "Tags to give" not in shown
         terminal.afterwards()
+    found = {(trouble.kind, trouble.user) for trouble in transfer.find_faults(there.params)}
     assert wrong(there) == {"tag"}
+    assert ("tag", there.bob) in found
 
 
 def test_enter_leaves_nothing_out(there: Installation) -> None:
