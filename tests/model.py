@@ -483,7 +483,12 @@ def judge(run: Run) -> list[Complaint]:
 
 def judge_troubles(run: Run, words: "Words") -> Iterator[Complaint]:
     """Nothing is wrong that was not wrong before; after an undo, neither before the run that it takes back."""
-    known = run.before.troubles | (run.undone.before.troubles if run.undone else set())
+    then = run.undone.before.troubles if run.undone else set()
+    known = run.before.troubles | then
+    # a face may go back to the person that it had, of another cluster group, whom its owner got to know since
+    for kind, ids in then:
+        if kind == "face of a person that its photo's owner does not have" and run.before.get("person", *ids[:0:-1]):
+            known.add(Trouble("face of a person in another cluster group", ids))
     for trouble in sorted(run.after.troubles - known):
         yield Complaint(f"newly wrong: {trouble.kind}", ", ".join(map(words.name, trouble.ids)))
 
