@@ -9713,6 +9713,9 @@ def _folded(line: str, columns: int) -> str:
     return "\n".join([*lines, now])
 
 
+# ---- long results: page by page, and kept as text ----------------------------------------------------------
+
+
 def show_held(*, more_follows: bool = True) -> None:
     """Print what was held back; more than fits the window goes through a pager. Unless it was the last of a
     result, the end of it is seen above what follows.
@@ -9856,6 +9859,9 @@ def pause() -> None:
         forget_typed()
         with contextlib.suppress(KeyboardInterrupt):
             read_line("\n  Enter for the menu: ")
+
+
+# ---- boxes, warnings, words --------------------------------------------------------------------------------
 
 
 def coloured(text: str, code: str) -> str:
@@ -10559,7 +10565,7 @@ def albums_screen(state: State) -> State:
     return state
 
 
-# ---- transfer and repair -----------------------------------------------------------------------------------
+# ---- transfer ----------------------------------------------------------------------------------------------
 
 
 def transfer_screen(state: State, *, execute: bool) -> State:
@@ -11507,6 +11513,9 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
             say("\n  Not waited for; Immich goes on with them.")
 
 
+# ---- repair ------------------------------------------------------------------------------------------------
+
+
 def repair_screen(state: State, *, execute: bool) -> State:
     """Menu entries 5 and 6."""
     state, api, server = (ready_to_change if execute else need_server)(state)
@@ -11592,8 +11601,16 @@ def analyse_repair(
     wish: Wish, state: State, api: Api, troubles: Sequence[Trouble], *, execute: bool
 ) -> None:
     """One analysis of a repair; then, where that is wanted, the repair. Raises Again."""
-    config, merges = state.config.database, {user.id: frozenset[str]() for user in wish.mend} | wish.merges
-    report = working(lambda progress: repair_all(config, merges, How(progress=progress), wish.leave))
+    config = state.config.database
+    # of many users those only with whom something is wrong: each part reads the whole library
+    merges = {
+        user.id: wish.merges.get(user.id, frozenset())
+        for user in wish.mend
+        if len(wish.mend) == 1 or told_wrong(troubles, [user])
+    }
+    report = Report()
+    if merges:
+        report = working(lambda progress: repair_all(config, merges, How(progress=progress), wish.leave))
     names = [user.email for user in wish.mend[:2]] + ["and-more"] * (len(wish.mend) > 2)
     keep_from(state, *(() if execute else ("dry-run",)), "repair", *names)
     heading("REPAIR ANALYSIS")
