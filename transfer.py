@@ -3822,12 +3822,18 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
 # ---- what the steps and the checks share -------------------------------------------------------------------
 
 
+# A featured photo whose face is deleted or hidden is wrong in another way than one of somebody else's.
+_UNSEEN = """CASE WHEN f."deletedAt" IS NOT NULL OR NOT f."isVisible" THEN 'unseen' END"""
+
 # By what a check names a row, over the aliases of the statements that use it; and whose the other side is.
 # With another owner there the same rows are another thing for an undo, and as wrong as before for the check.
 KEYS = {
     # up to 3.1 v_person_group.clusterGroupId is the person's owner
     "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
-    "featured": ("""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId")""", 'a."ownerId"'),
+    "featured": (
+        f"""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId", {_UNSEEN})""",
+        'a."ownerId"',
+    ),
     "person": ("""concat_ws(' ', p."ownerId", p."personGroupId")""", 'g."clusterGroupId"'),  # an undo asks
     "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
     "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
@@ -6176,7 +6182,7 @@ def adapt_format_1(tx: Transaction) -> None:
     Files of format 1 do not say what was wrong before. What the run took away from users who had no part in
     it, and all that a repair took away, was; so was what it noted of the destination's on the photos.
     """
-    run(tx, """
+    run(tx, f"""
         -- a person's owner is in the row, or it is the one who has it now
         UPDATE past SET key = key || jsonb_build_object('ownerId', coalesce(
             before ->> 'ownerId', after ->> 'ownerId',
@@ -6185,7 +6191,7 @@ def adapt_format_1(tx: Transaction) -> None:
         WHERE "table" = 'person' AND NOT key ? 'ownerId';
         -- who had which person
         INSERT INTO past (step, kind, "table", key, before)
-        SELECT DISTINCT 0, 'seen', 'person', key, '{}'::jsonb
+        SELECT DISTINCT 0, 'seen', 'person', key, '{{}}'::jsonb
         FROM past l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
             AND (before ? 'ownerId' OR NOT EXISTS (
             SELECT FROM past o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
@@ -6235,7 +6241,7 @@ def adapt_format_1(tx: Transaction) -> None:
         UNION ALL
         SELECT 0, 'wrong', 'featured', jsonb_build_array(
             concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'),
-                l.key ->> 'personGroupId', f.id),
+                l.key ->> 'personGroupId', f.id, {_UNSEEN}),
             coalesce(m.before ->> 'ownerId', a."ownerId"::text))
         FROM past l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
             AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid

@@ -489,6 +489,12 @@ SELECT unit AS id FROM candidate
         "tests/test_mending.py -k in_part",
     ),
     Mutation(
+        "a picture comes back although its face was deleted since",
+        """p."faceAssetId", {_UNSEEN})\"""",
+        """p."faceAssetId")\"""",
+        "tests/test_mending.py -k face_is_gone",
+    ),
+    Mutation(
         "a person goes back into a cluster group that its user left",
         """AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")})""",
         "AND false)",

@@ -434,3 +434,20 @@ def test_a_person_does_not_go_back_to_a_cluster_group_that_its_user_left(
     leave_cluster(library, ben)
     take_back(library, params, tmp_path, was_wrong)
     assert library.person_row(anna, max_)
+
+
+@pytest.mark.parametrize("column", ["deletedAt", "isVisible"])
+def test_a_picture_of_anothers_does_not_come_back_when_its_face_is_gone(
+    library, params, anna, ben, tmp_path, column
+) -> None:
+    if not library.has("asset_face", column):
+        pytest.skip("there no face is hidden")
+    max_ = library.person(anna, "Max")
+    library.feature(max_, face := library.face(library.asset(ben), None), owner=anna)
+    library.settle_usage()
+    was_wrong = State(library.snapshot()).troubles
+    mend_all(library, params, [anna], tmp_path)
+    library.rows(
+        f"""update asset_face set "{column}" = {"now()" if column == "deletedAt" else "false"} where id = %s""", face
+    )
+    take_back(library, params, tmp_path, was_wrong)
