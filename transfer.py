@@ -3193,8 +3193,9 @@ def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
 #                        what else the steps may write or the checks look at                  hold_still
 #      begun             what was committed when this run began                              create_tables
 #      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
-#      exempt            what was wrong before the run that is undone: steps and checks leave it; empty in a
-#                        transfer                                                             load_past
+#      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
+#                        undone, or what a repair leaves; empty in a transfer      load_past, leave_alone
+#      found             what a repair is to mend                                             find_all
 #      journal           what is written (part 4); target: the rows of one change() or remove()
 # ============================================================================================================
 
@@ -5398,16 +5399,22 @@ def new_trouble(kind: str, query: str) -> str:
 
 
 def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport:
+    """After the commit: what the checks of a transfer or an undo find now."""
+    return counted_after(connection, tx, report, lambda again: sum(
+        value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
+        for kind, query in CROSS_OWNER_CHECKS.items()
+    ))
+
+
+def counted_after(
+    connection: Any, tx: Transaction, report: AnyReport, look: Callable[[Transaction], int]
+) -> AnyReport:
     """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
     owner?
     """
     try:
         with connection.cursor() as cursor:
-            again = replace(tx, cursor=cursor)
-            total = sum(
-                value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
-                for kind, query in CROSS_OWNER_CHECKS.items()
-            )
+            total = look(replace(tx, cursor=cursor))
         connection.rollback()
     except (psycopg2.Error, KeyboardInterrupt):
         return report  # committed all the same; the screen says that nobody looked
@@ -5654,7 +5661,7 @@ def repair(
 ) -> Report:
     """Mend what is wrong with that user's things, see repair_all()."""
     done = repair_all(database_config, {user: merge}, how, leave)
-    return replace(dict(done.parts).get(user, done), wrong_after=done.wrong_after)
+    return replace(dict(done.parts).get(user, done), digest=done.digest, wrong_after=done.wrong_after)
 
 
 def repair_all(
@@ -5679,7 +5686,7 @@ def repair_all(
                 parts.append((user, part))
                 put_aside(tx, len(parts) - 1)
             drop_tables(tx)
-        digest = parts[0][1].digest if len(parts) == 1 else _digest_of([part.digest for _user, part in parts])
+        digest = _digest_of(part.digest for _user, part in parts)
         if how.expected_digest not in (None, digest):
             raise changed_meanwhile()
         return Report(digest=digest, parts=tuple(parts))
@@ -5698,18 +5705,12 @@ def repair_all(
             raise
         return saved
 
-    def look_for_more(connection: Any, tx: Transaction, report: Report) -> Report:
-        try:
-            with connection.cursor() as cursor:
-                again = replace(tx, cursor=cursor)
-                find_all(again, kinds=kinds)
-                left = value(again, """
-                    SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])
-                """, users=users)
-            connection.rollback()
-        except (psycopg2.Error, KeyboardInterrupt):
-            return report
-        return replace(report, wrong_after=left)
+    def still_wrong(tx: Transaction) -> int:
+        find_all(tx, kinds=kinds)
+        return int(value(tx, "SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])", users=users))
+
+    def look(connection: Any, tx: Transaction, report: Report) -> Report:
+        return counted_after(connection, tx, report, still_wrong)
 
     return perform(
         database_config,
@@ -5717,7 +5718,7 @@ def repair_all(
         common_values(None, users[0]),
         how,
         save=save if how.undo_folder else None,
-        look_again=look_for_more,
+        look_again=look,
     )
 
 
@@ -11546,7 +11547,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
             lambda: show_wrong(troubles, wish.mend),
             lambda: ask_repair_pairs(wish, state, troubles),
             lambda: repair_now(wish, state, api, troubles, execute=execute),
-            lambda: ask_live_photos(wish, state, api, execute=execute),
+            lambda: ask_live_photos(wish, users, state, api, execute=execute),
         ]
 
     ask_in_turn(steps)
@@ -11651,12 +11652,13 @@ def ask_kinds(wish: Wish, kinds: Sequence[str]) -> None:
         raise Again
 
 
-def ask_live_photos(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
+def ask_live_photos(
+    wish: Wish, everybody: Sequence[User], state: State, api: Api, *, execute: bool
+) -> None:
     """Who gets both halves of live photos that two users share; then the transfer of the other halves."""
-    config, concerned = state.config.database, {user.id for user in wish.mend}
-    users = {user.id: user for user in list_users(api, state.server, config)} if state.server else {}
+    concerned, users = {user.id for user in wish.mend}, {user.id: user for user in everybody}
     torn: dict[frozenset[str], list[tuple[str, str, str, str, str]]] = {}
-    for entry in torn_live_photos(config):
+    for entry in torn_live_photos(state.config.database):
         if concerned & {entry[1], entry[3]} and {entry[1], entry[3]} <= users.keys():
             torn.setdefault(frozenset((entry[1], entry[3])), []).append(entry)
     for pair, entries in torn.items():

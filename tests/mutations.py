@@ -447,6 +447,18 @@ SELECT unit AS id FROM candidate
         "tests/test_repair_screen.py -k all_users",
     ),
     Mutation(
+        "phones of whose memory a repair mends go on",
+        "UNION SELECT owner FROM trouble_before WHERE %(giver)s::uuid IS NULL",
+        "",
+        "tests/test_mending.py -k whose_memory",
+    ),
+    Mutation(
+        "a photo in the trash becomes the cover",
+        """WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL""",
+        """WHERE aa."albumId" = f.thing""",
+        "tests/test_mending.py -k becomes_the_cover",
+    ),
+    Mutation(
         "a repair takes a partner's photos out of memories and links",
         "if kind in HOLDERS:\n            stays =",
         "if kind in kinds:\n            continue\n        elif kind in HOLDERS:\n            stays =",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import transfer
 from tests import family
 from tests.conftest import EVERYTHING, usage, usage_by_immich
-from tests.library import Library
+from tests.library import TAKEN, Library
 from tests.model import State, Trouble
 from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
 from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses
@@ -317,6 +318,21 @@ def test_a_full_disk_leaves_nothing_changed_and_no_file(
     assert library.snapshot() == before
     assert written
     assert list(tmp_path.iterdir()) == []
+
+
+def test_phones_of_whose_memory_it_was_start_over(library, params, anna, ben, carla) -> None:
+    library.memory(anna, [library.asset(ben), library.asset(anna)])
+    for user in (anna, ben, carla):
+        library.session(user)
+    mend_all(library, params, [ben])
+    assert set(library.rows('select "userId" from session where "isPendingSyncReset"')) == {(anna,), (ben,)}
+
+
+def test_the_newest_photo_that_is_shown_becomes_the_cover(library, params, anna) -> None:
+    old, new, gone = (library.asset(anna, taken=TAKEN + timedelta(days=day), trashed=day == 2) for day in range(3))
+    album = library.album(anna, assets=[old, new, gone], cover=library.asset(anna))
+    mend_all(library, params, [anna])
+    assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == new
 
 
 # ---- afterwards -----------------------------------------------------------------------------------------------------
