@@ -363,6 +363,30 @@ def test_afterwards_the_deletion_of_either_takes_nothing_from_the_other(library,
     assert losses(whose, users[gone], before, library.snapshot(ignore=NOT_COMPARED)) <= {"person"}
 
 
+@pytest.mark.long
+@pytest.mark.as_owner
+def test_in_whatever_library_no_account_holds_up_or_takes_photos_of_others(version, pool) -> None:
+    """Once all is mended, and live photos have one owner: each account goes, and no photo, face or tag of others."""
+
+    @examples(f"gone {version}", 8 if EVERYTHING else 3, plans(), st.sampled_from(sorted(CARELESS)), st.integers(0, 2))
+    def look(plan: Plan, careless: str, number: int) -> None:
+        with pool.library(version) as library:
+            world = build(library, replace(plan, wrong=frozenset(WRONG)))
+            CARELESS[careless](library, world.source, world.destination)
+            library.settle_usage()
+            mend_all(library, world.params, world.users)
+            for _still, owner, video, other, _name in transfer.torn_live_photos(world.params):
+                request = transfer.Request(other, owner, photos=(video,), trashed=True, locked=True)
+                transfer.transfer(world.params, request, transfer.How(dry_run=False))
+            torn = transfer.torn_live_photos(world.params)  # those that may not move, such as external ones
+            gone, whose, before = world.users[number], Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
+            assert delete_as_immich(library, gone)
+            lost = losses(whose, gone, before, library.snapshot(ignore=NOT_COMPARED))
+            assert not lost & ({"asset_face", "tag_asset"} if torn else {"asset", "asset_face", "tag_asset"})
+
+    look()
+
+
 @pytest.mark.until("2.7")
 def test_the_upgrade_to_3_0_loses_no_face(library, params, anna, ben, torn) -> None:
     """It deletes faces whose person has another owner than the photo (DeleteMismatchedAssetFaces)."""
