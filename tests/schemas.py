@@ -913,12 +913,13 @@ TO_3_1 = "\n".join(
             codec video_stream_variant_codec_enum not null
         );
         create table integrity_report (
-            id uuid primary key default uuid_generate_v4(),
+            id uuid primary key default immich_uuid_v7(),
             type varchar not null,
             path varchar not null,
             "createdAt" timestamptz not null default now(),
             "assetId" uuid references asset on delete cascade on update cascade,
-            "fileAssetId" uuid references asset_file on delete cascade on update cascade
+            "fileAssetId" uuid references asset_file on delete cascade on update cascade,
+            constraint "integrity_report_type_path_uq" unique (type, path)
         );
         """,
         audit_table("asset_ocr_audit", "assetId"),
