@@ -25,7 +25,10 @@ def build(connection: Connection, version: str) -> None:
 
 
 def foreign_keys(connection: Connection) -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Every foreign key of schema public, sorted: (target, table, columns, "cascade" | "set null" | "no action")."""
+    """Every foreign key of schema public, sorted: (target, table, columns, action).
+
+    The action is that of ON DELETE: "cascade", "set null" or "no action"; with "only" where ON UPDATE has none.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -35,6 +38,7 @@ def foreign_keys(connection: Connection) -> list[tuple[str, str, tuple[str, ...]
                       join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.number),
                    case c.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'a' then 'no action'
                                       else c.confdeltype::text end
+                   || case c.confupdtype when 'c' then '' else ' only' end
               from pg_constraint c
               join pg_class source on source.oid = c.conrelid
               join pg_class target on target.oid = c.confrelid
@@ -65,20 +69,24 @@ def indexes(text: str) -> str:
     return "\n".join(found)
 
 
-def updated_at(*tables: str) -> str:
+def updated_at(*tables: str, name: str = "updatedAt") -> str:
     """The trigger that stamps every updated row, on each of these tables."""
     return "\n".join(
-        f'create trigger "{table}_updatedAt" before update on "{table}" for each row execute function updated_at();'
+        f'create trigger "{table}_{name}" before update on "{table}" for each row execute function updated_at();'
         for table in tables
     )
 
 
-def audit_table(name: str, columns: str) -> str:
-    """A table that records deletions for the phones: an id in order of time, the uuid columns, the moment."""
+def audit_table(name: str, columns: str, *, without_index: str = "") -> str:
+    """A table that records deletions for the phones: an id in order of time, the uuid columns, the moment.
+
+    Each has an index, but for those that are named.
+    """
     facts = ", ".join(f"{column} uuid not null" for column in quoted(columns).split(", "))
+    found = ", ".join(c for c in (*columns.split(", "), "deletedAt") if c not in without_index.split(", "))
     return (
         f'create table "{name}" (id uuid primary key default immich_uuid_v7(), {facts},'
-        ' "deletedAt" timestamptz not null default clock_timestamp());\n' + indexes(f"{name}: {columns}, deletedAt")
+        ' "deletedAt" timestamptz not null default clock_timestamp());\n' + indexes(f"{name}: {found}")
     )
 
 
@@ -156,7 +164,7 @@ create type sourcetype as enum ('machine-learning', 'exif', 'manual');
 
 create table "user" (
     id uuid primary key default uuid_generate_v4(),
-    email varchar not null,
+    email varchar not null constraint user_email_uq unique,
     password varchar not null default '',
     "createdAt" timestamptz not null default now(),
     "profileImagePath" varchar not null default '',
@@ -165,7 +173,7 @@ create table "user" (
     "deletedAt" timestamptz,
     "oauthId" varchar not null default '',
     "updatedAt" timestamptz not null default now(),
-    "storageLabel" varchar,
+    "storageLabel" varchar constraint "user_storageLabel_uq" unique,
     name varchar not null default '',
     "quotaSizeInBytes" bigint,
     "quotaUsageInBytes" bigint not null default 0,
@@ -175,8 +183,6 @@ create table "user" (
     "avatarColor" varchar,
     "pinCode" varchar
 );
-create unique index user_email_uq on "user" (email);
-create unique index "user_storageLabel_uq" on "user" ("storageLabel");
 
 create table user_metadata (
     "userId" uuid not null references "user" on delete cascade on update cascade,
@@ -232,9 +238,9 @@ create table notification (
     "updatedAt" timestamptz not null default now(),
     "deletedAt" timestamptz,
     "updateId" uuid not null default immich_uuid_v7(),
-    "userId" uuid not null references "user" on delete cascade on update cascade,
+    "userId" uuid references "user" on delete cascade on update cascade,
     level varchar not null default 'info',
-    type varchar not null default 'Custom',
+    type varchar not null default 'info',
     data jsonb,
     title varchar not null,
     description text,
@@ -389,7 +395,7 @@ create table person (
     name varchar not null default '',
     "thumbnailPath" varchar not null default '',
     "isHidden" boolean not null default false,
-    "birthDate" date check ("birthDate" <= current_date),
+    "birthDate" date constraint "person_birthDate_chk" check ("birthDate" <= current_date),
     "faceAssetId" uuid,
     "isFavorite" boolean not null default false,
     color varchar,
@@ -458,7 +464,7 @@ create table activity (
     "isLiked" boolean not null default false,
     "updateId" uuid not null default immich_uuid_v7(),
     foreign key ("albumId", "assetId") references album_asset on delete cascade,
-    check ((comment is null and "isLiked") or (comment is not null and not "isLiked"))
+    check ((comment is null and "isLiked" = true) or (comment is not null and "isLiked" = false))
 );
 create unique index activity_like_idx on activity ("assetId", "userId", "albumId") where "isLiked" = true;
 
@@ -560,7 +566,7 @@ create table version_history (
 """
 
 AUDIT_TABLES = "\n".join(
-    audit_table(name, columns)
+    audit_table(name, columns, without_index=columns if name in ("user_audit", "stack_audit") else "")
     for name, columns in (
         ("user_audit", "userId"),
         ("partner_audit", "sharedById, sharedWithId"),
@@ -654,7 +660,6 @@ TRIGGERS = "\n".join(
     (
         updated_at(
             "user",
-            "user_metadata",
             "session",
             "session_sync_checkpoint",
             "api_key",
@@ -675,8 +680,7 @@ TRIGGERS = "\n".join(
             "memory",
             "memory_asset",
         ),
-        """create trigger asset_metadata_updated_at before update on asset_metadata
-           for each row execute function updated_at();""",
+        updated_at("user_metadata", "asset_metadata", name="updated_at"),
         after_delete("user", "user_delete_audit", TOP_LEVEL, 'insert into user_audit ("userId") select id from gone'),
         after_delete(
             "user_metadata",
@@ -850,7 +854,7 @@ TO_2_7 = "\n".join(
         alter table session alter token type bytea using decode(token, 'base64');
         alter table api_key alter key type bytea using decode(key, 'base64');
         """,
-        audit_table("asset_edit_audit", "editId, assetId"),
+        audit_table("asset_edit_audit", "editId, assetId", without_index="editId"),
         indexes(
             """
             asset_edit: updateId
@@ -890,26 +894,26 @@ TO_3_1 = "\n".join(
             add "updateId" uuid not null default immich_uuid_v7();
 
         create table asset_audio (
-            "assetId" uuid primary key references asset on delete cascade on update cascade,
+            "assetId" uuid primary key references asset on delete cascade,
             "codecName" varchar
         );
         create table asset_video (
-            "assetId" uuid primary key references asset on delete cascade on update cascade,
+            "assetId" uuid primary key references asset on delete cascade,
             "codecName" varchar
         );
         create table asset_keyframe (
-            "assetId" uuid primary key references asset on delete cascade on update cascade,
-            pts bigint[] not null default '{}'
+            "assetId" uuid primary key references asset on delete cascade,
+            pts integer[] not null default '{}'
         );
         create type video_stream_variant_codec_enum as enum ('av1', 'hevc', 'h264');
         create table video_stream_session (
             id uuid primary key default uuid_generate_v4(),
-            "assetId" uuid not null references asset on delete cascade on update cascade,
+            "assetId" uuid not null references asset on delete cascade,
             "expiresAt" timestamptz not null
         );
         create table video_stream_variant (
             id uuid primary key default uuid_generate_v4(),
-            "sessionId" uuid not null references video_stream_session on delete cascade on update cascade,
+            "sessionId" uuid not null references video_stream_session on delete cascade,
             codec video_stream_variant_codec_enum not null
         );
         create table integrity_report (

@@ -11,7 +11,8 @@ import pytest
 from tests import postgres, schemas
 from tests.library import Library
 
-# Every foreign key: target <- table (columns) action, and the versions that have it if not all do.
+# Every foreign key: target <- table (columns) action, and the versions that have it if not all do. The action is that
+# of ON DELETE; "only": nothing follows ON UPDATE.
 FOREIGN_KEYS = """
 album <- activity (albumId) cascade
 album <- album_asset (albumsId) cascade: -2.0
@@ -20,35 +21,35 @@ album <- album_asset_audit (albumId) cascade
 album <- album_user (albumsId) cascade: -2.0
 album <- album_user (albumId) cascade: 2.3-
 album <- shared_link (albumId) cascade
-album_asset <- activity (albumId, assetId) cascade
+album_asset <- activity (albumId, assetId) cascade only
 asset <- activity (assetId) cascade
 asset <- album (albumThumbnailAssetId) set null
 asset <- album_asset (assetsId) cascade: -2.0
 asset <- album_asset (assetId) cascade: 2.3-
 asset <- asset (livePhotoVideoId) set null
-asset <- asset_audio (assetId) cascade: 3.1-
+asset <- asset_audio (assetId) cascade only: 3.1-
 asset <- asset_edit (assetId) cascade: 2.5-
-asset <- asset_exif (assetId) cascade
+asset <- asset_exif (assetId) cascade only
 asset <- asset_face (assetId) cascade
 asset <- asset_file (assetId) cascade
 asset <- asset_job_status (assetId) cascade
-asset <- asset_keyframe (assetId) cascade: 3.1-
+asset <- asset_keyframe (assetId) cascade only: 3.1-
 asset <- asset_metadata (assetId) cascade
 asset <- asset_ocr (assetId) cascade: 2.3-
-asset <- asset_video (assetId) cascade: 3.1-
+asset <- asset_video (assetId) cascade only: 3.1-
 asset <- integrity_report (assetId) cascade: 3.1-
 asset <- memory_asset (assetsId) cascade: -2.0
 asset <- memory_asset (assetId) cascade: 2.3-
 asset <- ocr_search (assetId) cascade: 2.3-
 asset <- shared_link_asset (assetsId) cascade: -2.0
 asset <- shared_link_asset (assetId) cascade: 2.3-
-asset <- smart_search (assetId) cascade
-asset <- stack (primaryAssetId) no action
+asset <- smart_search (assetId) cascade only
+asset <- stack (primaryAssetId) no action only
 asset <- tag_asset (assetsId) cascade: -2.0
 asset <- tag_asset (assetId) cascade: 2.3-
-asset <- video_stream_session (assetId) cascade: 3.1-
-asset_face <- face_search (faceId) cascade
-asset_face <- person (faceAssetId) set null
+asset <- video_stream_session (assetId) cascade only: 3.1-
+asset_face <- face_search (faceId) cascade only
+asset_face <- person (faceAssetId) set null only
 asset_file <- integrity_report (fileAssetId) cascade: 3.1-
 cluster_group <- cluster_group_request (clusterGroupId) cascade: 3.2-
 cluster_group <- person_group (clusterGroupId) cascade: 3.2-
@@ -65,11 +66,11 @@ session <- session_sync_checkpoint (sessionId) cascade
 shared_link <- shared_link_asset (sharedLinksId) cascade: -2.0
 shared_link <- shared_link_asset (sharedLinkId) cascade: 2.3-
 stack <- asset (stackId) set null
-tag <- tag (parentId) cascade
+tag <- tag (parentId) cascade only
 tag <- tag_asset (tagsId) cascade: -2.0
 tag <- tag_asset (tagId) cascade: 2.3-
-tag <- tag_closure (id_ancestor) cascade
-tag <- tag_closure (id_descendant) cascade
+tag <- tag_closure (id_ancestor) cascade only
+tag <- tag_closure (id_descendant) cascade only
 user <- activity (userId) cascade
 user <- album (ownerId) cascade: -2.7
 user <- album_user (usersId) cascade: -2.0
@@ -80,8 +81,8 @@ user <- cluster_group_request (userId) cascade: 3.2-
 user <- library (ownerId) cascade
 user <- memory (ownerId) cascade
 user <- notification (userId) cascade
-user <- partner (sharedById) cascade
-user <- partner (sharedWithId) cascade
+user <- partner (sharedById) cascade only
+user <- partner (sharedWithId) cascade only
 user <- person (ownerId) cascade
 user <- person_user (sharedWithId) cascade: 3.3-
 user <- session (userId) cascade
@@ -90,7 +91,7 @@ user <- stack (ownerId) cascade
 user <- tag (userId) cascade
 user <- user_metadata (userId) cascade
 user <- workflow (ownerId) cascade: 2.3-
-video_stream_session <- video_stream_variant (sessionId) cascade: 3.1-
+video_stream_session <- video_stream_variant (sessionId) cascade only: 3.1-
 """
 
 # Tables that Library makes no rows in; partner is emptied by the test of snapshots.
