@@ -3847,7 +3847,7 @@ KEYS = {
     "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
 }
 # Rows that others can add meanwhile, since no lock of ours keeps them from it: who wrote them is looked at.
-ADDED_BY_OTHERS = {"face": "f", "tag": "h", "memory": "h", "link": "h"}
+ADDED_BY_OTHERS = {"face": "f", "featured": "p", "tag": "h", "memory": "h", "link": "h"}
 
 
 # What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
@@ -5247,16 +5247,13 @@ def hold_still(tx: Transaction, more: str = "") -> None:
     """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
     look_elsewhere(tx, "SELECT grp FROM touched_group JOIN v_person_group ON id = grp")
     run(tx, """
-        CREATE TEMP TABLE concerned_album AS
-            SELECT aa."albumId" AS id FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
-            UNION SELECT id FROM changing_album
-            UNION SELECT "albumId" FROM album_copy;
-        CREATE TEMP TABLE stack_concerned AS
-            SELECT DISTINCT a."stackId" AS id FROM v_asset a JOIN run_photo USING (id)
-                WHERE a."stackId" IS NOT NULL;
-        CREATE TEMP TABLE link_looked_at AS
-            SELECT DISTINCT la."sharedLinkId" AS id FROM v_shared_link_asset la JOIN run_photo m
-                ON m.id = la."assetId";
+        CREATE TEMP TABLE concerned_album (id uuid);
+        CREATE TEMP TABLE stack_concerned (id uuid);
+        CREATE TEMP TABLE link_looked_at (id uuid);
+        INSERT INTO concerned_album SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy
+    """)
+    look_around(tx)
+    run(tx, """
         -- photos that may be written although they do not move: the rest of a stack or of a group of
         -- duplicates; or whose faces may, the deleted ones
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
@@ -5275,6 +5272,22 @@ def hold_still(tx: Transaction, more: str = "") -> None:
     # Whoever deletes a photo of a torn stack meanwhile waits until the end. What else there is in an album is
     # other people's, and not waited for.
     lock(tx, "SELECT id FROM v_asset WHERE id IN (SELECT id FROM neighbour) FOR KEY SHARE")
+
+
+def look_around(tx: Transaction) -> None:
+    """concerned_album, stack_concerned, link_looked_at: with what the photos of this run are in by now."""
+    run(tx, """
+        INSERT INTO concerned_album
+            SELECT aa."albumId" FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
+            EXCEPT SELECT id FROM concerned_album;
+        INSERT INTO stack_concerned
+            (SELECT a."stackId" FROM v_asset a JOIN run_photo USING (id) WHERE a."stackId" IS NOT NULL
+             UNION SELECT s.id FROM v_stack s JOIN run_photo m ON m.id = s."primaryAssetId")
+            EXCEPT SELECT id FROM stack_concerned;
+        INSERT INTO link_looked_at
+            SELECT la."sharedLinkId" FROM v_shared_link_asset la JOIN run_photo m ON m.id = la."assetId"
+            EXCEPT SELECT id FROM link_looked_at
+    """)
 
 
 # Whose row of the person, or whose group, a transfer or repair removes or gives away.
@@ -5399,11 +5412,17 @@ def new_trouble(kind: str, query: str) -> str:
 
 
 def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport:
-    """After the commit: what the checks of a transfer or an undo find now."""
-    return counted_after(connection, tx, report, lambda again: sum(
-        value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
-        for kind, query in CROSS_OWNER_CHECKS.items()
-    ))
+    """After the commit: what the checks of a transfer or an undo find now, also of what came since."""
+
+    def look(again: Transaction) -> int:
+        look_around(again)
+        find_faces(again)
+        return sum(
+            value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
+            for kind, query in CROSS_OWNER_CHECKS.items()
+        )
+
+    return counted_after(connection, tx, report, look)
 
 
 def counted_after(

@@ -286,6 +286,54 @@ def test_a_face_that_is_linked_anew_meanwhile_is_reported_and_repaired(
     assert problems(library) == set()
 
 
+# What the former owner's browser, or a job, had begun with the photos and could do as soon as they were let go.
+DONE_TOO_LATE = {
+    "a stack": lambda other, scene: other.stack(scene.anna, [scene.lake, scene.hill]),
+    "a photo more in a stack": lambda other, scene: other.rows(
+        'update asset set "stackId" = %s where id = %s', scene.other_stack, scene.lake
+    ),
+    "a stack shown by one": lambda other, scene: other.rows(
+        'update stack set "primaryAssetId" = %s where id = %s', scene.lake, scene.other_stack
+    ),
+    "a picture of a new person": lambda other, scene: other.rows(
+        f"""update person set "faceAssetId" = %s where "{other.name("person", "personGroupId")}" = %s""",
+        other.face(scene.lake),
+        other.person(scene.anna, "Newcomer"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DONE_TOO_LATE)
+def test_what_the_former_owner_did_with_the_photos_meanwhile_is_reported_and_repaired(
+    library, scene, second, runner, params, monkeypatch, mend, what
+) -> None:
+    """Nothing of it was there when the run looked what the photos hang on."""
+    look = transfer.look_again
+
+    def after_commit(*args):
+        DONE_TOO_LATE[what](second, scene)
+        return look(*args)
+
+    monkeypatch.setattr(transfer, "look_again", after_commit)
+    assert transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False)).wrong_after
+    for user in (scene.anna, scene.ben):
+        mend(user)
+    assert problems(library) == set()
+
+
+def test_a_person_whom_recognition_makes_meanwhile_stops_nothing(library, scene, second, runner, params, mend) -> None:
+    """It makes the person, with the picture, and waits for the face."""
+
+    def progress(step: str) -> None:
+        if step == "Checking":
+            DONE_TOO_LATE["a picture of a new person"](second, scene)
+
+    report = transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
+    assert report.wrong_after == 1
+    mend(scene.anna)
+    assert problems(library) == set()
+
+
 def test_nothing_is_reported_when_nothing_was_written_meanwhile(scene, move) -> None:
     assert move(scene.album).wrong_after == 0
 
