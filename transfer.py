@@ -5060,45 +5060,54 @@ ALBUM_WRITTEN = {
 
 
 def write_users(tx: Transaction, report: Report) -> Report:
-    """Storage figures by Immich's own formula, and every app concerned fetches everything anew."""
-    storage = write_storage(tx)
+    """The photos' share of the storage figures, and every app concerned fetches everything anew."""
+    storage = move_storage(tx)
     reset_apps(tx)
     return replace(report, storage=storage)
 
 
-def write_storage(tx: Transaction) -> tuple[Storage, ...]:
-    """quotaUsageInBytes as user.repository.syncUsage computes it: all states, trash included, no libraries'
-    photos.
+# What Immich counts for a photo (user.repository: syncUsage): all states, trash included, no libraries' photos.
+_COUNTED = """v_asset a JOIN v_asset_exif e ON e."assetId" = a.id AND a."libraryId" IS NULL"""
+
+
+def move_storage(tx: Transaction) -> tuple[Storage, ...]:
+    """The difference that the photos make. Immich adds each upload to quotaUsageInBytes some time after the
+    photo is there (asset-media.service): a sum over all photos would count it twice.
     """
-    before = {
-        str(user): (email, usage, quota)
-        for user, email, usage, quota in rows(tx, """
-            SELECT id, email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
-            WHERE id IN (%(giver)s, %(taker)s)
-        """)
-    }
-    after = {
-        str(user): int(usage)
-        for user, usage in rows(tx, """
-            SELECT u.id, coalesce(owned.usage, 0) FROM v_user u LEFT JOIN (
-                SELECT a."ownerId" AS id, sum(e."fileSizeInByte") AS usage
-                FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
-                WHERE a."ownerId" IN (%(giver)s, %(taker)s) AND a."libraryId" IS NULL
-                GROUP BY a."ownerId") owned USING (id)
-            WHERE u.id IN (%(giver)s, %(taker)s)
-        """)
-    }
-    change(tx, "user", ("quotaUsageInBytes",), """
-        SELECT id, usage AS "quotaUsageInBytes" FROM v_user JOIN unnest(%(users)s::uuid[],
-            %(usage)s::bigint[])
-            AS figure (user_id, usage) ON user_id = id
-    """, users=list(after), usage=list(after.values()))
+    return write_storage(tx, f"""
+        SELECT u.id, u."quotaUsageInBytes" + (
+            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM run_photo m JOIN {_COUNTED} ON a.id = m.id
+        ) * CASE WHEN u.id = %(taker)s THEN 1 ELSE -1 END AS "quotaUsageInBytes"
+        FROM v_user u
+    """)
+
+
+def count_storage(tx: Transaction) -> tuple[Storage, ...]:
+    """The figure counted anew, for a user for whom it is wrong."""
+    return write_storage(tx, f"""
+        SELECT u.id, (
+            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM {_COUNTED} WHERE a."ownerId" = u.id
+        ) AS "quotaUsageInBytes"
+        FROM v_user u
+    """)
+
+
+def write_storage(tx: Transaction, figures: str) -> tuple[Storage, ...]:
+    """Set the storage figures of the two users to those of a query by user; what was and is then."""
+    # before it is read: Immich adds to it at any time
+    lock(tx, "SELECT id FROM v_user WHERE id IN (%(giver)s, %(taker)s) ORDER BY id FOR NO KEY UPDATE")
+    pair = "SELECT * FROM v_user WHERE id IN (%(giver)s, %(taker)s) ORDER BY id IS DISTINCT FROM %(giver)s"
+    before = rows(tx, f'SELECT email, "quotaUsageInBytes", "quotaSizeInBytes" FROM ({pair}) two')
+    change(tx, "user", ("quotaUsageInBytes",), f"""
+        SELECT id, "quotaUsageInBytes" FROM ({figures} WHERE u.id IN (%(giver)s, %(taker)s)) figure
+    """)
     # asked once more, at the very end
     require_active_users(tx)
     return tuple(
-        Storage(before[user][0], int(before[user][1]), after[user], before[user][2])
-        for user in (tx.values["giver"], tx.values["taker"])
-        if user in after
+        Storage(email, int(usage), int(now), quota)
+        for (email, usage, quota), (now,) in zip(
+            before, rows(tx, f'SELECT "quotaUsageInBytes" FROM ({pair}) two'), strict=True
+        )
     )
 
 
@@ -5873,7 +5882,7 @@ def _repair(
     progress("Checking")
     check(tx)
     if value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
-        report = replace(report, storage=write_storage(tx))
+        report = replace(report, storage=count_storage(tx))
     reset_apps(tx)
     return report
 

@@ -1283,12 +1283,15 @@ def judge_given_back(run: Run, words: "Words") -> Iterator[Complaint]:
 
 
 def judge_storage(run: Run, words: "Words") -> Iterator[Complaint]:
-    """The storage figures of the two are what Immich would make of them."""
+    """The storage figures of the two are as far from what Immich would make of them as before; a repair's are not."""
     if run.is_undo_of_repair or (run.kind == "repair" and run.before.snapshot["user"] == run.after.snapshot["user"]):
         return
     for user in filter(None, (run.giver, run.getter)):
-        row = run.after.get("user", user)
-        if row is not None and int(row["quotaUsageInBytes"]) != run.after.usage(user):
+        before, after = (
+            int(row["quotaUsageInBytes"]) - state.usage(user) if (row := state.get("user", user)) else 0
+            for state in (run.before, run.after)
+        )
+        if after != (0 if run.kind == "repair" else before):
             yield Complaint("a storage figure is wrong", words.name(user))
 
 

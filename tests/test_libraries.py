@@ -218,6 +218,7 @@ def test_only_the_libraries_that_were_asked_for_go(library, anna, ben, nas, go) 
 def test_none_goes_unasked(library, anna, nas, go) -> None:
     photo = external(library, anna, nas, "stays.jpg")
     library.asset(anna)
+    library.settle_usage()
     assert go().libraries == ()
     assert (library.owner_of(photo), library_owner(library, nas)) == (anna, anna)
 
