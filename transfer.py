@@ -5066,7 +5066,7 @@ def write_users(tx: Transaction, report: Report) -> Report:
     return replace(report, storage=storage)
 
 
-# What Immich counts for a photo (user.repository: syncUsage): all states, trash included, no libraries' photos.
+# What Immich counts (user.repository: syncUsage): photos of all states, trash included, but of no library.
 _COUNTED = """v_asset a JOIN v_asset_exif e ON e."assetId" = a.id AND a."libraryId" IS NULL"""
 
 
