@@ -1376,9 +1376,10 @@ CONNECT_DEFAULTS = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds that sent data may stay unanswered: a COMMIT, say
-    "client_encoding": "UTF8",
 }
-SESSION_DEFAULTS = {
+# What each transaction begins with unless the `options` of DB_CONFIG say otherwise. Set for the transaction
+# alone: behind a pooler such as PgBouncer the connection is another program's as soon as it has ended.
+TRANSACTION_DEFAULTS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
     "client_connection_check_interval": "10s",
@@ -1390,6 +1391,11 @@ SESSION_DEFAULTS = {
     "jit": "off",
     # sets of a hundred thousand ids are joined by hashing
     "work_mem": "64MB",
+}
+TRANSACTION_SETTINGS = {
+    "search_path": "pg_temp, public",
+    # to_jsonb() writes times in the session's zone; a fixed one makes values comparable between sessions
+    "TimeZone": "UTC",
 }
 
 SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT = "40001", "40P01", "55P03"
@@ -1595,21 +1601,40 @@ def _connect_timeout(connection: Any) -> float:
 
 
 def connect(database: Mapping[str, Any]) -> Any:
-    """A connection with the session settings above. psycopg2's errors pass through; see database_errors()."""
+    """A connection. psycopg2's errors pass through; see database_errors()."""
     psycopg2.extensions.set_wait_callback(wait_for_server)
-    connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database})
-    connection.set_session(isolation_level="READ COMMITTED", autocommit=True)
-    with connection.cursor() as cursor:
-        for name, value in SESSION_DEFAULTS.items():
-            if name not in str(database.get("options", "")):
-                with contextlib.suppress(  # not on every server's platform, or in every version
-                    psycopg2.errors.InvalidParameterValue, psycopg2.errors.UndefinedObject
-                ):
-                    cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
-        # to_jsonb() writes times in the session's zone; a fixed one makes values comparable between sessions
-        cursor.execute("SET search_path TO pg_temp, public; SET TIME ZONE 'UTC'")
-    connection.autocommit = False
+    # the names in a library are of all languages, whatever is set
+    connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database, "client_encoding": "UTF8"})
+    connection.set_client_encoding("UTF8")
+    connection.set_session(isolation_level="READ COMMITTED")
     return connection
+
+
+def is_pooled(cursor: Any) -> bool:
+    """Whether something stands between us and PostgreSQL that shares out its connections: it answers with a
+    process number of its own.
+    """
+    cursor.execute("SELECT pg_backend_pid()")
+    return bool(cursor.fetchone()[0] != cursor.connection.info.backend_pid)
+
+
+def begin(cursor: Any, *, for_session: bool = False) -> None:
+    """The settings of a transaction, or of all that follow in this session.
+
+    Settings that a server does not have are left out: of a later version, or of another system. What is told
+    as done must be on the disk, so COMMIT waits for that also where the server has been told not to.
+    """
+    options = str(cursor.connection.info.options or "")
+    settings = {name: text for name, text in TRANSACTION_DEFAULTS.items() if name not in options}
+    settings |= TRANSACTION_SETTINGS
+    cursor.execute("""
+        SELECT set_config(s.name, coalesce(wanted.setting, 'on'), NOT %s)
+        FROM pg_settings s LEFT JOIN unnest(%s::text[], %s::text[]) AS wanted (name, setting) USING (name)
+        WHERE CASE s.name
+            WHEN 'synchronous_commit' THEN s.setting = 'off'
+            WHEN 'client_connection_check_interval' THEN wanted.name IS NOT NULL AND version() ~ 'linux'
+            ELSE wanted.name IS NOT NULL END
+    """, (for_session, list(settings), list(settings.values())))
 
 
 @contextlib.contextmanager
@@ -1961,6 +1986,7 @@ class Transaction:
     schema: Schema
     values: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress = quiet
+    carried: Sequence[tuple[str, str, str]] = ()  # see carry_over()
 
 
 MANY_ROWS = 10_000  # fewer are written in less than a second: no need to tell how many
@@ -2013,8 +2039,9 @@ def looking(config: Mapping[str, Any]) -> Iterator[Transaction]:
         connection.rollback()
 
 
-def opened(cursor: Any, values: Mapping[str, Any]) -> Transaction:
+def opened(cursor: Any, values: Mapping[str, Any], *, for_session: bool = False) -> Transaction:
     """Recognise the schema and lay the views over it."""
+    begin(cursor, for_session=for_session)
     schema = recognise(cursor)
     cursor.execute("""
         SELECT quote_ident(current_database()), quote_ident(current_user)
@@ -2095,7 +2122,8 @@ def in_transaction(
 ) -> tuple[AnyReport, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
-    `save` writes the files that undos need; they are on disk before COMMIT, or there is no COMMIT.
+    `save` writes the files that undos need; they are on disk before COMMIT, or there is no COMMIT. Nothing
+    temporary is left: behind a pooler another program gets the connection next.
     `committed` gets the report as soon as it is true. Raises AnotherRun when a second run of this tool is at
     work, SchemaUnknown, UnknownAdditions, and CommitUnknown when the connection is lost in COMMIT; whatever
     is raised else, the transaction is rolled back, Ctrl-C included.
@@ -2118,6 +2146,8 @@ def in_transaction(
                 connection.rollback()
                 return report, tx
             saved = save(tx, report) if save else ()
+            tx = replace(tx, carried=carry_over(tx))
+            drop_temporary(tx)
         with uninterrupted():
             commit(connection, saved, report)
             committed.append(report)
@@ -2131,6 +2161,53 @@ def in_transaction(
                 name_file(path, committed=False)
         raise
     return report, tx
+
+
+# The temporary tables that the checks read: they are looked at once more after the commit.
+CHECKED_TABLES = (
+    *("run_photo", "concerned_album", "stack_concerned", "link_looked_at", "changing_library"),
+    *("touched_group", "suspect_group", "trouble_before", "exempt"),
+)
+
+
+def carry_over(tx: Transaction) -> list[tuple[str, str, str]]:
+    """Of each of those that there are: name, columns and rows."""
+    return [
+        (table, columns, value(tx, f"SELECT coalesce(json_agg({table}), '[]')::text FROM {table}"))
+        for table, columns in rows(tx, """
+            SELECT c.relname, string_agg(
+                format('%%I %%s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+            WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = ANY (%(tables)s) GROUP BY c.oid
+        """, tables=list(CHECKED_TABLES))
+    ]
+
+
+def carried_on(tx: Transaction, cursor: Any) -> Transaction:
+    """Another transaction after this one, with the tables that were carried over."""
+    again = replace(tx, cursor=cursor)
+    begin(cursor)
+    create_views(cursor, tx.schema)
+    for table, columns, content in tx.carried:
+        run(again, f"""
+            CREATE TEMP TABLE {table} ON COMMIT DROP AS
+            SELECT * FROM json_to_recordset(%(content)s) AS carried ({columns});
+            ANALYZE {table}
+        """, content=content)
+    return again
+
+
+def drop_temporary(tx: Transaction) -> None:
+    """Drop the tables and views that this transaction has made."""
+    statements = value(tx, """
+        SELECT string_agg(format('DROP %%s IF EXISTS %%I CASCADE',
+            CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname), '; ')
+        FROM pg_class
+        WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'v')
+          AND xmin = pg_current_xact_id()::xid
+    """)
+    if statements:
+        run(tx, statements)
 
 
 def commit(connection: Any, saved: Sequence[Path], report: Report | UndoReport) -> None:
@@ -3315,7 +3392,7 @@ def plan_transfer(tx: Transaction, request: Request) -> None:
 
 
 def create_tables(tx: Transaction) -> None:
-    """The temporary tables that more than one part fills. What look_again() reads outlives COMMIT."""
+    """The temporary tables that more than one part fills. CHECKED_TABLES names what look_again() reads."""
     create_journal(tx)
     run(tx, """
         CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
@@ -3323,13 +3400,13 @@ def create_tables(tx: Transaction) -> None:
             id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
         CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE touched_group (grp uuid);
+        CREATE TEMP TABLE touched_group (grp uuid) ON COMMIT DROP;
         CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
-        CREATE TEMP TABLE suspect_group (grp uuid);
+        CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY);
+        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY) ON COMMIT DROP;
         CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
-        CREATE TEMP TABLE exempt (kind text, key text, owner uuid);
+        CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
         CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
         ANALYZE changing_library
     """)
@@ -3594,7 +3671,7 @@ def judge_photos(tx: Transaction) -> None:
 def follow_verdicts(tx: Transaction, shown: str) -> None:
     """run_photo: what has no reason to stay. staying_photo: the rest, as far as it is `shown`."""
     run(tx, f"""
-        CREATE TEMP TABLE run_photo AS SELECT id, origin FROM verdict WHERE reason IS NULL;
+        CREATE TEMP TABLE run_photo ON COMMIT DROP AS SELECT id, origin FROM verdict WHERE reason IS NULL;
         ALTER TABLE run_photo ADD PRIMARY KEY (id);
         CREATE TEMP TABLE staying_photo ON COMMIT DROP AS
             SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
@@ -4081,7 +4158,6 @@ def lock_faces_and_people(tx: Transaction) -> None:
     """run_face: the faces on the photos of this run. They and the people they show are locked, in order, so
     that no job of Immich's writes between.
     """
-    run(tx, "CREATE TEMP TABLE run_face (id uuid, \"personGroupId\" uuid, deleted boolean)")
     find_faces(tx, "" if tx.values.get("looks_only") else "ORDER BY f.id FOR NO KEY UPDATE OF f")
     lock(tx, """
         SELECT p."personGroupId" FROM v_person p
@@ -4093,9 +4169,9 @@ def lock_faces_and_people(tx: Transaction) -> None:
 def find_faces(tx: Transaction, locking: str = "") -> None:
     """run_face: the faces on the photos of this run as they are now."""
     run(tx, f"""
-        TRUNCATE run_face;
-        INSERT INTO run_face
-        SELECT f.id, f."personGroupId", f."deletedAt" IS NOT NULL
+        DROP TABLE IF EXISTS run_face;
+        CREATE TEMP TABLE run_face ON COMMIT DROP AS
+        SELECT f.id, f."personGroupId", f."deletedAt" IS NOT NULL AS deleted
         FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId" {locking};
         ANALYZE run_face
     """)
@@ -5256,9 +5332,9 @@ def hold_still(tx: Transaction, more: str = "") -> None:
     """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
     look_elsewhere(tx, "SELECT grp FROM touched_group JOIN v_person_group ON id = grp")
     run(tx, """
-        CREATE TEMP TABLE concerned_album (id uuid);
-        CREATE TEMP TABLE stack_concerned (id uuid);
-        CREATE TEMP TABLE link_looked_at (id uuid);
+        CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
         INSERT INTO concerned_album SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy
     """)
     look_around(tx)
@@ -5325,7 +5401,7 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
         WHERE NOT EXISTS (
             SELECT FROM v_person p WHERE p."personGroupId" = s.grp AND p."ownerId" = s."ownerId"
               AND g."clusterGroupId" = u."clusterGroupId");
-        CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid);
+        CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid) ON COMMIT DROP;
         CREATE TEMP TABLE written_before ON COMMIT DROP AS {ROWS_WRITTEN}
     """, tables=counted_tables(tx))
     for kind, query in CROSS_OWNER_CHECKS.items():
@@ -5442,7 +5518,7 @@ def counted_after(
     """
     try:
         with connection.cursor() as cursor:
-            total = look(replace(tx, cursor=cursor))
+            total = look(carried_on(tx, cursor))
         connection.rollback()
     except (psycopg2.Error, KeyboardInterrupt):
         return report  # committed all the same; the screen says that nobody looked
@@ -5811,7 +5887,7 @@ def choose_broken_photos(tx: Transaction) -> None:
     They are the user's already; what hangs on them follows. staying_photo is empty: nothing stays.
     """
     run(tx, """
-        CREATE TEMP TABLE run_photo AS
+        CREATE TEMP TABLE run_photo ON COMMIT DROP AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
         WHERE a."ownerId" = %(taker)s AND (
             a.id IN (SELECT photo FROM found)
@@ -8253,9 +8329,15 @@ def _flush(folders: Iterable[str]) -> None:
 @contextlib.contextmanager
 def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> Iterator[Transaction]:
     """A connection for many transactions, with file_row. `locked`: no other run of this tool beside it
-    (AnotherRun).
+    (AnotherRun). Raises TransferError where each transaction may get another connection.
     """
     with database(database_config) as connection, connection.cursor() as cursor:
+        if is_pooled(cursor):
+            raise TransferError(
+                "Files cannot be moved through a connection pooler such as PgBouncer.",
+                "What has to last for many transactions may be lost there.",
+                "Give the host and port of PostgreSQL itself (menu entry 7).",
+            )
         if locked:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
             if not cursor.fetchone()[0]:
@@ -8263,7 +8345,7 @@ def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> 
                     "Another run of this tool is at work on this database.",
                     todo="Wait until it has ended, then run again.",
                 )
-        tx = opened(cursor, {})
+        tx = opened(cursor, {}, for_session=True)
         create_file_row(tx)
         run(tx, """
             CREATE TEMP TABLE move_batch (file int, place text, key uuid, owner uuid, old text, new text)

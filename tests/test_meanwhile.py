@@ -537,7 +537,7 @@ def test_a_row_that_is_let_go_in_time_is_waited_for(library, scene, runner, para
 
 def test_the_lock_time_out_of_the_settings_wins(library, scene, runner, params, monkeypatch) -> None:
     """Else a test of locks would take twenty seconds, and a person could not change it."""
-    monkeypatch.setitem(transfer.SESSION_DEFAULTS, "lock_timeout", f"{PATIENCE}s")
+    monkeypatch.setitem(transfer.TRANSACTION_DEFAULTS, "lock_timeout", f"{PATIENCE}s")
     begun = time.monotonic()
     with (
         held(params, "select 1 from asset where id = %s for update", scene.lake),
