@@ -6,8 +6,8 @@
 # The address that you open Immich with.
 API_URL = "http://192.168.1.10:2283"
 
-# Account Settings > API Keys. It needs adminUser.read, user.read, album.read, job.create and job.read;
-# `all` is simplest.
+# Account Settings > API Keys. An administrator's key with adminUser.read, user.read, album.read, job.read,
+# job.create, maintenance and systemConfig.read; `all` is simplest. README.md says what works without some.
 API_KEY = "paste the key here"
 
 # Goes to psycopg2.connect as it is, so everything that libpq knows works here.

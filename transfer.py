@@ -880,22 +880,21 @@ def base_url(text: str) -> str:
     /api.
     """
     text = text.strip()
-    todo = "Give it like http://192.168.1.10:2283 or https://photos.example.org."
-    if "@" in text:  # not shown: what stands before it may be a password
-        raise TransferError(
-            "What was given is not an address of Immich's.",
-            "A user name or a password has no place in it.",
-            todo,
-        )
     try:
         parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
-        valid = (
+        is_address = (
             parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
         )
     except ValueError:  # a port that is not a number, brackets that do not close
-        valid = False
-    if not valid or re.search(r"\s|^https?:/[^/]", text):
-        raise TransferError(f"{clean(text)[:200]!r} is not an address.", todo=todo)
+        is_address = False
+    # in a name `%` can be another writing of `@`
+    if not is_address or re.search(r"[@\s]|^https?:/[^/]|^(https?://)?[^\[/]*%", text, re.IGNORECASE):
+        # not shown: it may hold a password
+        raise TransferError(
+            "What was given is not an address of Immich's.",
+            "A user name or a password has no place in it." if re.search("@|%40", text) else "",
+            "Give it like http://192.168.1.10:2283 or https://photos.example.org.",
+        )
     path = re.sub(r"/api$", "", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -907,6 +906,7 @@ def open_api(url: str, key: str) -> Api:
             "The API key has characters that no key of Immich's has.", todo="Copy it again, whole."
         )
     session = requests.Session()
+    session.auth = lambda request: request  # a ~/.netrc is not asked for what to send
     session.headers.update(
         {
             "x-api-key": key,
@@ -938,6 +938,8 @@ def call_for_bytes(api: Api, path: str) -> bytes:
 def _asked(api: Api, method: str, path: str, body: Any) -> tuple[requests.Response, bytes]:
     """The answer to one REST call, which is no refusal, and its content."""
     url = f"{api.base}/api{path}"
+    if api.base.startswith("https:"):
+        require_bundle()
     try:
         answer, content = _within(
             ANSWER_SECONDS, f"Immich at {api.base}", lambda: _ask(api, method, url, body)
@@ -1051,18 +1053,30 @@ def _variable(*names: str) -> str:
     return next((name for name in both if os.environ.get(name)), "")
 
 
-def _broken_bundle() -> str:
-    """The environment variable that names a file of certificates that is none, else ''."""
+def require_bundle() -> None:
+    """Raise TransferError if an environment variable names a file of certificates that is none. It is looked
+    at before requests does, which would wait for ever for what a pipe brings.
+    """
     name = _variable("requests_ca_bundle", "curl_ca_bundle")
+    path = Path(os.environ.get(name, ""))
+    if not name or path.is_dir():
+        return
+    why = "it holds none (PEM)"
     try:
-        path = os.environ.get(name, "")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if path and not os.path.isdir(path):
+        with open_regular(path):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(path)
-            return "" if context.cert_store_stats()["x509"] else name
-    except (OSError, ValueError):
-        return name
-    return ""
+        if context.cert_store_stats()["x509"]:
+            return
+    except ssl.SSLError:
+        pass
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise TransferError(
+        "The certificates to trust cannot be read.",
+        f"The environment variable {name} names {clean(str(path))}: {why[0].lower()}{why[1:]}.",
+        "Mend it, or unset it.",
+    )
 
 
 # What is in the text of an error when no answer came: the reason, and what to do.
@@ -1086,26 +1100,28 @@ NO_ANSWER = (
 )
 
 
+def _by_proxy(base: str) -> tuple[str, str]:
+    """What names the proxy on the way there, and what to do when it is in the way."""
+    proxy = _variable(f"{base.partition(':')[0]}_proxy", "all_proxy")
+    todo = f"Mend it, or set NO_PROXY={urllib.parse.urlsplit(base).hostname}."
+    return f"the environment variable {proxy}" if proxy else "the system's setting", todo
+
+
 def _no_answer(base: str, error: Exception) -> TransferError:
     """The one true sentence about a call without an answer. Names the variable, or the other side."""
     text, kind = str(error), requests.exceptions
     what = f"Immich at {base} did not answer."
-    proxy = _variable(f"{base.partition(':')[0]}_proxy", "all_proxy")
-    named = f"The environment variable {proxy}" if proxy else "The system's setting"
-    no_proxy = f"Mend it, or set NO_PROXY={urllib.parse.urlsplit(base).hostname}."
-    if base.startswith("https:") and (bundle := _broken_bundle()):
-        return TransferError(
-            "The certificates to trust cannot be read.",
-            f"The environment variable {bundle} names {clean(os.environ[bundle])}, which holds none (PEM).",
-            "Mend it, or unset it.",
-        )
+    named, no_proxy = _by_proxy(base)
     if "SOCKS" in text:
-        why = f"{named} names a SOCKS proxy, for which Python needs the package PySocks."
+        why = f"{named[0].upper()}{named[1:]} names a SOCKS proxy, which needs the package PySocks."
         return TransferError(what, why, f"Run pip install PySocks. Or: {no_proxy}")
-    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, kind.InvalidProxyURL)) and proxy:
-        return TransferError(what, f"{named} does not hold a proxy's address.", no_proxy)
+    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, kind.InvalidProxyURL)) and "variable" in named:
+        why = f"{named[0].upper()}{named[1:]} does not hold a proxy's address."
+        return TransferError(what, why, no_proxy)
     if isinstance(error, kind.ProxyError):
-        return TransferError(what, f"The proxy that {named[0].lower()}{named[1:]} names refused.", no_proxy)
+        if " 407 " in text:
+            return _refusal(base, "", 407, None)
+        return TransferError(what, f"The proxy that {named} names refused.", no_proxy)
     if isinstance(error, kind.SSLError) and "EOF occurred" not in text:
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return TransferError(
@@ -1143,6 +1159,9 @@ def _innermost(error: BaseException) -> str:
 
 def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
     message = clean(str(parsed.get("message", ""))) if isinstance(parsed, dict) else ""
+    if status == 407:
+        named, todo = _by_proxy(base)
+        return TransferError(f"The proxy that {named} names wants a user name and a password.", "", todo)
     if status == 401:
         return NotAllowed(
             "Immich does not accept the API key.",
@@ -1650,12 +1669,23 @@ def database_errors(database: Mapping[str, Any]) -> Iterator[None]:
         raise TransferError("DB_CONFIG has a value that psycopg2 does not take.", clean(str(error))) from None
 
 
+def shown_setting(setting: Any) -> str:
+    """A setting of DB_CONFIG for the screen. What looks like a connection string may hold a password."""
+    text = clean(str(setting))
+    return "(not shown)" if re.search(r"://|[@=]", text) else text
+
+
 def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError:
     """What a database error means to a person. Never shows values that could be secret."""
     text = clean(str(error)).removeprefix("ERROR: ").strip()
-    host, port = database.get("host", "the local socket"), database.get("port", 5432)
-    name, user = database.get("dbname", database.get("database")), database.get("user")
-    what = f"The database at {clean(str(host))}, port {clean(str(port))}, cannot be opened."
+    host, port, name, user = (
+        shown_setting(database.get(setting, unset))
+        for setting, unset in (
+            *(("host", "the local socket"), ("port", 5432)),
+            *(("dbname", database.get("database")), ("user", None)),
+        )
+    )
+    what = f"The database at {host}, port {port}, cannot be opened."
     told = re.sub(r'"[^"]*"', '""', text)  # without names, which could hold any of the words below
     publish = (
         "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an "
@@ -1690,7 +1720,7 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     patterns = (
         (
             "could not translate host name",
-            f"The name {clean(str(host))} was not found.",
+            f"The name {host} was not found.",
             "Check the spelling of it.",
         ),
         ("Connection refused", "The connection was refused.", publish),
@@ -1704,8 +1734,16 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
         ),
         ("no password supplied", "The server wants a password.", "It is DB_PASSWORD in Immich's .env."),
         ("pg_hba.conf", "The server does not let this computer in (pg_hba.conf).", "Run the tool elsewhere."),
-        ("does not support SSL", "The server does not speak TLS.", "Remove sslmode from DB_CONFIG."),
-        ("certificate", f"TLS: {text}", "Check sslmode and sslrootcert in DB_CONFIG."),
+        (
+            "does not support SSL",
+            "The server does not speak TLS, which sslmode in DB_CONFIG asks for.",
+            "Turn TLS on at the server (ssl = on in its postgresql.conf), then run again.",
+        ),
+        (
+            "certificate",
+            f"TLS: {text}",
+            "Set sslrootcert in DB_CONFIG to the file of the authority that has signed the server's.",
+        ),
         (
             "SSL negotiation",
             "What listens there is no PostgreSQL, or hung up at once.",
@@ -10595,12 +10633,13 @@ def connected_to(state: State) -> str:
     """The line above the menu."""
     if state.server is None:
         return "Not connected. Every entry tries again; Reconfigure (7) changes the settings."
-    host = state.config.database.get("host", "local socket")
-    name = state.config.database.get("dbname", state.config.database.get("database", ""))
+    settings = state.config.database
+    host = shown_setting(settings.get("host", "local socket"))
+    name = shown_setting(settings.get("dbname", settings.get("database", "")))
     role = "administrator" if state.server.is_admin else "not an administrator"
     return (
         f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} "
-        f"({role}); database {clean(str(name))} at {clean(str(host))}"
+        f"({role}); database {name} at {host}"
     )
 
 
@@ -11370,8 +11409,8 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
     busy = busy_queues(api)
     if busy is None:
         warn(
-            "This key may not see Immich's job queues. Look under Administration > Job Queues that they are "
-            "idle."
+            "This key may not see Immich's job queues. Look as an administrator under Administration > Job "
+            "Queues that they are idle."
         )
     elif busy:
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
@@ -11398,7 +11437,7 @@ def back_up_first(api: Api, state: State) -> None:
     one.
     """
     try:
-        if not state.backups:
+        if not state.backups and state.server and state.server.is_admin:
             say("  Immich is to back up its database first; Ctrl-C goes on without that.")
             state.backups.append(working(lambda progress: back_up_database(api, progress)))
     except TransferError as error:
@@ -12965,15 +13004,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     130 for Ctrl-C, 128 and its number for another signal.
     """
     parser = argparse.ArgumentParser(
-        prog="transfer.py", description="Hand photos to another user of the same Immich."
+        prog="transfer.py", description="Hand photos to another user of the same Immich.", add_help=False
     )
+    # not argparse's own: it exits with 0 where nothing could be written
+    parser.add_argument("-h", "--help", action="store_true", help="show this help and exit")
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="PATH", help="the configuration file"
     )
     parser.add_argument("--debug", action="store_true", help="show what lies behind an error")
-    parser.add_argument("--version", action="version", version=f"transfer.py {__version__}")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     options = parser.parse_args(argv)
     try:
+        if options.help or options.version:
+            put(parser.format_help() if options.help else f"transfer.py {__version__}\n")
+            return 0
         return menu(options.config, options.debug)
     except KeyboardInterrupt:
         ignore_signals()
@@ -13059,7 +13103,7 @@ if __name__ == "__main__":
             signal.signal(ending, end_by_signal)
     try:
         exit_code = main()
-    except SystemExit as left:  # --help, or options that nobody knows
+    except SystemExit as left:  # options that nobody knows
         exit_code = left.code if isinstance(left.code, int) else 0
     ignore_signals()
     sys.exit(exit_code if flush_streams() or exit_code else 1)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_types_of_values_survive(path: Path) -> None:
     database = {**DATABASE, "port": "5432", "keepalives": 0, "sslmode": "verify-full", "connect_timeout": 3}
     transfer.save_config(path, Config(URL, "key", database))
     assert transfer.load_config(path).database == database
+
+
+def test_the_permissions_of_a_key_are_named_alike_everywhere() -> None:
+    needed = {*transfer.KEY_PERMISSIONS, *transfer.ADMIN_KEY_PERMISSIONS, *transfer.ADMIN_KEY_WISHES}
+    for name in ("README.md", "config.example.py"):
+        text = Path(transfer.__file__).with_name(name).read_text()
+        text = text[text.index("Account Settings > API Keys") :][:400]
+        assert set(re.findall(r"\b[a-zA-Z]+\.(?:read|create)\b|\bmaintenance\b", text)) == needed, name
 
 
 def test_the_example_is_a_configuration() -> None:
@@ -408,7 +417,7 @@ def test_psycopg2_gets_the_settings_as_they_are(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(transfer.psycopg2.OperationalError):
         transfer.connect(database)
     assert {name: given_[name] for name in database} == database
-    assert given_.keys() - database.keys() <= transfer.CONNECT_DEFAULTS.keys()
+    assert given_.keys() - database.keys() <= {*transfer.CONNECT_DEFAULTS, "client_encoding"}
 
 
 # Immich's .env

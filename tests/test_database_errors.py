@@ -8,8 +8,10 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+import certifi
 import psycopg2
 import psycopg2.extensions
 import pytest
@@ -20,6 +22,7 @@ from tests import postgres
 from tests.terminal import Installation, Terminal, installation
 from transfer import TransferError
 
+CERTIFICATES = Path(certifi.where())
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -237,10 +240,22 @@ def test_an_unknown_database(shared: Installation) -> None:
 
 
 def test_tls_that_the_server_does_not_speak(shared: Installation) -> None:
-    with speaking_server(b"") as port:
-        error = opening({**shared.params, "port": port, "sslmode": "require"})
-    assert "TLS" in error.why
-    assert "sslmode" in error.todo
+    """The way out is never to do without."""
+    for mode in ("require", "verify-full"):
+        with speaking_server(b"") as port:
+            error = opening({**shared.params, "port": port, "sslmode": mode, "sslrootcert": str(CERTIFICATES)})
+        assert "does not speak TLS" in error.why
+        assert "Turn TLS on at the server" in error.todo
+        assert "sslmode" not in error.todo
+
+
+@pytest.mark.parametrize("name", ["host", "dbname", "user"])
+@pytest.mark.parametrize("text", ["postgres://me:the-password@db/immich", "host=db password=the-password"])
+def test_a_connection_string_where_a_name_belongs_is_not_shown(shared: Installation, name: str, text: str) -> None:
+    opening({**shared.params, "port": postgres.free_port(), name: text})
+    config = transfer.Config("http://x", "key", {name: text})
+    server = transfer.Server("3.3.0", "", "", True, "3.3", False, ())
+    assert "the-password" not in transfer.connected_to(transfer.State(shared.path, config, server))
 
 
 @pytest.mark.parametrize(

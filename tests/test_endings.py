@@ -234,6 +234,14 @@ def test_streams_that_are_closed_or_full(
     assert bool(complained) == bool(result.stderr)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_a_failure(option: str, unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command, changed = [sys.executable, str(PROGRAM), option], {"PYTHONUNBUFFERED": unbuffered}
+        assert subprocess.run(command, stdout=full, env=environment(changed), check=False).returncode == 1
+
+
 def test_an_encoding_that_no_terminal_has(unchanged: Installation) -> None:
     result = piped(unchanged.path, "1\n0\n", PYTHONIOENCODING="utf-16")
     assert "Alice <alice@example.com>" in result.stdout.decode()

@@ -136,6 +136,17 @@ def test_without_a_backup_the_line_to_run_is_shown(there: Installation) -> None:
     assert line in " ".join(readme.split())
 
 
+def test_an_ordinary_users_key_is_not_told_of_what_it_cannot_have(there: Installation) -> None:
+    something_to_repair(there)
+    there.save(api_key=there.immich.key(there.bob, ["all"]))
+    with Terminal(there.path) as terminal:
+        screen = confirm(there, terminal)
+    assert "No backup was made." in screen
+    for words in ("Immich is to back up", "permissions", "could not be seen"):
+        assert words not in screen
+    assert there.immich.started == []
+
+
 def test_ctrl_c_goes_on_without_a_backup(there: Installation) -> None:
     something_to_repair(there)
     there.immich.on_job = lambda _name: there.immich.busy("backupDatabase", waiting=0, active=1)

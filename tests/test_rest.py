@@ -1,6 +1,7 @@
 """Immich's address and REST API: whatever answers, or doesn't, becomes one sentence that holds no secret."""
 
 import gzip
+import os
 import re
 import socket
 import struct
@@ -131,10 +132,16 @@ def test_an_address_is_understood(text: str, base: str) -> None:
         "http://[::1",
         "http://::1]:2283",
         "http://host:２２８３",
+        "http://user:hunter2",
+        "user:hunter2",
+        "http://user%3Ahunter2%40host",
+        "user%3ahunter2%40host:2283/api",
+        "http://user:hunter2@",
+        "http://user:hunter2@[::1]",
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    error = refused("the-key", transfer.base_url, text)
+    error = refused("hunter2", transfer.base_url, text)
     assert "is not an address" in error.what
     assert "http://192.168.1.10:2283" in error.todo
 
@@ -250,7 +257,9 @@ def test_an_answer_cut_short(there: Installation, api: Api) -> None:
 
 
 @contextmanager
-def raw_server(reply: bytes, *, reset: bool = False, stall: float = 0) -> Iterator[str]:
+def raw_server(
+    reply: bytes, *, reset: bool = False, stall: float = 0, asked: list[bytes] | None = None
+) -> Iterator[str]:
     """The address of a server that reads a request, sends these bytes, and closes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -261,7 +270,9 @@ def raw_server(reply: bytes, *, reset: bool = False, stall: float = 0) -> Iterat
                 except OSError:
                     return
                 with connection:
-                    connection.recv(65536)
+                    request = connection.recv(65536)
+                    if asked is not None:
+                        asked.append(request)
                     connection.sendall(reply)
                     time.sleep(stall)
                     if reset:
@@ -321,6 +332,31 @@ def test_a_proxy_that_refuses(there: Installation, monkeypatch: pytest.MonkeyPat
     assert "proxy" in error.why
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_password(there: Installation, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Immich has nothing to do with it."""
+    with raw_server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno") as url:
+        monkeypatch.setenv(f"{scheme}_proxy", url.replace("http://", "http://me:proxy-secret@"))
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("NO_PROXY", "")
+        api = transfer.open_api(f"{scheme}://immich.invalid", "the-key")
+        error = refused("proxy-secret", transfer.immich_version, api)
+    assert "The proxy that the environment variable" in error.what
+    assert "wants a user name and a password" in error.what
+    assert "NO_PROXY=immich.invalid" in error.todo
+
+
+def test_a_netrc_is_left_alone(there: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is for other programs: its password must not go to Immich unasked."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password netrc-secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    asked: list[bytes] = []
+    with raw_server(HEAD + b"Content-Length: 2\r\n\r\n{}", asked=asked) as url:
+        refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
+    assert b"x-api-key: the-key" in asked[0]
+    assert b"authorization" not in asked[0].lower()
+
+
 # TLS
 
 
@@ -353,17 +389,6 @@ def test_a_certificate_for_another_name(there: Installation, secure: Immich, mon
     error = refused(there.key, transfer.immich_version, transfer.open_api(url, there.key))
     assert "certificate of https://photos.invalid" in error.what
     assert "another name" in error.why
-
-
-@pytest.mark.parametrize("content", [None, "", "no certificate\n"], ids=["missing", "empty", "nonsense"])
-def test_a_bundle_that_is_none(
-    there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
-) -> None:
-    bundle = tmp_path / "bundle.pem"
-    if content is not None:
-        bundle.write_text(content)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    refused(there.key, transfer.immich_version, transfer.open_api(secure.url, there.key))
 
 
 def test_plain_http_to_a_port_that_speaks_tls(there: Installation, secure: Immich) -> None:
@@ -627,13 +652,15 @@ def test_the_variable_that_names_a_proxy_is_named(
     assert ("PySocks" in error.todo) == ("socks" in value)
 
 
-@pytest.mark.parametrize("content", [None, "", "no certificate\n"], ids=["missing", "empty", "nonsense"])
+@pytest.mark.parametrize("content", [None, "", "no certificate\n", "pipe"])
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_variable_that_names_no_certificates_is_named(
     there: Installation, secure: Immich, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None
 ) -> None:
     bundle = tmp_path / "bundle.pem"
-    if content is not None:
+    if content == "pipe":
+        os.mkfifo(bundle)  # whoever opens it to read waits until somebody writes
+    elif content is not None:
         bundle.write_text(content)
     monkeypatch.setenv(name, str(bundle))
     error = refused(there.key, transfer.immich_version, transfer.open_api(secure.url, there.key))
