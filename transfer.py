@@ -486,7 +486,7 @@ class Report:
     items_staying: int = 0  # and of these, the source's
     dates: tuple[str, ...] = ()  # when the first and the last of the photos that move were taken
     people: tuple[Person, ...] = ()
-    kept_people: int = 0  # already the destination's
+    kept_people: tuple[str, ...] = ()  # names of those who are the destination's already
     faces: int = 0  # faces whose link changed
     along: tuple[tuple[str, str], ...] = ()  # (why, file name) of photos that nobody chose
     stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
@@ -1288,6 +1288,16 @@ def start_job(api: Api, name: str) -> str:
     except TransferError as error:
         return "running" if "already running" in error.why else error.what
     return "started"
+
+
+def start_when_free(api: Api, name: str, progress: Progress) -> str:
+    """Start one of the queues once it has nothing to do: what it does now has not seen what is due since.
+    Like start_job(), "running" where its end cannot be waited for.
+    """
+    outcome = "running"
+    while outcome == "running" and not wait_for_queues(api, [name], progress):
+        outcome = start_job(api, name)
+    return outcome
 
 
 def wait_for_queues(api: Api, names: Sequence[str], progress: Progress) -> str:
@@ -3104,12 +3114,12 @@ def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
     """Whether Immich's storage template is on. Off is the default.
 
     A setting that was changed on its page is in system_metadata; one in a configuration file only Immich
-    knows.
+    knows, if it answers.
     """
     try:
         settings = _shaped(call(api, "GET", "/system-config"), "storageTemplate")["storageTemplate"]
         return isinstance(settings, dict) and settings.get("enabled") is True
-    except (NotAllowed, NotThere):
+    except TransferError:
         pass
     with looking(database_config) as tx:
         return bool(value(tx, """
@@ -3189,6 +3199,17 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
     """):
         others = None if lying is None else foreign.get(str(user), 0)
         yield User(str(user), email, name, photos, int(usage), quota, others, deleted)
+
+
+def list_undrawn(database_config: Mapping[str, Any]) -> dict[str, int]:
+    """How many people of each user (id) wait for Immich's job to draw their picture: it takes those whose
+    path is empty, and draws who has a featured face.
+    """
+    with looking(database_config) as tx:
+        return {str(owner): number for owner, number in rows(tx, """
+            SELECT "ownerId", count(*) FROM v_person
+            WHERE "thumbnailPath" = '' AND "faceAssetId" IS NOT NULL GROUP BY 1
+        """)}
 
 
 def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
@@ -3813,7 +3834,11 @@ def plan_report(tx: Transaction) -> Report:
             WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
         """),
         people=people_listed(tx),
-        kept_people=value(tx, "SELECT count(*) FROM people WHERE action = 'KEEP' AND faces > 0"),
+        kept_people=tuple(name for (name,) in rows(tx, """
+            SELECT coalesce(t.name, p.name) FROM people p
+            LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
+            WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
+        """)),
         along=tuple(
             rows(tx, """
                 SELECT m.origin, a."originalFileName" FROM run_photo m JOIN v_asset a USING (id)
@@ -5022,6 +5047,13 @@ def step_albums(tx: Transaction, report: Report) -> Report:
     A link to the album follows it: what is uploaded through it becomes the photos of shared_link.userId.
     """
     itself = tx.values["album_itself"]
+    names = rows(tx, """
+        SELECT al."albumName" FROM v_album al JOIN changing_album USING (id)
+        WHERE NOT (%(shared)s AND EXISTS (
+            SELECT FROM v_album_user u
+            WHERE u."albumId" = al.id AND u."userId" = %(taker)s AND u.role = 'editor'))
+        ORDER BY lower(al."albumName"), 1, al.id
+    """, shared=itself == ALBUM_SHARED)
     if itself == ALBUM_SHARED:
         change(tx, "album_user", ("role",), """
             -- of the column's own type, which is text up to 2.7 and an enumeration from 3.0 on
@@ -5038,8 +5070,6 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s
         """)
         report = put_copies_into_albums(tx, report)
-    names = rows(tx,
-        'SELECT "albumName" FROM v_album JOIN changing_album USING (id) ORDER BY lower("albumName"), 1, id')
     return replace(report, albums_changed=tuple(name for (name,) in names))
 
 
@@ -7557,17 +7587,17 @@ USER_FOLDERS = ("upload", "library", "thumbs", "encoded-video", "profile")
 # Kinds of files: code -> words, in the order of a report. The first ones are asset_file.type, as Immich has
 # them.
 FILE_KINDS = {
-    "original": "originals",
-    "motion": "motion videos (of Android photos)",
-    "sidecar": "sidecars",
-    "thumbnail": "thumbnails",
-    "preview": "previews",
-    "fullsize": "full sizes",
-    "edited": "edited versions",
-    "encoded_video": "encoded videos",
-    "person": "pictures of people",
-    "profile": "profile pictures",
-    "other": "other files",
+    "original": ("original", "originals"),
+    "motion": ("motion video (of an Android photo)", "motion videos (of Android photos)"),
+    "sidecar": ("sidecar", "sidecars"),
+    "thumbnail": ("thumbnail", "thumbnails"),
+    "preview": ("preview", "previews"),
+    "fullsize": ("full size", "full sizes"),
+    "edited": ("edited version", "edited versions"),
+    "encoded_video": ("encoded video", "encoded videos"),
+    "person": ("picture of a person", "pictures of people"),
+    "profile": ("profile picture", "profile pictures"),
+    "other": ("other file", "other files"),
 }
 
 # Why a file stays where it is: code -> words, in the order of a report.
@@ -9576,7 +9606,9 @@ def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
                 OR strpos(f.path, '/../' || split_part(h.path, '/', 3) || '/') > 0)
     """, root=root, folders=[f"/{folder}/" for folder in USER_FOLDERS])
     return {
-        "file": [(FILE_KINDS[kind], kinds[kind]) for kind in FILE_KINDS if kind in kinds],
+        "file": [
+            (words[kinds[kind] != 1], kinds[kind]) for kind, words in FILE_KINDS.items() if kind in kinds
+        ],
         "file_odd": [("", int(odd))],
     }
 
@@ -10697,7 +10729,19 @@ def users_screen(state: State) -> State:
             "media folder is. Do not delete an account before it does: start Immich once, so that it writes "
             "it down."
         )
+    show_undrawn(list_undrawn(state.config.database), {user.id: who(user) for user in users})
     return state
+
+
+def show_undrawn(undrawn: Mapping[str, int], names: Mapping[str, str]) -> None:
+    """Whose people have no picture yet: a job that was started too early, or not at all, has left them."""
+    for user, number in undrawn.items():
+        label, button, _does = JOBS["thumbnailGeneration"]
+        people = count(number, "person has no picture", "people have no pictures")
+        warn(
+            f"{people} yet, of {names.get(user, user)}. Immich draws what is missing: Administration > "
+            f"Job Queues > {label} > {button}."
+        )
 
 
 def albums_screen(state: State) -> State:
@@ -11030,7 +11074,8 @@ def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
     """Whether photos in the trash, or in the locked folder, go too."""
     number = dict(list_account(config, wish.source.id).rows)[code]
     words = {"trashed": "in the trash", "locked": "in the locked folder"}[code]
-    also = number > 0 and ask_yes_step(f"  Also the {count(number, 'photo')} {words}?")
+    which = "photo" if number == 1 else f"{number} photos"
+    also = number > 0 and ask_yes_step(f"  Also the {which} {words}?")
     if code == "trashed":
         wish.request = replace(wish.request, trashed=also)
     else:
@@ -11280,8 +11325,8 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
         warn(
             f"{count(report.already_wrong, 'thing')} on these photos (faces, featured photos, stacks, live "
             "photos) already "
-            f"{'belongs' if report.already_wrong == 1 else 'belong'} to somebody else (an older transfer by "
-            "hand?). Better mend that first: Repair (5) shows what it is. It can also be mended afterwards."
+            f"{'is' if report.already_wrong == 1 else 'are'} not as it should be, or somebody else's. Better "
+            "mend that first: Repair (5) shows what it is. It can also be mended afterwards."
         )
 
 
@@ -11312,9 +11357,13 @@ def show_sum(report: Report, giver: str) -> None:
 
 def named(names: Sequence[str], word: str) -> str:
     """The first few names of a list, in quotes."""
-    shown = ", ".join(f"“{clean(name)}”" for name in names[:5])
+    return f"{word if len(names) == 1 else word + 's'} {some_of([f'“{name}”' for name in names])}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names of a list."""
     rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{word if len(names) == 1 else word + 's'} {shown}{rest}"
+    return ", ".join(clean(name) or "Unknown" for name in names[:5]) + rest
 
 
 def show_people(report: Report, taker: str = "", address: str = "") -> None:
@@ -11333,8 +11382,8 @@ def show_people(report: Report, taker: str = "", address: str = "") -> None:
         if len(unnamed) > NAMELESS_SHOWN:
             say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
     if report.kept_people:
-        belong = count(report.kept_people, "person belongs", "people belong")
-        say(f"    {belong} to {taker} already.")
+        belong = count(len(report.kept_people), "person belongs", "people belong")
+        say(f"    {belong} to {taker} already: {some_of(report.kept_people)}")
 
 
 def person_line(person: Person, selection: str = "") -> str:
@@ -11434,7 +11483,7 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
 
 def back_up_first(api: Api, state: State) -> None:
     """A backup of the database by Immich, once after each start; where that is not possible, the question for
-    one.
+    one. No key of an ordinary user can have the permissions for it.
     """
     try:
         if not state.backups and state.server and state.server.is_admin:
@@ -11532,12 +11581,14 @@ def transfer_done(
     show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
-    offer_comments(state, api, report, source, destination)
-    offer_move(state, api, source, destination)
-    offer_jobs(api, state)
-    steps = [say_lying(state, source, destination)]
-    offer_notices(state, api, report, source, destination, what)
-    steps += [
+    offer_in_turn(
+        lambda: offer_comments(state, api, report, source, destination),
+        lambda: offer_move(state, api, source, destination),
+        lambda: offer_jobs(api, state),
+        lambda: offer_notices(state, api, report, source, destination, what),
+    )
+    steps = [
+        say_lying(state, source, destination),
         f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
         "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
@@ -11553,6 +11604,20 @@ def transfer_done(
             "finds everything that would go or break with it."
         )
     say_steps(steps)
+
+
+def offer_in_turn(*offers: Callable[[], None]) -> None:
+    """What is offered once a change is made. One that fails does not stop the next; Ctrl-C does. Neither
+    keeps the steps that are left from being told.
+    """
+    try:
+        for offer in offers:
+            try:
+                offer()
+            except TransferError as error:
+                show_failed(error)
+    except (KeyboardInterrupt, EndOfInput):
+        say("\n  Stopped here. The change itself is made and saved.")
 
 
 def offer_comments(state: State, api: Api, report: Report, source: User, destination: User) -> None:
@@ -11643,30 +11708,42 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
         for label, button, _does in (JOBS[queue] for queue in queues):
             say(f"    • Administration > Job Queues > {label} > {button}")
         return
-    started = []
+    outcomes = {queue: start_job(api, queue) for queue in queues}
+    busy = [queue for queue in queues if outcomes[queue] == "running"]
     for queue in queues:
-        (label, button, _does), outcome = JOBS[queue], start_job(api, queue)
-        if outcome == "started":
-            started.append(queue)
-            text = f"“{label}” was started."
-        elif outcome == "running":
-            started.append(queue)
-            text = f"“{label}” is running already. When it has ended, start it again"
+        if queue in busy:
+            text = f"“{JOBS[queue][0]}” is running already. It will be started again when it has ended."
+            paragraph(text, "      ", "    • ")
         else:
-            text = f"“{label}” could not be started from here ({outcome.rstrip('.')})"
-            SCREEN.failed = True
-        if outcome != "started":
-            text += f": Administration > Job Queues > {label} > {button}."
-        paragraph(text, "      ", "    • ")
-    if started:
+            say_started(queue, outcomes[queue])
+    if set(outcomes.values()) & {"started", "running"}:
         say("  Waiting for them; Ctrl-C leaves them to themselves.")
         try:
+            for queue in busy:
+                outcomes[queue] = working(functools.partial(start_when_free, api, queue))
+            started = [queue for queue in queues if outcomes[queue] == "started"]
             waited = working(lambda progress: wait_for_queues(api, started, progress))
             say(f"  Not waited for: {waited}." if waited else "  They have ended.")
         except TransferError as error:
             show_failed(error)
         except KeyboardInterrupt:
             say("\n  Not waited for; Immich goes on with them.")
+    for queue in busy:
+        say_started(queue, outcomes[queue])
+
+
+def say_started(queue: str, outcome: str) -> None:
+    """What came of starting a job, as start_job() has it; and what to do where it was not started."""
+    label, button, _does = JOBS[queue]
+    where = f"Administration > Job Queues > {label} > {button}"
+    if outcome == "started":
+        text = f"“{label}” was started."
+    elif outcome == "running":
+        text = f"“{label}” does not know yet of what was changed. When it has ended, start it again: {where}."
+    else:
+        SCREEN.failed = True
+        text = f"“{label}” could not be started from here ({outcome.rstrip('.')}): {where}."
+    paragraph(text, "      ", "    • ")
 
 
 # ---- repair ------------------------------------------------------------------------------------------------
@@ -12066,15 +12143,15 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
     show_wrong_after(report)
     steps = ["The apps of the users concerned fetch everything anew, once."]
     if past.header["kind"] == "repair":
-        offer_jobs(api, state, ["thumbnailGeneration"])
+        offer_in_turn(lambda: offer_jobs(api, state, ["thumbnailGeneration"]))
     else:
         former, present = (
             User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
             for who_was in (past.header["source"], past.header["destination"])
         )
         if report.files:
-            offer_move(state, api, present, former)
-        offer_jobs(api, state)
+            offer_in_turn(lambda: offer_move(state, api, present, former))
+        offer_in_turn(lambda: offer_jobs(api, state))
         given_by = clean(present.email)
         if report.files:
             steps.append(say_lying(state, present, former))
@@ -12116,7 +12193,11 @@ def files_screen(state: State) -> State:
     show_lying(lying, names)
     if open_ones:
         warn("A move of files was interrupted. Any move finishes it first.")
+    undrawn = list_undrawn(config)
+    show_undrawn(undrawn, names)
     if not (pairs or past or open_ones):
+        if undrawn:
+            offer_jobs(api, state, ["thumbnailGeneration"])
         return state
     require_changeable(config, state.undo_folder)
     state = see_media(state)
@@ -12220,8 +12301,8 @@ def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
 
 
 def kinds_of_files(kinds: Mapping[str, int]) -> str:
-    """originals 47, sidecars 9."""
-    return ", ".join(f"{words} {kinds[kind]}" for kind, words in FILE_KINDS.items() if kinds.get(kind))
+    """47 originals, 1 sidecar."""
+    return ", ".join(count(kinds[kind], *words) for kind, words in FILE_KINDS.items() if kinds.get(kind))
 
 
 def file_bar(progress: Progress) -> FileProgress:
@@ -12264,7 +12345,7 @@ def show_move(report: MoveReport) -> None:
     """What a move of files would do."""
     say(f"  Files to move: {report.files}, {size(report.size)}")
     for kind, files, amount in report.kinds:
-        say(f"    • {FILE_KINDS[kind]}: {files}, {size(amount)}")
+        say(f"    • {count(files, *FILE_KINDS[kind])}, {size(amount)}")
     if report.unfinished:
         say("  A move that was interrupted is finished first.")
     show_move_rest(report)
@@ -12287,7 +12368,7 @@ def show_moved(report: MoveReport) -> None:
     say("  Summary:")
     say(f"    • Files moved:         {report.files}, {size(report.size)}")
     for kind, files, amount in report.kinds:
-        say(f"        {FILE_KINDS[kind]}: {files}, {size(amount)}")
+        say(f"        {count(files, *FILE_KINDS[kind])}, {size(amount)}")
     if report.copied:
         say(f"    • Copied, as links are impossible there: {report.copied}")
     if report.settled:
@@ -12353,7 +12434,9 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
 
 def say_lying(state: State, holder: User, owner: User) -> str:
     """The next step for an account whose folders held the files."""
-    lying = list_lying(state.config.database)
+    lying = None
+    with contextlib.suppress(TransferError):  # it is said all the same
+        lying = list_lying(state.config.database)
     kinds = (lying or {}).get((holder.id, owner.id), {})
     if lying is not None and not kinds:
         return f"No file of {who(owner)} lies in the folders of {who(holder)}."
@@ -12361,7 +12444,7 @@ def say_lying(state: State, holder: User, owner: User) -> str:
     return (
         f"Do not delete the account of {who(holder)} yet: in its folders lie files of {who(owner)} ({what}), "
         "and Immich deletes those folders with the account, whoever owns the files. Move files (10) moves "
-        "them."
+        f"them{'' if state.config.media else ', once the media folder of Immich is given (7)'}."
     )
 
 
@@ -12824,9 +12907,9 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
 
 
 def csv_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet takes for a formula; some pass over blanks, and read wide letters, too."""
     text = clean(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if unicodedata.normalize("NFKC", text).lstrip()[:1] in tuple("=+-@") else text
 
 
 def new_page(folder: Path, page: Page) -> Path:

@@ -264,7 +264,7 @@ def test_files_of_others_are_counted_by_kind_and_really_go(library, params, disk
     check = judge(library, params, anna, disk)
     (entry,) = check.of(transfer.BREAKS)
     assert (entry.code, entry.count) == ("file", 4)
-    assert entry.examples == ("2 originals", "1 sidecars", "1 pictures of people")
+    assert entry.examples == ("2 originals", "1 sidecar", "1 picture of a person")
     assert not check.can_go
 
 

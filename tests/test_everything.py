@@ -391,8 +391,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def ask_for_everything(terminal: Terminal, entry: str, trashed: str, locked: str) -> None:
     terminal.choose(entry, "Everything")
-    terminal.answer("Also the 1 photo in the trash? (y/N, ", trashed)
-    terminal.answer("Also the 1 photo in the locked folder? (y/N, ", locked)
+    terminal.answer("Also the photo in the trash? (y/N, ", trashed)
+    terminal.answer("Also the photo in the locked folder? (y/N, ", locked)
 
 
 def test_the_address_of_the_account_must_be_typed(there: Installation) -> None:

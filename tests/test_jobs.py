@@ -240,6 +240,45 @@ def test_the_question_says_what_is_true_of_this_immich(
     assert there.immich.started == []
 
 
+def test_a_job_that_was_at_work_already_is_started_once_more(there: Installation, api: Api, monkeypatch: Any) -> None:
+    """What it does now has not seen the people who are new: their pictures would be missing until the night."""
+    there.immich.busy("thumbnailGeneration")
+    state = transfer.State(there.path, there.config, transfer.check_server(api, there.params))
+    soon(there.immich.idle)
+    monkeypatch.setattr("builtins.input", lambda: "y")
+    transfer.offer_jobs(api, state, ["migration", "thumbnailGeneration"])
+    assert there.immich.started == ["migration", "thumbnailGeneration"]
+
+
+@pytest.mark.parametrize("gone", ["/api/jobs", "/api"])
+def test_the_next_steps_are_told_whatever_fails(there: Installation, gone: str) -> None:
+    """Immich is stopped once the photos have changed hands; when it is there again, who has no picture is told."""
+    photo, max_ = there.library.asset(there.alice), there.library.person(there.alice, "Max")
+    for one in (photo, there.library.asset(there.alice)):
+        there.library.face(one, max_)
+    there.library.album(there.alice, "Trip", [photo])
+    with Terminal(there.path) as terminal:
+        terminal.choose("4")
+        terminal.answer("Number (1-4", "")
+        terminal.until("Type yes")
+        there.immich.hang_up(gone)
+        terminal.type("yes")
+        terminal.answer("Start them now? (Y/n): ", "y")
+        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "y")
+        terminal.menu("0")
+        assert terminal.end()[0] == 1
+        done = " ".join(terminal.said.split())
+        assert "“Generate Thumbnails” could not be started from here" in done
+        steps = done.split("Next steps:")[1]
+        assert "Do not delete the account of Alice" in steps and "is given (7)" in steps
+    there.immich.forget()
+    words = "person has no picture yet, of Bob <bob@example.com>."
+    with Terminal(there.path) as terminal:
+        terminal.menu("1")
+        assert f"1 {words}" in " ".join(terminal.menu("10").split())
+        assert f"1 {words}" in " ".join(terminal.until("Media folder (Enter to skip): ").split())
+
+
 # ---- its own look at its files, and notices --------------------------------------------------------------------------
 
 

@@ -83,7 +83,7 @@ def test_a_look_then_the_move_then_back(house: House) -> None:
         terminal.menu("10")
         screen = terminal.pick("What is to move", "each into its owner's folders")
         words = " ".join(screen.split())
-        assert "originals 3, sidecars 1, thumbnails 3, previews 3" in words
+        assert "3 originals, 1 sidecar, 3 thumbnails, 3 previews" in words
         assert "in the folders of Alice <alice@example.com>" in words
         screen = terminal.answer("Type yes", "no")
         assert f"Files to move: {FILES}" in screen
@@ -121,7 +121,7 @@ def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
         screen = terminal.answer("Start them now? (Y/n): ", "y")
         rest = " ".join(terminal.menu("0").split())
     assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
-    assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: originals 3" in rest
+    assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: 3 originals" in rest
     assert {"thumbnailGeneration", "migration"} <= set(house.there.immich.started)
     assert house.lying() == FILES
 
@@ -184,7 +184,7 @@ def test_files_that_were_not_moved_are_a_reason_to_keep_the_account(house: House
         terminal.answer("now? (Y/n): ", "n")
         screen = after(terminal)
     assert "Do not delete the account of Alice <alice@example.com> yet" in screen
-    assert "originals 3, sidecars 1, thumbnails 3, previews 3" in screen
+    assert "3 originals, 1 sidecar, 3 thumbnails, 3 previews" in screen
 
 
 def test_a_folder_that_has_gone_does_not_hide_that_the_transfer_is_made(house: House) -> None:

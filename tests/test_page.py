@@ -120,8 +120,10 @@ def test_a_name_is_text_whatever_it_is_called() -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_no_cell_is_a_formula(start: str) -> None:
-    assert transfer.csv_cell(f"{start}1+1") == f"'{start}1+1"
-    assert transfer.csv_cell(f"\t{start}1") in (f"' {start}1", f" {start}1")
+    """Not after blanks either, nor in the wide letters that spreadsheets take for the same."""
+    wide = chr(ord(start) + 0xFEE0)
+    for text in (f"{start}1+1", f"\t{start}1", f"  {start}1", f"\u3000{start}1", f"{wide}1", f" {wide}1"):
+        assert transfer.csv_cell(text) == f"'{transfer.clean(text)}"
     assert transfer.csv_cell("IMG-1.jpg") == "IMG-1.jpg"
 
 
