@@ -87,7 +87,7 @@ def test_a_look_then_the_move_then_back(house: House) -> None:
         assert "in the folders of Alice <alice@example.com>" in words
         screen = terminal.answer("Type yes", "no")
         assert f"Files to move: {FILES}" in screen
-        assert "• originals: 3" in screen
+        assert "• 3 originals" in screen
         terminal.until("Nothing was changed.")
         assert (house.media.files(), house.media.paths()) == (before, rows)
         screen = moved(terminal)
