@@ -204,26 +204,17 @@ class UndoUnderWay(TransferError):
     """What is to be undone was undone already, or its undo is under way."""
 
 
-class UnknownAdditions(TransferError):
-    """Something links to photos or people, or watches over their tables, that this tool does not know. A dry
-    run is allowed, execution is not.
+class UnknownLinks(TransferError):
+    """Something links to photos or people that this tool does not know. A dry run is allowed, execution is
+    not.
     """
 
-    def __init__(self, additions: Sequence[str]) -> None:
-        kinds = [words for words, found in zip(ADDITION_KINDS, by_kind(additions), strict=True) if found]
+    def __init__(self, links: Sequence[str]) -> None:
         super().__init__(
-            f"This Immich has {' and '.join(kinds)} that this tool does not know.",
-            "; ".join(additions),
+            "This Immich has links to photos or people that this tool does not know.",
+            "; ".join(links),
             "Look for a newer version of this tool. A dry run is safe.",
         )
-
-
-ADDITION_KINDS = ("links to photos or people", "rules for photos or people in its database")
-
-
-def by_kind(additions: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Links (foreign keys), which have an arrow; and rules: unique indexes, checks, triggers."""
-    return [name for name in additions if " -> " in name], [name for name in additions if " -> " not in name]
 
 
 class AnotherRun(TransferError):
@@ -588,7 +579,7 @@ class Schema:
     tables: Mapping[str, Table]
     person_groups: bool
     album_owner_rows: bool
-    unknown_additions: tuple[str, ...] = ()  # what KNOWN_LINKS and KNOWN_RULES lack
+    unknown_links: tuple[str, ...] = ()  # what KNOWN_LINKS lacks
 
 
 @dataclass(frozen=True)
@@ -601,7 +592,7 @@ class Server:
     is_admin: bool
     release: str  # what the schema looks like
     is_newer: bool  # than what was tested
-    unknown_additions: tuple[str, ...]
+    unknown_links: tuple[str, ...]
     may_all: bool = False  # the key has the permission `all`
 
     @property
@@ -654,14 +645,14 @@ class How:
     default.
 
     `expected_digest` is the digest of the dry run that was shown: Changed is raised when it no longer fits.
-    `accepted_additions` are the unknown links and rules that the person has accepted. The file that an undo
+    `accepted_links` are the unknown links that the person has accepted. The file that an undo
     needs is written to `undo_folder`; without one a run cannot be undone. `listed` is given what a transfer
     concerns, as it was before the steps; not by default, since of a large library that is a long list.
     """
 
     dry_run: bool = True
     expected_digest: str | None = None
-    accepted_additions: frozenset[str] = frozenset()
+    accepted_links: frozenset[str] = frozenset()
     undo_folder: Path | None = None
     progress: Progress = quiet
     listed: Callable[[Inventory], None] = no_list
@@ -1539,39 +1530,6 @@ KNOWN_LINKS = _table("""
                   user_metadata.userId workflow.ownerId
 """)
 
-# What stock Immich 2.0 to 3.3 has on the tables that are written here, as words: the columns of unique
-# indexes in newest names (with "?" where some rows are exempt), those of checks (with "="), and the functions
-# of triggers. Names of indexes and constraints do not count: they differ between an upgraded and a new
-# server. What is not here may refuse what is written, or write more, and is named at the start as a link is.
-KNOWN_RULES = _table("""
-    activity           assetId.userId.albumId.? comment.isLiked.= updated_at()
-    album              album_delete_audit() updated_at()
-    album_asset        albumId.assetId album_asset_delete_audit() updated_at()
-    album_user         albumId.userId albumId.? album_user_after_insert() album_user_delete() \
-                       album_user_delete_audit() updated_at()
-    asset              ownerId.checksum.? ownerId.libraryId.checksum.? asset_delete_audit() updated_at()
-    asset_face         asset_face_audit() updated_at()
-    asset_file         assetId.type assetId.type.isEdited updated_at()
-    asset_job_status   assetId
-    library            updated_at()
-    memory             memory_delete_audit() updated_at()
-    memory_asset       memoriesId.assetId memory_asset_delete_audit() updated_at()
-    person             ownerId.personGroupId birthDate.= person_delete_audit() person_delete_shares() \
-                       updated_at()
-    person_group       person_group_delete_audit() updated_at()
-    person_user        personGroupId.sharedById.sharedWithId sharedById.sharedWithId.= \
-                       person_user_after_insert() updated_at()
-    session            updated_at()
-    shared_link        key slug
-    shared_link_asset  assetId.sharedLinkId
-    stack              primaryAssetId stack_delete_audit() updated_at()
-    tag                userId.value updated_at()
-    tag_asset          assetId.tagId
-    tag_closure        id_ancestor.id_descendant
-    user               email storageLabel user_delete_audit() updated_at()
-""")
-
-
 # The states of a connection that is not still being made.
 ESTABLISHED = (
     psycopg2.extensions.STATUS_READY,
@@ -1835,7 +1793,7 @@ def recognise(cursor: Any) -> Schema:
         WHERE t.typname = 'album_user_role_enum' AND e.enumlabel = 'owner'
     """)
     schema = _recognised(real, keys, has_owner_role=cursor.fetchone() is not None)
-    return replace(schema, unknown_additions=(*_unknown_links(cursor), *_unknown_rules(cursor)))
+    return replace(schema, unknown_links=_unknown_links(cursor))
 
 
 def _recognised(
@@ -1923,39 +1881,6 @@ def _unknown_links(cursor: Any) -> tuple[str, ...]:
         names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
         if target in KNOWN_LINKS and not (is_immichs and ".".join([table, *names]) in KNOWN_LINKS[target]):
             unknown.append(f"{shown} ({', '.join(sorted(columns))}) -> {target}")
-    return tuple(sorted(unknown))
-
-
-def _unknown_rules(cursor: Any) -> tuple[str, ...]:
-    """Unique indexes, checks, exclusions and triggers on the tables that are written here which KNOWN_RULES
-    lacks. A unique index that covers another one, or the table's id, forbids nothing more.
-    """
-    cursor.execute("""
-        WITH found (written, kind, sign, name, numbers, function) AS (
-            SELECT indrelid, 'unique index', CASE WHEN indpred IS NOT NULL THEN '?' END,
-                indexrelid::regclass::text, (indkey::int[])[0 : indnkeyatts - 1], NULL
-            FROM pg_index WHERE indisunique
-            UNION ALL
-            SELECT conrelid, CASE contype WHEN 'c' THEN 'check' ELSE 'exclusion' END,
-                CASE contype WHEN 'c' THEN '=' ELSE '!' END, quote_ident(conname), conkey::int[], NULL
-            FROM pg_constraint WHERE contype IN ('c', 'x')
-            UNION ALL
-            SELECT tgrelid, 'trigger', NULL, quote_ident(tgname), '{}', p.proname || '()'
-            FROM pg_trigger JOIN pg_proc p ON p.oid = tgfoid
-            WHERE NOT tgisinternal AND tgenabled IN ('O', 'A'))  -- those that fire in a session like this
-        SELECT c.relname, f.kind, f.name, coalesce(f.sign, f.function), ARRAY(
-            SELECT attname::text FROM pg_attribute
-            WHERE attrelid = c.oid AND attnum = ANY (f.numbers) ORDER BY attname)
-        FROM found f JOIN pg_class c ON c.oid = f.written
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)
-    """, ([*UPDATED, *WRITTEN],))
-    unknown = []
-    for table, kind, name, mark, columns in cursor.fetchall():
-        known = [set(word.split(".")) for word in KNOWN_RULES[table]]
-        newest = {RENAMED_COLUMNS.get((table, column), column) for column in columns}
-        covers = kind == "unique index" and ("id" in columns or any(newest >= words for words in known))
-        if not covers and newest | {mark} - {None} not in known:
-            unknown.append(f"{kind} {name} on {table}" + (f" ({', '.join(columns)})" if columns else ""))
     return tuple(sorted(unknown))
 
 
@@ -2173,7 +2098,7 @@ def in_transaction(
     `save` writes the files that undos need; they are on disk before COMMIT, or there is no COMMIT. Nothing
     temporary is left: behind a pooler another program gets the connection next.
     `committed` gets the report as soon as it is true. Raises AnotherRun when a second run of this tool is at
-    work, SchemaUnknown, UnknownAdditions, and CommitUnknown when the connection is lost in COMMIT; whatever
+    work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever
     is raised else, the transaction is rolled back, Ctrl-C included.
     """
     saved: Sequence[Path] = ()
@@ -2186,9 +2111,9 @@ def in_transaction(
                     todo="Wait until it has ended, then run again.",
                 )
             tx = replace(opened(cursor, values), progress=how.progress)
-            additions = sorted(set(tx.schema.unknown_additions) - how.accepted_additions)
-            if additions and not how.dry_run:
-                raise UnknownAdditions(additions)
+            links = sorted(set(tx.schema.unknown_links) - how.accepted_links)
+            if links and not how.dry_run:
+                raise UnknownLinks(links)
             report = work(tx)
             if how.dry_run:
                 connection.rollback()
@@ -3105,7 +3030,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         is_admin,
         release=schema.release,
         is_newer=version[:2] > NEWEST_IMMICH,
-        unknown_additions=schema.unknown_additions,
+        unknown_links=schema.unknown_links,
         may_all="all" in permissions,
     )
 
@@ -10656,8 +10581,8 @@ def connect_both(state: State) -> State:
             f"This Immich is newer than {newest}, the newest that this tool was tested with. Look for a "
             "newer tool."
         )
-    if server.unknown_additions:
-        show_error(UnknownAdditions(server.unknown_additions))
+    if server.unknown_links:
+        show_error(UnknownLinks(server.unknown_links))
     return state
 
 
@@ -11442,18 +11367,10 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
     require_person()
     show_held()
     say()
-    additions = state.server.unknown_additions if state.server else ()
-    if additions:
-        show_error(UnknownAdditions(additions))
-        links, rules = by_kind(additions)
-        say()
-        if links:
-            say("  What hangs on those links would stay as it is, with its old owner.")
-        if rules:
-            say(
-                "  Such a rule may stop the change, and then nothing is changed; or it may do more than is "
-                "shown here."
-            )
+    links = state.server.unknown_links if state.server else ()
+    if links:
+        show_error(UnknownLinks(links))
+        say("\n  What hangs on those links would stay as it is, with its old owner.")
         ask_word("accept", "go on all the same")
     busy = busy_queues(api)
     if busy is None:
@@ -11478,7 +11395,7 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
     elif state.leave_out:
         say("  l leaves kinds of problems out.")
     ask_word("yes", "go ahead", state.keys)
-    return How(False, digest, frozenset(additions), state.undo_folder)
+    return How(False, digest, frozenset(links), state.undo_folder)
 
 
 def back_up_first(api: Api, state: State) -> None:
@@ -13030,7 +12947,7 @@ def menu(path: Path, debug: bool = False) -> int:
     try:
         state = first_state(path)
         failed = state.server is None
-        if state.server is None or state.server.is_newer or state.server.unknown_additions:
+        if state.server is None or state.server.is_newer or state.server.unknown_links:
             pause()
         while True:
             say(f"\n  {without_middle(connected_to(state)) if state.server else connected_to(state)}")

@@ -292,14 +292,6 @@ def pool() -> Pool:
     return POOL
 
 
-@pytest.fixture(autouse=True)
-def planted_triggers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Triggers stand for faults of the tool or the server in many tests. Unknown ones would end the run."""
-    functions = ("plant()", "planted()", "refuse()", "slow()", "spoil()", "swallow()")
-    known = {table: (*words, *functions) for table, words in transfer.KNOWN_RULES.items()}
-    monkeypatch.setattr(transfer, "KNOWN_RULES", known)
-
-
 @pytest.fixture
 def library(version: str, pool: Pool) -> Iterator[Library]:
     """An empty Immich database of the version."""

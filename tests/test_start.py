@@ -58,7 +58,7 @@ def test_an_administrators_key(there: Installation) -> None:
     assert (found.version, found.user_email, found.is_admin) == ("2.7.5", "root@example.com", True)
     assert found.user_id == there.root
     assert not found.is_newer
-    assert found.unknown_additions == ()
+    assert found.unknown_links == ()
 
 
 def test_the_check_changes_nothing(there: Installation) -> None:

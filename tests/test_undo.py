@@ -404,9 +404,9 @@ def test_unknown_links_must_be_accepted(library, scene, runner, folder) -> None:
     past = transferred(runner, scene, folder)
     library.rows("create table extra (id uuid references asset)")
     error = refused(library, past, runner.params)
-    assert isinstance(error, transfer.UnknownAdditions)
+    assert isinstance(error, transfer.UnknownLinks)
     transfer.undo(
-        runner.params, past.path, transfer.How(dry_run=False, accepted_additions=frozenset(["extra (id) -> asset"]))
+        runner.params, past.path, transfer.How(dry_run=False, accepted_links=frozenset(["extra (id) -> asset"]))
     )
 
 

@@ -36,7 +36,7 @@ def test_each_version_is_recognised_with_its_two_models(library, version) -> Non
     assert schema.release == RELEASES.get(version, version)
     assert schema.album_owner_rows == (version >= "3")
     assert schema.person_groups == (version >= "3.2")
-    assert schema.unknown_additions == ()
+    assert schema.unknown_links == ()
     for table, columns in NEEDED_COLUMNS.items():
         found = schema.tables[table]
         assert set(columns) <= {new for _old, new in found.columns}
