@@ -681,13 +681,56 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """What is in a regular file of so many bytes at most. Raises OSError."""
-    with open_regular(path) as file:
+def read_regular(path: Path, most: int, *, ours: bool = False) -> bytes:
+    """What is in a regular file of so many bytes at most. Raises OSError; NotOurs if it must be `ours`."""
+    with open_ours(path) if ours else open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"It has more than {most // 2**20} MiB")
     return content
+
+
+class NotOurs(TransferError):
+    """A file or folder of this tool that others may have written."""
+
+
+def require_ours(path: Path, found: os.stat_result) -> None:
+    """Raise NotOurs if others than root, who runs this, or the owner of config.py can write a file or folder
+    of this tool's: `found` is of the undo folder beside config.py, or of a file in it.
+
+    What an undo file says is written to the database, and what a list of moves says to the disk, so they are
+    trusted only as ssh trusts its keys.
+    """
+    if os.name != "posix":
+        return
+    home = path.parent if stat.S_ISDIR(found.st_mode) else path.parent.parent
+    trusted = {0, os.geteuid()}
+    for place in (home, home / DEFAULT_CONFIG.name):
+        with contextlib.suppress(OSError):
+            trusted.add(place.stat().st_uid)
+    if found.st_uid not in trusted:
+        why = f"It belongs to another user of this computer (number {found.st_uid})."
+        todo = f"chown {os.geteuid()} {shlex.quote(str(path))}"
+    elif found.st_mode & 0o022:
+        why = "Other users of this computer may write it."
+        todo = f"chmod go-w {shlex.quote(str(path))}"
+    else:
+        return
+    raise NotOurs(
+        f"{path} is not used: somebody else may have written it.",
+        f"{why} What it says would be written to Immich's database or disk.",
+        f"If you are sure that it is yours: {todo} (on a disk without owners and permissions, as many of "
+        "Windows and of the network are, move the folder of config.py to another one).",
+    )
+
+
+@contextlib.contextmanager
+def open_ours(path: Path) -> Iterator[BinaryIO]:
+    """A file in the undo folder, to be read. Raises OSError, or NotOurs."""
+    with open_regular(path) as file:
+        require_ours(path.parent, path.parent.stat())
+        require_ours(path, os.fstat(file.fileno()))
+        yield file
 
 
 def is_private(path: Path) -> bool:
@@ -714,7 +757,7 @@ def load_config(path: Path) -> Config:
     except SyntaxError as error:
         raise _broken(path, error.lineno or 1, error.msg) from None
     except (UnicodeDecodeError, ValueError, RecursionError, MemoryError) as error:
-        raise _broken(path, 1, str(error)) from None
+        raise _broken(path, 1, str(error) or "it is nested too deeply") from None
     found: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -2073,6 +2116,8 @@ def require_changeable(database_config: Mapping[str, Any], folder: Path) -> None
     """
     place = folder if folder.exists() or folder.is_symlink() else folder.parent
     try:
+        if place is folder:
+            require_ours(folder, folder.stat())
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -2243,6 +2288,7 @@ REMOVED = "removed"  # a row that is there no more; `before` is the row
 CHANGED = "changed"  # `before` and `after` hold the columns that were written
 SEEN = "seen"  # a row that was not written; `before` holds the columns that were looked at
 WRONG = "wrong"  # "table" is the kind of a check that failed already, key is its [key, owner] (see KEYS)
+KINDS = (MADE, REMOVED, CHANGED, SEEN, WRONG)
 
 # A person is known by its owner and its group in both person models: up to 3.1 the owner of a row can change.
 RECORD_KEYS = {"person": ("ownerId", "personGroupId")}
@@ -2464,7 +2510,7 @@ TEXT = ".txt"  # what was shown; never read again
 
 # What is read of one, unpacked; it is read line by line, so that no size needs memory. A million photos with
 # ten records of 500 bytes each are 5 GB; the longest line is the first, which names the photos that stayed.
-JOURNAL_SIZE, JOURNAL_LINE, MARKER_SIZE = 100 * 10**9, 10**8, 2**20
+JOURNAL_SIZE, JOURNAL_LINE, JOURNAL_LINES, MARKER_SIZE = 2 * 10**10, 10**8, 2 * 10**7, 2**20
 
 
 class JournalBroken(TransferError):
@@ -2480,6 +2526,7 @@ class Past:
     path: Path
     header: Mapping[str, Any]
     state: str
+    error: TransferError | None = None  # why its file cannot be read
 
 
 def journal_writer(
@@ -2699,12 +2746,12 @@ def write_marker(tx: Transaction, path: Path) -> Path:
 _ID, _NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile(r"[0-9]{1,19}")
 IDENTITY_SHAPE: Mapping[str, Any] = {"xid": _NUMBER, "system": _NUMBER, "database": _NUMBER}
 PROCESS_SHAPE: Mapping[str, Any] = {"pid": _NUMBER, "begun": str, "name": str}  # not in older files
-USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "cluster": _ID}
+USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "name": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
     "format": int,
     "kind": re.compile("transfer|repair|comments"),
-    "when": str,
+    "when": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.:+-]*"),
     "immich": str,
     "models": [bool, bool],
     "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
@@ -2725,7 +2772,8 @@ def _fits(found: Any, shape: Any) -> bool:
         return isinstance(found, list) and len(found) == len(shape) and all(map(_fits, found, shape))
     if isinstance(shape, re.Pattern):
         return isinstance(found, str) and shape.fullmatch(found) is not None
-    return isinstance(found, shape)
+    # true and false are numbers to Python
+    return isinstance(found, shape) and (shape is not int or not isinstance(found, bool))
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -2735,7 +2783,7 @@ def read_header(path: Path) -> dict[str, Any]:
         if is_marker:
             header = json.loads(read_regular(path, MARKER_SIZE))
         else:
-            with open_regular(path) as packed, gzip.open(packed) as file:
+            with open_ours(path) as packed, gzip.open(packed) as file:
                 header = json.loads(file.readline(JOURNAL_LINE))
     except FileNotFoundError:
         raise JournalBroken(
@@ -2762,10 +2810,10 @@ def read_journal(path: Path) -> Iterator[str]:
     for use in (False, True):
         digest, last, size = hashlib.sha256(), b"", 0
         try:
-            with open_regular(path) as packed, gzip.open(packed) as file:
+            with open_ours(path) as packed, gzip.open(packed) as file:
                 for number, line in enumerate(iter(lambda: file.readline(JOURNAL_LINE), b"")):
                     size += len(line)
-                    if len(line) == JOURNAL_LINE or size > JOURNAL_SIZE:
+                    if len(line) == JOURNAL_LINE or size > JOURNAL_SIZE or number > JOURNAL_LINES:
                         raise ValueError("it is larger than any undo file")
                     if number > 1 and use:
                         yield last.decode()
@@ -2817,9 +2865,11 @@ def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
 def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
     """The runs of the past, newest first. Files whose COMMIT was not known of get their names now."""
     found, rolled_back = [], set()
+    if folder.exists():
+        require_ours(folder, folder.stat())
     with looking(database_config) as tx:
         for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
-            with contextlib.suppress(JournalBroken):
+            with contextlib.suppress(JournalBroken, NotOurs):
                 status = transaction_status(tx, read_header(path))
                 if status == "committed":
                     name_file(path, committed=True)
@@ -2828,6 +2878,7 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
         for path in sorted(folder.glob("*" + COMMITTED)):
             if path in rolled_back:
                 continue
+            error = None
             try:
                 header = read_header(path)
                 state = "committed"
@@ -2841,10 +2892,12 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                     state = "not known whether committed"
                 elif (undoing := _undoing(path)).exists() and undoing not in rolled_back:
                     state = "not known whether undone"
+            except NotOurs as not_ours:
+                header, state, error = {}, "may be somebody else's", not_ours
             except JournalBroken:
                 # a file is whole on disk before its COMMIT
                 header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
-            found.append(Past(path, header, state))
+            found.append(Past(path, header, state, error))
     return tuple(
         sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True)
     )
@@ -2917,7 +2970,7 @@ def forget_rolled_back(database_config: Mapping[str, Any], folder: Path) -> tupl
     with looking(database_config) as tx:
         for ending, state in ((PENDING, ROLLED_BACK), (UNDOING, UNDO_ROLLED_BACK)):
             for path in sorted(folder.glob("*" + ending)):
-                with contextlib.suppress(JournalBroken):
+                with contextlib.suppress(JournalBroken, NotOurs):
                     header = read_header(path)
                     if transaction_status(tx, header) != "aborted":
                         continue
@@ -6049,9 +6102,16 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
         raise TransferError("That run was taken back already, or never made.", todo="Look at the list again.")
     if header["format"] not in (1, JOURNAL_FORMAT):
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
+
+    def work(tx: Transaction) -> UndoReport:
+        try:
+            return _undo(tx, path, header, how)
+        except psycopg2.DataError as error:  # its checksum is right, and still it names a day "x"
+            raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
+
     return perform(
         database_config,
-        lambda tx: _undo(tx, path, header, how),
+        work,
         undo_values(header),
         how,
         save=lambda tx, _report: [write_marker(tx, path)],
@@ -6151,7 +6211,7 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
     if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:
         raise TransferError(
             "Immich was upgraded since, to a version that keeps people or albums in another way.",
-            f"The run was made on {header['immich']}, this is {tx.schema.release}.",
+            f"The run was made on {clean(header['immich'])}, this is {tx.schema.release}.",
             "Transfer the photos back instead.",
         )
     marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
@@ -6217,6 +6277,14 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
             template="(%s, %s::jsonb)" if header["format"] != 1 else FORMAT_1_LINE,
             page_size=len(batch),
         )
+    for kind, table, columns, shape in rows(tx, """
+        SELECT DISTINCT kind, "table", columns, jsonb_typeof(key) FROM past
+    """):
+        there = tx.schema.tables.get(table)
+        columns_there = {name for _real, name in there.columns} if there else set()
+        if (kind not in KINDS or shape != ("array" if kind == WRONG else "object")
+                or (kind == CHANGED and there and not set((columns or "").split(",")) <= columns_there)):
+            raise JournalBroken(f"{path.name} is damaged.", "It says what no run writes.")
     run(tx, """CREATE INDEX ON past ("table")""")
     if header["format"] == 1:
         adapt_format_1(tx)
@@ -8709,7 +8777,7 @@ def _read_moves(path: Path) -> tuple[dict[str, Any], dict[int, list[Move]], dict
     batches: dict[int, list[Move]] = {}
     done: dict[int, list[int]] = {}
     try:
-        for line in read_regular(path, MOVES_SIZE).split(b"\n"):
+        for line in read_regular(path, MOVES_SIZE, ours=True).split(b"\n"):
             try:
                 record = json.loads(line) if line else {}
             except ValueError:
@@ -11933,6 +12001,8 @@ WHY_NOT_BACK = {
 def undo_now(run_chosen: Past, state: State, api: Api) -> None:
     """The analysis of an undo; then the undo."""
     config = state.config.database
+    if run_chosen.error:
+        raise run_chosen.error
     if run_chosen.state != "committed":
         raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[run_chosen.state])
     report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
@@ -11960,7 +12030,7 @@ def past_line(past: Past) -> str:
     if not past.header:
         return f"{clean(past.path.name)} [{past.state}]"
     header = past.header
-    when = str(header["when"])[:16].replace("T", " ")
+    when = clean(header["when"])[:16].replace("T", " ")
     destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
     if header["kind"] == "comments":
@@ -11968,11 +12038,22 @@ def past_line(past: Past) -> str:
         return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
         done = header["report"]
-        what = count(done["faces"], "face") if done["faces"] else count(done["assets"], "photo")
-        return f"{when}  {destination}: repair of {what}{state}"
+        numbers = {key: len(found) if isinstance(found, list) else found for key, found in done.items()}
+        mended = [count(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
+        return f"{when}  {destination}: {' of '.join(['repair', *mended])}{state}"
     what = clean(header["selection"]["name"])
     photos = count(header["report"]["assets"], "photo")
     return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
+
+
+# What a repair is called by in the list: the first of these, of its report, that it has any of.
+REPAIRED = (
+    ("faces", ("face",)),
+    ("assets", ("photo",)),
+    ("featured", ("person's picture", "people's pictures")),
+    ("covers_mended", ("album cover",)),
+    ("storage", ("storage figure",)),
+)
 
 
 LOST_WORDS = {

@@ -192,6 +192,13 @@ def test_a_link_to_itself_is_no_crash(path: Path) -> None:
         transfer.save_config(path, CONFIG)
 
 
+def test_what_is_nested_too_deeply_is_said(path: Path) -> None:
+    """Python's parser gives up without a word."""
+    path.write_text("API_URL = " + "(" * 10_000)
+    with pytest.raises(ConfigBroken, match=r"cannot be read: \w"):
+        transfer.load_config(path)
+
+
 def test_clearing_deletes_it_and_may_be_repeated(path: Path) -> None:
     transfer.save_config(path, CONFIG)
     transfer.clear_config(path)
@@ -248,6 +255,10 @@ def test_an_undo_file_that_is_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch
     monkeypatch.setattr(transfer, "JOURNAL_SIZE", 2**20)
     with gzip.open(path, "wb") as file:
         file.write(b"[]\n" * 2**20)
+    with pytest.raises(transfer.JournalBroken, match="larger than any"):
+        list(transfer.read_journal(path))
+    monkeypatch.undo()
+    monkeypatch.setattr(transfer, "JOURNAL_LINES", 2**16)
     with pytest.raises(transfer.JournalBroken, match="larger than any"):
         list(transfer.read_journal(path))
 

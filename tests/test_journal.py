@@ -2,15 +2,18 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import random
 import re
 import resource
 import stat
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -393,6 +396,92 @@ def test_one_that_a_newer_version_wrote_is_refused(library, params, journal, mon
     refused(library, params, journal)
 
 
+def sealed(path: Path, texts: list[str]) -> None:
+    """Write other lines into a file, with the checksum that they have."""
+    content = "".join(text + "\n" for text in texts).encode()
+    path.write_bytes(gzip.compress(content + json.dumps({"sha256": hashlib.sha256(content).hexdigest()}).encode()))
+
+
+# What stands for a part of the header, or of the first line of a kind; the file's checksum is right.
+STRANGE: dict[str, tuple[Any, ...]] = {
+    "format": (True, "1"),
+    "when": ("\x1b[2J", "2026-11-30", 5, None),
+    "immich": (5, None),
+    "source.name": (5, None),
+    "report.faces": (True, "many"),
+    "changed.3": ({}, None, [], {"x": 1}, {"ownerId": "x"}),
+    "changed.2": ("x", None, {"id": ["x"]}, {"id": "\0"}),
+    "changed.0": ("taken", None, []),
+    "removed.3": ([], "x", ["x"]),
+}
+
+
+@pytest.mark.parametrize(("part", "value"), [(part, value) for part in STRANGE for value in STRANGE[part]])
+def test_what_no_run_writes_is_a_damaged_file(library, params, journal, part, value) -> None:
+    texts, (kind, *way) = lines(journal)[:-1], part.split(".")
+    number = next((n for n, text in enumerate(texts) if text.startswith(f'["{kind}"')), 0)
+    whole = json.loads(texts[number])
+    place = whole if number or not way else whole[kind]
+    place[int(way[0]) if number else part.split(".")[-1]] = value
+    texts[number] = json.dumps(whole)
+    sealed(journal, texts)
+    [past] = transfer.list_past(params, journal.parent)
+    assert (past.state == "damaged") == (not number)
+    assert transfer.past_line(past).isprintable()
+    refused(library, params, journal, transfer.JournalBroken)
+
+
+def test_a_release_in_the_header_is_shown_without_control_characters(library, params, journal) -> None:
+    header, *texts = lines(journal)[:-1]
+    changes = {"immich": "\x1b[31m9.9", "models": [None, None]}
+    sealed(journal, [json.dumps(json.loads(header) | changes | {"models": [False, False]}), *texts])
+    told = refused(library, params, journal)
+    assert "9.9" in told.why and told.why.isprintable()
+
+
+# ---- somebody else may have written it ------------------------------------------------------------------------------
+
+OTHERS = {
+    "others may write the file": (lambda path: path.chmod(0o602), "chmod go-w"),
+    "its group may write the file": (lambda path: path.chmod(0o620), "chmod go-w"),
+    "others may write the folder": (lambda path: path.parent.chmod(0o703), "chmod go-w"),
+    "the file is another's": (lambda path: os.chown(path, 12345, -1), "chown"),
+    "the folder is another's": (lambda path: os.chown(path.parent, 12345, -1), "chown"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_others_may_have_written_is_not_used(library, scene, params, run, journal, name) -> None:
+    """And what is said to do about it helps."""
+    change, advice = OTHERS[name]
+    if advice == "chown" and os.geteuid():
+        pytest.skip("only root gives files away")
+    change(journal)
+    told = refused(library, params, journal, transfer.NotOurs)
+    folder = "folder" in name
+    if folder:
+        for look in (transfer.list_past, transfer.require_changeable):
+            with pytest.raises(transfer.NotOurs):
+                look(params, journal.parent)
+    else:
+        [past] = transfer.list_past(params, journal.parent)
+        assert past.error.todo == told.todo
+        assert transfer.past_line(past).endswith("[may be somebody else's]")
+    command = re.search(rf"{advice} .*?(?= \()", told.todo)[0]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert transfer.undo(params, journal, transfer.How(dry_run=False)).photos == scene.moving
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_files_of_the_owner_of_the_settings_are_used_by_root(params, journal) -> None:
+    """With sudo for the files of Immich, and without for the rest."""
+    settings = journal.parent.parent / "config.py"
+    settings.write_text("")
+    for path in (settings, journal.parent, journal):
+        os.chown(path, 12345, -1)
+    assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
+
+
 # ---- it is not for this database ------------------------------------------------------------------------------------
 
 
@@ -679,8 +768,8 @@ def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
             tx,
             """INSERT INTO journal (kind, "table", key, before, after)
                SELECT 'changed', 'asset', jsonb_build_object('id', gen_random_uuid()),
-                   jsonb_build_object('ownerId', gen_random_uuid(), 'x', repeat('x', 500)),
-                   jsonb_build_object('ownerId', gen_random_uuid(), 'x', repeat('y', 500))
+                   jsonb_build_object('ownerId', gen_random_uuid(), 'checksum', repeat('x', 500)),
+                   jsonb_build_object('ownerId', gen_random_uuid(), 'checksum', repeat('y', 500))
                FROM generate_series(1, %(count)s)""",
             count=count,
         )

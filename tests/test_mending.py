@@ -72,6 +72,7 @@ def mend_all(
 def undo_all(library: Library, params: dict[str, Any], folder: Path) -> None:
     """Take back the runs that were made, the last one first."""
     for past in transfer.list_past(params, folder):
+        assert " 0 " not in transfer.past_line(past)
         shown = transfer.undo(params, past.path, transfer.How(dry_run=True))
         transfer.undo(params, past.path, transfer.How(dry_run=False, expected_digest=shown.digest))
 
