@@ -311,6 +311,7 @@ class User:
     usage: int = 0
     quota: int | None = None
     foreign_files: int | None = 0  # files of others in this user's folders; None: it cannot be told
+    untold_files: int = 0  # this user's files of which it cannot be told in whose folders they lie
     deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
 
 
@@ -3163,7 +3164,9 @@ def _user_names(tx: Transaction) -> Iterator[User]:
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    lying = lying_away(tx)
+    lying: Lying | None = None
+    with contextlib.suppress(LabelOdd):
+        lying = lying_away(tx)
     foreign: dict[str, int] = {}
     for (holder, _owner), kinds in (lying or {}).items():
         foreign[holder] = foreign.get(holder, 0) + sum(kinds.values())
@@ -3176,7 +3179,8 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
             GROUP BY "ownerId") a ON a."ownerId" = u.id
     """):
         others = None if lying is None else foreign.get(str(user), 0)
-        yield User(str(user), email, name, photos, int(usage), quota, others, deleted)
+        untold = sum((lying or {}).get(("", str(user)), {}).values())
+        yield User(str(user), email, name, photos, int(usage), quota, others, untold, deleted)
 
 
 def list_undrawn(database_config: Mapping[str, Any]) -> dict[str, int]:
@@ -7597,9 +7601,10 @@ FILE_KINDS = {
 FILE_REASONS = {
     "missing": "not there",
     "shared": "used by photos of two owners",
-    "external": "also a file of an external library",
-    "nobody": "in a folder of no present user (an older storage label, or a user who has gone)",
-    "elsewhere": "in none of the users' folders",
+    "external": "a file of an external library",
+    "elsewhere": "its path is not one of Immich's media folder: it cannot be told where it lies",
+    "paths": "the database has two paths for it",
+    "label": "its folder is two users': the storage label of one is the other's id (change that label)",
     "odd": "its path is not a plain one",
     "link": "a symbolic link is on the way",
     "not_a_file": "not a plain file, or a file where a folder should be",
@@ -7672,6 +7677,10 @@ class RootUnknown(TransferError):
     """Where the database thinks that Immich's media folder is cannot be told."""
 
 
+class LabelOdd(TransferError):
+    """A user's storage label leads out of the folders of accounts, so nobody can tell what is in them."""
+
+
 @dataclass(frozen=True)
 class Media:
     """Immich's media folder: how paths in the database begin, without a slash at the end, and where it is
@@ -7693,7 +7702,8 @@ class Use:
 
 @dataclass(frozen=True)
 class Move:
-    """A file that gets another path; `old` and `new` are paths below the media folder.
+    """A file that gets another path; `old` and `new` are paths below the media folder. `path` is what the
+    rows say before: an older mount's name for `old`, perhaps.
 
     `stamp` is the file's inode, size in bytes and time of change in ns, as seen before anything was done with
     it. `checksum` is what the database says of an original, sha1 in hex, or ''.
@@ -7701,6 +7711,7 @@ class Move:
 
     old: str
     new: str
+    path: str
     kind: str
     name: str
     uses: tuple[Use, ...]
@@ -7769,7 +7780,7 @@ def create_file_row(tx: Transaction) -> None:
     # edited versions came with 2.5
     edited = 'f."isEdited"' if _has_column(tx, "asset_file", "isEdited") else "false"
     run(tx, f"""
-        CREATE TEMP VIEW file_row AS
+        CREATE OR REPLACE TEMP VIEW file_row AS
         SELECT 'asset.originalPath' AS place, id AS key, id AS asset, "ownerId" AS owner,
             "originalPath" AS path, 'original' AS kind, false AS edited,
             -- what Immich took out of a library's photo lies in its own folder, and is not marked
@@ -7796,108 +7807,131 @@ def _has_column(tx: Transaction, table: str, column: str) -> bool:
     return table in tx.schema.tables and any(new == column for _old, new in tx.schema.tables[table].columns)
 
 
-# The paths that lie in their owner's own folder are ruled out by their beginning: on a big library that is
-# nearly all, and nothing dearer may be asked of them. `/../` would lead out of it again.
-AWAY_FROM_HOME = """
-    home AS MATERIALIZED (
-        SELECT id, %(root)s || '/upload/' || id || '/' AS upload,
-            %(root)s || '/thumbs/' || id || '/' AS thumbs,
-            %(root)s || '/encoded-video/' || id || '/' AS encoded,
-            %(root)s || '/profile/' || id || '/' AS profile,
-            %(root)s || '/library/' || id || '/' AS library,
-            %(root)s || '/library/' || coalesce(nullif("storageLabel", ''), id::text) || '/' AS labelled
-        FROM v_user
-    ), away AS (
-        SELECT f.path, f.owner, CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind
-        FROM file_row f JOIN home h ON h.id = f.owner
-        WHERE NOT f.external AND (
-            NOT (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
-                OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
-                OR starts_with(f.path, h.library) OR starts_with(f.path, h.profile))
-            OR strpos(f.path, '/../') > 0)
-    )
+# Where a file lies is told as Immich deletes an account: everything in the folder <kind>/<id or label>, under
+# whatever prefix a path has in the database. Besides Immich's own media folder that is an older mount
+# (/usr/src/app/upload/upload/<id>/..., /photos/library/<label>/...) or none (upload/upload/<id>/..., up to
+# 1.135): the path is an old one, and the file lies in the account's folder all the same. `f` is a row with
+# `path` and `external`; NULL where it cannot be told, and for what is not Immich's own.
+FILE_BELOW = """
+    CASE WHEN strpos(f.path, '/../') + strpos(f.path, '/./') + strpos(f.path, '//') > 0 THEN NULL
+        WHEN starts_with(f.path, %(root)s || '/') THEN substr(f.path, length(%(root)s) + 2)
+        WHEN f.external THEN NULL ELSE substring(f.path FROM %(in_folders)s) END
 """
 
 
-def media_root(tx: Transaction) -> str | None:
-    """How the paths of files begin in the database, without the slash; None if there are no files.
+def file_places(tx: Transaction) -> dict[str, str | None]:
+    """The values that FILE_BELOW needs: how paths in the media folder begin, and what an account's folders
+    look like.
 
-    Immich keeps it in system_metadata under MediaLocation (seen in 2.3.1, 2.7.5, 3.1.0). Where that is
-    lacking, or no path begins so, all paths are asked: a sample may hold none that tells. Raises RootUnknown.
-    Needs file_row.
+    Raises LabelOdd: Immich would delete the folder that such a label leads to.
     """
-    if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
+    names = rows(tx, """SELECT id::text, nullif("storageLabel", '') FROM v_user""")
+    for _user, label in names:
+        if label and ("/" in label or not _is_plain(label)):
+            raise LabelOdd(
+                f"The storage label '{clean(label)}' is not the name of a folder.",
+                "Immich deletes the folder of that name when it deletes the account.",
+                "In Immich, under Administration > Users, give that user another storage label or none.",
+            )
+    ids = "|".join(user for user, _label in names)
+    labels = "|".join(re.escape(label) for _user, label in names if label)
+    folders = "|".join(USER_FOLDERS)
+    named = f"(?:{folders})/(?:{ids})" + (f"|library/(?:{labels})" if labels else "")
+    return {"root": media_root(tx), "in_folders": f"(?:^|/)((?:{named})/.*)$"}
+
+
+def create_lying_file(tx: Transaction) -> None:
+    """The temporary table lying_file: each file that lies in another user's folder, with `below`, as
+    FILE_BELOW has it, and `holder`, whose folder it is; two rows if it is two users'.
+
+    `holder` is NULL where it cannot be told, so that the file may be lost with anybody. What is certainly in
+    no present user's folder is not in the table, nor is a file of an external library elsewhere. Raises
+    LabelOdd.
+    """
+    create_file_row(tx)
+    run(tx, f"""
+        CREATE TEMP TABLE lying_file ON COMMIT DROP AS
+        -- A label that is another user's id: the folder is of both.
+        WITH library AS MATERIALIZED (
+            SELECT u.id, word FROM v_user u
+            CROSS JOIN unnest(ARRAY[u.id::text, nullif(u."storageLabel", '')]) AS word
+            WHERE NOT EXISTS (SELECT FROM v_user o WHERE o.id <> u.id
+                AND word IN (o.id::text, o."storageLabel"))
+        ), home AS MATERIALIZED (
+            -- nearly all paths are ruled out by their beginning: a big library has no time for more
+            SELECT u.id, %(root)s || '/upload/' || id || '/' AS upload,
+                %(root)s || '/thumbs/' || id || '/' AS thumbs,
+                %(root)s || '/encoded-video/' || id || '/' AS encoded,
+                %(root)s || '/profile/' || id || '/' AS profile,
+                (SELECT %(root)s || '/library/' || word || '/' FROM library l
+                 WHERE l.id = u.id AND word = u.id::text) AS library,
+                (SELECT %(root)s || '/library/' || word || '/' FROM library l
+                 WHERE l.id = u.id AND word = u."storageLabel") AS labelled
+            FROM v_user u
+        ), away AS (
+            SELECT f.place, f.key, f.path, f.owner, f.external,
+                CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind, {FILE_BELOW} AS below
+            FROM file_row f JOIN home h ON h.id = f.owner
+            WHERE CASE WHEN f.external THEN starts_with(f.path, %(root)s || '/')
+                ELSE (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
+                    OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
+                    OR starts_with(f.path, h.library) OR starts_with(f.path, h.profile)) IS NOT TRUE END
+                OR strpos(f.path, '/../') > 0
+        ), folder AS (
+            SELECT folder, word, id FROM v_user
+            CROSS JOIN unnest(%(folders)s) AS folder
+            CROSS JOIN unnest(ARRAY[id::text, nullif("storageLabel", '')]) AS word
+            WHERE word = id::text OR folder = 'library'
+        )
+        SELECT DISTINCT a.place, a.key, a.path, a.owner, a.external, a.below, h.id AS holder,
+            -- an Android photo's video is an original that Immich put there (isAndroidMotionPath)
+            CASE WHEN a.kind = 'original' AND starts_with(a.below, 'encoded-video/') THEN 'motion'
+                WHEN a.kind = ANY (%(kinds)s) THEN a.kind ELSE 'other' END AS kind
+        FROM away a LEFT JOIN folder h
+            ON h.folder = split_part(a.below, '/', 1) AND h.word = split_part(a.below, '/', 2)
+                AND starts_with(a.below, h.folder || '/' || h.word || '/')
+        WHERE h.id <> a.owner OR h.id IS NULL AND a.below IS NULL
+            AND (NOT a.external OR strpos(a.path, '/../') > 0)
+    """, **file_places(tx), folders=list(USER_FOLDERS), kinds=list(FILE_KINDS))
+
+
+def media_root(tx: Transaction) -> str | None:
+    """How the paths of files in Immich's media folder begin in the database, without the slash.
+
+    Immich writes it down when it starts, in system_metadata under MediaLocation (seen in 2.3.1, 2.7.5,
+    3.1.0). None where it has not.
+    """
+    if "system_metadata" not in tx.schema.tables:
         return None
-    if "system_metadata" in tx.schema.tables:
-        for (told,) in rows(
-            tx, "SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'"
-        ):
-            root = str(told or "").rstrip("/")
-            if root.startswith("/") and value(
-                tx, "SELECT EXISTS (SELECT FROM file_row WHERE starts_with(path, %(root)s || '/'))", root=root
-            ):
-                return root
-    # Folders named by their owner's id tell best, and fastest; then those of anybody's id. A label may be a
-    # common word, so labels are asked only if there are no others.
-    own = [f"'/{folder}/' || owner || '/'" for folder in ("thumbs", "upload", "encoded-video", "library")]
-    by_owner = f"CASE {' '.join(f'WHEN strpos(path, {name}) > 0 THEN {name}' for name in own)} END"
-    by_id = """substring(path FROM '/(?:upload|thumbs|encoded-video|library|profile)/[0-9a-f-]{36}/')"""
-    by_label = """(SELECT '/library/' || "storageLabel" || '/' FROM v_user
-        WHERE strpos(path, '/library/' || "storageLabel" || '/') > 0 LIMIT 1)"""
-    for folder in (by_owner, by_id, by_label):
-        found = rows(tx, f"""
-            SELECT DISTINCT left(path, strpos(path, folder) - 1) AS root
-            FROM (SELECT path, {folder} AS folder FROM file_row WHERE NOT external) marked
-            WHERE folder IS NOT NULL AND starts_with(path, '/') ORDER BY 1
-        """)
-        if found:
-            break
-    if len(found) == 1:
-        return str(found[0][0])
-    raise RootUnknown(
-        "Where Immich's media folder is cannot be told from the database.",
-        f"It has no MediaLocation, and its paths begin in {len(found)} ways"
-        + "".join(f", {clean(root)}" for (root,) in found[:5])
-        + ".",
-        "Start Immich once, so that it writes it down, then run again.",
-    )
+    told = rows(tx, "SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'")
+    root = str(told[0][0] or "").rstrip("/") if told else ""
+    return root if root.startswith("/") else None
 
 
-# How many files lie away from home: (whose folder, whose file): {code of FILE_KINDS: files}.
+# How many files lie away from home: (whose folder, whose file): {code of FILE_KINDS: files}. Whose folder is
+# '' where it cannot be told: such a file may be lost with any account.
 Lying = dict[tuple[str, str], dict[str, int]]
 
 
-def lying_away(tx: Transaction) -> Lying | None:
-    """The files that lie in another user's folders, from the rows alone; None if that cannot be told."""
-    create_file_row(tx)
-    try:
-        root = media_root(tx)
-    except RootUnknown:
-        return None
+def lying_away(tx: Transaction) -> Lying:
+    """The files that lie in another user's folders, from the rows alone. Raises LabelOdd."""
+    create_lying_file(tx)
     lying: Lying = {}
-    if root is None:
-        return lying
-    for holder, owner, kind, files in rows(tx, f"""
-        WITH {AWAY_FROM_HOME}, placed AS (
-            SELECT owner, kind, split_part(substr(path, length(%(root)s) + 2), '/', 1) AS folder,
-                split_part(substr(path, length(%(root)s) + 2), '/', 2) AS name, count(*) AS files
-            FROM away WHERE starts_with(path, %(root)s || '/') GROUP BY 1, 2, 3, 4)
-        SELECT u.id::text, owner::text, CASE
-            -- an Android photo's video is an original that Immich put there (isAndroidMotionPath)
-            WHEN kind = 'original' AND folder = 'encoded-video' THEN 'motion'
-            WHEN kind = ANY (%(kinds)s) THEN kind ELSE 'other' END, sum(files)::bigint
-        FROM placed JOIN v_user u
-            ON placed.name = u.id::text OR folder = 'library' AND placed.name = u."storageLabel"
-        WHERE folder = ANY (%(folders)s) AND owner <> u.id GROUP BY 1, 2, 3
-    """, root=root, folders=list(USER_FOLDERS), kinds=list(FILE_KINDS)):
+    for holder, owner, kind, files in rows(tx, """
+        SELECT coalesce(holder::text, ''), owner::text, kind, count(*) FROM lying_file WHERE NOT external
+        GROUP BY 1, 2, 3
+    """):
         lying.setdefault((holder, owner), {})[kind] = int(files)
     return lying
 
 
 def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
-    """lying_away(), asked on its own."""
-    with looking(database_config) as tx:
-        return lying_away(tx)
+    """lying_away(), asked on its own; None if that cannot be told."""
+    try:
+        with looking(database_config) as tx:
+            return lying_away(tx)
+    except LabelOdd:
+        return None
 
 
 def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
@@ -7914,9 +7948,16 @@ def open_media(tx: Transaction, folder: Path) -> Media | None:
     Tried on the newest photos and the oldest: the folder of another Immich has neither, an old copy has no
     new ones. Raises TransferError when they are not there, RootUnknown.
     """
-    root = media_root(tx)
-    if root is None:
+    if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
         return None
+    places = file_places(tx)
+    root = places["root"]
+    if root is None:
+        raise RootUnknown(
+            "Where Immich's media folder is cannot be told from the database.",
+            "It has no MediaLocation.",
+            "Start Immich once, so that it writes it down, then run again.",
+        )
     todo = "Set UPLOAD_LOCATION to Immich's media folder, the one that holds upload, library and thumbs."
     try:
         media = Media(root, folder.expanduser().resolve(strict=True))
@@ -7926,13 +7967,15 @@ def open_media(tx: Transaction, folder: Path) -> Media | None:
         raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
     for order in ("DESC", "ASC"):
         tried = [
-            path.removeprefix(f"{root}/")
+            path
             for (path,) in rows(tx, f"""
-                SELECT "originalPath" FROM v_asset
-                WHERE "libraryId" IS NULL AND NOT "isExternal" AND status <> 'deleted'
-                  AND starts_with("originalPath", %(root)s || '/')
-                ORDER BY "createdAt" {order}, id LIMIT 20
-            """, root=root)
+                SELECT below FROM (
+                    SELECT {FILE_BELOW} AS below, a."createdAt", a.id
+                    FROM file_row f JOIN v_asset a ON a.id = f.key
+                    WHERE f.place = 'asset.originalPath' AND NOT f.external AND a."libraryId" IS NULL
+                      AND a.status <> 'deleted') original
+                WHERE below IS NOT NULL ORDER BY "createdAt" {order}, id LIMIT 20
+            """, **places)
         ]
         there = sum(os.path.lexists(_at(media, path)) for path in tried if _is_plain(path))
         if tried and there * 2 < len(tried):
@@ -7966,10 +8009,14 @@ def _is_plain(path: str) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """A file away from home: its path in the database and every row that names it."""
+    """A file away from home: where it lies below the media folder (its path where that cannot be told), its
+    path in the database, and every row that names it.
+    """
 
+    below: str
     path: str
     uses: tuple[Use, ...]
+    holder: str  # '' if it lies in no user's folder, or that cannot be told
     kind: str
     name: str
     checksum: str
@@ -7983,35 +8030,30 @@ def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = Non
     `only`: (the user whose folders they lie in, their owner), ids. Ends the transaction before it looks at
     the disk.
     """
-    users = rows(tx, """SELECT id::text, nullif("storageLabel", '') FROM v_user ORDER BY id""")
-    homes = {("library", user): user for user, _ in users}
-    homes |= {(folder, user): user for folder in USER_FOLDERS for user, _ in users}
-    homes |= {("library", label): user for user, label in users if label}
-    labels = {user: label or user for user, label in users}
-    found = _found_away(tx, media)
+    labels = dict(rows(tx, """SELECT id::text, coalesce(nullif("storageLabel", ''), id::text) FROM v_user"""))
+    found = _found_away(tx)
     stays: list[tuple[str, str]] = []
-    targets: list[tuple[Found, str, str]] = []  # the file, its old and its new path below the folder
+    targets: list[tuple[Found, str]] = []  # the file, and its new path below the folder
     for file in found:
-        owner, old = file.uses[0].owner, file.path.removeprefix(f"{media.root}/")
-        parts = old.split("/")
-        holder = homes.get((parts[0], parts[1])) if len(parts) > 2 and file.path != old else None
-        if only and (holder != only[0] or only[1] not in {use.owner for use in file.uses}):
+        owner, parts = file.uses[0].owner, file.below.split("/")
+        if only and (file.holder != only[0] or only[1] not in {use.owner for use in file.uses}):
             continue
+        own = labels[owner] if parts[0] == "library" else owner
+        new = "/".join((parts[0], own, *parts[2:]))
         why = file.why
-        if file.path == old or parts[0] not in USER_FOLDERS or len(parts) < 3:
-            why = "elsewhere"
-        elif not _is_plain(old):
-            why = "odd"
-        elif holder is None:
-            why = "nobody"
-        elif holder == owner and not why:
-            continue
         if why:
-            stays.append((why, _named(file.name, old)))
+            pass
+        elif not file.holder:
+            why = "odd" if re.search(r"/\.{0,2}/", file.path) else "elsewhere"
+        elif not _is_plain(new):
+            why = "odd"
+        elif new == file.below:
+            why = "label"
+        if why:
+            stays.append((why, _named(file.name, file.path)))
         else:
-            own = labels[owner] if parts[0] == "library" else owner
-            targets.append((file, old, "/".join((parts[0], own, *parts[2:]))))
-    used = _used_paths(tx, media, [new for _, _, new in targets])
+            targets.append((file, new))
+    used = _used_paths(tx, media, [new for _, new in targets])
     tx.cursor.connection.rollback()
     return _planned(media, targets, used, stays)
 
@@ -8020,14 +8062,17 @@ def _named(name: str, path: str) -> str:
     return f"{clean(name)}: {clean(path)}" if name else clean(path)
 
 
-def _found_away(tx: Transaction, media: Media) -> list[Found]:
+def _found_away(tx: Transaction) -> list[Found]:
     """The files that do not lie in their owner's folder, with all rows that name them, in the order of their
     paths.
     """
-    run(tx, f"""
-        CREATE TEMP TABLE away_path ON COMMIT DROP AS WITH {AWAY_FROM_HOME} SELECT DISTINCT path FROM away;
-        ANALYZE away_path
-    """, root=media.root)
+    create_lying_file(tx)
+    run(tx, """
+        CREATE TEMP TABLE away ON COMMIT DROP AS
+        SELECT coalesce(below, path) AS spot, coalesce(min(holder::text), '') AS holder
+        FROM lying_file GROUP BY 1;
+        ANALYZE away
+    """)
     found = []
     # up to 2.6 all but external files have sha1
     sha1 = (
@@ -8036,8 +8081,10 @@ def _found_away(tx: Transaction, media: Media) -> list[Found]:
         else "true"
     )
     named = rows(tx, f"""
-        SELECT f.path, f.place, f.key::text, f.owner::text, f.asset::text,
-            CASE WHEN f.edited THEN 'edited' ELSE f.kind END, coalesce(a."originalFileName", p.name, u.email),
+        SELECT spot, f.path, f.place, f.key::text, f.owner::text, f.asset::text, holder,
+            CASE WHEN f.edited THEN 'edited' WHEN f.kind = 'original' AND starts_with(spot, 'encoded-video/')
+                THEN 'motion' WHEN f.kind = ANY (%(kinds)s) THEN f.kind ELSE 'other' END,
+            coalesce(a."originalFileName", p.name, u.email, ''),
             CASE WHEN f.kind = 'original' AND {sha1} THEN encode(a.checksum, 'hex') ELSE '' END,
             CASE WHEN f.external THEN 'external'
                 WHEN a.status = 'deleted' THEN 'deleting'
@@ -8045,25 +8092,21 @@ def _found_away(tx: Transaction, media: Media) -> list[Found]:
                     THEN 'unfinished'
                 WHEN u."deletedAt" IS NOT NULL OR u.status <> 'active' THEN 'leaving'
                 ELSE '' END
-        FROM file_row f JOIN away_path USING (path) JOIN v_user u ON u.id = f.owner
+        FROM file_row f JOIN away ON spot = coalesce({FILE_BELOW}, f.path) JOIN v_user u ON u.id = f.owner
         LEFT JOIN v_asset a ON a.id = f.asset
         LEFT JOIN v_person p ON f.kind = 'person' AND p."personGroupId" = f.key AND p."ownerId" = f.owner
-        ORDER BY f.path, f.place, f.key, f.owner
-    """)
-    for path, group in itertools.groupby(named, key=lambda row: str(row[0])):
+        ORDER BY spot, f.place, f.key, f.owner
+    """, **file_places(tx), kinds=list(FILE_KINDS))
+    for spot, group in itertools.groupby(named, key=lambda row: str(row[0])):
         using = list(group)
-        first = using[0]
-        kind = first[5] if first[5] in FILE_KINDS else "other"
-        # An Android photo's video is an original that Immich put under encoded-video (isAndroidMotionPath).
-        if kind == "original" and path.startswith(f"{media.root}/encoded-video/"):
-            kind = "motion"
-        whys = [row[8] for row in using if row[8]]
-        if len({row[3] for row in using}) > 1:
-            whys.insert(0, "shared")
-        uses = tuple(Use(row[1], row[2], row[3]) for row in using)
-        checksum = next((row[7] for row in using if row[7]), "")
-        assets = frozenset(row[4] for row in using if row[4])
-        found.append(Found(path, uses, kind, first[6] or "", checksum, assets, whys[0] if whys else ""))
+        _, path, _, _, _, _, holder, kind, name, _, _ = using[0]
+        paths, owners = {row[1] for row in using}, {row[4] for row in using}
+        uses = tuple(Use(*row[2:5]) for row in using)
+        checksum = next((row[9] for row in using if row[9]), "")
+        assets = frozenset(row[5] for row in using if row[5])
+        whys = ["shared"] * (len(owners) > 1) + ["paths"] * (len(paths) > 1)
+        whys += [row[10] for row in using if row[10]]
+        found.append(Found(spot, path, uses, holder, kind, name, checksum, assets, next(iter(whys), "")))
     return found
 
 
@@ -8093,53 +8136,57 @@ def numbered(path: str, number: int) -> str:
     return f"{folder}/{match[1]}+{number}{match[2] or ''}"
 
 
-def _with_sidecars(targets: Sequence[tuple[Found, str, str]]) -> Iterator[list[tuple[Found, str, str]]]:
+def _with_sidecars(targets: Sequence[tuple[Found, str]]) -> Iterator[list[tuple[Found, str]]]:
     """The files in groups that must keep their names alike: an original and then its sidecars; all others
     alone.
     """
     originals = {
-        asset: old for file, old, _ in targets if file.kind in ("original", "motion") for asset in file.assets
+        asset: file.below
+        for file, _ in targets
+        if file.kind in ("original", "motion")
+        for asset in file.assets
     }
-    following: dict[str, list[tuple[Found, str, str]]] = {}
+    following: dict[str, list[tuple[Found, str]]] = {}
     leading = []
-    for entry in targets:
-        file, old, _ = entry
+    for file, new in targets:
         leader = originals.get(next(iter(file.assets), "")) if file.kind == "sidecar" else None
-        if leader and len(file.assets) == 1 and old.startswith(leader.rpartition(".")[0] or leader):
-            following.setdefault(leader, []).append(entry)
+        if leader and len(file.assets) == 1 and file.below.startswith(leader.rpartition(".")[0] or leader):
+            following.setdefault(leader, []).append((file, new))
         else:
-            leading.append(entry)
-    for entry in leading:
-        yield [entry, *following.get(entry[1], ())]
+            leading.append((file, new))
+    for file, new in leading:
+        yield [(file, new), *following.get(file.below, ())]
 
 
 def _planned(
-    media: Media, targets: Sequence[tuple[Found, str, str]], used: set[str], stays: list[tuple[str, str]]
+    media: Media, targets: Sequence[tuple[Found, str]], used: set[str], stays: list[tuple[str, str]]
 ) -> MovePlan:
     """Look at the disk: is the file there, may it move, and which name is free."""
     known: dict[str, str] = {}
     moves, renamed = [], []
     for group in _with_sidecars(targets):
         movable = []
-        for file, old, new in group:
+        for file, new in group:
             try:
-                stamp = _stamp(_file_at(media, old, known))
-                _require_writable(media, old, new, known)
+                stamp = _stamp(_file_at(media, file.below, known))
+                _require_writable(media, file.below, new, known)
             except FileStays as why:
-                stays.append((str(why), _named(file.name, old)))
+                stays.append((str(why), _named(file.name, file.path)))
             else:
-                movable.append((file, old, new, stamp))
+                movable.append((file, new, stamp))
         if not movable:
             continue
         for number in itertools.count():
-            names = _names(movable[0][1], [(old, new) for _, old, new, _ in movable], number)
+            names = _names(movable[0][0].below, [(file.below, new) for file, new, _ in movable], number)
             if not any(name in used or os.path.lexists(_at(media, name)) for name in names):
                 break
         used.update(names)
-        for (file, old, _, stamp), name in zip(movable, names, strict=True):
-            moves.append(Move(old, name, file.kind, file.name, file.uses, file.checksum, stamp))
+        for (file, _, stamp), name in zip(movable, names, strict=True):
+            moves.append(
+                Move(file.below, name, file.path, file.kind, file.name, file.uses, file.checksum, stamp)
+            )
             if number:
-                renamed.append((_named(file.name, old), name))
+                renamed.append((_named(file.name, file.path), name))
     return MovePlan(tuple(moves), tuple(stays), tuple(renamed))
 
 
@@ -8174,21 +8221,27 @@ def _folder_of(path: str) -> str:
 
 
 def _folder_state(media: Media, folder: str, known: dict[str, str]) -> str:
-    """'' for a folder that can be used, else missing, link, not_a_file or failed. `known` is filled."""
-    if not folder:
-        return ""
-    if folder not in known:
-        state = _folder_state(media, folder.rpartition("/")[0], known)
-        if not state:
+    """'' for a folder that can be used, else missing, link, not_a_file or failed. `known` is filled.
+
+    A link directly below the media folder is followed (thumbs on another disk, a folder of links to several),
+    deeper ones are not: who may write there could make them lead anywhere.
+    """
+    if not folder or folder in known:
+        return known.get(folder, "")
+    state, parts = "", folder.split("/")
+    for depth in range(1, len(parts) + 1):
+        here = "/".join(parts[:depth])
+        if here not in known:
             try:
-                mode = os.lstat(_at(media, folder)).st_mode
-                state = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file"
+                mode = os.stat(_at(media, here), follow_symlinks=depth == 1).st_mode
+                known[here] = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file"
             except FileNotFoundError:
-                state = "missing"
+                known[here] = "missing"
             except OSError:
-                state = "failed"
-        known[folder] = state
-    return known[folder]
+                known[here] = "failed"
+        if state := known[here]:
+            break
+    return state
 
 
 def _file_at(media: Media, path: str, known: dict[str, str]) -> os.stat_result:
@@ -8270,6 +8323,9 @@ def _give_new_name(media: Media, move: Move, known: dict[str, str]) -> tuple[boo
     if _stamp(_file_at(media, move.old, known)) != move.stamp:
         raise FileStays("changed")
     old, new = _at(media, move.old), _at(media, move.new)
+    # By an older mount's path the original may be another one of that name.
+    if move.checksum and move.path != f"{media.root}/{move.old}" and _digest(old) != move.checksum:
+        raise FileStays("checksum")
     touched = _make_folders(media, move.new, move.old, known)
     try:
         os.link(old, new)
@@ -8592,7 +8648,7 @@ def _looked_at_again(media: Media, planned: Sequence[Move]) -> tuple[list[Move],
         try:
             batch.append(replace(move, stamp=_stamp(_file_at(media, move.old, known))))
         except FileStays as why:
-            gone.append((str(why), _named(move.name, move.old)))
+            gone.append((str(why), _named(move.name, move.path)))
     return batch, gone
 
 
@@ -8610,12 +8666,12 @@ def _move_batch(
             if index in good:
                 _drop_old_name(media, move, known)
             else:
-                stays.append(("changed", _named(move.name, move.old)))
+                stays.append(("changed", _named(move.name, move.path)))
                 os.unlink(_at(media, move.new))
         except FileStays:  # it is not the file that was moved, so it stays, and the database is right
-            old_names.append(_named(move.name, move.old))
+            old_names.append(_named(move.name, move.path))
         except OSError as error:
-            old_names.append(_named(move.name, move.old) + f" ({error.strerror})")
+            old_names.append(_named(move.name, move.path) + f" ({error.strerror})")
             settled = False
     _flush({_folder_of(_at(media, path)) for index in made for path in (batch[index].old, batch[index].new)})
     copied = sum(index in good and made[index] for index in made)
@@ -8639,9 +8695,9 @@ def _new_names(
             made[index], touched = _give_new_name(media, move, known)
             folders |= touched
         except FileStays as why:
-            stays.append((str(why), _named(move.name, move.old)))
+            stays.append((str(why), _named(move.name, move.path)))
         except OSError as error:
-            stays.append(("failed", f"{_named(move.name, move.old)} ({error.strerror})"))
+            stays.append(("failed", f"{_named(move.name, move.path)} ({error.strerror})"))
             if error.errno in NO_DISK:
                 stopped = _why_stopped(error)
                 break
@@ -8670,7 +8726,7 @@ def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move
         place=[use.place for _, _, use in uses],
         key=[use.key for _, _, use in uses],
         owner=[use.owner for _, _, use in uses],
-        old=[f"{media.root}/{move.old}" for _, move, _ in uses],
+        old=[move.path for _, move, _ in uses],
         new=[f"{media.root}/{move.new}" for _, move, _ in uses],
     )
     run(tx, "ANALYZE move_batch")
@@ -8855,7 +8911,7 @@ def _settle(tx: Transaction, media: Media, moves: Sequence[Move]) -> tuple[list[
     """Finish each file whose new path a row says, take back each other. Returns which moved, and whether it
     is done.
     """
-    paths = [f"{media.root}/{path}" for move in moves for path in (move.old, move.new)]
+    paths = [path for move in moves for path in (move.path, f"{media.root}/{move.new}")]
     said = {
         path for (path,) in rows(tx, "SELECT DISTINCT path FROM file_row WHERE path = ANY (%(p)s)", p=paths)
     }
@@ -8863,7 +8919,7 @@ def _settle(tx: Transaction, media: Media, moves: Sequence[Move]) -> tuple[list[
     moved, settled = [], True
     known: dict[str, str] = {}
     for number, move in enumerate(moves):
-        says_old, says_new = (f"{media.root}/{path}" in said for path in (move.old, move.new))
+        says_old, says_new = move.path in said, f"{media.root}/{move.new}" in said
         if says_new:
             moved.append(number)
         try:
@@ -8942,7 +8998,7 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
     for path, place, key, owner in rows(
         tx,
         "SELECT path, place, key::text, owner::text FROM file_row WHERE path = ANY (%(paths)s)",
-        paths=[f"{media.root}/{path}" for move in moves for path in (move.old, move.new)],
+        paths=[path for move in moves for path in (move.path, f"{media.root}/{move.new}")],
     ):
         said.setdefault(path, {})[place, key] = owner
     tx.cursor.connection.rollback()
@@ -8950,7 +9006,7 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
     known: dict[str, str] = {}
     for move in moves:
         mine = {(use.place, use.key) for use in move.uses}
-        now, before = (said.get(f"{media.root}/{path}", {}) for path in (move.new, move.old))
+        now, before = (said.get(path, {}) for path in (f"{media.root}/{move.new}", move.path))
         if not now and mine == before.keys():
             continue  # it has gone back already
         try:
@@ -8964,7 +9020,8 @@ def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan
             stays.append((str(why), _named(move.name, move.new)))
             continue
         uses = tuple(replace(use, owner=now[use.place, use.key]) for use in move.uses)
-        back.append(replace(move, old=move.new, new=move.old, uses=uses, stamp=stamp))
+        path = f"{media.root}/{move.new}"
+        back.append(replace(move, old=move.new, new=move.old, path=path, uses=uses, stamp=stamp))
     return MovePlan(tuple(back), tuple(stays))
 
 
@@ -9029,7 +9086,8 @@ TIES: Mapping[str, Tie] = {
     "file_odd": Tie(
         BREAKS,
         ("file there that Move files leaves", "files there that Move files leaves"),
-        "They are of another user's external library, or their path leads through `..`. Move them by hand.",
+        "They are of another user's external library, or it cannot be told where they lie: Move files (10) "
+        "names those. Move them by hand.",
     ),
     "file_unknown": Tie(
         BREAKS,
@@ -9578,26 +9636,16 @@ def find_doomed(tx: Transaction) -> None:
 
 def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
     """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
-    lying = lying_away(tx)
-    if lying is None:
+    try:
+        create_lying_file(tx)
+    except LabelOdd:
         return {"file_unknown": [("", 1)]}
-    kinds: dict[str, int] = {}
-    for (holder, _owner), files in lying.items():
-        for kind, number in files.items() if holder == tx.values["user"] else ():
-            kinds[kind] = kinds.get(kind, 0) + number
-    root = media_root(tx)
-    odd = 0 if root is None else value(tx, """
-        WITH here AS MATERIALIZED (
-            SELECT folder || word || '/' AS path FROM v_user
-            CROSS JOIN LATERAL unnest(ARRAY[id::text, nullif("storageLabel", '')]) AS word
-            CROSS JOIN unnest(%(folders)s) AS folder
-            WHERE id = %(user)s AND (word = id::text OR folder = '/library/'))
-        SELECT count(*) FROM file_row f
-        WHERE f.owner <> %(user)s AND (f.external OR strpos(f.path, '/../') > 0) AND EXISTS (
-            SELECT FROM here h WHERE starts_with(f.path, %(root)s || h.path)
-                OR strpos(f.path, '/../') > 0 AND strpos(f.path, h.path) > 0
-                OR strpos(f.path, '/../' || split_part(h.path, '/', 3) || '/') > 0)
-    """, root=root, folders=[f"/{folder}/" for folder in USER_FOLDERS])
+    found = rows(tx, """
+        SELECT kind, external OR holder IS NULL, count(*) FROM lying_file
+        WHERE owner <> %(user)s AND (holder = %(user)s OR holder IS NULL) GROUP BY 1, 2
+    """)
+    kinds = {kind: int(files) for kind, odd, files in found if not odd}
+    odd = sum(files for _kind, odd, files in found if odd)
     return {
         "file": [
             (words[kinds[kind] != 1], kinds[kind]) for kind, words in FILE_KINDS.items() if kind in kinds
@@ -10715,12 +10763,17 @@ def users_screen(state: State) -> State:
                 "delete this account before they have moved (10)."
                 + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
             )
+        if user.untold_files:
+            say()
+            warn(
+                f"Of {count(user.untold_files, 'file')} of {who(user)} it cannot be told in whose folders "
+                "they lie. Do not delete any account before that is known: Move files (10)."
+            )
     if any(user.foreign_files is None for user in users):
         say()
         warn(
-            "Whose files lie in whose folders cannot be told: the database does not say where Immich's "
-            "media folder is. Do not delete an account before it does: start Immich once, so that it writes "
-            "it down."
+            "Whose files lie in whose folders cannot be told: a storage label is not the name of a folder. "
+            "Do not delete an account before it is another one: Move files (10)."
         )
     show_undrawn(list_undrawn(state.config.database), {user.id: who(user) for user in users})
     return state
@@ -12174,13 +12227,8 @@ def files_screen(state: State) -> State:
     """Menu entry 10."""
     state, api, server = need_server(state)
     config = state.config.database
-    lying = list_lying(config)
-    if lying is None:
-        raise RootUnknown(
-            "Whose files lie in whose folders cannot be told.",
-            "The database does not say where Immich's media folder is.",
-            "Start Immich once, so that it writes it down.",
-        )
+    with looking(config) as tx:
+        lying = lying_away(tx)
     names = {user.id: who(user) for user in list_users(api, server, config)}
     pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
     past = [move for move in list_moves(config, state.undo_folder) if move.state == "moved"]
@@ -12210,7 +12258,8 @@ def files_screen(state: State) -> State:
         options.append((f"All {total}, each into its owner's folders", moving(state, None)))
     for holder, owner in pairs if len(pairs) > 1 else ():
         files = count(sum(lying[holder, owner].values()), "file")
-        text = f"{files} of {names.get(owner, owner)} that lie with {names.get(holder, holder)}"
+        where = f"that lie with {names.get(holder, holder)}" if holder else UNTOLD
+        text = f"{files} of {names.get(owner, owner)} {where}"
         options.append((text, moving(state, (holder, owner))))
     for move in past:
         when = move.when[:16].replace("T", " ")
@@ -12243,12 +12292,15 @@ def move_now(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -
     show_left(state.config.database, names)
 
 
+UNTOLD = "and it cannot be told in whose folders"
+
+
 def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
     """Whose files lie in whose folders, the most first. `names` by the users' ids."""
     for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
-        whose, where = names.get(owner, owner), names.get(holder, holder)
+        where = f"in the folders of {names.get(holder, holder)}" if holder else UNTOLD
         kinds = kinds_of_files(lying[holder, owner])
-        paragraph(f"Of {whose}, in the folders of {where}: {kinds}.", "      ", "    • ")
+        paragraph(f"Of {names.get(owner, owner)}, {where}: {kinds}.", "      ", "    • ")
 
 
 def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:

@@ -277,10 +277,9 @@ def test_an_account_without_anything_can_go(library, params, disk, anna, ben) ->
 
 
 def test_when_the_folder_cannot_be_told_it_never_says_yes(library, params, anna, ben) -> None:
-    """Two ways in which paths begin, and nothing written down."""
-    library.rows("delete from system_metadata")
-    for root in ("/data", "/usr/src/app/upload"):
-        library.asset(ben, path=f"{root}/upload/{ben}/aa/{root[1:4]}.jpg")
+    """Somebody's folder is everybody's."""
+    library.asset(ben, path=f"/data/upload/{ben}/aa/a.jpg")
+    library.rows("""update "user" set "storageLabel" = '..' where id = %s""", anna)
     check = transfer.account_ties(params, anna)
     assert [entry.code for entry in check.tied] == ["file_unknown"]
     assert not check.can_go

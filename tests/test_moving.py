@@ -139,20 +139,21 @@ def test_the_folder_can_be_given_when_it_is_needed(house: House) -> None:
     assert transfer.load_config(house.there.path).media == str(house.media.folder)
 
 
-def test_an_unknown_root_is_said_and_no_account_is_called_safe(house: House) -> None:
-    house.there.library.rows("delete from system_metadata")
-    house.there.library.rows("delete from asset_file")
-    for user in (house.there.alice, house.there.bob):
-        path = f"/{'one' if user == house.there.alice else 'two'}/upload/{user}/a.jpg"
-        house.there.library.rows("""delete from asset where "originalFileName" = '2.jpg'""")
-        house.there.library.asset(user, path=path)
-    house.there.library.rows("delete from asset_file")
+def test_where_it_cannot_be_told_no_account_is_called_safe(house: House) -> None:
+    library = house.there.library
+    library.asset(house.there.bob, "old.jpg", path="/photos/old.jpg")
     with Terminal(house.there.path) as terminal:
         terminal.menu("1")
         screen = " ".join(terminal.menu("10").split())
-        assert "Whose files lie in whose folders cannot be told" in screen
-        assert "Do not delete an account" in screen
-        assert "Start Immich once" in " ".join(terminal.menu("0").split())
+        assert "Of 1 file of Bob <bob@example.com> it cannot be told in whose folders" in screen
+        screen = " ".join(terminal.answer("Number (1-1", "").split())
+        assert "Of Bob <bob@example.com>, and it cannot be told in whose folders: 1 original" in screen
+        assert "every file lies" not in screen.lower()
+        library.rows("""update "user" set "storageLabel" = '..' where id = %s""", house.there.alice)
+        terminal.menu("1")
+        screen = " ".join(terminal.menu("10").split())
+        assert "Whose files lie in whose folders cannot be told: a storage label" in screen
+        assert "another storage label" in " ".join(terminal.menu("0").split())
 
 
 # ---- after a transfer -----------------------------------------------------------------------------------------------
