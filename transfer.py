@@ -4809,8 +4809,8 @@ def step_tags(tx: Transaction, report: Report) -> Report:
         )
         SELECT named.value, named.parent, coalesce(mine.id, gen_random_uuid()) AS id,
             mine.id IS NULL AS is_new,
-            (SELECT t.color FROM v_tag t
-             WHERE t.value = named.value AND t."userId" IN (SELECT "userId" FROM tag_leaving)
+            (SELECT t.color FROM (SELECT DISTINCT "userId" FROM tag_leaving) whose
+             JOIN v_tag t ON t."userId" = whose."userId" AND t.value = named.value
              ORDER BY t."userId" = %(giver)s DESC, t."userId" LIMIT 1) AS color
         FROM named LEFT JOIN v_tag mine ON mine."userId" = %(taker)s AND mine.value = named.value
     """)
@@ -4846,13 +4846,10 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
     change(tx, "asset", ("duplicateId",), """
         SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing
         UNION ALL
-        SELECT a.id, NULL FROM v_asset a
+        SELECT unnest(array_agg(a.id)), NULL FROM v_asset a
         WHERE a."ownerId" = %(giver)s AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)
           AND a."duplicateId" IN (SELECT "duplicateId" FROM duplicate_losing)
-          AND 1 >= (
-            SELECT count(*) FROM v_asset o
-            WHERE o."duplicateId" = a."duplicateId" AND o."ownerId" = %(giver)s AND o."deletedAt" IS NULL
-              AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = o.id))
+        GROUP BY a."duplicateId" HAVING count(*) FILTER (WHERE a."deletedAt" IS NULL) <= 1
     """)
     detect_again(tx, "SELECT id FROM run_photo")
     return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
@@ -5344,10 +5341,10 @@ CROSS_OWNER_CHECKS = {
 # What this run wrote, by its journal, and may not have written; and what it must have.
 WRITTEN_CHECKS = {
     "owner": """
-        SELECT j.id::text FROM journal_id j
-        WHERE j."table" = 'asset' AND j.kind = 'changed'
-          AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = j.id)
-          AND NOT EXISTS (SELECT FROM neighbour n JOIN v_asset a USING (id, "ownerId") WHERE n.id = j.id)
+        SELECT id::text FROM (
+            SELECT id FROM journal_id WHERE "table" = 'asset' AND kind = 'changed'
+            EXCEPT SELECT id FROM run_photo
+            EXCEPT SELECT n.id FROM neighbour n JOIN v_asset a USING (id, "ownerId")) j
     """,
     "not moved": """
         SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
@@ -6524,8 +6521,10 @@ def judge_returning(tx: Transaction) -> None:
             SELECT unit FROM verdict WHERE reason IS NOT NULL
             UNION
             SELECT w.unit FROM verdict w CROSS JOIN LATERAL (
-                SELECT id, "ownerId" FROM v_asset WHERE id = w.unit
-                UNION ALL SELECT id, "ownerId" FROM v_asset WHERE "livePhotoVideoId" = w.unit) o
+                -- by these keys, however few photos the statistics think the giver owns
+                (SELECT id, "ownerId" FROM v_asset WHERE id = w.unit OFFSET 0)
+                UNION ALL
+                (SELECT id, "ownerId" FROM v_asset WHERE "livePhotoVideoId" = w.unit OFFSET 0)) o
             WHERE o."ownerId" = %(giver)s AND o.id NOT IN (SELECT id FROM returning_photo)
               AND NOT EXISTS (
                 SELECT FROM torn_before t
@@ -7282,10 +7281,11 @@ def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
     put_back_removed(tx, "tag_asset")
     take_back_made(tx, "tag_asset", """
-        EXISTS (
-            SELECT FROM journal j JOIN v_tag o ON o.id = (j.key ->> 'tagId')::uuid
-            JOIN v_tag mine ON mine.id = t."tagId" AND mine.value = o.value
-            WHERE j."table" = 'tag_asset' AND j.kind = 'made' AND j.key ->> 'assetId' = t."assetId"::text)
+        (t."assetId", t."tagId") IN (
+            SELECT (j.key ->> 'assetId')::uuid, mine.id
+            FROM journal j JOIN v_tag o ON o.id = (j.key ->> 'tagId')::uuid
+            JOIN v_tag mine ON mine.value = o.value
+            WHERE j."table" = 'tag_asset' AND j.kind = 'made')
     """)
 
 
@@ -7306,11 +7306,12 @@ def put_back_duplicates(tx: Transaction) -> None:
             LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
             WHERE p."table" = 'asset' AND p.columns = 'duplicateId' ORDER BY p.key, p.kind
         )
-        SELECT m.id, m.grp::uuid AS "duplicateId" FROM member m
         -- of a group that cannot come back whole, a lone photo would be left
-        WHERE m.goes AND m.grp NOT IN (SELECT grp FROM member WHERE cleared AND NOT coalesce(goes, false))
-          AND (1 = (SELECT count(*) FROM member o WHERE o.grp = m.grp)
-               OR EXISTS (SELECT FROM member o WHERE o.grp = m.grp AND o.id <> m.id AND (o.goes OR o.still)))
+        SELECT id, grp::uuid AS "duplicateId" FROM (
+            SELECT *, bool_or(cleared AND NOT coalesce(goes, false)) OVER whole AS torn,
+                count(*) OVER whole AS size, count(*) FILTER (WHERE goes OR still) OVER whole AS there
+            FROM member WINDOW whole AS (PARTITION BY grp)) m
+        WHERE goes AND NOT torn AND (size = 1 OR there > 1)
     """)
     put_back_changed(tx, "asset_job_status")
 
@@ -7372,10 +7373,13 @@ def remove_made(tx: Transaction) -> None:
                   AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
                 AS changed,
             EXISTS (
-                SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                -- all of its faces: PostgreSQL would look for the first among everybody's
+                SELECT FROM (
+                    SELECT * FROM v_asset_face f
+                    WHERE f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL OFFSET 0) f
+                CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
                 JOIN v_person_group g ON g.id = f."personGroupId"
-                WHERE g.id = p."personGroupId" AND f."deletedAt" IS NULL AND a."ownerId" = p."ownerId"
-                  AND NOT {exempt("face")})
+                WHERE a."ownerId" = p."ownerId" AND NOT {exempt("face")})
                 AS in_use
         FROM judged j JOIN v_person p
             ON p."ownerId" = (j.key ->> 'ownerId')::uuid

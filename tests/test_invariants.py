@@ -178,7 +178,7 @@ def test_a_violation_rolls_everything_back(library, scene, runner, name) -> None
 # A neighbour is written in any case, but keeps its owner.
 WRONG_STEPS = {
     "a photo that stays": ("owner: 1", "asset", ["ownerId"], 'select {home} as id, {ben} as "ownerId"'),
-    "a neighbour's owner": ("owner: 2", "asset", ["ownerId"], 'select {torn} as id, {ben} as "ownerId"'),
+    "a neighbour's owner": ("owner: 1", "asset", ["ownerId"], 'select {torn} as id, {ben} as "ownerId"'),
     "a comment": ("comment or like: 1", "activity", ["comment"], "select {comment} as id, 'x' as comment"),
     "a new face": ("row: 1", "asset_face", ["id", "assetId"], "select gen_random_uuid(), {lake}"),
     "a new member": (
