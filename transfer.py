@@ -504,6 +504,8 @@ class Report:
     storage: tuple[Storage, ...] = ()
     featured: int = 0  # people who have another featured photo, or one at last
     portraits_left: int = 0  # people of others than the destination whose featured photo moved
+    shares_given: int = 0  # shares of people (3.3) that the destination gives instead of who gave them
+    shares_ended: tuple[tuple[str, str], ...] = ()  # (person, e-mail of who does not see it any more)
     already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
@@ -1523,7 +1525,7 @@ NEEDED_COLUMNS = _table("""
 # with 3.3.
 NEEDED_IN_NEWER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "person_group": {"person_group": ("id", "clusterGroupId"), "user": ("clusterGroupId",)},
-    "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId")},
+    "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId", "role")},
 }
 
 # What a database user needs besides SELECT on all tables, and TEMPORARY on the database (README, 'A database
@@ -1986,7 +1988,7 @@ def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
     if "person_user" not in schema.tables:  # sharing of people came with 3.3
         yield ("v_person_user", """
             SELECT NULL::uuid AS "personGroupId", NULL::uuid AS "sharedById",
-                NULL::uuid AS "sharedWithId" WHERE false
+                NULL::uuid AS "sharedWithId", NULL::text AS role WHERE false
         """)
 
 
@@ -4475,7 +4477,7 @@ def step_people(tx: Transaction, report: Report) -> Report:
         LEFT JOIN v_person_group g ON g.id = f."personGroupId"
         WHERE p.target IS DISTINCT FROM p.grp AND NOT {exempt("face")}
     """, known=True)
-    (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
+    given, ended = (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
     left = value(tx, """
@@ -4483,7 +4485,8 @@ def step_people(tx: Transaction, report: Report) -> Report:
           AND before ->> 'faceAssetId' <> coalesce(after ->> 'faceAssetId', '')
           AND key ->> 'ownerId' <> %(taker)s
     """)
-    return replace(report, faces=relinked, featured=featured, portraits_left=left)
+    report = replace(report, faces=relinked, featured=featured, portraits_left=left)
+    return replace(report, shares_given=given, shares_ended=ended)
 
 
 def fill_gaps(tx: Transaction, pairs: str) -> None:
@@ -4524,15 +4527,19 @@ def give_people_by_id(tx: Transaction) -> None:
     )
 
 
-def drop_people_by_id(tx: Transaction) -> None:
+EndedShares = tuple[int, tuple[tuple[str, str], ...]]
+
+
+def drop_people_by_id(tx: Transaction) -> EndedShares:
     """Up to 3.1: a person of the source that was merged and has no face left goes. Immich finds such by name
-    still.
+    still. There are no shares of people.
     """
     remove(
         tx,
         "person",
         """SELECT grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL AND action = 'MERGE'""",
     )
+    return 0, ()
 
 
 def give_people_by_group(tx: Transaction) -> None:
@@ -4573,16 +4580,11 @@ def give_people_by_group(tx: Transaction) -> None:
     )
 
 
-def drop_people_by_group(tx: Transaction) -> None:
+def drop_people_by_group(tx: Transaction) -> EndedShares:
     """From 3.2: the person rows that end, the shares of them by and to their owner, and groups that are left
-    empty.
+    empty. How many shares the destination gives instead, and those that end: (person, with whom).
     """
-    remove(tx, "person_user", """
-        SELECT s."personGroupId", s."sharedById", s."sharedWithId" FROM v_person_user s
-        JOIN people p ON p.grp = s."personGroupId" AND (
-            p.leaver IN (s."sharedById", s."sharedWithId")
-            OR (p.both_leave AND %(taker)s IN (s."sharedById", s."sharedWithId")))
-    """)
+    ended = end_shares(tx)
     remove(tx, "person", """
         SELECT leaver AS "ownerId", grp AS "personGroupId" FROM people WHERE leaver IS NOT NULL
         UNION SELECT %(taker)s::uuid, grp FROM people WHERE both_leave
@@ -4592,6 +4594,38 @@ def drop_people_by_group(tx: Transaction) -> None:
         WHERE NOT EXISTS (SELECT FROM v_person o WHERE o."personGroupId" = p.grp)
           AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f."personGroupId" = p.grp)
     """)
+    return ended
+
+
+def end_shares(tx: Transaction) -> EndedShares:
+    """Shares of people (3.3) end with the row of who shares (person_user's foreign key) or of whom one shares
+    with (trigger person_delete_shares); what the former saw is then the destination's to show.
+
+    The destination gives a share instead where it has the very same person: inside the cluster group. A share
+    fills an empty name or birth date of the other's (person_user_after_insert): where it would, it ends.
+    """
+    run(tx, """
+        CREATE TEMP TABLE share_ending ON COMMIT DROP AS
+        SELECT s.*, p.name, u.email,
+            s."sharedById" <> coalesce(p.leaver, %(taker)s) OR s."sharedWithId" = %(taker)s AS own,
+            p.target = p.grp AND NOT EXISTS (
+                SELECT FROM v_person mine JOIN v_person theirs USING ("personGroupId")
+                WHERE mine."personGroupId" = p.grp AND mine."ownerId" = %(taker)s
+                  AND theirs."ownerId" = s."sharedWithId" AND (
+                    (theirs.name = '' AND mine.name <> '')
+                    OR (theirs."birthDate" IS NULL AND mine."birthDate" IS NOT NULL))) AS goes
+        FROM v_person_user s JOIN v_user u ON u.id = s."sharedWithId"
+        JOIN people p ON p.grp = s."personGroupId" AND (
+            p.leaver IN (s."sharedById", s."sharedWithId")
+            OR (p.both_leave AND %(taker)s IN (s."sharedById", s."sharedWithId")))
+    """)
+    remove(tx, "person_user", 'SELECT "personGroupId", "sharedById", "sharedWithId" FROM share_ending')
+    given = add(tx, "person_user", ("personGroupId", "sharedById", "sharedWithId", "role"), """
+        SELECT "personGroupId", %(taker)s::uuid, "sharedWithId", role FROM share_ending WHERE goes AND NOT own
+    """)
+    return given, tuple(rows(tx, """
+        SELECT name, email FROM share_ending WHERE NOT goes AND NOT own ORDER BY name, email
+    """))
 
 
 def _best_face(faces: str, photos: str) -> str:
@@ -7118,6 +7152,12 @@ def put_back_shares(tx: Transaction) -> None:
             AND o."personGroupId" = (b.before ->> 'personGroupId')::uuid
     """)
     put_back_removed(tx, "person_user")
+    # what the giver shared since the run in the taker's place
+    take_back_made(tx, "person_user", """
+        EXISTS (
+            SELECT FROM v_person_user s WHERE s."personGroupId" = t."personGroupId"
+              AND s."sharedWithId" = t."sharedWithId" AND s."sharedById" = %(taker)s)
+    """)
     change(tx, "person", ("name", "birthDate"),
         'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
 
@@ -11319,6 +11359,11 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
             "person who stays gets another featured photo, if there is one: the old one moves",
             "people who stay get other featured photos, if there are any: the old ones move",
         ),
+        (
+            report.shares_given,
+            f"person whom another user sees is shared by {taker} from now on",
+            f"people whom other users see are shared by {taker} from now on",
+        ),
         (report.tags, f"tag is kept, as a tag of {taker}'s", f"tags are kept, as tags of {taker}'s"),
         (
             report.memories,
@@ -11361,6 +11406,11 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
     show_figures(report)
     show_storage(report)
     say()
+    if report.shares_ended:
+        ending = [f"{name or 'Unknown'} with {email}" for name, email in report.shares_ended]
+        warn(
+            f"What {giver} shares ends: {named(ending, 'person')}. {taker} can share them again in Immich."
+        )
     if report.albums_unseen:
         warn(
             f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos "

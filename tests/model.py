@@ -469,6 +469,7 @@ def judge(run: Run) -> list[Complaint]:
         *judge_new_people(run, words),
         *judge_tags(run, words),
         *judge_people_kept(run, words),
+        *judge_shares(run, words),
         *judge_stacks_kept(run, words),
         *judge_given_back(run, words),
         *judge_storage(run, words),
@@ -755,11 +756,32 @@ def put_back_elsewhere(run: Run, group: str) -> bool:
 
 
 def share_reason(run: Run, change: Change, _column: str) -> bool:
-    """Shares of people go with the row of who shares or who sees; an undo brings them back."""
+    """Shares of people go with the row of who shares or who sees, and become the getter's; an undo brings them back."""
     group, by, to = change.key
     if change.old is None:
-        return taken_by_run(run, change)
-    return change.new is None and any((who, group) not in run.after.rows("person") for who in (by, to))
+        return taken_by_run(run, change) or (by == run.getter and passes_on(run, group, to))
+    return change.new is None and (
+        made_by_run(run, change) or any((who, group) not in run.after.rows("person") for who in (by, to))
+    )
+
+
+def passes_on(run: Run, group: str, to: str) -> bool:
+    """Whether a share of a person with `to` ended with the row of who gave it, while the getter has that person."""
+    before, after = run.before.rows("person"), run.after.rows("person")
+    shared = {by for (found, by, who) in run.before.rows("person_user") if (found, who) == (group, to)}
+    return (run.getter, group) in after and any((by, group) in before.keys() - after.keys() for by in shared)
+
+
+def judge_shares(run: Run, words: "Words") -> Iterator[Complaint]:
+    """Whom a share showed a person of the giver's sees it by a share of the getter's, who has that very person now."""
+    mine = run.getter
+    for group, by, to in run.before.rows("person_user"):
+        if by != run.giver or to == mine or run.kind == "repair" or not passes_on(run, group, to):
+            continue
+        now, row = run.after.get("person", mine, group), run.before.get("person", to, group)
+        fills = row is None or any(now[column] and not row[column] for column in ("name", "birthDate"))
+        if not fills and (group, mine, to) not in run.after.rows("person_user"):
+            yield Complaint("a share of a person ended", words.person(to, group))
 
 
 def stack_reason(run: Run, change: Change, column: str) -> bool:

@@ -340,6 +340,73 @@ def test_what_the_source_shared_ends_with_its_row_and_the_recipients_row_stays(l
 
 
 @pytest.mark.since("3.3")
+@pytest.mark.parametrize("knows", [False, True], ids=["he has no row", "he has one"])
+def test_together_the_destination_shares_instead(library, anna, ben, carla, knows, move) -> None:
+    """Carla goes on seeing whom Anna shared with her. With Ben she need not be shared, nor again with whom he does."""
+    dora = library.user("Dora")
+    library.cluster(anna, ben)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.face(photo, lea, featured=True)
+    if knows:
+        library.person(ben, "Leah", group=lea)
+        library.share_person(lea, by=ben, to=dora)
+    for user, role in ((carla, "write"), (dora, "read"), (ben, "read")):
+        library.share_person(lea, by=anna, to=user, role=role)
+    rows = {user: library.person_row(user, lea) for user in (carla, dora)}
+    report = move(library.album(anna, "Trip", [photo]))
+    assert holders(library, lea) == {ben, carla, dora}
+    assert shares(library) == {(lea, ben, carla), (lea, ben, dora)}
+    assert library.value('select role::text from person_user where "sharedWithId" = %s', carla) == "write"
+    assert {user: library.person_row(user, lea) for user in (carla, dora)} == rows
+    assert (report.shares_given, report.shares_ended) == (2 - knows, ())
+
+
+@pytest.mark.since("3.3")
+@pytest.mark.parametrize("change", ["two cluster groups", "a merge", "a name that she took away"])
+def test_a_share_that_ends_is_told(library, anna, ben, carla, change, move) -> None:
+    if change != "two cluster groups":
+        library.cluster(anna, ben)
+    photo, lea, his = library.asset(anna), library.person(anna, "Lea"), library.person(ben, "Lea")
+    library.face(photo, lea, featured=True)
+    library.share_person(lea, by=anna, to=carla)
+    if change == "a name that she took away":
+        library.rows("update person set name = '' where \"ownerId\" = %s", carla)
+    carlas = library.person_row(carla, lea)
+    report = move(library.album(anna, "Trip", [photo]), merge=[lea] if change == "a merge" else [])
+    assert (report.shares_given, report.shares_ended) == (0, (("Lea", "carla@example.com"),))
+    assert shares(library) == set()
+    assert library.person_row(carla, lea) == carlas
+    assert library.person_row(ben, his) is not None
+
+
+@pytest.mark.since("3.3")
+@pytest.mark.parametrize("since", ["nothing", "he shares her with one more", "he ends it", "she is named"])
+def test_an_undo_gives_the_shares_back(library, anna, ben, carla, params, since, tmp_path) -> None:
+    dora = library.user("Dora")
+    library.cluster(anna, ben)
+    photo, lea = library.asset(anna), library.person(anna, "Lea")
+    library.face(photo, lea, featured=True)
+    library.share_person(lea, by=anna, to=carla)
+    library.settle_usage()
+    before = library.snapshot(ignore=NOT_PUT_BACK)
+    album = library.album(anna, "Trip", [photo])
+    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    assert shares(library) == {(lea, ben, carla)}
+    if since == "he shares her with one more":
+        library.share_person(lea, by=ben, to=dora)
+    elif since == "he ends it":
+        library.rows("delete from person_user")
+    elif since == "she is named":
+        library.rows("update person set name = 'Leah' where \"ownerId\" = %s", ben)
+    back()
+    library.rows("delete from album where id = %s", album)
+    assert (lea, anna, carla) in shares(library) and (lea, ben, carla) not in shares(library)
+    assert ((lea, ben, dora) in shares(library)) == (since == "he shares her with one more")
+    if since == "nothing":
+        assert library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+@pytest.mark.since("3.3")
 def test_what_was_shared_with_the_source_ends_with_its_row(library, anna, ben, carla, move) -> None:
     library.cluster(anna, carla)
     photo, pia = library.asset(anna), library.person(carla, "Pia")
