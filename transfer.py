@@ -482,6 +482,7 @@ class Report:
     faces: int = 0  # faces whose link changed
     along: tuple[tuple[str, str], ...] = ()  # (why, file name) of photos that nobody chose
     stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
+    doubled: tuple[str, ...] = ()  # file names: move, although the destination has that file in a library
     stacks_moved: int = 0
     stacks_split: int = 0
     tags: int = 0
@@ -3834,6 +3835,14 @@ def plan_report(tx: Transaction) -> Report:
                 ((reason, tuple(names)) for reason, names in stays), key=lambda entry: order.index(entry[0])
             )
         ),
+        # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
+        # have both: UQ_assets_owner_checksum leaves libraries out.
+        doubled=tuple(name for (name,) in rows(tx, """
+            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id) WHERE EXISTS (
+                SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
+                WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
+            ORDER BY a."originalFileName", a.id
+        """)),
         albums_unseen=tuple(unseen),
         albums_public=tuple(public),
         covers=tuple(covers),
@@ -11316,12 +11325,11 @@ def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
         yield f"       {clean(address)}/people/{person_id}"
 
 
-def faces(person: Person, selection: str = "") -> str:
-    """A person's faces on photos that move, which are those of the album for short, and on others."""
+def faces(person: Person) -> str:
+    """A person's faces on photos that move, and on others, which may be in the same album."""
     if not person.outside:
         return count(person.inside, "face")
-    here, there = ("in the album", "outside") if selection == "album" else ("on these photos", "on others")
-    return f"{count(person.inside, 'face')} {here}, {person.outside} {there}"
+    return f"{count(person.inside, 'face')} on these photos, {person.outside} on others"
 
 
 def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
@@ -11333,6 +11341,9 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
     if report.along:
         say("\n  Comes along, although not chosen itself:")
         show_list([f"{clean(name)} ({ALONG_WORDS[why]})" for why, name in report.along])
+    if report.doubled:
+        say(f"\n  Moves, although {taker} has the same file already, in an external library or from one:")
+        show_list([clean(name) for name in report.doubled])
     if report.stays:
         staying = sum(len(names) for _reason, names in report.stays)
         unseen = staying - report.items_staying
@@ -11478,7 +11489,7 @@ def show_people(report: Report, taker: str = "", address: str = "") -> None:
         if unnamed:
             say("    Who has no name can be looked at in Immich:")
         for person in unnamed[:NAMELESS_SHOWN]:
-            say(f"      {clean(address)}/people/{person.id} ({faces(person, report.selection)})")
+            say(f"      {clean(address)}/people/{person.id} ({faces(person)})")
         if len(unnamed) > NAMELESS_SHOWN:
             say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
     if report.kept_people:
@@ -11492,7 +11503,7 @@ def person_line(person: Person, selection: str = "") -> str:
     note = f"  (not merged: {person.note})" if person.note else ""
     if person.remembered:
         note = "  (made from this person by an earlier transfer)"
-    return f"→ {clean(person.name) or 'Unknown'} ({faces(person, selection)}) [{person.action}]{into}{note}"
+    return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
 
 
 ACCOUNT_WORDS = {
@@ -12949,7 +12960,7 @@ def _page_people(page: Page) -> Iterator[str]:
     for person in pairs:
         words = "become one person" if person.action == MERGE else "stay two"
         yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
-        ours = f"({faces(person, page.report.selection)})"
+        ours = f"({faces(person)})"
         yield _figure(page, "people", person.id, person.name or "Unknown", ours)
         theirs = f"({count(person.merge_faces, 'face')}, of {page.destination.name})"
         yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
@@ -12958,7 +12969,7 @@ def _page_people(page: Page) -> Iterator[str]:
     if rest:
         yield f"<h2>People <small>{len(rest)}</small></h2><div class=grid>"
         for person in rest:
-            words = f"({faces(person, page.report.selection)}) {ACTION_WORDS[person.action]}"
+            words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
             if person.note:
                 words += f", not merged: {person.note}"
             yield _figure(page, "people", person.id, person.name or "Unknown", words)
@@ -12998,7 +13009,7 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
             words = reason_words(photo.why, page.destination.name)
         yield (what, str(page.numbers.get(photo.id, "")), photo.name, photo.day, words, photo.id)
     for person in page.report.people:
-        words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person, page.report.selection)})"
+        words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
         yield ("person", "", person.name, "", words, person.id)
     for album, name, owner, photos in page.inventory.albums:
         yield ("album", "", name, "", f"of {owner}: {count(photos, 'photo')}", album)

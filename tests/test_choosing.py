@@ -74,6 +74,16 @@ def test_a_photo_marked_external_without_a_library_stays(library, anna, move) ->
     assert move(library.album(anna, "Trip", [photo])).stays == (("external", ("stay.jpg",)),)
 
 
+@pytest.mark.parametrize("trashed", [False, True])
+def test_a_copy_in_a_library_of_the_destinations_stops_nothing_and_is_named(library, anna, ben, trashed, move) -> None:
+    """Tools that mirror Immich into folders leave one; in the trash it is no second photo."""
+    photo, same = library.asset(anna, "twin.jpg", checksum=b"\x07" * 20), library.library(ben)
+    library.asset(ben, "mirrored.jpg", checksum=b"\x07" * 20, library=same, trashed=trashed)
+    report = move(library.album(anna, "Trip", [photo]))
+    assert library.owner_of(photo) == ben
+    assert (report.doubled, report.stays) == (() if trashed else ("twin.jpg",), ())
+
+
 @pytest.mark.parametrize("half", ["status", "date"])
 def test_half_trashed_counts_as_trashed(library, anna, half, move) -> None:
     photo = library.asset(anna, "stay.jpg")

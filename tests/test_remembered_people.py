@@ -227,7 +227,7 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
                 terminal.afterwards()
         screen = terminal.until("DRY RUN")
     assert (
-        "→ Max (1 face in the album, 1 outside) [MERGE] into Max  (made from this person by an earlier transfer)"
+        "→ Max (1 face on these photos, 1 on others) [MERGE] into Max  (made from this person by an earlier transfer)"
         in screen
     )
     assert "already has people of these names" not in screen

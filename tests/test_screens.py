@@ -50,7 +50,7 @@ ANALYSIS = """\
 
   Person analysis:
     → John Doe (3 faces) [TRANSFER]
-    → Jane Smith (1 face in the album, 2 outside) [DUPLICATE]
+    → Jane Smith (1 face on these photos, 2 on others) [DUPLICATE]
     → Unknown (2 faces) [TRANSFER]
 """
 COMPLETED = """\
