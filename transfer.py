@@ -4577,13 +4577,15 @@ def give_people_by_group(tx: Transaction) -> None:
         ),
         """
         SELECT %(taker)s::uuid, p.target, coalesce(nullif(o.name, ''), p.name),
-            coalesce(o."birthDate", p."birthDate"), coalesce(o."isHidden", h."isHidden", false),
-            coalesce(o."isFavorite", h."isFavorite", false), coalesce(o.color, h.color), '',
+            coalesce(o."birthDate", p."birthDate"), coalesce(o."isHidden", false),
+            coalesce(o."isFavorite", false), o.color, '',
             (SELECT f.id FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
              WHERE f.id = h."faceAssetId" AND f."personGroupId" = p.grp)
         FROM people p LEFT JOIN v_person h ON h."personGroupId" = p.grp AND h."ownerId" = p.holder
-        -- the destination's own row that ends, with the name that it has given
-        LEFT JOIN v_person o ON p.both_leave AND o."personGroupId" = p.grp AND o."ownerId" = %(taker)s
+        -- the destination's own row that ends keeps what it says; only a name and a birth date that it lacks
+        -- are filled, as Immich does it (person_user_after_insert)
+        LEFT JOIN v_person o ON o."personGroupId" = p.grp
+            AND o."ownerId" = CASE WHEN p.both_leave THEN %(taker)s ELSE p.holder END
         WHERE p.action IN ('TRANSFER', 'DUPLICATE')
         """,
     )

@@ -766,10 +766,16 @@ def share_reason(run: Run, change: Change, _column: str) -> bool:
 
 
 def passes_on(run: Run, group: str, to: str) -> bool:
-    """Whether a share of a person with `to` ended with the row of who gave it, while the getter has that person."""
+    """Whether a share of a person with `to` ended with the row of who gave it, while the getter may have that person."""
     before, after = run.before.rows("person"), run.after.rows("person")
     shared = {by for (found, by, who) in run.before.rows("person_user") if (found, who) == (group, to)}
-    return (run.getter, group) in after and any((by, group) in before.keys() - after.keys() for by in shared)
+    found = run.after.get("person_group", group)
+    return (
+        (run.getter, group) in after
+        and found is not None
+        and found["clusterGroupId"] == run.after.cluster_of(run.getter)
+        and any((by, group) in before.keys() - after.keys() for by in shared)
+    )
 
 
 def judge_shares(run: Run, words: "Words") -> Iterator[Complaint]:
@@ -1201,6 +1207,14 @@ def judge_new_people(run: Run, words: "Words") -> Iterator[Complaint]:
             run.before.rows("asset_face")[(face["id"],)]["personGroupId"] for face in run.after.faces_of.get(group, ())
         } | {group}
         likes = [run.before.rows("person")[who, link] for link in links for who in run.before.knowing.get(link, ())]
+        # the getter's own says what it said, with a name and a birth date from another if it has none
+        filled = [
+            {**mine, **{gap: mine[gap] or other[gap] for gap in ("name", "birthDate")}}
+            for mine in likes
+            for other in likes
+            if mine["ownerId"] == run.getter
+        ]
+        likes += filled
         if run.undone and (was := run.undone.before.get("person", *key)):
             likes.append(was)
         row = run.after.rows("person")[key]

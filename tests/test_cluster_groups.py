@@ -449,6 +449,19 @@ def test_a_person_who_was_shared_with_the_destination_is_there_once(library, ann
 
 
 @pytest.mark.since("3.3")
+def test_a_person_who_was_shared_with_the_destination_says_what_it_said(library, anna, ben, move) -> None:
+    """Only a name and a birth date that it lacks come from the source's, as when Immich shares a person."""
+    photo, lea = library.asset(anna), library.person(anna, "", favorite=True, color="#aabbcc")
+    face = library.face(photo, lea, featured=True)
+    library.share_person(lea, by=anna, to=ben)
+    library.rows("update person set name = 'Lea', \"birthDate\" = '2015-04-01' where \"ownerId\" = %s", anna)
+    move(library.album(anna, "Trip", [photo]))
+    row = library.person_row(ben, library.person_of(face))
+    assert (row["name"], str(row["birthDate"])) == ("Lea", "2015-04-01")
+    assert (row["isFavorite"], row["color"], row["faceAssetId"]) == (False, None, face)
+
+
+@pytest.mark.since("3.3")
 @pytest.mark.parametrize("his_name", ["Lea", "Lea M.", ""])
 def test_a_person_who_was_shared_with_the_destination_and_stays_is_there_once(
     library, anna, ben, params, his_name, tmp_path
