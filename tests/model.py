@@ -766,7 +766,7 @@ def share_reason(run: Run, change: Change, _column: str) -> bool:
 
 
 def passes_on(run: Run, group: str, to: str) -> bool:
-    """Whether a share of a person with `to` ended with the row of who gave it, while the getter may have that person."""
+    """Whether a share of a person with `to` ended with the row of who gave it, and the getter may have that person."""
     before, after = run.before.rows("person"), run.after.rows("person")
     shared = {by for (found, by, who) in run.before.rows("person_user") if (found, who) == (group, to)}
     found = run.after.get("person_group", group)
