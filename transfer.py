@@ -1529,27 +1529,6 @@ NEEDED_IN_NEWER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId", "role")},
 }
 
-# What a database user needs besides SELECT on all tables, and TEMPORARY on the database (README, 'A database
-# user of its own'). To lock a row takes UPDATE, also where the row is then deleted.
-UPDATED = (
-    *("activity", "album", "asset", "asset_face", "asset_file", "asset_job_status", "library", "session"),
-    "user",
-)
-WRITTEN = (
-    *("album_asset", "album_user", "memory", "memory_asset", "person", "person_group", "person_user"),
-    *("shared_link", "shared_link_asset", "stack", "tag", "tag_asset", "tag_closure"),
-)
-AUDITED = (  # tables that Immich's triggers fill on behalf of whoever writes
-    *("album_asset_audit", "album_audit", "album_user_audit", "memory_asset_audit", "memory_audit"),
-    *("person_audit", "person_group_audit", "stack_audit"),
-)
-RIGHTS = {
-    "UPDATE": UPDATED,
-    "DELETE": ("album",),  # 3.x: a trigger that deletes an album without an owner; it never finds one
-    "INSERT, UPDATE, DELETE": WRITTEN,
-    "INSERT": AUDITED,
-}
-
 # Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over: for each target the
 # columns, as table.column, in newest names (two columns: table.column.column). What is not here links to
 # photos or people in a way that this tool does not know, and is named at the start.
@@ -1716,7 +1695,10 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
             "Run again when its jobs are idle.",
         ),
         SERIALIZATION_FAILURE: ("Immich was changing the same rows at the same time.", "Run again."),
-        "42501": ("The database user may not do that.", f"Use Immich's own database user ({text})."),
+        "42501": (
+            f"The database user may not do that ({text}).",
+            "Use Immich's own: DB_USERNAME in its .env, `postgres` by default.",
+        ),
         "25006": (
             "This database only allows reading.",
             "Connect to the primary server, not to a replica; or default_transaction_read_only is set for "
@@ -2063,61 +2045,12 @@ def opened(cursor: Any, values: Mapping[str, Any], *, for_session: bool = False)
     """Recognise the schema and lay the views over it."""
     begin(cursor, for_session=for_session)
     schema = recognise(cursor)
-    cursor.execute("""
-        SELECT quote_ident(current_database()), quote_ident(current_user)
-        WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
-    """)
-    for place, user in cursor.fetchall():
-        raise RightsMissing([f"GRANT TEMPORARY ON DATABASE {place} TO {user}"])
     create_views(cursor, schema)
     return Transaction(cursor, schema, values)
 
 
-class RightsMissing(TransferError):
-    """The database user may not do what has to be done."""
-
-    def __init__(self, grants: Sequence[str]) -> None:
-        super().__init__(
-            "The database user may not do all that is needed.",
-            "What is missing: " + "; ".join(grants) + ".",
-            "Let the owner of the tables grant it, or use Immich's own database user.",
-        )
-
-
-def missing_rights(tx: Transaction, *, to_change: bool) -> list[str]:
-    """The GRANTs that the database user lacks: to look, or to change what this tool changes."""
-    user = value(tx, "SELECT quote_ident(current_user)")
-    to_look = {"SELECT": tuple(tx.schema.tables)}
-    grants = []
-    for rights, tables in (RIGHTS if to_change else to_look).items():
-        lacking = [
-            (name, [right for right in rights.split(", ") if right in missing])
-            for name, missing in rows(tx, """
-                SELECT c.relname, (
-                    SELECT array_agg(word) FROM unnest(string_to_array(%(rights)s, ', ')) AS word
-                    WHERE NOT has_table_privilege(c.oid, word))
-                FROM pg_class c
-                WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s)
-                ORDER BY c.relname
-            """, rights=rights, tables=list(tables))
-            if missing
-        ]
-        for words in sorted({", ".join(missing) for _name, missing in lacking}):
-            named = ", ".join(f'"{name}"' for name, missing in lacking if ", ".join(missing) == words)
-            grants.append(f"GRANT {words} ON {named} TO {user}")
-    return grants
-
-
-def require_rights(tx: Transaction, *, to_change: bool) -> None:
-    """Raise RightsMissing unless the database user may look, or change what this tool changes."""
-    if grants := missing_rights(tx, to_change=to_change):
-        raise RightsMissing(grants)
-
-
-def require_changeable(database_config: Mapping[str, Any], folder: Path) -> None:
-    """Raise TransferError, before anything is asked, if a change would be refused in the end: for rights that
-    the database user lacks, or because no undo file could be written to `folder`.
-    """
+def require_writable(folder: Path) -> None:
+    """Raise TransferError, before anything is asked, if no undo file could be written to this folder."""
     place = folder if folder.exists() or folder.is_symlink() else folder.parent
     try:
         if place is folder:
@@ -2130,8 +2063,6 @@ def require_changeable(database_config: Mapping[str, Any], folder: Path) -> None
             error.strerror or str(error),
             "Make the folder writable. Nothing is changed without an undo file.",
         ) from None
-    with looking(database_config) as tx:
-        require_rights(tx, to_change=True)
 
 
 def in_transaction(
@@ -3067,7 +2998,6 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     shown = {str(entry["id"]) for entry in api_users(api, is_admin)} | {str(user["id"])}
     try:
         with looking(database_config) as tx:
-            require_rights(tx, to_change=False)
             there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
             has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
             schema = tx.schema
@@ -10783,7 +10713,7 @@ def ready_to_change(state: State) -> tuple[State, Api, Server]:
     """need_server(), and nothing in sight that would stop a change: it is said before anything is asked."""
     require_person()
     state, api, server = need_server(state)
-    require_changeable(state.config.database, state.undo_folder)
+    require_writable(state.undo_folder)
     return state, api, server
 
 
@@ -11626,7 +11556,7 @@ def goes_on(state: State, entry: str) -> bool:
     if ask_past_keys(question, state.keys) != "yes":
         return False
     SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
-    require_changeable(state.config.database, state.undo_folder)
+    require_writable(state.undo_folder)
     return True
 
 
@@ -12312,7 +12242,7 @@ def files_screen(state: State) -> State:
         if undrawn:
             offer_jobs(api, state, ["thumbnailGeneration"])
         return state
-    require_changeable(config, state.undo_folder)
+    require_writable(state.undo_folder)
     state = see_media(state)
     if not state.config.media:
         say_what_jobs_do(api, state)

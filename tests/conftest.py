@@ -14,8 +14,6 @@ or 2): the gate takes another third on each PostgreSQL.
 IMMICH_TRANSFER_TEST_HALF (0 or 1) takes half of the other tests, those that are neither `long` nor `cases` nor in the
 smoke file: the gate has two older PostgreSQLs, and each test runs on one of them.
 
-IMMICH_TRANSFER_TEST_ROLE=1 lets the tool work as the README's database user, who may do what it does and no more.
-
 IMMICH_TRANSFER_TEST_EVERYTHING=1 leaves nothing out: tests run on all their versions, each run of the tool has its dry
 run before it, tests have all their cases, and runs are broken off at each of their steps and not at a few of them.
 """
@@ -35,7 +33,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 import transfer
-from tests import postgres, rights, schemas
+from tests import postgres, schemas
 from tests.library import Library
 
 # The schema versions that transfer.py knows.
@@ -43,7 +41,6 @@ VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
 NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
-AS_ROLE = os.environ.get("IMMICH_TRANSFER_TEST_ROLE", "") not in ("", "0")
 HALF = os.environ.get("IMMICH_TRANSFER_TEST_HALF", "")
 THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
@@ -196,7 +193,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "always: on all the versions that it is about, in the usual run too")
     config.addinivalue_line("markers", "screens: about screens, files and HTTP, so the same on every PostgreSQL")
     config.addinivalue_line("markers", "long: takes long; the gate runs it, the README's command does not")
-    config.addinivalue_line("markers", "as_owner: makes or writes what the README's database user may not")
     config.addinivalue_line("markers", "cases: many cases of one rule, of which the usual run takes a third")
     config.addinivalue_line("markers", "until(version): the last schema version that the test is about")
 
@@ -300,11 +296,9 @@ def library(version: str, pool: Pool) -> Iterator[Library]:
 
 
 @pytest.fixture
-def params(request: pytest.FixtureRequest, library: Library) -> dict[str, Any]:
-    """What psycopg2.connect takes to reach the library: as the server's owner, or as the README's role."""
-    found = postgres.server().params(library.connection.info.dbname)
-    as_role = AS_ROLE and not request.node.get_closest_marker("as_owner")
-    return found | rights.granted(library) if as_role else found
+def params(library: Library) -> dict[str, Any]:
+    """What psycopg2.connect takes to reach the library."""
+    return postgres.server().params(library.connection.info.dbname)
 
 
 @pytest.fixture

@@ -595,7 +595,6 @@ def test_every_foreign_key_is_asked(library, params, anna, ben, carla, codes) ->
     assert missing == set()
 
 
-@pytest.mark.as_owner
 @pytest.mark.parametrize("target", sorted(transfer.ROWS_THAT_GO))
 def test_rows_on_a_foreign_key_that_nobody_knows_are_named(library, params, anna, ben, target) -> None:
     """Of a newer Immich, or of an addition: it cannot be told what they mean, so it never says yes."""

@@ -343,8 +343,8 @@ def test_a_role_without_rights(shared: Installation, rights: str) -> None:
     before = shared.library.snapshot()
     with role(shared, rights) as params, pytest.raises(TransferError) as caught:
         transfer.transfer(params, request(shared), transfer.How(dry_run=True))
-    assert "database user" in caught.value.why
-    assert "Immich's own database user" in caught.value.todo
+    assert "The database user may not do that (permission denied" in caught.value.why
+    assert "Use Immich's own" in caught.value.todo
     assert "role-secret" not in words(caught.value)
     assert shared.library.snapshot() == before
 
@@ -418,6 +418,18 @@ def test_what_the_tool_relies_on_is_not_the_persons_to_choose(shared: Installati
         "synchronous_commit": "on",
     }
     assert settings_of(database, *ours) == ours
+
+
+def test_time_limits_of_the_user_are_set_aside(shared: Installation) -> None:
+    """A whole library takes its time. What stands in DB_CONFIG is meant for this tool, and counts."""
+    names = ("statement_timeout", "transaction_timeout", "idle_session_timeout", "lock_timeout")
+    there = [name for (name,) in shared.library.rows("select name from pg_settings where name = any(%s)", list(names))]
+    with role(shared, "select") as params:
+        for name in there:
+            shared.library.rows(f"alter role {params['user']} set {name} = '1234s'")
+        assert settings_of(params, *there) == dict.fromkeys(there, "0") | {"lock_timeout": "10s"}
+        options = {"options": "-c statement_timeout=7s"}
+        assert settings_of({**params, **options}, "statement_timeout") == {"statement_timeout": "7s"}
 
 
 def test_the_names_of_others_do_not_get_in_between(shared: Installation) -> None:

@@ -94,6 +94,21 @@ def test_answers_from_a_pipe_that_are_meant(there: Installation) -> None:
     assert owner(there) == there.bob
 
 
+def test_a_folder_for_undo_files_that_cannot_be_written(there: Installation) -> None:
+    """It is said before anything is asked. A file has its name: not even root can write into that."""
+    there.path.with_name("transfers").write_text("in the way")
+    with Terminal(there.path) as terminal:
+        for entry in ("4", "6", "9"):
+            terminal.menu(entry)
+            question, screen = terminal.question()
+            assert "Select option" in question, screen
+            assert "No undo file could be written" in screen
+            terminal.type()
+        terminal.menu("0")
+        assert terminal.end()[0] == 1
+    assert there.path.with_name("transfers").read_text() == "in the way"
+
+
 # Signals
 
 

@@ -4,7 +4,6 @@ import psycopg2
 import pytest
 
 import transfer
-from tests import postgres
 from tests.conftest import MAY_CHANGE, few
 
 FAIL = """
@@ -172,36 +171,3 @@ def test_a_connection_lost_after_commit_is_no_failure(library, scene, runner, pa
     report = run(runner, scene)
     assert report.wrong_after is None
     assert library.owner_of(scene.lake) == scene.ben
-
-
-def test_a_database_user_without_rights_changes_nothing(library, scene, runner, params) -> None:
-    name = f"reader_{library.connection.info.backend_pid}"
-    library.rows(f"create role {name} login password 'x'; grant select on all tables in schema public to {name}")
-    try:
-        before = library.snapshot()
-        with pytest.raises(transfer.TransferError) as caught:
-            transfer.transfer(
-                {**params, "user": name, "password": "x"}, runner.request(scene.album), transfer.How(dry_run=True)
-            )
-        assert "may not" in caught.value.why
-        assert library.snapshot() == before
-    finally:
-        library.rows(f"drop owned by {name}; drop role {name}")
-
-
-def test_a_server_that_only_reads_is_told(library, scene, runner, params) -> None:
-    before = library.snapshot()
-    options = "-c default_transaction_read_only=on"
-    try:
-        transfer.transfer({**params, "options": options}, runner.request(scene.album), transfer.How(dry_run=True))
-    except transfer.TransferError as error:
-        assert "only allows reading" in error.why
-    assert library.snapshot() == before
-
-
-def test_a_database_that_is_not_there_is_one_sentence(runner, params) -> None:
-    with pytest.raises(transfer.TransferError) as caught:
-        transfer.transfer(
-            {**params, "dbname": postgres.server().unique("none")}, runner.request("x"), transfer.How(dry_run=True)
-        )
-    assert "no database" in caught.value.why

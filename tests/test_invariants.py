@@ -167,7 +167,6 @@ FOUND_BY = {
 }
 
 
-@pytest.mark.as_owner
 @pytest.mark.cases
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_violation_rolls_everything_back(library, scene, runner, name) -> None:
@@ -191,7 +190,6 @@ WRONG_STEPS = {
 }
 
 
-@pytest.mark.as_owner
 @pytest.mark.parametrize("what", WRONG_STEPS)
 def test_what_a_step_may_not_write_rolls_everything_back(library, scene, runner, monkeypatch, what) -> None:
     found, table, columns, query = WRONG_STEPS[what]
@@ -235,13 +233,11 @@ def test_a_moved_photo_that_is_put_into_another_album_rolls_everything_back(libr
     )
 
 
-@pytest.mark.as_owner
 def test_a_neighbour_that_goes_rolls_everything_back(library, scene, runner) -> None:
     """Invariant 7: of asset, too. The rest of a split stack is written by the run."""
     violate(library, scene, runner, f"delete from asset where id = '{scene.torn[1]}'")
 
 
-@pytest.mark.as_owner
 def test_a_new_photo_rolls_everything_back(library, scene, runner) -> None:
     """A copy of a row, as a careless trigger could make it."""
     columns = [

@@ -525,7 +525,6 @@ def restored_in_place(library: Library) -> Iterator[None]:
     library.rows("reset session_replication_role")
 
 
-@pytest.mark.as_owner
 def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, scene, params, run, folder) -> None:
     """PostgreSQL says of the run that it was committed, and so it was."""
     with restored_in_place(library):
@@ -537,7 +536,6 @@ def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, s
     assert "restored" in refused(library, params, past.path).what
 
 
-@pytest.mark.as_owner
 def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) -> None:
     before = library.snapshot(ignore=NOT_PUT_BACK)
     run()
@@ -549,7 +547,6 @@ def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) ->
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
-@pytest.mark.as_owner
 def test_what_a_restored_dump_does_not_have_is_gone_also_when_it_was_done_again(
     library, scene, params, run, folder
 ) -> None:
@@ -566,7 +563,6 @@ def test_what_a_restored_dump_does_not_have_is_gone_also_when_it_was_done_again(
     assert [past.state for past in transfer.list_past(params, folder)] == ["undone", "undone", transfer.GONE]
 
 
-@pytest.mark.as_owner
 @pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
 def test_what_a_restored_dump_has_is_there_also_when_it_was_done_again(
     library, scene, params, run, folder, damaged
@@ -588,7 +584,6 @@ def test_what_a_restored_dump_has_is_there_also_when_it_was_done_again(
     assert transfer.list_past(params, folder)[-1].state == "committed"
 
 
-@pytest.mark.as_owner
 def test_a_run_that_an_undo_has_brought_back_is_there(library, scene, params, run, folder) -> None:
     """The dump has the run and the way back. It was done again, and that and the way back were undone."""
     album = library.album(scene.anna, "One photo", [library.asset(scene.anna)])

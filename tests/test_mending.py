@@ -81,7 +81,6 @@ def undo_all(library: Library, params: dict[str, Any], folder: Path) -> None:
 
 
 @pytest.mark.every_version
-@pytest.mark.as_owner
 @pytest.mark.parametrize(
     "plant",
     [plant for plant in PLANTS if plant.__name__ not in ("plant_library", "plant_twice", "plant_live")],
@@ -172,7 +171,6 @@ CARELESS = {"by hand": by_hand, "by the FAQ": by_the_faq, "by another tool": by_
 
 @pytest.mark.long
 @pytest.mark.every_version
-@pytest.mark.as_owner
 @pytest.mark.parametrize("careless", CARELESS)
 def test_after_a_careless_transfer_all_is_mended_for_all(library, params, tmp_path, careless) -> None:
     people = family.build(library, older_transfer=True)
@@ -216,7 +214,6 @@ def mend_and_judge(world: World, order: Sequence[int], at_once: bool, folder: Pa
 
 
 @pytest.mark.long
-@pytest.mark.as_owner
 def test_whatever_is_wrong_is_mended(version, pool, tmp_path) -> None:
     number = iter(range(10**9))
 
@@ -341,7 +338,6 @@ def test_the_newest_photo_that_is_shown_becomes_the_cover(library, params, anna)
 
 @pytest.mark.long
 @pytest.mark.every_version
-@pytest.mark.as_owner
 @pytest.mark.parametrize("gone", [0, 1], ids=["the old owner", "the new owner"])
 def test_afterwards_the_deletion_of_either_takes_nothing_from_the_other(library, params, gone) -> None:
     people = family.build(library, older_transfer=True)
@@ -365,7 +361,6 @@ def test_afterwards_the_deletion_of_either_takes_nothing_from_the_other(library,
 
 
 @pytest.mark.long
-@pytest.mark.as_owner
 def test_in_whatever_library_no_account_holds_up_or_takes_photos_of_others(version, pool) -> None:
     """Once all is mended, and live photos have one owner: each account goes, and no photo, face or tag of others."""
 

@@ -462,7 +462,6 @@ create trigger plant after delete on tag for each statement execute function pla
 """
 
 
-@pytest.mark.as_owner
 @pytest.mark.cases
 @pytest.mark.parametrize("planted", PLANTED)
 def test_a_violation_rolls_everything_back(library, scene, runner, folder, planted) -> None:
@@ -473,7 +472,6 @@ def test_a_violation_rolls_everything_back(library, scene, runner, folder, plant
     assert isinstance(refused(library, past, runner.params), transfer.InvariantBroken)
 
 
-@pytest.mark.as_owner
 def test_the_same_library_passes_without_a_violation(library, scene, runner, folder) -> None:
     """So that the tests above fail for what they planted."""
     past = transferred(runner, scene, folder)
