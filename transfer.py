@@ -1485,77 +1485,6 @@ RENAMED_COLUMNS = {
 }
 
 
-def _table(text: str) -> dict[str, tuple[str, ...]]:
-    """A table written as text: on each line a name, then what belongs to it."""
-    return {name: tuple(rest) for name, *rest in map(str.split, text.strip().splitlines())}
-
-
-# Every table and column that a statement below needs, in newest names. asset_face.isVisible came with 2.5.
-NEEDED_COLUMNS = _table("""
-    activity           id albumId assetId userId comment isLiked createdAt
-    album              id albumName createdAt deletedAt albumThumbnailAssetId
-    album_asset        albumId assetId
-    album_user         albumId userId role
-    api_key            id
-    asset              id ownerId checksum livePhotoVideoId stackId duplicateId libraryId isExternal \
-                       deletedAt status visibility originalFileName originalPath fileCreatedAt localDateTime \
-                       isFavorite
-    asset_exif         assetId fileSizeInByte
-    asset_face         id assetId personGroupId deletedAt \
-                       boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
-    asset_file         id assetId type path
-    asset_job_status   assetId duplicatesDetectedAt
-    face_search        faceId
-    library            id ownerId name deletedAt
-    memory             id ownerId
-    memory_asset       memoriesId assetId
-    move_history       entityId
-    partner            sharedById sharedWithId
-    person             personGroupId ownerId name birthDate isHidden isFavorite color \
-                       thumbnailPath faceAssetId
-    session            id userId isPendingSyncReset
-    shared_link        id userId type albumId expiresAt slug description
-    shared_link_asset  assetId sharedLinkId
-    stack              id ownerId primaryAssetId
-    tag                id userId value color parentId
-    tag_asset          assetId tagId
-    tag_closure        id_ancestor id_descendant
-    user               id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
-""")
-# Needed besides, where these tables are: people of a group of users came with 3.2, sharing with single users
-# with 3.3.
-NEEDED_IN_NEWER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "person_group": {"person_group": ("id", "clusterGroupId"), "user": ("clusterGroupId",)},
-    "person_user": {"person_user": ("personGroupId", "sharedById", "sharedWithId", "role")},
-}
-
-# Every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over: for each target the
-# columns, as table.column, in newest names (two columns: table.column.column). What is not here links to
-# photos or people in a way that this tool does not know, and is named at the start.
-KNOWN_LINKS = _table("""
-    album         activity.albumId album_asset.albumId album_asset_audit.albumId album_user.albumId \
-                  shared_link.albumId
-    asset         activity.assetId album.albumThumbnailAssetId album_asset.assetId asset.livePhotoVideoId \
-                  asset_audio.assetId asset_edit.assetId asset_exif.assetId asset_face.assetId \
-                  asset_file.assetId asset_job_status.assetId asset_keyframe.assetId asset_metadata.assetId \
-                  asset_ocr.assetId asset_video.assetId integrity_report.assetId memory_asset.assetId \
-                  ocr_search.assetId shared_link_asset.assetId smart_search.assetId stack.primaryAssetId \
-                  tag_asset.assetId video_stream_session.assetId
-    asset_face    face_search.faceId person.faceAssetId
-    library       asset.libraryId
-    memory        memory_asset.memoriesId memory_asset_audit.memoryId
-    person        asset_face.personGroupId person_user.personGroupId.sharedById
-    person_group  asset_face.personGroupId person.personGroupId
-    shared_link   shared_link_asset.sharedLinkId
-    stack         asset.stackId
-    tag           tag.parentId tag_asset.tagId tag_closure.id_ancestor tag_closure.id_descendant
-    user          activity.userId album.ownerId album_user.userId api_key.userId asset.ownerId \
-                  library.ownerId cluster_group_request.userId memory.ownerId notification.userId \
-                  partner.sharedById partner.sharedWithId person.ownerId person_user.sharedWithId \
-                  session.userId shared_link.userId stack.ownerId tag.userId \
-                  user_metadata.userId workflow.ownerId
-""")
-
 # The states of a connection that is not still being made.
 ESTABLISHED = (
     psycopg2.extensions.STATUS_READY,
@@ -1920,16 +1849,6 @@ def create_views(cursor: Any, schema: Schema) -> None:
     """Make the temporary views. Simple ones are updatable: the real tables' defaults, keys and triggers all
     work.
     """
-    extra = {
-        "user": {}
-        if schema.person_groups
-        else {"clusterGroupId": "id"},  # own cluster group: see v_person_group
-        "asset_face": {"isVisible": "true"},  # hiding a face came with 2.5
-        "asset": {
-            "sidecarPath": "NULL::text",
-            "encodedVideoPath": "NULL::text",
-        },  # in asset_file since 2.4 and 2.6
-    }
     views = []
     for table in (*NEEDED_COLUMNS, *NEEDED_IN_NEWER):
         if table not in schema.tables:
@@ -1939,8 +1858,8 @@ def create_views(cursor: Any, schema: Schema) -> None:
             sql.SQL("{} AS {}").format(sql.Identifier(old), sql.Identifier(new)) for old, new in columns
         ]
         newest = {new for _, new in columns}
-        for name, expression in extra.get(table, {}).items():
-            if name not in newest:
+        for name, expression in OTHER_COLUMNS.items():
+            if name.startswith(f"{table}.") and (name := name.partition(".")[2]) not in newest:
                 selected.append(sql.SQL("{} AS {}").format(sql.SQL(expression), sql.Identifier(name)))
         selected.append(sql.SQL('xmin AS "writtenBy"'))
         views.append(
@@ -1968,11 +1887,11 @@ def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
             "v_person_group",
             """SELECT "personGroupId" AS id, "ownerId" AS "clusterGroupId" FROM v_person""",
         )
-    if "person_user" not in schema.tables:  # sharing of people came with 3.3
-        yield ("v_person_user", """
-            SELECT NULL::uuid AS "personGroupId", NULL::uuid AS "sharedById",
-                NULL::uuid AS "sharedWithId", NULL::text AS role WHERE false
-        """)
+    for table in NEEDED_IN_NEWER.keys() - schema.tables.keys() - {"person_group"}:  # nobody has any
+        yield f"v_{table}", "SELECT {} WHERE false".format(", ".join(
+            f"""NULL::{"uuid" if column.endswith("Id") else "text"} AS "{column}\""""
+            for column in NEEDED_IN_NEWER[table][table]
+        ))
 
 
 # ---- the transaction ---------------------------------------------------------------------------------------
@@ -3379,6 +3298,9 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
         CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY) ON COMMIT DROP;
+        CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
         CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
@@ -3780,7 +3702,7 @@ def plan_report(tx: Transaction) -> Report:
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
-            kinds=[*PEOPLE_CHECKS, *LIVE_CHECKS, *STACK_CHECKS],
+            kinds=[kind for thing in (PEOPLE, LIVE_PHOTOS, STACKS) for kind in thing.rules],
         ),
     )
 
@@ -3886,112 +3808,70 @@ def account_figures(tx: Transaction) -> tuple[Figures, ...]:
 # ---- what the steps and the checks share -------------------------------------------------------------------
 
 
-# A featured photo whose face is deleted or hidden is wrong in another way than one of somebody else's.
-_UNSEEN = """CASE WHEN f."deletedAt" IS NOT NULL OR NOT f."isVisible" THEN 'unseen' END"""
+@dataclass(frozen=True)
+class Rule:
+    """Something that must hold in Immich's database: rows that are looked at, and when one of them breaks it.
 
-# By what a check names a row, over the aliases of the statements that use it; and whose the other side is.
-# With another owner there the same rows are another thing for an undo, and as wrong as before for the check.
-KEYS = {
-    # up to 3.1 v_person_group.clusterGroupId is the person's owner
-    "face": ("""concat_ws(' ', f.id, f."personGroupId")""", 'g."clusterGroupId"'),
-    "featured": (
-        f"""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId", {_UNSEEN})""",
-        'a."ownerId"',
-    ),
-    "person": ("""concat_ws(' ', p."ownerId", p."personGroupId")""", 'g."clusterGroupId"'),  # an undo asks
-    "live": ("concat_ws(' ', s.id, v.id)", "NULL::uuid"),
-    "stack": ("concat_ws(' ', s.id, a.id)", 's."ownerId"'),
-    "primary": ("""concat_ws(' ', s.id, s."primaryAssetId")""", 's."ownerId"'),
-    "tag": ("""concat_ws(' ', h."assetId", h."tagId")""", 'o."userId"'),
-    "memory": ("""concat_ws(' ', h."assetId", h."memoriesId")""", 'o."ownerId"'),
-    "link": ("""concat_ws(' ', h."assetId", h."sharedLinkId")""", 'o."userId"'),
-    "album owner": ("c.id::text", "NULL::uuid"),
-    "cover": ("""concat_ws(' ', al.id, al."albumThumbnailAssetId")""", "NULL::uuid"),
-    "library": ("concat_ws(' ', a.id, l.id)", 'l."ownerId"'),
-}
-# Rows that others can add meanwhile, since no lock of ours keeps them from it: who wrote them is looked at.
-ADDED_BY_OTHERS = {"face": "f", "featured": "p", "tag": "h", "memory": "h", "link": "h"}
-
-
-# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
-# owner.
-SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
-                AND f."isVisible")"""
-
-# A user's things that hold photos: the table that says which, its column for the thing, the thing's table and
-# owner. One rule for the three: a photo is in no such thing of anybody but its owner.
-HOLDERS = _table("""
-    memory  memory_asset       memoriesId    memory       ownerId
-    link    shared_link_asset  sharedLinkId  shared_link  userId
-    tag     tag_asset          tagId         tag          userId
-""")
-
-# What must hold in Immich's database, each rule once: the rows that are looked at, by the aliases of KEYS,
-# and when one of them breaks the rule. The checks ask it of what a run has touched, a repair of all there is.
-RULES: Mapping[str, tuple[str, str]] = {
-    # of a person that the photo's owner has a row of; from 3.2 in a group of the owner's cluster group
-    "face": (
-        """v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
-        LEFT JOIN v_person_group g ON g.id = f."personGroupId"
-        """,
-        """f."personGroupId" IS NOT NULL AND NOT EXISTS (
-            SELECT FROM v_person p
-            WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
-              AND g."clusterGroupId" = u."clusterGroupId")
-        """,
-    ),
-    "featured": (
-        'v_person p JOIN v_asset_face f ON f.id = p."faceAssetId" JOIN v_asset a ON a.id = f."assetId"',
-        f"{SHOWS} IS NOT TRUE",
-    ),
-    "live": (
-        'v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"',
-        's."ownerId" <> v."ownerId"',
-    ),
-    "stack": ('v_stack s JOIN v_asset a ON a."stackId" = s.id', 'a."ownerId" <> s."ownerId"'),
-    "primary": (
-        'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
-        '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
-    ),
-    **{
-        kind: (
-            f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
-            f'o."{owner}" <> a."ownerId"',
-        )
-        for kind, (join, column, table, owner) in HOLDERS.items()
-    },
-    "album owner": ("v_album c", '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)'),
-    # an app whose user does not get the photo stops its sync there
-    "cover": (
-        "v_album al",
-        """al."albumThumbnailAssetId" IS NOT NULL AND NOT EXISTS (
-            SELECT FROM v_album_asset aa
-            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
-        """,
-    ),
-    # library.ownerId and asset.libraryId both cascade
-    "library": ('v_asset a JOIN v_library l ON l.id = a."libraryId"', 'a."ownerId" <> l."ownerId"'),
-}
-
-
-def breaches(kind: str, join: str = "", where: str = "true", looked_at: str = "") -> str:
-    """A check: the rows that break a rule, among those that `join` and `where` name; as KEYS has them, with
-    the transaction that wrote a row which others can add. `looked_at` is where the rows are found otherwise.
+    The checks ask it of what a run has touched, Find of all there is. `key` names a row, and `owner` says
+    whose the other side is: with another owner there the same row is another thing for an undo, and as wrong
+    as before for the checks. `touched` are the rows that a run may have touched, as (JOIN, WHERE), each asked
+    by itself so that each goes by its own index. `added` is the alias of rows that others can add meanwhile,
+    since no lock of ours keeps them from it: who wrote them is looked at.
     """
-    everywhere, broken = RULES[kind]
-    written = f'{ADDED_BY_OTHERS[kind]}."writtenBy"' if kind in ADDED_BY_OTHERS else "NULL::xid"
+
+    rows: str
+    broken: str
+    key: str
+    owner: str = "NULL::uuid"
+    touched: tuple[tuple[str, str], ...] = ()
+    added: str = ""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A kind of thing that hangs on photos, as data; it stands at the end of the thing's chapter.
+
+    `tables` has on each line a table and the columns that statements name, in newest names. `>` points at the
+    tables that a foreign key of the column's leads to (`a.b>c`: of both columns). A word and a colon before
+    the table: it is needed where the table of that name is, since a newer Immich has it; with ? it is only
+    known, for its foreign keys. `other` are columns that not all versions have, with what stands for them.
+
+    `rules` must hold. `written` are queries for what a run may not have written, by its journal, and for what
+    it must have. An undo is told by `noted` of rows that are not written, (table, columns, query); `photo` is
+    the photo that a row hangs on, over the record p and the row t; what is `by_jobs` Immich's jobs write, and
+    what is `computed` is computed anew. `holds`: a user's thing in which photos are, as (the table that says
+    which, its column for the thing, the thing's table, its owner).
+    """
+
+    name: str
+    tables: str
+    other: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+    noted: tuple[tuple[str, tuple[str, ...], str], ...] = ()
+    photo: Mapping[str, str] = field(default_factory=dict)
+    by_jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    computed: tuple[str, ...] = ()
+    holds: tuple[str, str, str, str] | None = None
+
+
+def breaches(kind: str, join: str = "", where: str = "true") -> str:
+    """The rows that break a rule, among those that `join` and `where` name, by key and owner, with the
+    transaction that wrote a row which others can add.
+    """
+    rule = RULES[kind]
+    written = f'{rule.added}."writtenBy"' if rule.added else "NULL::xid"
     return f"""
-        SELECT {", ".join((*KEYS[kind], written))}
-        FROM {looked_at or everywhere} {join} WHERE {broken} AND ({where})
+        SELECT {rule.key}, {rule.owner}, {written} FROM {rule.rows} {join} WHERE {rule.broken} AND ({where})
     """
 
 
 def exempt(kind: str) -> str:
-    """The condition that the row at hand, by the aliases of KEYS, is exempt."""
-    key, owner = KEYS[kind]
+    """The condition that the row at hand, by the aliases of its rule, is exempt."""
+    rule = RULES[kind]
     return f"""EXISTS (
-        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {key}
-          AND x.owner IS NOT DISTINCT FROM {owner})"""
+        SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = {rule.key}
+          AND x.owner IS NOT DISTINCT FROM {rule.owner})"""
 
 
 # ---- live photos -------------------------------------------------------------------------------------------
@@ -4018,16 +3898,21 @@ def live_partners_stay(tx: Transaction) -> None:
     """)
 
 
-LIVE_CHECKS = {
-    "live": f"""
-        {breaches("live", "JOIN run_photo m ON m.id = s.id")}
-        UNION ALL
-        {breaches(
-            *("live", "JOIN run_photo m ON m.id = v.id"),
-            's."livePhotoVideoId" IS NOT NULL AND s.id NOT IN (SELECT id FROM run_photo)',
-        )}
-    """,
-}
+LIVE_PHOTOS = Thing(
+    "live",
+    tables="asset livePhotoVideoId>asset",
+    rules={
+        "live": Rule(
+            'v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"',
+            's."ownerId" <> v."ownerId"',
+            key="concat_ws(' ', s.id, v.id)",
+            touched=(
+                ("JOIN run_photo m ON m.id = s.id", "true"),
+                ("JOIN run_photo m ON m.id = v.id", "s.id NOT IN (SELECT id FROM run_photo)"),
+            ),
+        ),
+    },
+)
 
 
 # ---- stacks ------------------------------------------------------------------------------------------------
@@ -4132,9 +4017,30 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     return replace(report, stacks_moved=moved, stacks_split=split)
 
 
-STACK_CHECKS = {
-    kind: breaches(kind, where="s.id IN (SELECT id FROM stack_concerned)") for kind in ("stack", "primary")
-}
+_CONCERNED_STACK = (("JOIN stack_concerned k ON k.id = s.id", "true"),)
+STACKS = Thing(
+    "stack",
+    tables="""
+        stack  id ownerId>user primaryAssetId>asset
+        asset  stackId>stack
+    """,
+    rules={
+        "stack": Rule(
+            'v_stack s JOIN v_asset a ON a."stackId" = s.id',
+            'a."ownerId" <> s."ownerId"',
+            key="concat_ws(' ', s.id, a.id)",
+            owner='s."ownerId"',
+            touched=_CONCERNED_STACK,
+        ),
+        "primary": Rule(
+            'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
+            '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
+            key="""concat_ws(' ', s.id, s."primaryAssetId")""",
+            owner='s."ownerId"',
+            touched=_CONCERNED_STACK,
+        ),
+    },
+)
 
 
 # ---- people: who -------------------------------------------------------------------------------------------
@@ -4657,30 +4563,114 @@ def mend_featured(tx: Transaction) -> int:
     return mended
 
 
-PEOPLE_CHECKS = {
-    # on the photos of this run; on others those of people whose row or group is not as it was
-    "face": " UNION ALL ".join((
-        breaches("face", 'JOIN run_photo m ON m.id = f."assetId"'),
-        breaches(
-            *("face", 'JOIN suspect_group t ON t.grp = f."personGroupId"'),
-            'NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")',
+# What a featured photo (person.faceAssetId) must be: a visible face f of the person p on a photo a of their
+# owner.
+SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" AND f."deletedAt" IS NULL
+                AND f."isVisible")"""
+# One whose face is deleted or hidden is wrong in another way than one of somebody else's.
+_UNSEEN = """CASE WHEN f."deletedAt" IS NOT NULL OR NOT f."isVisible" THEN 'unseen' END"""
+
+PEOPLE = Thing(
+    "person",
+    tables="""
+        person      ownerId>user personGroupId>person_group name birthDate isHidden isFavorite color \
+                    thumbnailPath faceAssetId>asset_face
+        asset_face  id assetId>asset personGroupId>person_group>person deletedAt \
+                    boundingBoxX1 boundingBoxY1 boundingBoxX2 boundingBoxY2
+        face_search faceId>asset_face
+        person_group:person_group  id clusterGroupId
+        person_group:user          clusterGroupId
+        person_user:person_user    personGroupId sharedById sharedWithId>user role \
+                                   personGroupId.sharedById>person
+        ?:cluster_group_request    userId>user
+    """,
+    # up to 3.1 a cluster group of one's own, see v_person_group; faces can be hidden since 2.5
+    other={"user.clusterGroupId": "id", "asset_face.isVisible": "true"},
+    rules={
+        # of a person that the photo's owner has a row of; from 3.2 in a group of the owner's cluster group
+        "face": Rule(
+            """v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+            """,
+            """f."personGroupId" IS NOT NULL AND NOT EXISTS (
+                SELECT FROM v_person p
+                WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+                  AND g."clusterGroupId" = u."clusterGroupId")
+            """,
+            key="""concat_ws(' ', f.id, f."personGroupId")""",
+            owner='g."clusterGroupId"',  # up to 3.1 the person's owner
+            # on the photos of this run; on others those of people whose row or group is not as it was
+            touched=(
+                ('JOIN run_photo m ON m.id = f."assetId"', "true"),
+                (
+                    'JOIN suspect_group t ON t.grp = f."personGroupId"',
+                    'NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")',
+                ),
+            ),
+            added="f",
         ),
-    )),
-    "featured": breaches("featured", looked_at="""
-        (
-            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
-            UNION
-            SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
-                ON t.grp = p."personGroupId"
-        ) concerned
-        JOIN v_person p USING ("ownerId", "personGroupId")
-        CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
-        CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
-    """),
-}
+        # from the person to its face and that face's photo
+        "featured": Rule(
+            """v_person p
+            CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
+            CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
+            """,
+            f"{SHOWS} IS NOT TRUE",
+            key=f"""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId", {_UNSEEN})""",
+            owner='a."ownerId"',
+            touched=(("""
+                JOIN (
+                    SELECT p."ownerId", p."personGroupId"
+                    FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
+                    UNION
+                    SELECT p."ownerId", p."personGroupId"
+                    FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+                ) concerned ON concerned."ownerId" = p."ownerId"
+                    AND concerned."personGroupId" = p."personGroupId"
+            """, "true"),),
+            added="p",
+        ),
+        # a row in a group of another cluster group (3.2), as a share makes one: nothing wrong, but an undo
+        # asks whether it was so
+        "person": Rule(
+            """v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+            JOIN v_user u ON u.id = p."ownerId"
+            """,
+            'g."clusterGroupId" <> u."clusterGroupId"',
+            key="""concat_ws(' ', p."ownerId", p."personGroupId")""",
+            owner='g."clusterGroupId"',
+        ),
+    },
+    # faces whose link stays as it is, and everybody's rows of the people concerned
+    noted=(
+        ("asset_face", ("personGroupId",), """
+            SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
+            JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
+        """),
+        ("person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
+            SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+            UNION SELECT p.* FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
+            UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
+        """),
+    ),
+    photo={"asset_face": 't."assetId"'},
+    by_jobs={"person": ("thumbnailPath",)},
+)
 
 
 # ---- memories, public links, tags --------------------------------------------------------------------------
+
+
+def held(join: str, column: str, table: str, owner: str) -> Rule:
+    """One rule for all that a user has and in which photos are: none is anybody's but its owner's."""
+    return Rule(
+        f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
+        f'o."{owner}" <> a."ownerId"',
+        key=f"""concat_ws(' ', h."assetId", h."{column}")""",
+        owner=f'o."{owner}"',
+        touched=(('JOIN run_photo m ON m.id = h."assetId"', "true"),),
+        added="h",
+    )
 
 
 def held_by_others(kind: str) -> str:
@@ -4703,14 +4693,6 @@ def held_by_its_owner(kind: str) -> str:
     """
 
 
-HOLDER_CHECKS = {
-    kind: breaches(kind, where="""
-        h."assetId" IN (SELECT id FROM run_photo) OR o.id IN (SELECT id FROM link_looked_at)
-    """)
-    for kind in HOLDERS
-}
-
-
 def step_memories(tx: Transaction, report: Report) -> Report:
     """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
 
@@ -4728,6 +4710,19 @@ def step_memories(tx: Transaction, report: Report) -> Report:
         WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
     """)
     return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
+
+
+MEMORIES = Thing(
+    "memory",
+    tables="""
+        memory        id ownerId>user
+        memory_asset  memoriesId>memory assetId>asset
+        ?:memory_asset_audit  memoryId>memory
+    """,
+    holds=(_memories := ("memory_asset", "memoriesId", "memory", "ownerId")),
+    rules={"memory": held(*_memories)},
+    photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
+)
 
 
 def step_shared_links(tx: Transaction, report: Report) -> Report:
@@ -4762,6 +4757,22 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
     """)
     losing = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
     return replace(report, links_moved=moved, links_losing=losing)
+
+
+LINKS = Thing(
+    "link",
+    tables="""
+        shared_link        id userId>user type albumId>album expiresAt slug description
+        shared_link_asset  assetId>asset sharedLinkId>shared_link
+    """,
+    holds=(_links := ("shared_link_asset", "sharedLinkId", "shared_link", "userId")),
+    rules={"link": replace(held(*_links), touched=(
+        *held(*_links).touched,
+        # a link that changes hands, with all that is in it
+        ("JOIN link_looked_at k ON k.id = o.id", 'h."assetId" NOT IN (SELECT id FROM run_photo)'),
+    ))},
+    photo={"shared_link_asset": "(p.key ->> 'assetId')::uuid"},
+)
 
 
 def step_tags(tx: Transaction, report: Report) -> Report:
@@ -4805,6 +4816,19 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     return replace(report, tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
 
+TAGS = Thing(
+    "tag",
+    tables="""
+        tag          id userId>user value color parentId>tag
+        tag_asset    assetId>asset tagId>tag
+        tag_closure  id_ancestor>tag id_descendant>tag
+    """,
+    holds=(_tags := ("tag_asset", "tagId", "tag", "userId")),
+    rules={"tag": held(*_tags)},
+    photo={"tag_asset": "(p.key ->> 'assetId')::uuid"},
+)
+
+
 # ---- duplicates; the photos themselves ---------------------------------------------------------------------
 
 
@@ -4839,6 +4863,28 @@ def detect_again(tx: Transaction, photos: str) -> None:
     """)
 
 
+DUPLICATES = Thing(
+    "duplicate",
+    tables="""
+        asset             duplicateId
+        asset_job_status  assetId>asset duplicatesDetectedAt
+    """,
+    # who else was in the groups, and who of them in the trash: those leave the group, too
+    noted=(
+        ("asset", ("duplicateId",), """
+            SELECT a.id, a."duplicateId" FROM v_asset a JOIN neighbour USING (id)
+            WHERE a."duplicateId" IS NOT NULL AND a.id NOT IN (SELECT id FROM run_photo)
+        """),
+        ("asset", ("deletedAt", "visibility"), """
+            SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN neighbour USING (id)
+            WHERE a."duplicateId" IS NOT NULL AND a."deletedAt" IS NOT NULL
+                AND a.id NOT IN (SELECT id FROM run_photo)
+        """),
+    ),
+    photo={"asset_job_status": "(p.key ->> 'assetId')::uuid"},
+)
+
+
 def step_owner(tx: Transaction, report: Report) -> Report:
     """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
     is.
@@ -4847,6 +4893,56 @@ def step_owner(tx: Transaction, report: Report) -> Report:
         SELECT id, %(taker)s::uuid AS "ownerId", %(giver)s::uuid AS "old ownerId" FROM run_photo
     """, known=True)
     return report
+
+
+PHOTOS = Thing(
+    "photo",
+    tables="""
+        asset         id ownerId>user checksum status deletedAt visibility originalFileName originalPath \
+                      fileCreatedAt localDateTime isFavorite
+        asset_file    id assetId>asset type path
+        move_history  entityId
+        ?:asset_audio           assetId>asset
+        ?:asset_edit            assetId>asset
+        ?:asset_keyframe        assetId>asset
+        ?:asset_metadata        assetId>asset
+        ?:asset_ocr             assetId>asset
+        ?:asset_video           assetId>asset
+        ?:integrity_report      assetId>asset
+        ?:ocr_search            assetId>asset
+        ?:smart_search          assetId>asset
+        ?:video_stream_session  assetId>asset
+    """,
+    other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
+    written={
+        "owner": """
+            SELECT id::text FROM (
+                SELECT id FROM journal_id WHERE "table" = 'asset' AND kind = 'changed'
+                EXCEPT SELECT id FROM run_photo
+                EXCEPT SELECT n.id FROM neighbour n JOIN v_asset a USING (id, "ownerId")) j
+        """,
+        "not moved": """
+            SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
+        """,
+        "row": """
+            SELECT concat_ws(' ', "table", key) FROM journal
+            WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity')
+              AND kind IN ('made', 'removed')
+        """,
+    },
+    # whose the photos concerned were that do not move, and which of those that do were in the locked folder
+    # or in the trash
+    noted=(
+        ("asset", ("ownerId",), """
+            SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)
+        """),
+        ("asset", ("deletedAt", "visibility"), """
+            SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
+            WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
+        """),
+    ),
+    photo={"asset": "(p.key ->> 'id')::uuid"},
+)
 
 
 # ---- external libraries ------------------------------------------------------------------------------------
@@ -4944,23 +5040,38 @@ def step_libraries(tx: Transaction, report: Report) -> Report:
     return report
 
 
-LIBRARY_CHECKS = {
-    "library": breaches("library", """
-        JOIN (
-            SELECT id FROM run_photo
-            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
-        ) concerned ON concerned.id = a.id
-    """),
-}
-
-
-LIBRARY_WRITTEN = {
-    "external library": """
-        SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
-        WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
-            ELSE l."ownerId" <> %(taker)s END
+LIBRARIES = Thing(
+    "library",
+    tables="""
+        library  id ownerId>user name deletedAt
+        asset    libraryId>library isExternal
     """,
-}
+    rules={
+        # library.ownerId and asset.libraryId both cascade
+        "library": Rule(
+            'v_asset a JOIN v_library l ON l.id = a."libraryId"',
+            'a."ownerId" <> l."ownerId"',
+            key="concat_ws(' ', a.id, l.id)",
+            owner='l."ownerId"',
+            touched=(("""
+                JOIN (
+                    SELECT id FROM run_photo
+                    UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+                ) concerned ON concerned.id = a.id
+            """, "true"),),
+        ),
+    },
+    written={
+        "external library": """
+            SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
+            WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
+                ELSE l."ownerId" <> %(taker)s END
+        """,
+    },
+    noted=(
+        ("library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)"),
+    ),
+)
 
 
 # ---- albums ------------------------------------------------------------------------------------------------
@@ -5111,47 +5222,70 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     return replace(report, album_copies=copies, covers_copied=covers, comments_left=comments)
 
 
-ALBUM_CHECKS = {
-    "album owner": breaches("album owner", "JOIN concerned_album k ON k.id = c.id"),
-    "cover": breaches("cover", "JOIN concerned_album k ON k.id = al.id"),
-}
-
-
-ALBUM_WRITTEN = {
-    # a row of theirs that a trigger wrote for us is no write of anybody's: Immich's stamp albums that get a
-    # member or a photo
-    "album": """
-        SELECT id::text FROM v_album
-        WHERE id IN (SELECT id FROM concerned_album)
-          AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
-          AND NOT EXISTS (SELECT FROM journal_id j WHERE j."table" = 'album' AND j.id = v_album.id)
-          AND "writtenBy" = pg_current_xact_id()::xid
+ALBUMS = Thing(
+    "album",
+    tables="""
+        album        id albumName createdAt deletedAt albumThumbnailAssetId>asset
+        album_asset  albumId>album assetId>asset
+        album_user   albumId>album userId>user role
+        activity     id albumId>album assetId>asset userId>user comment isLiked createdAt
+        ?:album              ownerId>user
+        ?:album_asset_audit  albumId>album
     """,
-    "album member": """
-        SELECT key::text FROM journal WHERE "table" = 'album_user' AND (
-            (key ->> 'albumId')::uuid NOT IN (SELECT id FROM changing_album)
-            OR key ->> 'userId' NOT IN (%(giver)s, %(taker)s))
-    """,
-    "changing album": """
-        SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
-        FROM changing_album c
-        LEFT JOIN v_album_owner o ON o."albumId" = c.id
-        LEFT JOIN v_album_user s ON s."albumId" = c.id AND s."userId" = %(giver)s AND s.role <> 'owner'
-        LEFT JOIN v_album_user d ON d."albumId" = c.id AND d."userId" = %(taker)s AND d.role <> 'owner'
-        WHERE o."userId" IS DISTINCT FROM c.owner
-           OR s.role::text IS DISTINCT FROM c.source_role
-           OR d.role::text IS DISTINCT FROM c.destination_role
-    """,
-    "album photo": """
-        SELECT key::text FROM journal WHERE "table" = 'album_asset' AND NOT EXISTS (
-            SELECT FROM album_copy c
-            WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
-    """,
-    "comment or like": """
-        SELECT j.id::text FROM journal_id j JOIN v_activity c USING (id)
-        WHERE j."table" = 'activity' AND c."albumId" IN (SELECT id FROM concerned_album)
-    """,
-}
+    rules={
+        "album owner": Rule(
+            "v_album c",
+            '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)',
+            key="c.id::text",
+            touched=(("JOIN concerned_album k ON k.id = c.id", "true"),),
+        ),
+        # an app whose user does not get the photo stops its sync there
+        "cover": Rule(
+            "v_album al",
+            """al."albumThumbnailAssetId" IS NOT NULL AND NOT EXISTS (
+                SELECT FROM v_album_asset aa
+                WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+            """,
+            key="""concat_ws(' ', al.id, al."albumThumbnailAssetId")""",
+            touched=(("JOIN concerned_album k ON k.id = al.id", "true"),),
+        ),
+    },
+    written={
+        # a row of theirs that a trigger wrote for us is no write of anybody's: Immich's stamp albums that get
+        # a member or a photo
+        "album": """
+            SELECT id::text FROM v_album
+            WHERE id IN (SELECT id FROM concerned_album)
+              AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
+              AND NOT EXISTS (SELECT FROM journal_id j WHERE j."table" = 'album' AND j.id = v_album.id)
+              AND "writtenBy" = pg_current_xact_id()::xid
+        """,
+        "album member": """
+            SELECT key::text FROM journal WHERE "table" = 'album_user' AND (
+                (key ->> 'albumId')::uuid NOT IN (SELECT id FROM changing_album)
+                OR key ->> 'userId' NOT IN (%(giver)s, %(taker)s))
+        """,
+        "changing album": """
+            SELECT concat_ws(' ', c.id, o."userId", s.role, d.role)
+            FROM changing_album c
+            LEFT JOIN v_album_owner o ON o."albumId" = c.id
+            LEFT JOIN v_album_user s ON s."albumId" = c.id AND s."userId" = %(giver)s AND s.role <> 'owner'
+            LEFT JOIN v_album_user d ON d."albumId" = c.id AND d."userId" = %(taker)s AND d.role <> 'owner'
+            WHERE o."userId" IS DISTINCT FROM c.owner
+               OR s.role::text IS DISTINCT FROM c.source_role
+               OR d.role::text IS DISTINCT FROM c.destination_role
+        """,
+        "album photo": """
+            SELECT key::text FROM journal WHERE "table" = 'album_asset' AND NOT EXISTS (
+                SELECT FROM album_copy c
+                WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
+        """,
+        "comment or like": """
+            SELECT j.id::text FROM journal_id j JOIN v_activity c USING (id)
+            WHERE j."table" = 'activity' AND c."albumId" IN (SELECT id FROM concerned_album)
+        """,
+    },
+)
 
 
 # ---- storage figures and phones: last, since Immich writes those rows all the time -------------------------
@@ -5209,6 +5343,16 @@ def write_storage(tx: Transaction, figures: str) -> tuple[Storage, ...]:
     )
 
 
+STORAGE = Thing(
+    "storage",
+    tables="""
+        user        id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
+        asset_exif  assetId>asset fileSizeInByte
+    """,
+    computed=("user",),
+)
+
+
 def reset_apps(tx: Transaction) -> None:
     """Immich's own sync reset, for both users, their partners and cluster groups, whose people changed, and
     members of albums concerned.
@@ -5241,6 +5385,20 @@ def reset_apps(tx: Transaction) -> None:
     """)
 
 
+PHONES = Thing(
+    "phone",
+    tables="""
+        session  id userId>user isPendingSyncReset
+        partner  sharedById>user sharedWithId>user
+        api_key  id userId>user
+        ?:notification   userId>user
+        ?:user_metadata  userId>user
+        ?:workflow       ownerId>user
+    """,
+    computed=("session",),
+)
+
+
 # ---- the steps in their order, and what an undo must know besides ------------------------------------------
 
 
@@ -5259,41 +5417,12 @@ TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] 
 
 def note_kept(tx: Transaction) -> None:
     """Record what an undo must know of rows that are not written, and what is wrong already."""
-    # who owned the photos concerned that do not move, and which of those that move were in the locked folder
-    # or in the trash; also which of their duplicates were in the trash: those leave the group, too
-    note(tx, "asset", ("ownerId",),
-        'SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)')
-    note(tx, "asset", ("deletedAt", "visibility"), """
-        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
-        WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
-        UNION ALL
-        SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN neighbour USING (id)
-        WHERE a."duplicateId" IS NOT NULL AND a."deletedAt" IS NOT NULL
-            AND a.id NOT IN (SELECT id FROM run_photo)
-    """)
-    note(tx, "asset", ("duplicateId",), """
-        SELECT a.id, a."duplicateId" FROM v_asset a JOIN neighbour USING (id)
-        WHERE a."duplicateId" IS NOT NULL AND a.id NOT IN (SELECT id FROM run_photo)
-    """)
-    # faces whose link stays as it is, and everybody's rows of the people concerned
-    note(tx, "asset_face", ("personGroupId",), """
-        SELECT f.id, f."personGroupId" FROM v_asset_face f JOIN run_photo m ON m.id = f."assetId"
-        JOIN people p ON p.grp = f."personGroupId" WHERE p.target = p.grp
-    """)
-    note(tx, "person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
-        SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
-        UNION SELECT p.* FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
-        UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
-    """)
-    note(tx, "library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)")
+    for thing in THINGS:
+        for table, columns, query in thing.noted:
+            note(tx, table, columns, query)
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
-    # rows of people whose group is of another cluster group (3.2) than their user
-    note_wrong(tx, f"""
-        SELECT 'person', {KEYS["person"][0]}, {KEYS["person"][1]}
-        FROM touched_group t JOIN v_person p ON p."personGroupId" = t.grp
-        JOIN v_person_group g ON g.id = t.grp JOIN v_user u ON u.id = p."ownerId"
-        WHERE g."clusterGroupId" <> u."clusterGroupId"
-    """)
+    found = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
+    note_wrong(tx, f"SELECT 'person', key, owner FROM ({found}) AS found (key, owner, written)")
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -5302,35 +5431,47 @@ def note_kept(tx: Transaction) -> None:
 # transfer by hand may have left them. Any other rolls back.
 
 
-# What ties photos to owners: each yields the key and owner (KEYS) of one violation.
-CROSS_OWNER_CHECKS = {
-    **PEOPLE_CHECKS,
-    **LIVE_CHECKS,
-    **STACK_CHECKS,
-    **HOLDER_CHECKS,
-    **ALBUM_CHECKS,
-    **LIBRARY_CHECKS,
+THINGS = (
+    *(PHOTOS, LIVE_PHOTOS, STACKS, PEOPLE, TAGS, MEMORIES, LINKS, DUPLICATES, ALBUMS, LIBRARIES),
+    *(STORAGE, PHONES),
+)
+
+RULES = {kind: rule for thing in THINGS for kind, rule in thing.rules.items()}
+# What of the rules a run may have broken: each query yields the key and owner of one violation.
+CHECKS = {
+    kind: " UNION ALL ".join(breaches(kind, *part) for part in rule.touched)
+    for kind, rule in RULES.items()
+    if rule.touched
 }
+HOLDERS = {thing.name: thing.holds for thing in THINGS if thing.holds}
 
 
-# What this run wrote, by its journal, and may not have written; and what it must have.
-WRITTEN_CHECKS = {
-    "owner": """
-        SELECT id::text FROM (
-            SELECT id FROM journal_id WHERE "table" = 'asset' AND kind = 'changed'
-            EXCEPT SELECT id FROM run_photo
-            EXCEPT SELECT n.id FROM neighbour n JOIN v_asset a USING (id, "ownerId")) j
-    """,
-    "not moved": """
-        SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
-    """,
-    "row": """
-        SELECT concat_ws(' ', "table", key) FROM journal
-        WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity') AND kind IN ('made', 'removed')
-    """,
-    **ALBUM_WRITTEN,
-    **LIBRARY_WRITTEN,
-}
+def _read_tables() -> tuple[dict[str, dict[str, tuple[str, ...]]], dict[str, set[str]]]:
+    """The columns that the things need, by table and by the table that marks the Immich that has them; and
+    what the known foreign keys come from, by where they lead.
+    """
+    needed: dict[str, dict[str, tuple[str, ...]]] = {}
+    links: dict[str, set[str]] = {}
+    for line in "\n".join(thing.tables.replace("\\\n", "") for thing in THINGS).splitlines():
+        name, *columns = line.split() or [""]
+        mark, _, table = name.rpartition(":")
+        for column, *targets in (word.split(">") for word in columns):
+            so_far = needed.setdefault(mark, {}).get(table, ())
+            if column not in so_far and "." not in column:
+                needed[mark][table] = (*so_far, column)
+            for target in targets:
+                links.setdefault(target, set()).add(f"{table}.{column}")
+    return needed, links
+
+
+# Every table and column that a statement needs, in newest names; what is needed besides where a newer Immich
+# has a table; and every foreign key of stock Immich 2.0 to 3.3 that points at what is handed over: for each
+# table the columns, as table.column (two columns: table.column.column). What is not there links to photos or
+# people in a way that this tool does not know, and is named at the start.
+_NEEDED, KNOWN_LINKS = _read_tables()
+NEEDED_COLUMNS = _NEEDED[""]
+NEEDED_IN_NEWER = {mark: tables for mark, tables in _NEEDED.items() if mark not in ("", "?")}
+OTHER_COLUMNS = {column: other for thing in THINGS for column, other in thing.other.items()}
 
 
 # What Immich's own triggers write besides: the stamp of an album that gets a member, and from 3.3 the person
@@ -5354,9 +5495,6 @@ def hold_still(tx: Transaction, more: str = "") -> None:
     """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
     look_elsewhere(tx, "SELECT grp FROM touched_group JOIN v_person_group ON id = grp")
     run(tx, """
-        CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
         INSERT INTO concerned_album SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy
     """)
     look_around(tx)
@@ -5426,7 +5564,7 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
         CREATE TEMP TABLE trouble_before (kind text, key text, owner uuid) ON COMMIT DROP;
         CREATE TEMP TABLE written_before ON COMMIT DROP AS {ROWS_WRITTEN}
     """, tables=counted_tables(tx))
-    for kind, query in CROSS_OWNER_CHECKS.items():
+    for kind, query in CHECKS.items():
         run(tx, f"""
             INSERT INTO trouble_before
             SELECT '{kind}', key, owner FROM ({query}) AS found (key, owner, written)
@@ -5480,9 +5618,9 @@ def check(tx: Transaction) -> None:
     for kind, query in (
         *(
             (f"cross-owner {kind}", f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}")
-            for kind, query in CROSS_OWNER_CHECKS.items()
+            for kind, query in CHECKS.items()
         ),
-        *WRITTEN_CHECKS.items(),
+        *(query for thing in THINGS for query in thing.written.items()),
     ):
         count, example = rows(tx, f"SELECT count(*), min(found.key) FROM ({query}) AS found (key)")[0]
         if count:
@@ -5526,7 +5664,7 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
         find_faces(again)
         return sum(
             value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
-            for kind, query in CROSS_OWNER_CHECKS.items()
+            for kind, query in CHECKS.items()
         )
 
     return counted_after(connection, tx, report, look)
@@ -5573,8 +5711,8 @@ class Fault:
 
 def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
     """What breaks a rule, anywhere, but for what is as Immich makes it all the same."""
-    looked_at, broken = RULES[kind]
-    return f"SELECT {owner}, {photo}, {thing}, {name} FROM {looked_at} WHERE {broken} AND NOT ({unless})"
+    rule = RULES[kind]
+    return f"SELECT {owner}, {photo}, {thing}, {name} FROM {rule.rows} WHERE {rule.broken} AND NOT ({unless})"
 
 
 def _shared_by_partner(owner: str) -> str:
@@ -5633,8 +5771,8 @@ FAULTS: Mapping[str, Fault] = {
         "Immich removes its files, then fails.",
         f"""
         WITH torn AS (
-            SELECT s.id FROM {RULES["stack"][0]} WHERE {RULES["stack"][1]}
-            UNION SELECT s.id FROM {RULES["primary"][0]} WHERE {RULES["primary"][1]}
+            SELECT s.id FROM {RULES["stack"].rows} WHERE {RULES["stack"].broken}
+            UNION SELECT s.id FROM {RULES["primary"].rows} WHERE {RULES["primary"].broken}
         )
         SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
         FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id
@@ -5696,7 +5834,8 @@ FAULTS: Mapping[str, Fault] = {
         "The cover is missing, and the sync of older phones stops there.",
         f"""
         SELECT o."userId", NULL, al.id, al."albumName"
-        FROM {RULES["cover"][0]} LEFT JOIN v_album_owner o ON o."albumId" = al.id WHERE {RULES["cover"][1]}
+        FROM {RULES["cover"].rows} LEFT JOIN v_album_owner o ON o."albumId" = al.id
+        WHERE {RULES["cover"].broken}
         """,
         mended="The newest photo of the album.",
     ),
@@ -5766,11 +5905,11 @@ def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] =
 
 def torn_live_photos(database_config: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str], ...]:
     """Live photos whose halves have two owners: (still, its owner, video, its owner, file name), by name."""
-    looked_at, broken = RULES["live"]
+    rule = RULES["live"]
     with looking(database_config) as tx:
         return tuple(rows(tx, f"""
             SELECT s.id::text, s."ownerId"::text, v.id::text, v."ownerId"::text, s."originalFileName"
-            FROM {looked_at} WHERE {broken} ORDER BY 5, 1
+            FROM {rule.rows} WHERE {rule.broken} ORDER BY 5, 1
         """))
 
 
@@ -5897,8 +6036,9 @@ def plan_repair(
         INSERT INTO touched_group SELECT "personGroupId" FROM portrait
     """)
     choose_broken_photos(tx)
-    leave_alone(tx, kinds)
     lock_faces_and_people(tx)
+    look_around(tx)
+    leave_alone(tx, kinds)
     decide_people(tx, merge)
     touch_people(tx)
 
@@ -5921,25 +6061,11 @@ def choose_broken_photos(tx: Transaction) -> None:
     lock(tx, "SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
 
 
-# What breaks a rule on the photos of a repair.
-_ITS_STACK = 's.id IN (SELECT "stackId" FROM v_asset JOIN run_photo USING (id))'
-ON_BROKEN_PHOTOS = {
-    "face": breaches("face", 'JOIN run_photo m ON m.id = f."assetId"'),
-    "featured": breaches(
-        *("featured", "LEFT JOIN run_photo m ON m.id = a.id"),
-        'm.id IS NOT NULL OR p."ownerId" = %(taker)s',
-    ),
-    "stack": breaches("stack", where=_ITS_STACK),
-    "primary": breaches("primary", where=_ITS_STACK),
-    **{kind: breaches(kind, 'JOIN run_photo m ON m.id = h."assetId"') for kind in HOLDERS},
-}
-
-
 def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
     """exempt: what is wrong on these photos and stays so: kinds of faults other than these, and a partner's
     photos in memories and links, which Immich allows.
     """
-    for kind, query in ON_BROKEN_PHOTOS.items():
+    for kind, query in CHECKS.items():
         stays = "true"
         if kind in HOLDERS:
             stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM found WHERE kind = '{kind}')"
@@ -6554,19 +6680,12 @@ def drop_torn_libraries(tx: Transaction) -> int:
 
 
 # What Immich's jobs write into a row of the run's: not a reason to think that somebody changed it.
-KEPT_BY_JOBS = {"person": ("thumbnailPath",)}
+KEPT_BY_JOBS = {table: columns for thing in THINGS for table, columns in thing.by_jobs.items()}
 STAMPS = ("createdAt", "updatedAt", "updateId", "createId")
 # The photo that a row hangs on, over the record p and the row t.
-PHOTO_OF = {
-    "asset": "(p.key ->> 'id')::uuid",
-    "asset_face": 't."assetId"',
-    "asset_job_status": "(p.key ->> 'assetId')::uuid",
-    "memory_asset": "(p.key ->> 'assetId')::uuid",
-    "shared_link_asset": "(p.key ->> 'assetId')::uuid",
-    "tag_asset": "(p.key ->> 'assetId')::uuid",
-}
-# Set by the run for these two, whatever they were: they are computed anew.
-COMPUTED = ("session", "user")
+PHOTO_OF = {table: photo for thing in THINGS for table, photo in thing.photo.items()}
+# Set by the run, whatever they were: they are computed anew.
+COMPUTED = [table for thing in THINGS for table in thing.computed]
 
 
 def judge_records(tx: Transaction) -> None:
@@ -6783,7 +6902,7 @@ _WAS_MEMBER = """EXISTS (
           AND p.key ->> 'id' = a.id::text AND p.before ->> 'stackId' = s.id::text)"""
 
 # What a row that the run removed or changed points to, and whose that must be: over the row as it would be,
-# by the alias given here. Each is the rule of a check (CROSS_OWNER_CHECKS), asked before the row is written.
+# by the alias given here. Each is the rule of a check (CHECKS), asked before the row is written.
 BELONGS: Mapping[str, tuple[str, str]] = {
     "person_group": (
         "g",
