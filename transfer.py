@@ -60,7 +60,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar, cast
 
 try:
     import psycopg2
@@ -626,7 +626,15 @@ class Backup:
 
 
 AnyReport = TypeVar("AnyReport", Report, UndoReport)
+Shown = TypeVar("Shown", bound="Reported")
 Result = TypeVar("Result")
+
+
+class Reported(Protocol):
+    """What a run did, or would do; `digest` ties the run to what was shown."""
+
+    @property
+    def digest(self) -> str: ...
 
 
 class Progress(Protocol):
@@ -7845,6 +7853,7 @@ class MoveReport:
     ] = ()  # moved, and the old name could not be removed; the next start tries again
     stopped: str = ""  # why the run ended before its end
     journal: Path | None = None
+    digest: str = ""  # what moves is asked of the folder again
 
 
 @dataclass(frozen=True)
@@ -9919,7 +9928,7 @@ class Wish:
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
     leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
     is_repeated: bool = False  # the answers are those of the last dry run
-    page: Callable[[], None] | None = None  # writes its analysis as a page
+    page: Page | None = None  # what was analysed last
 
 
 @dataclass(frozen=True)
@@ -9930,15 +9939,8 @@ class State:
     config: Config
     server: Server | None = None
     backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
-    page: Callable[[], None] | None = None  # writes the analysis that was shown last as a page
-    leave_out: Callable[[], None] | None = None  # asks which of its photos are to stay
     transfer_shown: Wish | None = None  # the answers of the last dry run
     repair_shown: Wish | None = None
-
-    @property
-    def keys(self) -> dict[str, Callable[[], None]]:
-        """What a key does where it is asked whether to go ahead."""
-        return {key: does for key, does in (("p", self.page), ("l", self.leave_out)) if does}
 
     @property
     def undo_folder(self) -> Path:
@@ -10321,13 +10323,14 @@ def ask_afresh(prompt: str) -> str:
     return read_line(prompt)
 
 
-Keys = Mapping[str, Callable[[], None]]
+# What a key does where it is asked whether to go ahead: in words, and itself.
+Keys = Mapping[str, tuple[str, Callable[[], None]]]
 
 
 def ask_past_keys(prompt: str, keys: Keys) -> str:
     """ask_afresh(), but a key does something, and the question is asked again."""
     while (answer := ask_afresh(prompt)) in keys:
-        keys[answer]()
+        keys[answer][1]()
     return answer
 
 
@@ -10937,81 +10940,50 @@ def transfer_screen(state: State, *, execute: bool) -> State:
         ]
 
     ask_in_turn(steps)
-    return state if execute else replace(state, transfer_shown=wish, page=wish.page)
+    return replace(state, transfer_shown=None if execute else wish)
 
 
 def last_steps(wish: Wish, state: State, api: Api, *, execute: bool) -> list[Callable[[], None]]:
     """Whose people are the same; then the transfer."""
     return [
         lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
-        lambda: transfer_now(wish, state, api, execute=execute),
+        lambda: act(transfer_action(wish, state, api), state, api, execute=execute),
     ]
 
 
-def page_writers(
-    state: State,
-    api: Api,
-    inventory: Inventory,
-    report: Report,
-    source: User,
-    destination: User,
-    what: str,
-) -> tuple[Callable[[], None], Callable[[Report], Report]]:
-    """What writes an analysis as a page; and what writes that page anew, if there is one, when it is given
-    the report of what was done.
-    """
-    pages: list[tuple[Path, Page]] = []
+def make_page(wish: Wish, state: State, api: Api) -> None:
+    """Write the analysis that was shown last as a page."""
+    assert wish.page
+    page = wish.page
+    try:
+        if not page.path:
+            pictures = working(lambda progress: page_pictures(page, state, api, progress))
+            page = replace(page, path=new_page(state.undo_folder, page), pictures=pictures)
+        write_page(page)
+    except TransferError as error:
+        show_error(error)
+        return
+    wish.page = page
+    say(f"  The page: {page.path}")
+    say("  Open it in a browser. The file of the same name with .csv is for spreadsheets.")
 
-    def write_it() -> None:
-        pictures = working(lambda progress: page_pictures(
-            state, api, inventory, report, source, destination, progress
-        ))
-        page = Page(
-            inventory, report, source, destination, what, state.config.api_url, numbered_photos(inventory),
-            pictures, is_done=False
-        )
-        try:
-            path = pages[-1][0] if pages else new_page(state.undo_folder, page)
-            write_page(path, page)
-        except TransferError as error:
-            show_error(error)
-            return
-        pages.append((path, page))
-        say(f"  The page: {path}")
-        say("  Open it in a browser. The file of the same name with .csv is for spreadsheets.")
 
-    def write_again(done: Report) -> Report:
-        if pages:
-            path, page = pages[-1]
-            try:
-                write_page(path, replace(page, report=done, is_done=True))  # the pictures are those of before
-                say(f"  The page says now what was done: {path}\n")
-            except TransferError as error:
-                show_error(error)
-        return done
-
-    return write_it, write_again
+def finish_page(wish: Wish, report: Report) -> None:
+    """If there is a page, it says what was done; its pictures are those of before."""
+    if not (wish.page and wish.page.path):
+        return
+    try:
+        write_page(replace(wish.page, report=report, is_done=True))
+        say(f"  The page says now what was done: {wish.page.path}\n")
+    except TransferError as error:
+        show_error(error)
 
 
 # What is analysed, in the title.
 ANALYSED = {"album": "ALBUM", "tag": "TAG", "conditions": "PHOTO", "everything": "ACCOUNT"}
 
 
-def numbered_photos(inventory: Inventory) -> dict[str, int]:
-    """The numbers of the photos that move, by id."""
-    moving = [photo.id for photo in inventory.photos if photo.moves]
-    return {photo: number for number, photo in enumerate(moving, 1)}
-
-
-def page_pictures(
-    state: State,
-    api: Api,
-    inventory: Inventory,
-    report: Report,
-    source: User,
-    destination: User,
-    progress: Progress,
-) -> dict[str, str]:
+def page_pictures(page: Page, state: State, api: Api, progress: Progress) -> dict[str, str]:
     """The pictures of a page: from Immich's media folder where it is seen from here, else from Immich, as far
     as they are the key's owner's.
     """
@@ -11021,15 +10993,15 @@ def page_pictures(
         readers += [from_media(media)] if media else []
     me = state.server.user_id if state.server else ""
     may: set[str] = set()
-    if me == source.id:
-        may = {photo.id for photo in inventory.photos} | {person.id for person in report.people}
-    elif me == destination.id:
-        may = {person.merge_id for person in report.people if person.merge_id}
+    if me == page.source.id:
+        may = {photo.id for photo in page.inventory.photos} | {person.id for person in page.report.people}
+    elif me == page.destination.id:
+        may = {person.merge_id for person in page.report.people if person.merge_id}
     readers += [from_immich(api, frozenset(may))] if may else []
     if not readers:
         say("  No pictures: this key is not of the photos' owner, and Immich's media folder is not set (7).")
         return {}
-    return gather_pictures(pictures_wanted(inventory, report), readers, progress)
+    return gather_pictures(pictures_wanted(page.inventory, page.report), readers, progress)
 
 
 def transfer_words(wish: Wish) -> str:
@@ -11274,55 +11246,93 @@ class Again(Exception):
     """What was asked for is another thing now, so it is looked at again."""
 
 
-def transfer_now(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
-    """The analysis of a transfer, anew whenever photos are left out; then, where that is wanted, the
-    transfer.
+@dataclass(frozen=True)
+class Action(Generic[Shown]):
+    """Something that can be done, as act() needs to know it. Two of the texts may depend on the report."""
+
+    title: str  # over the analysis,
+    done: str  # and over the result
+    kept_as: Sequence[str]  # words of the name of the file that keeps what was shown
+    run: Callable[[How], Shown]  # for real, or dry
+    show: Callable[[Shown], bool]  # the analysis; whether there is anything to do
+    nothing: str  # said where there is not
+    question: Callable[[Shown], str]
+    finish: Callable[[Shown], None]  # the result, and what is left to do
+    entry: str = ""  # the menu entry that does it, where another is the dry run
+    typed: str | None = None  # a text that has to be typed besides
+    keys: Callable[[], Keys] = dict
+    prepare: Callable[[], None] = lambda: None  # what comes between yes and the change
+
+
+def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) -> None:
+    """The rhythm of everything that is done: the analysis, keys that change or show it, yes, the change, its
+    result, what is left to do. It begins anew whenever a key has changed what is asked for.
     """
     while True:
         with contextlib.suppress(Again):
-            return analyse(wish, state, api, execute=execute)
+            report = working(lambda progress: action.run(How(progress=progress)))
+            keep_from(state, *(() if execute else ("dry-run",)), *action.kept_as)
+            heading(action.title)
+            if not action.show(report):
+                say(f"\n  {action.nothing}")
+                return
+            keys = action.keys()
+            if execute or goes_on(state, action.entry, keys):
+                how = confirm(state, api, report.digest, action.question(report), keys, action.typed)
+                carry_out(action, how)
+            return
 
 
-def ask_left_out(wish: Wish, inventory: Inventory) -> None:
+def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
+    """A transfer as it was asked for."""
+    source, destination = wish.source, wish.destination
+
+    def run_it(how: How) -> Report:
+        listed: list[Inventory] = []
+        request = replace(wish.request, merge=wish.merge)
+        report = transfer(state.config.database, request, replace(how, listed=listed.append))
+        if how.dry_run:
+            wish.page = Page(listed[-1], report, source, destination, wish.what, state.config.api_url)
+        return report
+
+    def show_it(report: Report) -> bool:
+        show_transfer(report, source, destination, state.config.api_url)
+        return bool(report.assets or report.albums_changed or report.libraries)
+
+    return Action(
+        title=f"{ANALYSED[wish.request.kind]} TRANSFER ANALYSIS",
+        done="TRANSFER COMPLETED",
+        kept_as=("transfer", source.email, destination.email),
+        run=run_it,
+        show=show_it,
+        nothing="There is nothing to transfer.",
+        question=lambda report: f"Transfer {count(report.assets, 'photo')} to {who(destination)}?",
+        finish=lambda report: transfer_done(state, api, report, wish),
+        entry="4",
+        typed=source.email if wish.request.everything else None,
+        keys=lambda: {
+            "p": ("writes it as a page with pictures to look at", lambda: make_page(wish, state, api)),
+            "l": ("leaves photos out", lambda: ask_left_out(wish)),
+        },
+    )
+
+
+def ask_left_out(wish: Wish) -> None:
     """Which photos are not to move after all. Raises Again if there are any."""
-    numbers = numbered_photos(inventory)
+    assert wish.page
+    numbers = wish.page.numbers
     answer = ask("  Photos that stay: numbers as on the page (1,3,5-8), or a file name (Enter for none): ")
     wanted = set(numbers_typed(answer, len(numbers)))
     found = {photo for photo, number in numbers.items() if number in wanted} or {
-        photo.id for photo in inventory.photos if photo.moves and folded(photo.name) == folded(answer)
+        photo.id
+        for photo in wish.page.inventory.photos
+        if photo.moves and folded(photo.name) == folded(answer)
     }
     if found:
         wish.request = replace(wish.request, left_out=wish.request.left_out | found)
         raise Again
     if answer:
         say("  No photo that moves has that number or that name.")
-
-
-def analyse(wish: Wish, state: State, api: Api, *, execute: bool) -> None:
-    """One analysis of a transfer; then, where that is wanted, the transfer. Raises Again."""
-    config, source, destination = state.config.database, wish.source, wish.destination
-    request = replace(wish.request, merge=wish.merge)
-    listed: list[Inventory] = []
-    report = working(
-        lambda progress: transfer(config, request, How(progress=progress, listed=listed.append))
-    )
-    keep_from(state, *(() if execute else ("dry-run",)), "transfer", source.email, destination.email)
-    heading(f"{ANALYSED[request.kind]} TRANSFER ANALYSIS")
-    show_transfer(report, source, destination, state.config.api_url)
-    if not (report.assets or report.albums_changed or report.libraries):
-        say("\n  There is nothing to transfer.")
-        return
-    wish.page, write_again = page_writers(state, api, listed[-1], report, source, destination, wish.what)
-    state = replace(state, page=wish.page, leave_out=lambda: ask_left_out(wish, listed[-1]))
-    if not (execute or goes_on(state, "4")):
-        return
-    question = f"Transfer {count(report.assets, 'photo')} to {who(destination)}?"
-    how = confirm(state, api, report.digest, question, source.email if request.everything else None)
-    carry_out(
-        lambda progress: transfer(config, request, replace(how, progress=progress)),
-        "TRANSFER COMPLETED",
-        lambda done: transfer_done(state, api, write_again(done), source, destination, wish.what),
-    )
 
 
 def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> frozenset[str]:
@@ -11595,7 +11605,9 @@ def show_storage(report: Report | UndoReport) -> None:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user.")
 
 
-def confirm(state: State, api: Api, digest: str, question: str, typed: str | None = None) -> How:
+def confirm(
+    state: State, api: Api, digest: str, question: str, keys: Keys, typed: str | None = None
+) -> How:
     """The last question before a change, of which `digest` was shown; how to go ahead. Raises Back without
     yes.
 
@@ -11627,11 +11639,8 @@ def confirm(state: State, api: Api, digest: str, question: str, typed: str | Non
         )
         if answer.strip().casefold() != typed.casefold():
             raise Back if answer else StepBack
-    if state.page:
-        say("  p writes it as a page with pictures to look at, l leaves photos out.")
-    elif state.leave_out:
-        say("  l leaves kinds of problems out.")
-    ask_word("yes", "go ahead", state.keys)
+    say_keys(keys)
+    ask_word("yes", "go ahead", keys)
     return How(False, digest, frozenset(links), state.undo_folder)
 
 
@@ -11659,33 +11668,40 @@ def back_up_first(api: Api, state: State) -> None:
             say(f"    {line}")
 
 
-def goes_on(state: State, entry: str) -> bool:
+def say_keys(keys: Keys) -> None:
+    """What keys do at the question below."""
+    if keys:
+        say(f"  {', '.join(f'{key} {words}' for key, (words, _does) in keys.items())}.")
+
+
+def goes_on(state: State, entry: str, keys: Keys) -> bool:
     """How every dry run ends; whether it is done now, which is asked where somebody sees it."""
     heading("DRY RUN")
     say(f"  No changes were made. Menu entry {entry} does it for real.")
-    if state.page:
-        say("  p instead of a menu entry writes this as a page with pictures to look at.")
+    if "p" in keys:
+        say(f"  p instead of a menu entry {keys['p'][0]}.")
     if not is_watched():
         return False
     shown, (folder, words) = SCREEN.kept or [], SCREEN.kept_as
     write_kept()
-    question = "\n  Do exactly this now? Type yes to go on, anything else for the menu: "
-    if state.leave_out:
-        say(f"  Here l leaves {'photos' if state.page else 'kinds of problems'} out.")
-    if ask_past_keys(question, state.keys) != "yes":
+    say()
+    say_keys(keys)
+    question = "  Do exactly this now? Type yes to go on, anything else for the menu: "
+    if ask_past_keys(question, keys) != "yes":
         return False
     SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
     require_writable(state.undo_folder)
     return True
 
 
-def carry_out(work: Callable[[Progress], Any], title: str, show: Callable[[Any], None]) -> None:
+def carry_out(action: Action[Shown], how: How) -> None:
     """Do it, then show what was done; whatever goes wrong in the second half, the change is made."""
     done = None
     try:
-        done = working(work)
-        heading(title)
-        show(done)
+        action.prepare()
+        done = working(lambda progress: action.run(replace(how, progress=progress)))
+        heading(action.done)
+        action.finish(done)
     except (TransferError, KeyboardInterrupt) as error:
         if done is None:
             raise
@@ -11718,10 +11734,10 @@ def say_tally(report: Report) -> None:
         say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
 
 
-def transfer_done(
-    state: State, api: Api, report: Report, source: User, destination: User, what: str
-) -> None:
+def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
     """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
+    source, destination = wish.source, wish.destination
+    finish_page(wish, report)
     say("  Summary:")
     say(f"    • Assets transferred:  {report.assets}")
     say_tally(report)
@@ -11739,7 +11755,7 @@ def transfer_done(
         lambda: offer_comments(state, api, report, source, destination),
         lambda: offer_move(state, api, source, destination),
         lambda: offer_jobs(api, state),
-        lambda: offer_notices(state, api, report, source, destination, what),
+        lambda: offer_notices(state, api, report, source, destination, wish.what),
     )
     steps = [
         say_lying(state, source, destination),
@@ -11782,7 +11798,7 @@ def offer_comments(state: State, api: Api, report: Report, source: User, destina
     say(f"\n  {what} of others on photos that stayed would go with the account of {who(source)}.")
     if ask_yes(f"  Move such comments and likes to {clean(destination.name)}'s copies now?"):
         try:
-            comments_screen(replace(state, page=None, leave_out=None), api, source)
+            comments_screen(state, api, source)
         except Back:
             say("  They stay where they are. Can an account be deleted? (11) offers it again.")
         except TransferError as error:
@@ -11926,7 +11942,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
             *([] if wish.is_repeated else [ask_users]),
             lambda: show_wrong(troubles, wish.mend),
             lambda: ask_repair_pairs(wish, state, troubles),
-            lambda: repair_now(wish, state, api, troubles, execute=execute),
+            lambda: act(repair_action(wish, state, api, troubles), state, api, execute=execute),
             lambda: ask_live_photos(wish, users, state, api, execute=execute),
         ]
 
@@ -11975,52 +11991,44 @@ def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> N
         wish.merges = {**wish.merges, user.id: answered[user.id]}
 
 
-def repair_now(
-    wish: Wish, state: State, api: Api, troubles: Sequence[Trouble], *, execute: bool
-) -> None:
-    """The analysis of a repair, anew whenever kinds are left out; then, where that is wanted, the repair."""
-    while True:
-        with contextlib.suppress(Again):
-            return analyse_repair(wish, state, api, troubles, execute=execute)
-
-
-def analyse_repair(
-    wish: Wish, state: State, api: Api, troubles: Sequence[Trouble], *, execute: bool
-) -> None:
-    """One analysis of a repair; then, where that is wanted, the repair. Raises Again."""
-    config = state.config.database
+def repair_action(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble]) -> Action[Report]:
+    """A repair as it was asked for."""
+    users = {user.id: user for user in wish.mend}
     # of many users those only with whom something is wrong: each part reads the whole library
     merges = {
         user.id: wish.merges.get(user.id, frozenset())
         for user in wish.mend
         if len(wish.mend) == 1 or told_wrong(troubles, [user])
     }
-    report = Report()
-    if merges:
-        report = working(lambda progress: repair_all(config, merges, How(progress=progress), wish.leave))
-    names = [user.email for user in wish.mend[:2]] + ["and-more"] * (len(wish.mend) > 2)
-    keep_from(state, *(() if execute else ("dry-run",)), "repair", *names)
-    heading("REPAIR ANALYSIS")
-    users = {user.id: user for user in wish.mend}
-    for user, part in report.parts:
-        if len(users) > 1:
-            say(f"\n  {who(users[user])}:")
-        show_repair(part, state.config.api_url)
-    if wish.leave:
-        say("  Left as it is: " + ", ".join(FAULTS[kind].words[1] for kind in sorted(wish.leave)))
-    if not report.parts:
-        say("\n  There is nothing to repair.")
-        return
-    kinds = [kind for kind in MENDED if kind not in wish.leave and any(
+
+    def run_it(how: How) -> Report:
+        return repair_all(state.config.database, merges, how, wish.leave) if merges else Report()
+
+    def show_it(report: Report) -> bool:
+        for user, part in report.parts:
+            if len(users) > 1:
+                say(f"\n  {who(users[user])}:")
+            show_repair(part, state.config.api_url)
+        if wish.leave:
+            say("  Left as it is: " + ", ".join(FAULTS[kind].words[1] for kind in sorted(wish.leave)))
+        return bool(report.parts)
+
+    kinds = [kind for kind in MENDED if any(
         trouble.kind == kind and trouble.user in users for trouble in troubles)]
-    state = replace(state, page=None, leave_out=lambda: ask_kinds(wish, kinds))
-    if not (execute or goes_on(state, "6")):
-        return
-    how = confirm(state, api, report.digest, f"Repair this for {names_of(wish.mend)}?")
-    carry_out(
-        lambda progress: repair_all(config, merges, replace(how, progress=progress), wish.leave),
-        "REPAIR COMPLETED",
-        lambda done: repair_done(state, api, done),
+    return Action(
+        title="REPAIR ANALYSIS",
+        done="REPAIR COMPLETED",
+        kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
+        run=run_it,
+        show=show_it,
+        nothing="There is nothing to repair.",
+        question=lambda _report: f"Repair this for {names_of(wish.mend)}?",
+        finish=lambda report: repair_done(state, api, report),
+        entry="6",
+        keys=lambda: {"l": (
+            "leaves kinds of problems out",
+            lambda: ask_kinds(wish, [kind for kind in kinds if kind not in wish.leave]),
+        )},
     )
 
 
@@ -12136,7 +12144,7 @@ def undo_screen(state: State) -> State:
         number = choose("Transfers and repairs that were made", [past_line(entry) for entry in past])
         chosen = past[number : number + 1]
 
-    ask_in_turn(lambda: [ask_run, lambda: undo_now(chosen[0], state, api)])
+    ask_in_turn(lambda: [ask_run, lambda: act(undo_action(chosen[0], state, api), state, api)])
     return state
 
 
@@ -12167,30 +12175,31 @@ WHY_NOT_BACK = {
 }
 
 
-def undo_now(run_chosen: Past, state: State, api: Api) -> None:
-    """The analysis of an undo; then the undo."""
-    config = state.config.database
-    if run_chosen.error:
-        raise run_chosen.error
-    if run_chosen.state != "committed":
-        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[run_chosen.state])
-    report = working(lambda progress: undo(config, run_chosen.path, How(progress=progress)))
-    keep_from(state, "undo", run_chosen.path.name.removesuffix(COMMITTED))
-    heading("UNDO ANALYSIS")
-    show_undo(report, run_chosen)
-    changed = (
-        *(report.photos, report.albums, report.libraries, report.comments, report.faces),
-        *(report.people_given, report.people_removed, report.besides),
-    )
-    if not any(changed):
-        say("\n  There is nothing left that could be taken back.")
-        return
-    question = "Take this back? An undo cannot itself be undone; one would do the same again."
-    how = confirm(state, api, report.digest, question)
-    carry_out(
-        lambda progress: undo(config, run_chosen.path, replace(how, progress=progress)),
-        "UNDO COMPLETED",
-        lambda done: undo_done(state, api, done, run_chosen),
+def undo_action(past: Past, state: State, api: Api) -> Action[UndoReport]:
+    """The undo of a run. Raises TransferError where that is impossible."""
+    if past.error:
+        raise past.error
+    if past.state != "committed":
+        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[past.state])
+
+    def show_it(report: UndoReport) -> bool:
+        show_undo(report, past)
+        return any((
+            *(report.photos, report.albums, report.libraries, report.comments, report.faces),
+            *(report.people_given, report.people_removed, report.besides),
+        ))
+
+    return Action(
+        title="UNDO ANALYSIS",
+        done="UNDO COMPLETED",
+        kept_as=("undo", past.path.name.removesuffix(COMMITTED)),
+        run=lambda how: undo(state.config.database, past.path, how),
+        show=show_it,
+        nothing="There is nothing left that could be taken back.",
+        question=lambda _report: (
+            "Take this back? An undo cannot itself be undone; one would do the same again."
+        ),
+        finish=lambda report: undo_done(state, api, report, past),
     )
 
 
@@ -12387,25 +12396,38 @@ def files_screen(state: State) -> State:
         nonlocal chosen
         chosen = choose("What is to move", [words for words, _work in options])
 
-    ask_in_turn(lambda: [ask_move, lambda: move_now(options[chosen][1], state, api, names)])
+    def move_now() -> None:
+        act(move_action(options[chosen][1], state, api, names), state, api)
+
+    ask_in_turn(lambda: [ask_move, move_now])
     return state
 
 
-def move_now(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> None:
-    """The analysis of a move of files; then the move."""
-    planned = working(lambda progress: work(True, progress))
-    keep_from(state, "files")
-    heading("FILE ANALYSIS")
-    show_move(planned)
-    if not (planned.files or planned.unfinished):
-        say("\n  There is nothing to move.")
-        return
-    confirm(state, api, "", f"Move {count(planned.files, 'file')}, {size(planned.size)}?")
-    before = watch_integrity(api, None)
-    carry_out(lambda progress: moved_for_real(work, progress), "FILES MOVED", show_moved)
-    watch_integrity(api, before)
-    offer_jobs(api, state, ["thumbnailGeneration", "migration"])
-    show_left(state.config.database, names)
+def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> Action[MoveReport]:
+    """A move of files."""
+    before: list[dict[str, int] | None] = []
+
+    def show_it(report: MoveReport) -> bool:
+        show_move(report)
+        return bool(report.files or report.unfinished)
+
+    def finish(report: MoveReport) -> None:
+        show_moved(report)
+        watch_integrity(api, before[0])
+        offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+        show_left(state.config.database, names)
+
+    return Action(
+        title="FILE ANALYSIS",
+        done="FILES MOVED",
+        kept_as=("files",),
+        run=lambda how: work(True, how.progress) if how.dry_run else moved_for_real(work, how.progress),
+        show=show_it,
+        nothing="There is nothing to move.",
+        question=lambda report: f"Move {count(report.files, 'file')}, {size(report.size)}?",
+        finish=finish,
+        prepare=lambda: before.append(watch_integrity(api, None)),
+    )
 
 
 UNTOLD = "and it cannot be told in whose folders"
@@ -12703,19 +12725,26 @@ def shortened(text: str, width: int = 40) -> str:
 
 def comments_screen(state: State, api: Api, user: User) -> None:
     """Move the comments and likes of others to the photos that stand in for this account's."""
-    config = state.config.database
-    report = working(lambda progress: move_comments(config, user.id, How(progress=progress)))
-    heading("COMMENTS AND LIKES")
-    show_list([comment_line(*entry) for entry in report.comments])
-    if not report.comments:
-        say("  There is nothing to move any more.")
-        return
-    question = f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
-    how = confirm(state, api, report.digest, question)
-    carry_out(
-        lambda progress: move_comments(config, user.id, replace(how, progress=progress)),
-        "COMMENTS MOVED",
-        lambda done: comments_done(state, done),
+
+    def show_it(report: Report) -> bool:
+        show_list([comment_line(*entry) for entry in report.comments])
+        return bool(report.comments)
+
+    def question(report: Report) -> str:
+        return f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
+
+    act(
+        Action(
+            title="COMMENTS AND LIKES",
+            done="COMMENTS MOVED",
+            kept_as=("comments", user.email),
+            run=lambda how: move_comments(state.config.database, user.id, how),
+            show=show_it,
+            nothing="There is nothing to move any more.",
+            question=question,
+            finish=lambda report: comments_done(state, report),
+        ),
+        state, api,
     )
 
 
@@ -12764,7 +12793,7 @@ Reader = Callable[[str, str, str], bytes]
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows. `numbers` are the photos' own, by id; `pictures` are data: URIs, by id."""
+    """What a page shows. `pictures` are data: URIs, by id."""
 
     inventory: Inventory
     report: Report
@@ -12772,9 +12801,15 @@ class Page:
     destination: User
     what: str
     address: str  # Immich's, for links into it
-    numbers: Mapping[str, int]
-    pictures: Mapping[str, str]
-    is_done: bool
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    is_done: bool = False
+    path: Path | None = None  # of its file, once there is one
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """The photos that move have one each: by their ids."""
+        moving = [photo.id for photo in self.inventory.photos if photo.moves]
+        return {photo: number for number, photo in enumerate(moving, 1)}
 
 
 def picture_type(data: bytes) -> str:
@@ -13097,14 +13132,15 @@ def new_page(folder: Path, page: Page) -> Path:
     return path
 
 
-def write_page(path: Path, page: Page) -> None:
-    """Write the page and its CSV over what is in these files. Raises TransferError."""
+def write_page(page: Page) -> None:
+    """Write the page and its CSV over what is in its files. Raises TransferError."""
+    assert page.path
     try:
-        path.write_text(page_html(page), encoding="utf-8")
-        with path.with_suffix(".csv").open("w", encoding="utf-8-sig", newline="") as file:
+        page.path.write_text(page_html(page), encoding="utf-8")
+        with page.path.with_suffix(".csv").open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows([csv_cell(cell) for cell in row] for row in page_rows(page))
     except OSError as error:
-        raise _no_page(path, error) from None
+        raise _no_page(page.path, error) from None
 
 
 def _no_page(path: Path, error: OSError) -> TransferError:
@@ -13118,8 +13154,9 @@ def _no_page(path: Path, error: OSError) -> TransferError:
 
 def page_screen(state: State) -> State:
     """Menu entry p: the last dry run as a page."""
-    if state.page:
-        state.page()
+    state, api, _server = need_server(state)
+    if state.transfer_shown:
+        make_page(state.transfer_shown, state, api)
     return state
 
 
@@ -13201,7 +13238,7 @@ def menu(path: Path, debug: bool = False) -> int:
         while True:
             say(f"\n  {without_middle(connected_to(state)) if state.server else connected_to(state)}")
             say(boxed(MENU))
-            commands = {**COMMANDS, **({"p": page_screen} if state.page else {})}
+            commands = {**COMMANDS, **({"p": page_screen} if state.transfer_shown else {})}
             while (choice := ask("  Select option: ").casefold()) not in (*commands, "0"):
                 if choice:
                     say("  Please give one of the numbers of the menu.")
@@ -13210,7 +13247,7 @@ def menu(path: Path, debug: bool = False) -> int:
                 return int(failed)
             failed = SCREEN.failed = False
             try:
-                state = commands[choice](state if choice == "p" else replace(state, page=None))
+                state = commands[choice](state)
                 failed = SCREEN.failed
                 write_kept()
                 pause()

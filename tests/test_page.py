@@ -86,10 +86,7 @@ def read(text: str) -> Strict:
 
 def shown(photos: list[transfer.Photo] | tuple[transfer.Photo, ...], **changed: Any) -> transfer.Page:
     inventory = transfer.Inventory(tuple(photos))
-    page = transfer.Page(
-        inventory, transfer.Report(), ALICE, BOB, "album Trip", "http://immich:2283",
-        transfer.numbered_photos(inventory), {}, is_done=False,
-    )  # fmt: skip
+    page = transfer.Page(inventory, transfer.Report(), ALICE, BOB, "album Trip", "http://immich:2283")
     return replace(page, **changed)
 
 
@@ -176,7 +173,7 @@ def test_of_still_more_photos_the_csv_has_them_all(monkeypatch, tmp_path: Path) 
     monkeypatch.setattr(transfer, "PAGE_NAMES", 5)
     page = shown([photo(number) for number in range(9)])
     path = transfer.new_page(tmp_path, page)
-    transfer.write_page(path, page)
+    transfer.write_page(replace(page, path=path))
     assert "The first 5 of 9 photos are here" in read(path.read_text()).said()
     with path.with_suffix(".csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.reader(file))
@@ -370,7 +367,7 @@ if browser := os.environ.get("IMMICH_TRANSFER_TEST_CHROMIUM"):  # Debian's chrom
             assets=41, people=people, storage=(transfer.Storage("alice@example.com", 1 << 30, 1 << 29, None),)
         ))  # fmt: skip
         path = transfer.new_page(tmp_path, page)
-        transfer.write_page(path, page)
+        transfer.write_page(replace(page, path=path))
         image = Path(os.environ.get("IMMICH_TRANSFER_TEST_SCREENSHOTS", tmp_path)) / f"page-{scheme}.png"
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
         command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=420,2600", f"--screenshot={image}"]

@@ -116,7 +116,7 @@ def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
 def test_why_a_run_cannot_be_taken_back(state, words, tmp_path, capsys) -> None:
     config = transfer.Config("http://localhost", "key", {})
     with pytest.raises(transfer.TransferError) as caught:
-        transfer.undo_now(transfer.Past(tmp_path / "x", {}, state), transfer.State(tmp_path, config), None)
+        transfer.undo_action(transfer.Past(tmp_path / "x", {}, state), transfer.State(tmp_path, config), None)
     transfer.show_error(caught.value)
     shown = " ".join(capsys.readouterr().out.split())
     assert shown.startswith("✗ That run cannot be taken back.")
