@@ -493,7 +493,7 @@ class Report:
     duplicates: int = 0
     albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
-    comments_left: int = 0  # comments and likes of others on the source's, which could move to those
+    comments_moved: int = 0  # comments and likes of others on the source's, which move to those
     libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
     figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
     figures_after: tuple[Figures, ...] = ()
@@ -5201,33 +5201,33 @@ def liked_already(photo: str) -> str:
 
 def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its
-    copy.
+    copy, and what others wrote about a photo that stays moves to its copy.
+
+    A comment or like goes with its photo, and so with the account of its owner (activity.assetId cascades).
+    The row stays the same row, with writer and date; of two likes of one user one stays.
+    """
+    changed = """
+        SELECT id FROM changing_album
+        UNION SELECT "albumId" FROM album_copy
+        UNION SELECT "albumId" FROM v_album_owner WHERE %(everything)s AND "userId" = %(taker)s
     """
     copies = add(tx, "album_asset", ("albumId", "assetId"), 'SELECT "albumId", "assetId" FROM album_copy')
-    covers = change(tx, "album", ("albumThumbnailAssetId",), """
+    covers = change(tx, "album", ("albumThumbnailAssetId",), f"""
         SELECT al.id, b.id AS "albumThumbnailAssetId"
-        FROM v_album al
-        JOIN (
-            SELECT id FROM changing_album
-            UNION SELECT "albumId" FROM album_copy
-            UNION SELECT "albumId" FROM v_album_owner
-            WHERE %(everything)s AND "userId" = %(taker)s) changed USING (id)
+        FROM v_album al JOIN ({changed}) changed USING (id)
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(giver)s
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
-    # as _movable_comments() has it, of the photos of this run
-    comments = value(tx, f"""
-        SELECT count(DISTINCT c.id)
+    comments = change(tx, "activity", ("assetId",), f"""
+        SELECT c.id, b.id AS "assetId"
         FROM staying_photo s JOIN v_asset a USING (id) JOIN v_activity c ON c."assetId" = a.id
+        JOIN ({changed}) changed ON changed.id = c."albumId"
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
-        WHERE a."ownerId" = %(giver)s AND a."libraryId" IS NULL AND c."userId" <> %(giver)s
-          AND NOT EXISTS (
-            SELECT FROM v_album_owner o WHERE o."albumId" = c."albumId" AND o."userId" = %(giver)s)
-          AND NOT {liked_already("b.id")}
+        WHERE s.reason = 'duplicate' AND c."userId" <> %(giver)s AND NOT {liked_already("b.id")}
     """)
-    return replace(report, album_copies=copies, covers_copied=covers, comments_left=comments)
+    return replace(report, album_copies=copies, covers_copied=covers, comments_moved=comments)
 
 
 ALBUMS = Thing(
@@ -5288,9 +5288,11 @@ ALBUMS = Thing(
                 SELECT FROM album_copy c
                 WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
         """,
+        # at most to another photo of the same file
         "comment or like": """
-            SELECT j.id::text FROM journal_id j JOIN v_activity c USING (id)
-            WHERE j."table" = 'activity' AND c."albumId" IN (SELECT id FROM concerned_album)
+            SELECT j.id::text FROM journal_id j WHERE j."table" = 'activity' AND NOT EXISTS (
+                SELECT FROM v_asset o JOIN v_asset n USING (checksum)
+                WHERE o.id = (j.before ->> 'assetId')::uuid AND n.id = (j.after ->> 'assetId')::uuid)
         """,
     },
 )
@@ -6787,8 +6789,11 @@ def choose_albums_back(tx: Transaction) -> None:
         WHERE j."table" = 'album_asset' AND j.unchanged
           AND (aa."albumId" IN (SELECT id FROM changing_album)
                OR aa."albumId" NOT IN (SELECT id FROM handed_over))
+          -- but for what goes back to its photo
           AND NOT EXISTS (
-            SELECT FROM v_activity c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId")
+            SELECT FROM v_activity c WHERE c."albumId" = aa."albumId" AND c."assetId" = aa."assetId"
+              AND c.id NOT IN (
+                SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'activity' AND unchanged))
     """)
     lock_albums(tx)
 
@@ -7376,7 +7381,8 @@ def put_back_albums(tx: Transaction) -> None:
     put_back_changed(tx, "album", ("albumThumbnailAssetId",))
     remove(tx, "album_asset", """
         SELECT c."albumId", c."assetId" FROM album_copy c JOIN v_album al ON al.id = c."albumId"
-        WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId"
+        WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId" AND NOT EXISTS (
+            SELECT FROM v_activity a WHERE a."albumId" = c."albumId" AND a."assetId" = c."assetId")
     """)
 
 
@@ -7435,8 +7441,8 @@ PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
     ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
+    ("Comments and likes", put_back_comments),  # before the copies leave the albums
     ("Albums", put_back_albums),
-    ("Comments and likes", put_back_comments),
     ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
@@ -11454,9 +11460,9 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
             f"photos that {taker} has already join the albums beside those that stay",
         ),
         (
-            report.comments_left,
-            f"comment or like of others hangs on a photo that stays, and would go with {giver}'s account",
-            f"comments and likes of others hang on photos that stay, and would go with {giver}'s account",
+            report.comments_moved,
+            f"comment or like of others moves to {taker}'s own copy of the photo",
+            f"comments and likes of others move to {taker}'s own copies of the photos",
         ),
         (
             report.duplicates,
@@ -11752,7 +11758,6 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
     show_wrong_after(report)
     say_undoable(state)
     offer_in_turn(
-        lambda: offer_comments(state, api, report, source, destination),
         lambda: offer_move(state, api, source, destination),
         lambda: offer_jobs(api, state),
         lambda: offer_notices(state, api, report, source, destination, wish.what),
@@ -11788,21 +11793,6 @@ def offer_in_turn(*offers: Callable[[], None]) -> None:
                 show_failed(error)
     except (KeyboardInterrupt, EndOfInput):
         say("\n  Stopped here. The change itself is made and saved.")
-
-
-def offer_comments(state: State, api: Api, report: Report, source: User, destination: User) -> None:
-    """Move what others wrote about photos that stayed to the destination's copies, as a run of its own."""
-    if not report.comments_left:
-        return
-    what = count(report.comments_left, "comment or like", "comments and likes")
-    say(f"\n  {what} of others on photos that stayed would go with the account of {who(source)}.")
-    if ask_yes(f"  Move such comments and likes to {clean(destination.name)}'s copies now?"):
-        try:
-            comments_screen(state, api, source)
-        except Back:
-            say("  They stay where they are. Can an account be deleted? (11) offers it again.")
-        except TransferError as error:
-            show_failed(error)
 
 
 def say_steps(steps: Sequence[str]) -> None:

@@ -972,6 +972,17 @@ def album_photo_reason(run: Run, change: Change, column: str) -> bool:
     return any(is_twin(run, asset, mate) for found, mate in run.before.rows("album_asset") if found == album)
 
 
+def comment_reason(run: Run, change: Change, column: str) -> bool:
+    """What others said of a photo that stays moves to the getter's own, in an album that is handed over, and back."""
+    if column != "assetId" or change.old is None or change.new is None:
+        return False
+    if run.undone:
+        return put_back(run, change, column)
+    beside = (change.old["albumId"], change.new[column]) in run.after.rows("album_asset")
+    others = change.old["userId"] != run.giver and run.itself in (HANDED_OVER, GIVEN_UP)
+    return beside and others and is_twin(run, change.new[column], change.old[column])
+
+
 def job_reason(run: Run, change: Change, column: str) -> bool:
     """Duplicates of photos that moved are due to be looked for."""
     return column == "duplicatesDetectedAt" and (change.key[0] in run.moved or put_back(run, change, column))
@@ -996,6 +1007,7 @@ def user_reason(run: Run, change: Change, column: str) -> bool:
 
 
 REASONS: dict[str, Reason] = {
+    "activity": comment_reason,
     "album": album_reason,
     "album_asset": album_photo_reason,
     "album_user": member_reason,
