@@ -131,12 +131,6 @@ DIRECTION_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 
 TRANSFER, DUPLICATE, MERGE = "TRANSFER", "DUPLICATE", "MERGE"
 
-# What an account owns, in the order of account_figures().
-ACCOUNT_ROWS = (
-    *("photo", "video", "trashed", "locked", "external"),
-    *("person", "album", "tag", "memory", "link", "stack", "library"),
-)
-
 # What becomes of the album itself.
 ALBUM_STAYS, ALBUM_SHARED, ALBUM_HANDED_OVER, ALBUM_GIVEN_UP = "stays", "shared", "handed over", "given up"
 
@@ -456,16 +450,6 @@ class Tag:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What an account owns. `rows` are counts by word; sizes in bytes."""
-
-    email: str
-    rows: tuple[tuple[str, int], ...]
-    usage: int
-    quota: int | None
-
-
-@dataclass(frozen=True)
 class Report:
     """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said."""
 
@@ -495,8 +479,6 @@ class Report:
     album_copies: int = 0  # the destination's own photos put into albums beside the source's
     comments_moved: int = 0  # comments and likes of others on the source's, which move to those
     libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
-    figures_before: tuple[Figures, ...] = ()  # of source and destination, when everything is handed over
-    figures_after: tuple[Figures, ...] = ()
     albums_unseen: tuple[str, ...] = ()
     albums_public: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()  # albums whose cover moves, and stays their cover
@@ -3137,10 +3119,17 @@ def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[Exte
         return libraries_listed(tx)
 
 
-def list_account(database_config: Mapping[str, Any], owner: str) -> Figures:
-    """What one account owns."""
+def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, int]:
+    """How many photos of a user's lie in the trash (trashed), and how many in the locked folder (locked)."""
     with looking(database_config) as tx:
-        return account_figures(replace(tx, values={"giver": owner, "taker": owner}))[0]
+        return dict(rows(tx, """
+            SELECT CASE WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'trashed' ELSE 'locked' END,
+                count(*)
+            FROM v_asset
+            WHERE "ownerId" = %(owner)s AND "libraryId" IS NULL AND NOT "isExternal"
+              AND ("deletedAt" IS NOT NULL OR status <> 'active' OR visibility = 'locked')
+            GROUP BY 1
+        """, owner=owner))
 
 
 # ============================================================================================================
@@ -3198,8 +3187,6 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     hold_still(tx)
     take_stock(tx)
     report = plan_report(tx)
-    if request.everything:
-        report = replace(report, figures_before=account_figures(tx))
     if how.listed is not no_list:
         how.listed(take_inventory(tx))
     note_kept(tx)
@@ -3209,8 +3196,7 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     how.progress("Checking")
     check(tx)
     how.progress("Storage figures, phones")
-    report = write_users(tx, report)
-    return replace(report, figures_after=account_figures(tx)) if request.everything else report
+    return write_users(tx, report)
 
 
 def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
@@ -3777,40 +3763,6 @@ def count_items(tx: Transaction) -> tuple[int, int, int]:
             ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = ANY (%(albums)s::uuid[]))
                 AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
     """)[0]
-
-
-def account_figures(tx: Transaction) -> tuple[Figures, ...]:
-    """What source and destination own, table by table. What a source still has afterwards is all here."""
-    found = rows(tx, """
-        SELECT u.email, u."quotaUsageInBytes", u."quotaSizeInBytes",
-            count(a.id) FILTER (WHERE a.state = 'photo'),
-            count(a.id) FILTER (WHERE a.state = 'video'),
-            count(a.id) FILTER (WHERE a.state = 'trashed'),
-            count(a.id) FILTER (WHERE a.state = 'locked'),
-            count(a.id) FILTER (WHERE a.state = 'external'),
-            (SELECT count(*) FROM v_person p WHERE p."ownerId" = u.id),
-            (SELECT count(*) FROM v_album_owner o WHERE o."userId" = u.id),
-            (SELECT count(*) FROM v_tag t WHERE t."userId" = u.id),
-            (SELECT count(*) FROM v_memory m WHERE m."ownerId" = u.id),
-            (SELECT count(*) FROM v_shared_link l WHERE l."userId" = u.id),
-            (SELECT count(*) FROM v_stack s WHERE s."ownerId" = u.id),
-            (SELECT count(*) FROM v_library l WHERE l."ownerId" = u.id)
-        FROM v_user u LEFT JOIN (
-            SELECT id, "ownerId", CASE
-                WHEN "libraryId" IS NOT NULL OR "isExternal" THEN 'external'
-                WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'trashed'
-                WHEN visibility = 'locked' THEN 'locked'
-                WHEN visibility = 'hidden' THEN 'video'
-                ELSE 'photo' END AS state
-            FROM v_asset WHERE "ownerId" IN (%(giver)s, %(taker)s)) a ON a."ownerId" = u.id
-        WHERE u.id IN (%(giver)s, %(taker)s)
-        GROUP BY u.id, u.email, u."quotaUsageInBytes", u."quotaSizeInBytes"
-        ORDER BY u.id <> %(giver)s
-    """)
-    return tuple(
-        Figures(email, tuple(zip(ACCOUNT_ROWS, counts, strict=True)), int(usage), quota)
-        for email, usage, quota, *counts in found
-    )
 
 
 # ---- what the steps and the checks share -------------------------------------------------------------------
@@ -11200,7 +11152,7 @@ def ask_album_itself(wish: Wish) -> None:
 
 def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
     """Whether photos in the trash, or in the locked folder, go too."""
-    number = dict(list_account(config, wish.source.id).rows)[code]
+    number = list_put_away(config, wish.source.id).get(code, 0)
     words = {"trashed": "in the trash", "locked": "in the locked folder"}[code]
     which = "photo" if number == 1 else f"{number} photos"
     also = number > 0 and ask_yes_step(f"  Also the {which} {words}?")
@@ -11481,7 +11433,6 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
     if report.libraries:
         say("\n  External libraries handed over, with all that is in them (their folders stay):")
         show_list([library_line(library) for library in report.libraries])
-    show_figures(report)
     show_storage(report)
     say()
     if report.shares_ended:
@@ -11571,32 +11522,6 @@ def person_line(person: Person, selection: str = "") -> str:
     if person.remembered:
         note = "  (made from this person by an earlier transfer)"
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
-
-
-ACCOUNT_WORDS = {
-    "photo": "photos and videos",
-    "video": "videos of live photos",
-    "trashed": "in the trash",
-    "locked": "in the locked folder",
-    "external": "in external libraries",
-    "person": "people",
-    "album": "albums",
-    "tag": "tags",
-    "memory": "memories",
-    "link": "public links",
-    "stack": "stacks",
-    "library": "external libraries",
-}
-
-
-def show_figures(report: Report) -> None:
-    """Both accounts, before and after, when everything is handed over."""
-    for before, after in zip(report.figures_before, report.figures_after, strict=True):
-        quota = "no quota" if before.quota is None else f"quota {size(before.quota)}"
-        say(f"\n  Account {clean(before.email)} ({quota}):")
-        for (code, number), (_code, then) in zip(before.rows, after.rows, strict=True):
-            if number or then:
-                say(f"    {ACCOUNT_WORDS[code] + ':':<24}{number:>8} → {then}")
 
 
 def show_storage(report: Report | UndoReport) -> None:
@@ -11754,7 +11679,6 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
         say(f"    • Albums:              {len(report.albums_changed)}")
     if report.libraries:
         say(f"    • External libraries:  {len(report.libraries)}")
-    show_remains(report)
     show_wrong_after(report)
     say_undoable(state)
     offer_in_turn(
@@ -11773,7 +11697,7 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
             f"{who(destination)} sees an album only as its member: share it where {clean(destination.name)} "
             "should see it."
         )
-    if report.figures_after:
+    if report.selection == "everything":
         steps.append(
             f"Before you delete the account of {who(source)}, look at Can an account be deleted? (11): it "
             "finds everything that would go or break with it."
@@ -11825,15 +11749,6 @@ def offer_notices(
         say("    Both have a notice in Immich.")
     except TransferError as error:
         show_failed(error)
-
-
-def show_remains(report: Report) -> None:
-    """What a source that handed over everything still has."""
-    if not report.figures_after:
-        return
-    source = report.figures_after[0]
-    remains = [f"{ACCOUNT_WORDS[code]}: {number}" for code, number in source.rows if number]
-    say(f"\n  {clean(source.email)} still has: {', '.join(remains) or 'nothing'}.")
 
 
 def show_wrong_after(report: Report | UndoReport) -> None:
@@ -12953,15 +12868,11 @@ def _page_summary(page: Page) -> Iterator[str]:
         if number:
             yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
     yield "</table>"
-    if report.storage or report.figures_before:
+    if report.storage:
         yield "<h2>Before and after</h2><table><tr><th></th><th>before</th><th>after</th></tr>"
         for user in report.storage:
             over = " (over the quota)" if user.over_quota else ""
             yield _page_row(f"{user.email}: storage{over}", size(user.before), size(user.after))
-        for before, after in zip(report.figures_before, report.figures_after, strict=True):
-            for (code, number), (_code, then) in zip(before.rows, after.rows, strict=True):
-                if number or then:
-                    yield _page_row(f"{before.email}: {ACCOUNT_WORDS[code]}", str(number), str(then))
         yield "</table>"
 
 

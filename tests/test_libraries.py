@@ -175,11 +175,6 @@ def test_a_library_goes_with_all_that_is_in_it(library, anna, ben, nas, archive,
     assert report.libraries == (transfer.ExternalLibrary(nas, "NAS", 11, trashed=3, locked=1, others=0),)
     assert report.stays == (("trashed", ("away.jpg",)),)
     assert report.assets == len(archive) - 1
-    (_, anna_then), (_, ben_then) = (
-        (report.figures_before[number], dict(report.figures_after[number].rows)) for number in (0, 1)
-    )
-    assert (anna_then["external"], anna_then["library"]) == (0, 0)
-    assert (ben_then["external"], ben_then["library"]) == (14, 2)
     # no external photo counts
     assert {user: usage(library, user) for user in (anna, ben)} == {anna: 60, ben: usage_before[ben] + 50}
     states = 'select visibility::text, status::text, "deletedAt" is not null from asset where id = %s'
@@ -212,7 +207,6 @@ def test_only_the_libraries_that_were_asked_for_go(library, anna, ben, nas, go) 
     assert [library.owner_of(photo) for photo in (goes, stays)] == [ben, anna]
     assert [library_owner(library, which) for which in (nas, other)] == [ben, anna]
     assert report.stays == (("external", ("stays.jpg",)),)
-    assert dict(report.figures_after[0].rows)["library"] == 1
 
 
 def test_none_goes_unasked(library, anna, nas, go) -> None:
@@ -684,7 +678,6 @@ def test_libraries_are_asked_for_by_name_and_not_by_default(there: Installation)
         terminal.answer("Type yes to go ahead", "yes")
         screen = to_the_menu(terminal)
         assert "External libraries:  1" in screen
-        assert "alice@example.com still has: external libraries: 1." in screen
         assert owners(library, nas) == {bob}
         assert library_owner(library, old) == alice
 
