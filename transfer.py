@@ -122,8 +122,9 @@ LEFT_BY_JOBS = {
     True: "edited versions, motion videos of Android photos, and all files of photos in the trash",
 }  # by whether the storage template is on
 
-# The checks that Immich has of its own files from 3.0 on: their jobs, none of which deletes, and the queue.
-INTEGRITY_JOBS, INTEGRITY_QUEUE = ("integrity-missing-files", "integrity-untracked-files"), "integrityCheck"
+# Immich's own look for files that are missing, from 3.0 on. Its look for files that no row names is never
+# started: a file stays on that report when a row names it again, and "delete all" there asks nobody.
+MISSING_JOB, INTEGRITY_QUEUE = "integrity-missing-files", "integrityCheck"
 BACKUP_JOB, BACKUP_QUEUE = "backup-database", "backupDatabase"
 
 # Unicode characters that turn the writing direction: a name could make a line read as something else.
@@ -1392,22 +1393,20 @@ def back_up_database(api: Api, progress: Progress) -> Backup:
     raise failed
 
 
-def integrity_counts(api: Api, progress: Progress) -> dict[str, int] | None:
-    """What Immich finds when it compares its rows with its files, looked for anew; None where it cannot be
-    asked.
+def count_missing(api: Api, progress: Progress) -> int | None:
+    """How many files Immich misses of those that rows name, looked for anew; None where it cannot be asked.
 
-    It is there from 3.0 on, for keys with `maintenance`. Only jobs that look are started.
+    It is there from 3.0 on, for keys with `maintenance`.
     """
     try:
         call(api, "GET", "/admin/integrity/summary")
-        for name in INTEGRITY_JOBS:
-            call(api, "POST", "/jobs", {"name": name})
+        call(api, "POST", "/jobs", {"name": MISSING_JOB})
         if wait_for_queues(api, [INTEGRITY_QUEUE], progress):
             return None
-        answer = _shaped(call(api, "GET", "/admin/integrity/summary"))
+        found = _shaped(call(api, "GET", "/admin/integrity/summary")).get("missing_file")
     except (NotAllowed, NotThere):
         return None
-    return {name: number for name, number in answer.items() if isinstance(number, int)}
+    return found if isinstance(found, int) else None
 
 
 def notify(api: Api, user: str, title: str, text: str) -> None:
@@ -7692,8 +7691,9 @@ MOVING, MOVED, MOVED_BACK = ".moving.jsonl", ".moved.jsonl", ".moved-back.jsonl"
 MOVES_FORMAT = 1
 MOVES_SIZE = 2**30  # bytes: half a thousand for each of two million files
 
-# A batch is one entry of the journal and one transaction. With copies it is also what is on disk twice.
-BATCH_FILES, BATCH_BYTES = 1000, 4 << 30
+# A batch is one entry of the journal and one transaction. It ends after so many files, or seconds of making
+# new names: until its commit no row says them (see forget_untracked()), and copies are on the disk twice.
+BATCH_FILES, BATCH_SECONDS = 1000, 2
 
 # Hard links are not possible here, a copy may be: another file system, one without links, one with too many.
 NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK))
@@ -7805,7 +7805,7 @@ class MoveReport:
     renamed: tuple[tuple[str, str], ...] = ()  # (name, new path) where the same name was taken
     copied: int = 0  # not linked: links are impossible there
     settled: int = 0  # files of an interrupted run that were finished or taken back first
-    unfinished: int = 0  # journals of interrupted runs: a dry run leaves them to the run
+    untracked: int = 0  # were on Immich's report of untracked files, and are off it
     old_names: tuple[
         str, ...
     ] = ()  # moved, and the old name could not be removed; the next start tries again
@@ -8003,6 +8003,36 @@ def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
             return lying_away(tx)
     except LabelOdd:
         return None
+
+
+# Immich (3.0 on) reports files that no row names, and deletes what is on that report when somebody says so,
+# without looking again. It takes a file off when the file has gone, never when a row names it (integrity
+# service: handleUntrackedRefresh, handleDeleteIntegrityReports). A file is there before its row whenever one
+# is moved, or when a person's picture is drawn anew: what is in use is taken off the report here.
+def forget_untracked(tx: Transaction, paths: Sequence[str] | None = None) -> int:
+    """Take files that rows name off Immich's report of untracked files: all, or those with these paths."""
+    if "integrity_report" not in tx.schema.tables:
+        return 0
+    reported = "FROM public.integrity_report WHERE type = 'untracked_file'"
+    if paths is not None:
+        return run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths)
+    if not value(tx, f"SELECT EXISTS (SELECT {reported})"):
+        return 0
+    return run(tx, f"DELETE {reported} AND path IN (SELECT path FROM file_row)")
+
+
+def clear_untracked(database_config: Mapping[str, Any]) -> int:
+    """forget_untracked() on its own; how many files it was. Who may only read the database cannot mend it."""
+    with database(database_config) as connection, connection.cursor() as cursor:
+        tx = opened(cursor, {})
+        create_file_row(tx)
+        try:
+            number = forget_untracked(tx)
+        except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction):
+            return 0
+        drop_temporary(tx)
+        connection.commit()
+        return number
 
 
 def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
@@ -8563,10 +8593,10 @@ def move_files(
 
     `folder` is Immich's media folder as seen here (UPLOAD_LOCATION), `journals` the folder for the undo
     files, `only` a pair of ids: (whose folders they lie in, whose files they are). What an interrupted run
-    left is finished or taken back first. Raises TransferError; a full disk is no error but
-    MoveReport.stopped.
+    left is finished or taken back first, also before a dry run: only then can be told what is to move. Raises
+    TransferError; a full disk is no error but MoveReport.stopped.
     """
-    settled = 0 if dry_run else finish_moves(database_config, folder, journals)
+    settled = finish_moves(database_config, folder, journals)
     with file_session(database_config, locked=not dry_run) as tx:
         media = open_media(tx, folder)
         if media is None:
@@ -8574,10 +8604,7 @@ def move_files(
         here = _this_database(tx)
         plan = plan_moves(tx, media, only)
         if dry_run:
-            open_ones = sum(
-                _read_moves(path)[0].get("database") == here for path in journals.glob("*" + MOVING)
-            )
-            return replace(_move_report(plan.moves, plan.stays, plan.renamed), unfinished=open_ones)
+            return replace(_move_report(plan.moves, plan.stays, plan.renamed), settled=settled)
         header = {"kind": "move", "database": here, "root": media.root, "only": only}
         done = _carry_out(tx, media, database_config, journals, header, plan, progress)
         return replace(done, settled=settled)
@@ -8602,31 +8629,20 @@ def _move_report(
     )
 
 
-def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
-    batch: list[Move] = []
-    size = 0
-    for move in moves:
-        if batch and (len(batch) >= BATCH_FILES or size + move.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(move)
-        size += move.size
-    if batch:
-        yield batch
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch. `moved` are numbers in it; `settled` is false if an old name could not be
-    removed.
+    """What became of a batch: how many of its files were begun with, and the numbers of those that moved.
+    `settled` is false if an old name could not be removed.
     """
 
+    begun: int = 0
     moved: tuple[int, ...] = ()
     stays: tuple[tuple[str, str], ...] = ()
     copied: int = 0
     old_names: tuple[str, ...] = ()
     settled: bool = True
     stopped: str = ""
+    untracked: int = 0
 
 
 def _carry_out(
@@ -8646,16 +8662,18 @@ def _carry_out(
     stays = list(plan.stays)
     old_names: list[str] = []
     totals = [0, len(plan.moves), 0, sum(move.size for move in plan.moves)]
-    copied, stopped = 0, ""
+    copied, untracked, stopped = 0, 0, ""
+    ahead, limit = list(plan.moves), BATCH_FILES
 
     def tell(move: Move) -> None:
         totals[0], totals[2] = totals[0] + 1, totals[2] + move.size
         progress(*totals)
 
     try:
-        for number, planned in enumerate(_batches(plan.moves)):
-            batch, gone = _looked_at_again(media, planned)
+        for number in itertools.count():
+            batch, gone = _looked_at_again(media, ahead[:limit])
             stays += gone
+            ahead = ahead[limit:]
             try:
                 _add_to_journal(journal, {"batch": number, "files": [_entry_of(move) for move in batch]})
             except OSError as error:
@@ -8671,8 +8689,13 @@ def _carry_out(
                     _add_to_journal(journal, {"done": number, "moved": outcome.moved})
                 except OSError as error:
                     stopped = stopped or _why_stopped(error)
-            if stopped:
+            ahead = batch[outcome.begun :] + ahead
+            limit = min(BATCH_FILES, 2 * outcome.begun + 1)
+            untracked += outcome.untracked
+            if stopped or not ahead:
                 break
+        untracked += forget_untracked(tx)
+        tx.cursor.connection.commit()
     except BaseException as error:
         # What the journal holds is settled now if that is possible, otherwise at the next start.
         tx.cursor.connection.close()
@@ -8684,7 +8707,9 @@ def _carry_out(
     report = _move_report(
         moved, stays, [(name, new) for name, new in plan.renamed if new in {m.new for m in moved}]
     )
-    return replace(report, copied=copied, old_names=tuple(old_names), stopped=stopped, journal=kept)
+    return replace(
+        report, copied=copied, old_names=tuple(old_names), stopped=stopped, journal=kept, untracked=untracked
+    )
 
 
 def _finish_if_possible(database_config: Mapping[str, Any], folder: Path, journals: Path) -> None:
@@ -8727,8 +8752,11 @@ def _move_batch(
     tx: Transaction, media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
 ) -> Outcome:
     """New names, paths, old names. Raises TransferError or psycopg2.Error with the batch half done."""
-    made, stays, stopped = _new_names(media, batch, tell)
-    good = set(once_more(lambda: _change_paths(tx, media, [(index, batch[index]) for index in made])))
+    made, begun, stays, stopped = _new_names(media, batch, tell)
+    changed, untracked = once_more(
+        lambda: _change_paths(tx, media, [(index, batch[index]) for index in made])
+    )
+    good = set(changed)
     old_names, settled = [], True
     known: dict[str, str] = {}
     for index in made:
@@ -8746,21 +8774,28 @@ def _move_batch(
             settled = False
     _flush({_folder_of(_at(media, path)) for index in made for path in (batch[index].old, batch[index].new)})
     copied = sum(index in good and made[index] for index in made)
-    return Outcome(tuple(sorted(good)), tuple(stays), copied, tuple(old_names), settled, stopped)
+    return Outcome(
+        *(begun, tuple(sorted(good)), tuple(stays), copied, tuple(old_names), settled, stopped, untracked)
+    )
 
 
 def _new_names(
     media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
-) -> tuple[dict[int, bool], list[tuple[str, str]], str]:
-    """Give the files their new names, on disk. Returns (number: whether copied), what stays, and why it
-    stopped.
+) -> tuple[dict[int, bool], int, list[tuple[str, str]], str]:
+    """Give the files their new names, on disk, until the time of a batch is up. Returns (number: whether
+    copied), how many were begun with, what stays, and why it stopped.
     """
+    end = time.monotonic() + BATCH_SECONDS
     made: dict[int, bool] = {}
     stays: list[tuple[str, str]] = []
     known: dict[str, str] = {}
     folders: set[str] = set()
     stopped = ""
+    begun = 0
     for index, move in enumerate(batch):
+        if index and time.monotonic() >= end:
+            break
+        begun = index + 1
         try:
             _require_writable(media, move.old, move.new, known)
             made[index], touched = _give_new_name(media, move, known)
@@ -8774,18 +8809,19 @@ def _new_names(
                 break
         tell(move)
     _flush(folders)
-    return made, stays, stopped
+    return made, begun, stays, stopped
 
 
-def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> list[int]:
+def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> tuple[list[int], int]:
     """One transaction: the rows that still say the old path, and have the same owner, say the new one.
     COMMIT.
 
-    A file moves with all of its rows or not at all. Returns the numbers of those that did.
+    A file moves with all of its rows or not at all. Returns the numbers of those that did, and how many of
+    them were on Immich's report of untracked files.
     """
     tx.cursor.connection.rollback()
     if not moves:
-        return []
+        return [], 0
     uses = [(index, move, use) for index, move in moves for use in move.uses]
     run(
         tx,
@@ -8825,9 +8861,13 @@ def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move
               AND t."{place.column}" = m.old
               {'AND t."ownerId" = m.owner' if place.table == "v_person" else ""}
         """, place=name, good=good)
+    changed = set(good)
+    untracked = forget_untracked(
+        tx, [f"{media.root}/{move.new}" for index, move in moves if index in changed]
+    )
     with uninterrupted():
         _commit_paths(tx)
-    return good
+    return good, untracked
 
 
 def _is_unchanged(media: Media, move: Move, known: dict[str, str]) -> bool:
@@ -10803,6 +10843,7 @@ def ready_to_change(state: State) -> tuple[State, Api, Server]:
 def users_screen(state: State) -> State:
     """Menu entry 1."""
     state, api, server = need_server(state)
+    say_untracked(clear_untracked(state.config.database))
     users = waiting(
         "Counting photos and files", lambda: list_users(api, server, state.config.database, figures=True)
     )
@@ -12257,6 +12298,8 @@ def files_screen(state: State) -> State:
     """Menu entry 10."""
     state, api, server = need_server(state)
     config = state.config.database
+    settle_first(state)
+    say_untracked(clear_untracked(config))
     with looking(config) as tx:
         lying = lying_away(tx)
     names = {user.id: who(user) for user in list_users(api, server, config)}
@@ -12268,7 +12311,7 @@ def files_screen(state: State) -> State:
         say("  Every file lies in its owner's folders.")
     show_lying(lying, names)
     if open_ones:
-        warn("A move of files was interrupted. Any move finishes it first.")
+        warn("A move of files was interrupted, and is finished by the next move.")
     undrawn = list_undrawn(config)
     show_undrawn(undrawn, names)
     if not (pairs or past or open_ones):
@@ -12310,15 +12353,15 @@ def files_screen(state: State) -> State:
 
 def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> Action[MoveReport]:
     """A move of files."""
-    before: list[dict[str, int] | None] = []
+    before: list[int | None] = []
 
     def show_it(report: MoveReport) -> bool:
         show_move(report)
-        return bool(report.files or report.unfinished)
+        return bool(report.files)
 
     def finish(report: MoveReport) -> None:
         show_moved(report)
-        watch_integrity(api, before[0])
+        watch_missing(api, before[0])
         offer_jobs(api, state, ["thumbnailGeneration", "migration"])
         show_left(state.config.database, names)
 
@@ -12331,7 +12374,7 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
         nothing="There is nothing to move.",
         question=lambda report: f"Move {count(report.files, 'file')}, {size(report.size)}?",
         finish=finish,
-        prepare=lambda: before.append(watch_integrity(api, None)),
+        prepare=lambda: before.append(watch_missing(api, None)),
     )
 
 
@@ -12439,8 +12482,6 @@ def show_move(report: MoveReport) -> None:
     say(f"  Files to move: {report.files}, {size(report.size)}")
     for kind, files, amount in report.kinds:
         say(f"    • {count(files, *FILE_KINDS[kind])}, {size(amount)}")
-    if report.unfinished:
-        say("  A move that was interrupted is finished first.")
     show_move_rest(report)
 
 
@@ -12470,34 +12511,52 @@ def show_moved(report: MoveReport) -> None:
     if report.old_names:
         warn("Moved, but the old name could not be removed; the next move tries again:")
         show_list(report.old_names)
+    say_untracked(report.untracked)
     if report.stopped:
+        SCREEN.failed = True
         warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
     if report.journal:
         say("\n  It can be taken back: Move files (10).")
 
 
-def watch_integrity(api: Api, before: Mapping[str, int] | None) -> dict[str, int] | None:
-    """Immich's own look at its files, where it can be asked; an alarm if more are missing than `before`."""
+def watch_missing(api: Api, before: int | None) -> int | None:
+    """Immich's own look for missing files, where it can be asked; an alarm if more than `before` are."""
     try:
-        found = working(lambda progress: integrity_counts(api, progress))
+        missing = working(lambda progress: count_missing(api, progress))
     except KeyboardInterrupt:
         say("\n  Immich's own check of its files was not waited for.")
         return None
     except TransferError as error:
         show_error(error)
         return None
-    if found is None or before is None:
-        return found
-    missing, was = (counts.get("missing_file", 0) for counts in (found, before))
-    if missing > was:
+    if missing is None or before is None:
+        return missing
+    if missing > before:
         warn(
-            f"Immich now misses {count(missing - was, 'file')} more than before the move. Take the move back "
-            "(10), and look at Administration > Maintenance in Immich."
+            f"Immich now misses {count(missing - before, 'file')} more than before the move. "
+            "Administration > Maintenance in Immich names them."
         )
     else:
-        words = ", ".join(f"{clean(name).replace('_', ' ')} {number}" for name, number in found.items())
-        say(f"  Immich's own check of its files finds nothing new missing ({words}).")
-    return found
+        say(f"  Immich's own check of its files finds nothing new missing ({missing} as before).")
+    return missing
+
+
+def settle_first(state: State) -> None:
+    """Finish what an interrupted move of files left, before anybody looks at files."""
+    if not state.config.media:
+        return
+    settled = finish_moves(state.config.database, Path(state.config.media), state.undo_folder)
+    if settled:
+        say(f"  A move that was interrupted is settled: {count(settled, 'file')}.")
+
+
+def say_untracked(number: int) -> None:
+    """That files in use were offered for deletion."""
+    if number:
+        warn(
+            f"Immich's report of untracked files named {count(number, 'file')} in use, which 'Delete all' "
+            f"there would have deleted. {'It is' if number == 1 else 'They are'} off that report now."
+        )
 
 
 def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
@@ -12517,12 +12576,12 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
     question = f"  Move {'it' if planned.files == 1 else 'them'} into the folders of {who(owner)} now?"
     if not ask_yes(question, default=True):
         return
-    before = watch_integrity(api, None)
+    before = watch_missing(api, None)
     try:
         show_moved(working(lambda progress: moved_for_real(work, progress)))
     except MoveStopped as error:
         show_failed(error)
-    watch_integrity(api, before)
+    watch_missing(api, before)
 
 
 def say_lying(state: State, holder: User, owner: User) -> str:
@@ -12571,6 +12630,7 @@ def account_screen(state: State) -> State:
 def check_account(user: User, state: State, api: Api, server: Server) -> None:
     """What hangs on an account."""
     config = state.config.database
+    say_untracked(clear_untracked(config))
     check = working(lambda progress: account_ties(config, user.id, progress))
     keep_from(state, "account", user.email)
     heading("DELETING AN ACCOUNT")

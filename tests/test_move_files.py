@@ -53,6 +53,14 @@ class Disk(Media):
         journal = journal or max(self.journals.glob("*.moved.jsonl"))
         return transfer.undo_move(self.params, self.folder, journal, **({"dry_run": False} | how))
 
+    def reported(self, *paths: str) -> list[str]:
+        """Immich's report of untracked files: what is on it, after these paths came to it (3.0 on)."""
+        for path in paths:
+            self.library.rows(
+                "insert into integrity_report (type, path) values ('untracked_file', %s) on conflict do nothing", path
+            )
+        return [path for (path,) in self.library.rows("select path from integrity_report order by path")]
+
     def open_journals(self) -> list[Path]:
         """Those of interrupted runs."""
         return list(self.journals.glob("*.moving.jsonl"))
@@ -760,7 +768,7 @@ def during(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None
     """Something happens after the new names were made and before the rows are changed."""
     change = transfer._change_paths
 
-    def changing(*args: Any) -> list[int]:
+    def changing(*args: Any) -> tuple[list[int], int]:
         happens()
         return change(*args)
 
@@ -833,6 +841,69 @@ def test_a_file_written_anew_after_the_look_is_the_one_that_moves(disk, anna, be
     assert disk.run().files == 1
     assert disk.at(f"{ROOT}/upload/{ben}/aa/one.jpg").read_bytes() == b"newer"
     assert len(disk.files()) == len(disk.paths())
+
+
+@pytest.mark.since("3.0")
+def test_what_is_in_use_is_taken_off_the_report_of_untracked_files(library, disk, things, anna, monkeypatch) -> None:
+    """Immich would delete from it without a look. It may look at any moment: while names are new, and just before."""
+    link, here = os.link, disk.folder
+
+    def linking(old: Any, new: Any) -> None:
+        link(old, new)
+        disk.reported(f"{ROOT}/{Path(new).relative_to(here)}")
+
+    disk.reported(f"{ROOT}/upload/really/untracked.jpg", f"{ROOT}/thumbs/{anna}/before.jpeg")
+    library.rows("""insert into integrity_report (type, path) values ('missing_file', '/data/upload/missing.jpg')""")
+    library.person(anna, "Max", thumbnail=f"{ROOT}/thumbs/{anna}/before.jpeg")
+    disk.make()
+    monkeypatch.setattr(os, "link", linking)
+    report = disk.run()
+    assert report.untracked == report.files + 1  # a picture that was drawn after it was reported
+    assert disk.reported() == ["/data/upload/missing.jpg", f"{ROOT}/upload/really/untracked.jpg"]
+    assert transfer.clear_untracked(disk.params) == 0
+    disk.reported(*disk.paths().values())
+    assert transfer.clear_untracked(disk.params) == len(set(disk.paths().values()))
+    assert disk.reported() == ["/data/upload/missing.jpg", f"{ROOT}/upload/really/untracked.jpg"]
+
+
+@pytest.mark.since("3.0")
+def test_a_row_and_its_report_change_in_one_transaction(library, disk, things, monkeypatch) -> None:
+    """Whoever deletes all untracked files deletes none that a row says."""
+    commit = transfer._commit_paths
+
+    def committing(tx: transfer.Transaction) -> None:
+        disk.reported()
+        commit(tx)
+        said = set(disk.paths().values())
+        assert [path for path in disk.reported() if path in said] == []
+
+    link, here = os.link, disk.folder
+    monkeypatch.setattr(transfer, "_commit_paths", committing)
+    monkeypatch.setattr(
+        os, "link", lambda old, new: (link(old, new), disk.reported(f"{ROOT}/{Path(new).relative_to(here)}"))
+    )
+    assert disk.run().files
+
+
+def test_a_batch_ends_after_two_seconds_of_making_names(disk, things, anna, monkeypatch) -> None:
+    """Until its commit no row says them."""
+    clock, batches, change = [0.0], [], transfer._change_paths
+    link = os.link
+
+    def slow(*names: Any) -> None:
+        clock[0] += 0.9
+        link(*names)
+
+    def changing(tx: Any, media: Any, moves: Any) -> Any:
+        batches.append(len(moves))
+        return change(tx, media, moves)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", slow)
+        patch.setattr(time, "monotonic", lambda: clock[0])
+        patch.setattr(transfer, "_change_paths", changing)
+        report = disk.run()
+    assert away(disk, anna) == [] and report.files == sum(batches) and max(batches) == 3
 
 
 def test_two_runs_do_not_collide(disk, things, params, anna) -> None:

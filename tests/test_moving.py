@@ -1,5 +1,6 @@
 """Moving files as a person does it: the menu entry, the offers after a transfer and its undo, the media folder."""
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -272,8 +273,38 @@ def test_an_interrupted_move_is_named_and_finished(
     assert len(house.media.files()) == 2 * FILES  # the new names are made, no row says them
     capsys.readouterr()
     transfer.files_screen(state)
-    assert "A move of files was interrupted" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"A move that was interrupted is settled: {FILES} files." in said
+    assert "name is taken" not in said and "+1" not in said  # what it lists is what then happens
     assert (house.lying(), len(house.media.files())) == (0, FILES)
+
+
+def test_a_move_that_a_full_disk_stops_has_failed(
+    house: House, state: transfer.State, monkeypatch: Any, capsys: Any
+) -> None:
+    def full(*_names: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    transfer.SCREEN.failed = False
+    transfer.files_screen(state)
+    assert "No space left" in capsys.readouterr().out
+    assert transfer.SCREEN.failed  # and so the exit code is not 0
+
+
+@pytest.mark.parametrize("choice", ["1", "10", "11"])
+def test_files_in_use_are_taken_off_the_report_of_untracked_files_at_every_look(house: House, choice: str) -> None:
+    library = house.there.library
+    library.rows("create table integrity_report (type varchar, path varchar)")  # as from 3.0 on
+    for path in ("/data/upload/untracked.jpg", min(house.media.paths().values())):
+        library.rows("insert into integrity_report (type, path) values ('untracked_file', %s)", path)
+    with Terminal(house.there.path) as terminal:
+        terminal.menu(choice)
+        if choice == "11":
+            terminal.pick("Account that is to be deleted", "alice@")
+        said = " ".join(terminal.menu("0").split())
+    assert "named 1 file in use, which 'Delete all' there would have deleted. It is off that report now." in said
+    assert library.rows("select path from integrity_report") == [("/data/upload/untracked.jpg",)]
 
 
 def test_new_missing_files_are_an_alarm(house: House, state: transfer.State, capsys: Any) -> None:
