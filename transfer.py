@@ -3156,7 +3156,7 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, check
 #      portrait          people whose featured photo is looked at                             mend_featured
 #      concerned_album, stack_concerned, link_looked_at, neighbour
-#                        what else the steps may write or the checks look at                  hold_still
+#                        what else the steps may write or the checks look at                  find_neighbours
 #      begun             what was committed when this run began                              create_tables
 #      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
 #      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
@@ -3183,7 +3183,7 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     plan_transfer(tx, request)
     require_digest(tx, how.expected_digest)
     how.progress("Counting what is there")
-    hold_still(tx)
+    find_neighbours(tx)
     take_stock(tx)
     report = plan_report(tx)
     if how.listed is not no_list:
@@ -3193,7 +3193,7 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
         how.progress(words)
         report = step(tx, report)
     how.progress("Checking")
-    check(tx)
+    run_checks(tx)
     how.progress("Storage figures, phones")
     return write_users(tx, report)
 
@@ -3695,13 +3695,13 @@ def plan_report(tx: Transaction) -> Report:
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
-            kinds=[kind for thing in (PEOPLE, LIVE_PHOTOS, STACKS) for kind in thing.rules],
+            kinds=["face", "featured", "live", "stack", "primary"],
         ),
     )
 
 
 def take_inventory(tx: Transaction) -> Inventory:
-    """What the plan concerns, thing by thing, as it is before the steps. Needs what hold_still() made."""
+    """What the plan concerns, thing by thing, as it is before the steps. Needs what find_neighbours() made."""
     return Inventory(
         photos=tuple(Photo(*row) for row in rows(tx, """
             SELECT p.id::text, a."originalFileName",
@@ -3995,6 +3995,14 @@ STACKS = Thing(
             'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
             '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
             key="""concat_ws(' ', s.id, s."primaryAssetId")""",
+            owner='s."ownerId"',
+            touched=_CONCERNED_STACK,
+        ),
+        # 3.1 dissolves smaller ones (asset.service: handleAssetDeletion), older versions may leave them
+        "small": Rule(
+            "v_stack s",
+            '2 > (SELECT count(*) FROM v_asset a WHERE a."stackId" = s.id)',
+            key="s.id::text",
             owner='s."ownerId"',
             touched=_CONCERNED_STACK,
         ),
@@ -5382,8 +5390,8 @@ def note_kept(tx: Transaction) -> None:
         for table, columns, query in thing.noted:
             note(tx, table, columns, query)
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
-    found = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
-    note_wrong(tx, f"SELECT 'person', key, owner FROM ({found}) AS found (key, owner, written)")
+    query = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
+    note_wrong(tx, f"SELECT 'person', key, owner FROM ({query}) AS breach (key, owner, written)")
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -5452,16 +5460,17 @@ ROWS_WRITTEN = """
 """
 
 
-def hold_still(tx: Transaction, more: str = "") -> None:
-    """What is concerned besides the photos, locked until the end. `more` widens what is looked at."""
+def find_neighbours(tx: Transaction, more: str = "") -> None:
+    """neighbour: photos that may be written although they do not move, locked until the end; with what else
+    is concerned. `more` widens what is looked at.
+    """
     look_elsewhere(tx, "SELECT grp FROM touched_group JOIN v_person_group ON id = grp")
     run(tx, """
         INSERT INTO concerned_album SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy
     """)
     look_around(tx)
     run(tx, """
-        -- photos that may be written although they do not move: the rest of a stack or of a group of
-        -- duplicates; or whose faces may, the deleted ones
+        -- the rest of a stack or of a group of duplicates; or those whose deleted faces may be written
         CREATE TEMP TABLE neighbour ON COMMIT DROP AS
             SELECT a.id, a."ownerId" FROM v_asset a JOIN stack_concerned s ON s.id = a."stackId"
             UNION
@@ -5528,7 +5537,7 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
     for kind, query in CHECKS.items():
         run(tx, f"""
             INSERT INTO trouble_before
-            SELECT '{kind}', key, owner FROM ({query}) AS found (key, owner, written)
+            SELECT '{kind}', key, owner FROM ({query}) AS breach (key, owner, written)
         """)
     run(tx, "ANALYZE trouble_before")
 
@@ -5557,7 +5566,7 @@ def written_otherwise(tx: Transaction) -> list[str]:
     ]
 
 
-def check(tx: Transaction) -> None:
+def run_checks(tx: Transaction) -> None:
     """Every invariant, for everything touched. Raises InvariantBroken, so the transaction rolls back."""
     # stacks that a split made; people whose row or group changed, or who got faces on other photos
     run(tx, """
@@ -5583,7 +5592,7 @@ def check(tx: Transaction) -> None:
         ),
         *(query for thing in THINGS for query in thing.written.items()),
     ):
-        count, example = rows(tx, f"SELECT count(*), min(found.key) FROM ({query}) AS found (key)")[0]
+        count, example = rows(tx, f"SELECT count(*), min(breach.key) FROM ({query}) AS breach (key)")[0]
         if count:
             broken.append(f"{kind}: {count}, such as {example}")
     if broken:
@@ -5598,9 +5607,9 @@ def check(tx: Transaction) -> None:
 # no fault of this run. look_again() tells of it. An xid lacks the epoch that snapshots have; age() counts
 # from our own, and says the greatest number for rows that are older than anything.
 BY_OTHERS_SINCE = """(
-    found.written IS NOT NULL AND found.written <> pg_current_xact_id()::xid
+    breach.written IS NOT NULL AND breach.written <> pg_current_xact_id()::xid
     AND NOT pg_visible_in_snapshot(
-        greatest(pg_current_xact_id()::text::bigint - age(found.written), 3)::text::xid8,
+        greatest(pg_current_xact_id()::text::bigint - age(breach.written), 3)::text::xid8,
         (SELECT snapshot FROM begun)))
 """
 
@@ -5610,10 +5619,10 @@ def new_trouble(kind: str, query: str) -> str:
     undone.
     """
     return f"""
-        SELECT found.key FROM ({query}) AS found (key, owner, written)
-        WHERE NOT EXISTS (SELECT FROM trouble_before b WHERE b.kind = '{kind}' AND b.key = found.key)
-          AND NOT EXISTS (SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = found.key
-                          AND x.owner IS NOT DISTINCT FROM found.owner)
+        SELECT breach.key FROM ({query}) AS breach (key, owner, written)
+        WHERE NOT EXISTS (SELECT FROM trouble_before b WHERE b.kind = '{kind}' AND b.key = breach.key)
+          AND NOT EXISTS (SELECT FROM exempt x WHERE x.kind = '{kind}' AND x.key = breach.key
+                          AND x.owner IS NOT DISTINCT FROM breach.owner)
     """
 
 
@@ -5624,7 +5633,7 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
         look_around(again)
         find_faces(again)
         return sum(
-            value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS found (key)")
+            value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS breach (key)")
             for kind, query in CHECKS.items()
         )
 
@@ -6046,7 +6055,7 @@ def _repair(
     plan_repair(tx, merge, kinds, progress)
     if not value(tx, "SELECT count(*) FROM found"):
         return None
-    hold_still(tx, """
+    find_neighbours(tx, """
         INSERT INTO concerned_album SELECT thing FROM found WHERE kind = 'cover';
         INSERT INTO stack_concerned SELECT thing FROM found WHERE kind = 'stack'
     """)
@@ -6065,7 +6074,7 @@ def _repair(
         progress(words)
         report = step(tx, report)
     progress("Checking")
-    check(tx)
+    run_checks(tx)
     if value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
         report = replace(report, storage=count_storage(tx))
     reset_apps(tx)
@@ -6249,7 +6258,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> U
     if how.expected_digest not in (None, undo_digest(tx)):
         raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
-    check(tx)
+    run_checks(tx)
     if header["kind"] == "repair":
         reset_apps(tx)
     elif header["kind"] == "transfer":
@@ -6759,7 +6768,7 @@ def take_stock_of_undo(tx: Transaction) -> None:
         UNION SELECT "personGroupId" FROM run_face;
         DELETE FROM touched_group WHERE grp IS NULL
     """)
-    hold_still(tx, """
+    find_neighbours(tx, """
         INSERT INTO stack_concerned
             SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'stack'
             UNION SELECT (before ->> 'stackId')::uuid FROM judged WHERE "table" = 'asset'

@@ -104,6 +104,8 @@ PLANTED = {
     "a moved stack shows a photo that is no member": """
         update stack set "primaryAssetId" = :photo: where id = :stack:""",
     "a moved stack loses its primary": """update asset set "stackId" = null where id = :stacked:""",
+    "a moved stack is left with one": """
+        update asset set "stackId" = null where "stackId" = :stack: and id <> :stacked:""",
     # 5: no tag, memory or individual link of another user
     "the source's tag is put back": """
         insert into tag_asset (<tag_asset.tagId>, <tag_asset.assetId>) values (:her_tag:, :lake:)""",
@@ -158,6 +160,7 @@ FOUND_BY = {
     "a moved stack goes back": "cross-owner stack: ",
     "a moved stack shows a photo that is no member": "cross-owner primary: 1",
     "a moved stack loses its primary": "cross-owner primary: 1",
+    "a moved stack is left with one": "cross-owner small: 1",
     "the source's tag is put back": "cross-owner tag: 1",
     "the source's memory gets a moved photo": "cross-owner memory: 1",
     "the source's link gets a moved photo": "cross-owner link: 1",
