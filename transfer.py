@@ -3153,7 +3153,7 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #      run_face          the faces on those photos, before the steps                 lock_faces_and_people
 #      seen_on           how many faces people have on other photos                           look_elsewhere
 #      touched_group     people whom the checks look at                                       touch_people
-#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, check
+#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, run_checks
 #      portrait          people whose featured photo is looked at                             mend_featured
 #      concerned_album, stack_concerned, link_looked_at, neighbour
 #                        what else the steps may write or the checks look at                  find_neighbours
@@ -3164,6 +3164,9 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #      found             what a repair is to mend                                             find_all
 #      journal           what is written (part 4); target: the rows of one change() or remove()
 # ============================================================================================================
+
+
+Steps = Sequence[tuple[str, Callable[["Transaction", Report], Report]]]
 
 
 def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
@@ -3189,13 +3192,19 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     if how.listed is not no_list:
         how.listed(take_inventory(tx))
     note_kept(tx)
-    for words, step in TRANSFER_STEPS:
-        how.progress(words)
-        report = step(tx, report)
-    how.progress("Checking")
-    run_checks(tx)
+    report = take_steps(tx, TRANSFER_STEPS, report, how.progress)
     how.progress("Storage figures, phones")
     return write_users(tx, report)
+
+
+def take_steps(tx: Transaction, steps: Steps, report: Report, progress: Progress) -> Report:
+    """The steps one after the other, then the checks."""
+    for words, step in steps:
+        progress(words)
+        report = step(tx, report)
+    progress("Checking")
+    run_checks(tx)
+    return report
 
 
 def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
@@ -3335,20 +3344,6 @@ def require_active_users(tx: Transaction) -> None:
 # ---- what is chosen ----------------------------------------------------------------------------------------
 
 
-def choose_selection(tx: Transaction) -> None:
-    """chosen: the source's photos in the selection. changing_album: albums that change hands or members.
-
-    What others contributed to an album stays theirs.
-    """
-    if tx.values["everything"]:
-        choose_everything(tx)
-    else:
-        choose_by_conditions(tx)
-    run(tx, "INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[])")
-    # Whoever joins or leaves an album that changes hands waits until it has an owner again.
-    lock_albums(tx)
-
-
 def lock_albums(tx: Transaction) -> None:
     """Lock the albums that change hands or members, and their members' rows, in order."""
     lock(tx, "SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR NO KEY UPDATE")
@@ -3436,39 +3431,35 @@ def condition_words(chosen: Mapping[str, Sequence[str]]) -> str:
     return ", ".join(parts)
 
 
-def choose_by_conditions(tx: Transaction) -> None:
-    """The source's photos for which all holds that was asked for, and the albums themselves if they are to
-    change hands or members. Raises TransferError.
+def choose_selection(tx: Transaction) -> None:
+    """chosen: the source's photos for which all holds that was asked for. changing_album: the albums that are
+    to change hands or members. changing_library: the libraries that are. Raises TransferError.
+
+    What others contributed to an album stays theirs.
     """
+    if tx.values["libraries"]:
+        choose_libraries(tx)
     named = conditions_named(tx)
     for asked, what in (("albums", "An album"), ("people", "A person")):
         if len(named.get(asked, ())) != len(tx.values[asked]):
             raise TransferError(f"{what} that was chosen is not there any more.", todo="Start again.")
+    conditions = "".join(f" AND {CONDITIONS[asked].photo}" for asked in named)
     run(tx, f"""
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT a.id, a."livePhotoVideoId", a."stackId" FROM v_asset a
-        WHERE a."ownerId" = %(giver)s AND {" AND ".join(CONDITIONS[asked].photo for asked in named)}
-    """)
-    if tx.values["album_itself"] != ALBUM_STAYS and run(tx, """
-        INSERT INTO changing_album
-        SELECT "albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
-        FROM v_album_owner WHERE "albumId" = ANY (%(albums)s::uuid[]) AND "userId" = %(giver)s
-    """) != len(tx.values["albums"]):
-        raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
-
-
-def choose_everything(tx: Transaction) -> None:
-    """All that the source owns, its albums included."""
-    if tx.values["libraries"]:
-        choose_libraries(tx)
-    run(tx, """
-        CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT id, "livePhotoVideoId", "stackId" FROM v_asset WHERE "ownerId" = %(giver)s;
+        WHERE a."ownerId" = %(giver)s {conditions};
+        INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[]);
         INSERT INTO changing_album
         SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
         FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
-        WHERE o."userId" = %(giver)s
+        WHERE o."userId" = %(giver)s AND %(album_owner)s IS NOT NULL
+          AND (%(everything)s OR al.id = ANY (%(albums)s::uuid[]))
     """)
+    taken = value(tx, "SELECT count(*) FROM changing_album")
+    if tx.values["album_owner"] and not tx.values["everything"] and taken != len(tx.values["albums"]):
+        raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
+    # Whoever joins or leaves an album that changes hands waits until it has an owner again.
+    lock_albums(tx)
 
 
 # ---- which photos move -------------------------------------------------------------------------------------
@@ -3620,30 +3611,21 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
 
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
-    stays = rows(tx, """
-        SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo
-            WHERE origin = 'chosen' GROUP BY reason
-    """)
-    order = list(REASONS)
-    unseen, public, covers = [], [], []
-    for name, is_seen, is_public, is_cover in rows(tx, """
-        SELECT al."albumName",
-            EXISTS (SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
-            OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
-            OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id),
-            EXISTS (SELECT FROM v_shared_link l
-                    WHERE l."albumId" = al.id AND (l."expiresAt" IS NULL OR l."expiresAt" > now())),
-            EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId")
-        FROM v_album al JOIN concerned_album c USING (id)
-        WHERE al."deletedAt" IS NULL
-        ORDER BY al."albumName", al.id
-    """):
-        if not is_seen:
-            unseen.append(name)
-        if is_public:
-            public.append(name)
-        if is_cover:
-            covers.append(name)
+    unseen, public, covers = rows(tx, """
+        SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
+            array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
+            array_agg(name ORDER BY name, id) FILTER (WHERE is_cover)
+        FROM (
+            SELECT al.id, al."albumName" AS name,
+                EXISTS (
+                    SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
+                OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
+                OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id) AS is_seen,
+                EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id
+                    AND (l."expiresAt" IS NULL OR l."expiresAt" > now())) AS is_public,
+                EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
+            FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
+    """)[0]
     items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
@@ -3675,11 +3657,10 @@ def plan_report(tx: Transaction) -> Report:
                 WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
             """)
         ),
-        stays=tuple(
-            sorted(
-                ((reason, tuple(names)) for reason, names in stays), key=lambda entry: order.index(entry[0])
-            )
-        ),
+        stays=tuple((reason, tuple(names)) for reason, names in rows(tx, """
+            SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo WHERE origin = 'chosen'
+            GROUP BY reason ORDER BY array_position(%(order)s, reason)
+        """, order=list(REASONS))),
         # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
         # have both: UQ_assets_owner_checksum leaves libraries out.
         doubled=tuple(name for (name,) in rows(tx, """
@@ -3688,9 +3669,9 @@ def plan_report(tx: Transaction) -> Report:
                 WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
             ORDER BY a."originalFileName", a.id
         """)),
-        albums_unseen=tuple(unseen),
-        albums_public=tuple(public),
-        covers=tuple(covers),
+        albums_unseen=tuple(unseen or ()),
+        albums_public=tuple(public or ()),
+        covers=tuple(covers or ()),
         libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
@@ -3701,7 +3682,7 @@ def plan_report(tx: Transaction) -> Report:
 
 
 def take_inventory(tx: Transaction) -> Inventory:
-    """What the plan concerns, thing by thing, as it is before the steps. Needs what find_neighbours() made."""
+    """What the plan concerns, thing by thing, before the steps; needs what find_neighbours() made."""
     return Inventory(
         photos=tuple(Photo(*row) for row in rows(tx, """
             SELECT p.id::text, a."originalFileName",
@@ -5371,7 +5352,7 @@ PHONES = Thing(
 # ---- the steps in their order, and what an undo must know besides ------------------------------------------
 
 
-TRANSFER_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+TRANSFER_STEPS: Steps = (
     ("Memories", step_memories),
     ("Public links", step_shared_links),
     ("Stacks", step_stacks),
@@ -6070,11 +6051,7 @@ def _repair(
     )
     note_kept(tx)
     note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
-    for words, step in REPAIR_STEPS:
-        progress(words)
-        report = step(tx, report)
-    progress("Checking")
-    run_checks(tx)
+    report = take_steps(tx, REPAIR_STEPS, report, progress)
     if value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
         report = replace(report, storage=count_storage(tx))
     reset_apps(tx)
@@ -6118,7 +6095,7 @@ def step_covers(tx: Transaction, report: Report) -> Report:
     """))
 
 
-REPAIR_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
+REPAIR_STEPS: Steps = (
     ("Memories", step_memories),
     ("Public links", step_shared_links),
     ("Stacks without photos", step_empty_stacks),
