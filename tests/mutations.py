@@ -400,7 +400,7 @@ SELECT unit AS id FROM candidate
         "a deleted face makes a person",
         "WHEN faces = 0 THEN 'UNLINK'",
         "WHEN false THEN 'UNLINK'",
-        "tests/test_people.py -k makes_no_person",
+        "tests/test_people.py -k 'becomes and makes'",
     ),
     Mutation(
         "people are merged unasked",
@@ -412,7 +412,7 @@ SELECT unit AS id FROM candidate
         "a person who also stays is given away",
         "WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'",
         "WHEN {GIVEN_PERSON} THEN 'TRANSFER'",
-        "tests/test_people.py -k given_a_second_time",
+        "tests/test_people.py -k 'becomes or second_time'",
     ),
     Mutation(
         "a third user's person is given away",
@@ -532,7 +532,7 @@ SELECT unit AS id FROM candidate
         "deleted faces count as faces",
         "count(*) FILTER (WHERE NOT f.deleted) AS faces",
         "count(*) AS faces",
-        "tests/test_people.py -k makes_no_person",
+        "tests/test_people.py -k 'becomes and makes'",
     ),
     Mutation(
         "a deleted face that stays keeps a person who has left",
@@ -544,7 +544,7 @@ SELECT unit AS id FROM candidate
         "a deleted face of a third user keeps a person who is no more",
         "OR (p.leaver IS NOT NULL AND p.sole AND NOT p.same_cluster)",
         "OR false",
-        "tests/test_people.py -k deleted_face",
+        "tests/test_people.py -k 'becomes and deleted'",
     ),
     Mutation(
         "people of different birth dates are merged",
@@ -605,7 +605,7 @@ AND f."isVisible")""",
         "the destination's own memories lose their photos",
         'WHERE o."{owner}" <> %(taker)s AND NOT',
         "WHERE NOT",
-        "tests/test_memories.py tests/test_shared_links.py tests/test_tags.py -k destinations_",
+        "tests/test_memories_links.py tests/test_tags.py -k 'destinations_ and own'",
     ),
     Mutation(
         "the destination's photos get somebody else's tag",
@@ -633,19 +633,19 @@ ON above.value = w.value
         "a memory goes although photos are left in it",
         'WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")',
         "",
-        "tests/test_memories.py -k others_stay",
+        "tests/test_memories_links.py -k photos_that_stay",
     ),
     Mutation(
         "a third user's link is given to the destination",
         'l."userId" = coalesce(%(giver)s::uuid, l."userId") AND l.type = \'INDIVIDUAL\' AND NOT EXISTS (',
         "l.type = 'INDIVIDUAL' AND NOT EXISTS (",
-        "tests/test_shared_links.py -k third_users_link",
+        "tests/test_memories_links.py -k third_users",
     ),
     Mutation(
         "a link with photos that stay goes along",
         """WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s\n""",
         """WHERE false AND o."sharedLinkId" = l.id\n""",
-        "tests/test_shared_links.py -k with_photos_that_stay",
+        "tests/test_memories_links.py -k with_photos_that_stay",
     ),
     Mutation(
         "moved photos stay in their group of duplicates",

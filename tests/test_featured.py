@@ -3,6 +3,8 @@
 import pytest
 
 SMALL, MIDDLE, LARGE = (0, 0, 10, 10), (0, 0, 50, 50), (0, 0, 90, 90)
+BOXES = {"small": SMALL, "middle": MIDDLE, "large": LARGE, "larger": (0, 0, 95, 95)}
+BOXES |= {"wide": (100, 100, 400, 110), "square": (900, 900, 960, 960), "huge": (0, 0, 100_000, 100_000)}
 
 
 @pytest.fixture
@@ -27,33 +29,37 @@ def unusable(library) -> dict:
 
 # ---- the source's side ----------------------------------------------------------------------------------------------
 
+# The faces that stay of a person whose picture moves: on what photo, the box, what is said of it; * marks who is shown.
+STAYING = {
+    "the_largest_face": ("home small", "home large *", "home middle", "home larger unusable"),
+    "the larger area": ("home wide", "home square *"),
+    "boxes of huge pictures": ("home huge *", "home middle"),
+    "a_deleted_face_is_not_featured": ("home small *", "home larger deleted"),
+    "the trash is the last choice": ("trashed large", "home small *"),
+    "nothing but the trash": ("trashed small", "trashed large *"),
+    "the locked folder is the last choice": ("locked large", "home small *"),
+    "nothing but the locked folder": ("locked large *",),
+    "not on somebody_elses_photo": ("home small *", "carlas large"),
+    "no_face_can_be_shown": ("home small unusable",),
+}
 
-def test_the_source_gets_the_largest_face_that_stays(library, anna, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
+
+@pytest.mark.parametrize("name", STAYING)
+def test_the_source_gets_the_best_face_that_stays(library, anna, carla, moves, album, name, move) -> None:
+    """Not a portrait cut from what is Ben's photo now; where there is none, none."""
+    max_, best = library.person(anna, "Max"), None
     library.face(moves, max_, featured=True, box=(0, 0, 99, 99))
-    _, best, _ = (library.face(library.asset(anna), max_, box=box) for box in (SMALL, LARGE, MIDDLE))
-    library.face(library.asset(anna), max_, box=(0, 0, 95, 95), **unusable(library))
+    library.face(library.asset(carla), max_, box=SMALL)  # Anna keeps the person in any case
+    owners, places = {"carlas": carla}, {"trashed": {"trashed": True}, "locked": {"visibility": "locked"}}
+    for case in STAYING[name]:
+        where, box, *rest = case.split()
+        how = unusable(library) if "unusable" in rest else {"deleted": "deleted" in rest}
+        photo = library.asset(owners.get(where, anna), **places.get(where, {}))
+        face = library.face(photo, max_, box=BOXES[box], **how)
+        best = face if "*" in rest else best
     report = move(album)
     assert picture(library, anna, max_) == (best, "")
     assert report.featured >= 1  # Anna's; from 3.2 on Ben's new one is made with its picture
-
-
-def test_a_wide_face_and_a_high_one_are_compared_by_area(library, anna, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, featured=True)
-    library.face(library.asset(anna), max_, box=(100, 100, 400, 110))
-    best = library.face(library.asset(anna), max_, box=(900, 900, 960, 960))
-    move(album)
-    assert picture(library, anna, max_)[0] == best
-
-
-def test_boxes_of_huge_pictures_are_no_trouble(library, anna, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, featured=True)
-    best = library.face(library.asset(anna), max_, box=(0, 0, 100_000, 100_000))
-    library.face(library.asset(anna), max_, box=MIDDLE)
-    move(album)
-    assert picture(library, anna, max_)[0] == best
 
 
 def test_of_equal_faces_the_choice_does_not_depend_on_chance(library, anna, ben, moves, album, move) -> None:
@@ -62,52 +68,6 @@ def test_of_equal_faces_the_choice_does_not_depend_on_chance(library, anna, ben,
     faces = [library.face(library.asset(anna), max_, box=MIDDLE) for _ in range(6)]
     move(album)
     assert picture(library, anna, max_)[0] == min(faces)
-
-
-def test_where_no_face_can_be_shown_there_is_no_picture(library, anna, moves, album, move) -> None:
-    """Not a portrait cut from what is Ben's photo now."""
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, featured=True)
-    library.face(library.asset(anna), max_, **unusable(library))
-    if not library.has_face_visibility:  # a visible one would be shown; on another's photo it is not
-        other = library.person(anna, "Other")
-        library.face(library.asset(anna), other)
-    move(album)
-    if library.person_row(anna, max_):
-        assert picture(library, anna, max_) == (None, "")
-    else:
-        assert not library.has_face_visibility
-
-
-def test_a_deleted_face_is_not_featured_however_large(library, anna, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, featured=True)
-    small = library.face(library.asset(anna), max_, box=(10, 10, 20, 20))
-    library.face(library.asset(anna), max_, box=(0, 0, 900, 700), deleted=True)
-    move(album)
-    assert picture(library, anna, max_)[0] == small
-
-
-def test_a_picture_from_a_photo_that_stays_is_not_touched(library, anna, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, box=LARGE)
-    library.face(library.asset(anna), max_, box=SMALL, featured=True)
-    before = library.person_row(anna, max_)
-    move(album)
-    assert library.person_row(anna, max_) == before
-
-
-@pytest.mark.parametrize("where", [{"trashed": True}, {"visibility": "locked"}], ids=["trash", "locked folder"])
-def test_a_photo_out_of_sight_is_the_last_choice(library, anna, moves, album, where, move) -> None:
-    max_, lea = library.person(anna, "Max"), library.person(anna, "Lea")
-    away = library.asset(anna, **where)
-    for person in (max_, lea):
-        library.face(moves, person, featured=True)
-        hidden = library.face(away, person, box=LARGE)
-    best = library.face(library.asset(anna), max_, box=SMALL)
-    move(album)
-    assert picture(library, anna, max_) == (best, "")
-    assert picture(library, anna, lea) == (hidden, "")
 
 
 def test_a_photo_that_is_seen_is_found_among_many_in_the_trash(library, anna, moves, album, move) -> None:
@@ -119,25 +79,6 @@ def test_a_photo_that_is_seen_is_found_among_many_in_the_trash(library, anna, mo
     faces = [library.face(photo, max_) for photo in (*trashed, seen)]
     move(album)
     assert picture(library, anna, max_) == (faces[-1], "")
-
-
-def test_a_face_on_somebody_elses_photo_is_no_picture(library, anna, carla, moves, album, move) -> None:
-    max_ = library.person(anna, "Max")
-    library.face(moves, max_, featured=True)
-    home = library.face(library.asset(anna), max_, box=SMALL)
-    library.face(library.asset(carla), max_, box=LARGE)
-    move(album)
-    assert picture(library, anna, max_) == (home, "")
-
-
-def test_a_person_of_the_sources_without_a_picture_is_not_given_one(library, anna, moves, album, move) -> None:
-    """Immich draws it when it likes; nothing about what stays is changed without need."""
-    max_ = library.person(anna, "Max", thumbnail="")
-    library.face(moves, max_)
-    library.face(library.asset(anna), max_)
-    before = library.person_row(anna, max_)
-    move(album)
-    assert library.person_row(anna, max_) == before
 
 
 def test_a_person_whose_deleted_face_was_featured_on_the_moved_photo(library, anna, ben, moves, album, move) -> None:
@@ -226,19 +167,14 @@ def test_a_third_users_picture_on_a_moved_photo_is_mended(library, carla, moves,
     assert picture(library, carla, pia) == (own, "")
 
 
-def test_a_third_users_person_without_a_picture_is_not_given_one(library, carla, moves, album, move) -> None:
-    pia = library.person(carla, "Pia", thumbnail="")
-    library.face(moves, pia)
-    library.face(library.asset(carla), pia)
-    before = library.person_row(carla, pia)
+@pytest.mark.parametrize("featured", [True, False], ids=["a picture of a photo that stays", "no picture"])
+@pytest.mark.parametrize("whose", ["the source's", "a third user's"])
+def test_what_is_right_stays_as_it_is(library, anna, carla, moves, album, whose, featured, move) -> None:
+    """Where there is no picture, Immich draws it when it likes."""
+    owner = anna if whose == "the source's" else carla
+    person = library.person(owner, "Pia", **({} if featured else {"thumbnail": ""}))
+    library.face(moves, person, box=LARGE)
+    library.face(library.asset(owner), person, box=SMALL, featured=featured)
+    before = library.person_row(owner, person)
     move(album)
-    assert library.person_row(carla, pia) == before
-
-
-def test_a_third_users_picture_of_her_own_photo_is_not_touched(library, carla, moves, album, move) -> None:
-    pia = library.person(carla, "Pia")
-    library.face(moves, pia)
-    library.face(library.asset(carla), pia, featured=True)
-    before = library.person_row(carla, pia)
-    move(album)
-    assert library.person_row(carla, pia) == before
+    assert library.person_row(owner, person) == before
