@@ -725,7 +725,7 @@ ON above.value = w.value
         "libraries' photos count for the quota",
         'ON e."assetId" = a.id AND a."libraryId" IS NULL"""',
         'ON e."assetId" = a.id"""',
-        "tests/test_storage.py tests/test_choosing.py -k 'count_as_immich or each_reason'",
+        "tests/test_libraries.py -k goes_with_all",
     ),
     Mutation(
         "phones of partners are not reset",

@@ -412,32 +412,24 @@ def test_a_scan_waits_until_the_library_has_changed_hands(library, params, anna,
     assert blocked
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        'update library set "ownerId" = :anna: where id = :nas:',
-        'update library set "ownerId" = :carla: where id = :nas:',
-        'update library set "ownerId" = :anna: where id = :empty:',
-        'update library set "ownerId" = :ben: where id = :other:',
-        """update library set name = 'x' where id = :bens:""",
-        'update asset set "libraryId" = :other: where id = :photo:',
-        'update asset set "libraryId" = :bens_old: where id = :upload:',
-        'update asset set "libraryId" = :nas: where id = :stale:',
-    ],
-    ids=[
-        "goes back",
-        "goes to a third",
-        "empty one goes back",
-        "another goes",
-        "another is written",
-        "photo elsewhere",
-        "upload",
-        "stale",
-    ],
-)
+# What is planted, and what finds it besides PostgreSQL's count of the rows that were written.
+PLANTED = {
+    "goes back": ('update library set "ownerId" = :anna: where id = :nas:', "external library: 1"),
+    "goes to a third": ('update library set "ownerId" = :carla: where id = :nas:', "external library: 1"),
+    "empty one goes back": ('update library set "ownerId" = :anna: where id = :empty:', "external library: 1"),
+    "another goes": ('update library set "ownerId" = :ben: where id = :other:', "external library: 1"),
+    "another is written": ("update library set name = 'x' where id = :bens:", "external library: 1"),
+    "photo elsewhere": ('update asset set "libraryId" = :other: where id = :photo:', "cross-owner library: 1"),
+    "upload": ('update asset set "libraryId" = :bens_old: where id = :upload:', "cross-owner library: 1"),
+    "stale": ('update asset set "libraryId" = :nas: where id = :stale:', "cross-owner library: 1"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
 def test_a_library_and_its_photos_have_one_owner_or_all_is_rolled_back(
-    library, params, anna, ben, carla, nas, sql
+    library, params, anna, ben, carla, nas, name
 ) -> None:
+    sql, found_by = PLANTED[name]
     photo, upload = external(library, anna, nas, "photo.jpg"), library.asset(anna, "upload.jpg")
     names = {
         **{"anna": anna, "ben": ben, "carla": carla, "nas": nas, "photo": photo, "upload": upload},
@@ -447,12 +439,12 @@ def test_a_library_and_its_photos_have_one_owner_or_all_is_rolled_back(
         "bens_old": library.library(carla, "Hers"),
         "stale": library.asset(carla, "stale.jpg"),
     }
-    for name, value in names.items():
-        sql = sql.replace(f":{name}:", f"'{value}'")
+    for word, value in names.items():
+        sql = sql.replace(f":{word}:", f"'{value}'")
     library.rows(HOOK.replace("{sql}", sql))
     before = library.snapshot()
     request = transfer.Request(anna, ben, everything=True, libraries=frozenset([nas, names["empty"]]))
-    with pytest.raises(transfer.InvariantBroken):
+    with pytest.raises(transfer.InvariantBroken, match=found_by):
         transfer.transfer(params, request, transfer.How(dry_run=False))
     assert library.snapshot() == before
 
