@@ -7622,14 +7622,10 @@ FILES_OF_SOURCE = """
 #        the old name removed
 #    At every moment the path that the database says exists. Immich may be running meanwhile.
 #
-#    What is to be done is written to a journal first, JSON lines that are only ever added to: a header; for
-#    each batch its files, before anything is done with them; and, after it, which of them moved. Its state is
-#    in its name:
-#        <name>.moving.jsonl        under way, or interrupted: the next start finishes each file or takes it
-#                                   back
-#        <name>.moved.jsonl         done, and can be undone
-#        <name>.moved-back.jsonl    undone
-#    What became of an interrupted file is asked of the database and the folder, never guessed.
+#    Whatever happened, the disk follows the database. A list of moves, JSON lines that are only ever added
+#    to, has the two names of each file before anything is done with it. After a kill, a full disk or the
+#    restore of an older database the name that a row says is made from the other one, and what no row says
+#    goes: see settle(). A move is not taken back: files belong into their owners' folders.
 # ============================================================================================================
 
 # What lies in a user's folder. library/ goes by the user's storage label where there is one, the others by
@@ -7673,11 +7669,10 @@ FILE_REASONS = {
     "failed": "the system refused",
 }
 
-MOVING, MOVED, MOVED_BACK = ".moving.jsonl", ".moved.jsonl", ".moved-back.jsonl"
-MOVES_FORMAT = 1
-MOVES_SIZE = 2**30  # bytes: half a thousand for each of two million files
+MOVES = "moved-files.jsonl"  # the list, in the folder of the undo files
+MOVES_SIZE = 2**30  # bytes: a few hundred for each of some million files
 
-# A batch is one entry of the journal and one transaction. It ends after so many files, or seconds of making
+# A batch is one line of the list and one transaction. It ends after so many files, or seconds of making
 # new names: until its commit no row says them (see forget_untracked()), and copies are on the disk twice.
 BATCH_FILES, BATCH_SECONDS = 1000, 2
 
@@ -7700,8 +7695,7 @@ class Place:
     locks: str = "t"
 
 
-# Every column of Immich's that names a file in a user's folder. The keys are also what the journal calls
-# them.
+# Every column of Immich's that names a file in a user's folder.
 PLACES = {
     "asset.originalPath": Place("v_asset", "id", "originalPath"),
     "asset.sidecarPath": Place("v_asset", "id", "sidecarPath"),  # up to 2.3
@@ -7761,8 +7755,9 @@ class Move:
     """A file that gets another path; `old` and `new` are paths below the media folder. `path` is what the
     rows say before: an older mount's name for `old`, perhaps.
 
-    `stamp` is the file's inode, size in bytes and time of change in ns, as seen before anything was done with
-    it. `checksum` is what the database says of an original, sha1 in hex, or ''.
+    `asset` is the photo that it belongs to, if it is one alone. `checksum` is what the database says of an
+    original, sha1 in hex, or ''. `stamp` is the file's inode, size in bytes and time of change in ns, as seen
+    before anything was done with it.
     """
 
     old: str
@@ -7771,54 +7766,51 @@ class Move:
     kind: str
     name: str
     uses: tuple[Use, ...]
+    asset: str = ""
     checksum: str = ""
     stamp: tuple[int, int, int] = (0, 0, 0)
 
     @property
+    def told(self) -> str:
+        """The file as it is named to people."""
+        return f"{clean(self.name)}: {clean(self.path)}" if self.name else clean(self.path)
+
+
+@dataclass
+class MoveReport:
+    """What a move of files would do, or has done; it is filled on the way. Files are named by Move.told."""
+
+    moves: list[Move] = field(default_factory=list)
+    stays: list[tuple[str, str]] = field(default_factory=list)  # (code of FILE_REASONS, file)
+    renamed: list[tuple[str, str]] = field(default_factory=list)  # (file, new path): its name was taken
+    copied: int = 0  # not linked: links are impossible there
+    settled: int = 0  # files that were put right first, see settle()
+    untracked: int = 0  # were on Immich's report of untracked files, and are off it
+    old_names: list[str] = field(default_factory=list)  # moved, and the old name could not be removed
+    stopped: str = ""  # why the run ended before its end
+    digest: str = ""  # a move is not tied to what was shown: each file is looked at again
+
+    @property
+    def files(self) -> int:
+        """How many move."""
+        return len(self.moves)
+
+    @property
     def size(self) -> int:
         """Bytes."""
-        return self.stamp[1]
+        return sum(move.stamp[1] for move in self.moves)
 
+    @property
+    def kinds(self) -> list[tuple[str, int, int]]:
+        """(code of FILE_KINDS, files, bytes)."""
+        sizes = {kind: [move.stamp[1] for move in self.moves if move.kind == kind] for kind in FILE_KINDS}
+        return [(kind, len(found), sum(found)) for kind, found in sizes.items() if found]
 
-@dataclass(frozen=True)
-class MoveReport:
-    """What a move of files, or its undo, did or would do. Sizes in bytes; names are "file name: path"."""
-
-    files: int = 0
-    size: int = 0
-    kinds: tuple[tuple[str, int, int], ...] = ()  # (code of FILE_KINDS, files, bytes)
-    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (code of FILE_REASONS, names)
-    renamed: tuple[tuple[str, str], ...] = ()  # (name, new path) where the same name was taken
-    copied: int = 0  # not linked: links are impossible there
-    settled: int = 0  # files of an interrupted run that were finished or taken back first
-    untracked: int = 0  # were on Immich's report of untracked files, and are off it
-    old_names: tuple[
-        str, ...
-    ] = ()  # moved, and the old name could not be removed; the next start tries again
-    stopped: str = ""  # why the run ended before its end
-    journal: Path | None = None
-    digest: str = ""  # what moves is asked of the folder again
-
-
-@dataclass(frozen=True)
-class PastMove:
-    """A move of files of the past. `state`: moved, moved back, interrupted, of another database, or damaged.
-    """
-
-    path: Path
-    when: str
-    state: str
-    files: int
-    size: int
-
-
-@dataclass(frozen=True)
-class MovePlan:
-    """What would move, what stays (code of FILE_REASONS, name), and what gets another name."""
-
-    moves: tuple[Move, ...]
-    stays: tuple[tuple[str, str], ...]
-    renamed: tuple[tuple[str, str], ...] = ()
+    @property
+    def reasons(self) -> list[tuple[str, list[str]]]:
+        """(code of FILE_REASONS, files)."""
+        named = {why: sorted(told for reason, told in self.stays if reason == why) for why in FILE_REASONS}
+        return [(why, files) for why, files in named.items() if files]
 
 
 class FileStays(Exception):
@@ -8028,12 +8020,13 @@ def check_media(database_config: Mapping[str, Any], folder: Path) -> None:
         open_media(tx, folder)
 
 
-def open_media(tx: Transaction, folder: Path) -> Media | None:
+def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Media | None:
     """Immich's media folder as this computer sees it, tried on files; None if the database names no files at
     all.
 
     Tried on the newest photos and the oldest: the folder of another Immich has neither, an old copy has no
-    new ones. Raises TransferError when they are not there, RootUnknown.
+    new ones. One counts also where it has moved to, by the list of moves: an older database may have been
+    restored. Raises TransferError when they are not there, RootUnknown.
     """
     if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
         return None
@@ -8052,6 +8045,7 @@ def open_media(tx: Transaction, folder: Path) -> Media | None:
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
+    gone_to = dict(itertools.chain(*_read_list(listed)[0])) if listed else {}
     for order in ("DESC", "ASC"):
         tried = [
             path
@@ -8064,7 +8058,7 @@ def open_media(tx: Transaction, folder: Path) -> Media | None:
                 WHERE below IS NOT NULL ORDER BY "createdAt" {order}, id LIMIT 20
             """, **places)
         ]
-        there = sum(os.path.lexists(_at(media, path)) for path in tried if _is_plain(path))
+        there = sum(bool(_where_now(media, path, gone_to)) for path in tried if _is_plain(path))
         if tried and there * 2 < len(tried):
             which = "newest" if order == "DESC" else "oldest"
             raise TransferError(
@@ -8094,64 +8088,42 @@ def _is_plain(path: str) -> bool:
 # ---- the plan ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file away from home: where it lies below the media folder (its path where that cannot be told), its
-    path in the database, and every row that names it.
-    """
-
-    below: str
-    path: str
-    uses: tuple[Use, ...]
-    holder: str  # '' if it lies in no user's folder, or that cannot be told
-    kind: str
-    name: str
-    checksum: str
-    assets: frozenset[str]
-    why: str  # why it stays, as far as the rows tell
-
-
-def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = None) -> MovePlan:
+def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = None) -> MoveReport:
     """Every file that lies in another user's folder: where it goes, or why it stays.
 
     `only`: (the user whose folders they lie in, their owner), ids. Ends the transaction before it looks at
     the disk.
     """
     labels = dict(rows(tx, """SELECT id::text, coalesce(nullif("storageLabel", ''), id::text) FROM v_user"""))
-    found = _found_away(tx)
-    stays: list[tuple[str, str]] = []
-    targets: list[tuple[Found, str]] = []  # the file, and its new path below the folder
-    for file in found:
-        owner, parts = file.uses[0].owner, file.below.split("/")
-        if only and (file.holder != only[0] or only[1] not in {use.owner for use in file.uses}):
+    report, targets = MoveReport(), []
+    for move, holder, why in _found_away(tx):
+        owners, parts = {use.owner for use in move.uses}, move.old.split("/")
+        if only and (holder != only[0] or only[1] not in owners):
             continue
-        own = labels[owner] if parts[0] == "library" else owner
-        new = "/".join((parts[0], own, *parts[2:]))
-        why = file.why
+        owner = move.uses[0].owner
+        new = "/".join((parts[0], labels[owner] if parts[0] == "library" else owner, *parts[2:]))
         if why:
             pass
-        elif not file.holder:
-            why = "odd" if re.search(r"/\.{0,2}/", file.path) else "elsewhere"
+        elif not holder:
+            why = "odd" if re.search(r"/\.{0,2}/", move.path) else "elsewhere"
         elif not _is_plain(new):
             why = "odd"
-        elif new == file.below:
+        elif new == move.old:
             why = "label"
         if why:
-            stays.append((why, _named(file.name, file.path)))
+            report.stays.append((why, move.told))
         else:
-            targets.append((file, new))
-    used = _used_paths(tx, media, [new for _, new in targets])
+            targets.append(replace(move, new=new))
+    used = _used_paths(tx, media, [move.new for move in targets])
     tx.cursor.connection.rollback()
-    return _planned(media, targets, used, stays)
+    _look_at_disk(media, targets, used, report)
+    return report
 
 
-def _named(name: str, path: str) -> str:
-    return f"{clean(name)}: {clean(path)}" if name else clean(path)
-
-
-def _found_away(tx: Transaction) -> list[Found]:
-    """The files that do not lie in their owner's folder, with all rows that name them, in the order of their
-    paths.
+def _found_away(tx: Transaction) -> Iterator[tuple[Move, str, str]]:
+    """The files that do not lie in their owner's folder, in the order of their paths, with all rows that name
+    them, and no new path yet; whose folder it is ('' if it cannot be told); why it stays, as far as the rows
+    tell.
     """
     create_lying_file(tx)
     run(tx, """
@@ -8160,7 +8132,6 @@ def _found_away(tx: Transaction) -> list[Found]:
         FROM lying_file GROUP BY 1;
         ANALYZE away
     """)
-    found = []
     # up to 2.6 all but external files have sha1
     sha1 = (
         """a."checksumAlgorithm"::text = 'sha1'"""
@@ -8187,14 +8158,14 @@ def _found_away(tx: Transaction) -> list[Found]:
     for spot, group in itertools.groupby(named, key=lambda row: str(row[0])):
         using = list(group)
         _, path, _, _, _, _, holder, kind, name, _, _ = using[0]
-        paths, owners = {row[1] for row in using}, {row[4] for row in using}
         uses = tuple(Use(*row[2:5]) for row in using)
+        assets = {row[5] for row in using if row[5]}
         checksum = next((row[9] for row in using if row[9]), "")
-        assets = frozenset(row[5] for row in using if row[5])
-        whys = ["shared"] * (len(owners) > 1) + ["paths"] * (len(paths) > 1)
+        whys = ["shared"] * (len({use.owner for use in uses}) > 1)
+        whys += ["paths"] * (len({row[1] for row in using}) > 1)
         whys += [row[10] for row in using if row[10]]
-        found.append(Found(spot, path, uses, holder, kind, name, checksum, assets, next(iter(whys), "")))
-    return found
+        asset = assets.pop() if len(assets) == 1 else ""
+        yield Move(spot, "", path, kind, name, uses, asset, checksum), holder, next(iter(whys), "")
 
 
 def _used_paths(tx: Transaction, media: Media, targets: Sequence[str]) -> set[str]:
@@ -8223,73 +8194,56 @@ def numbered(path: str, number: int) -> str:
     return f"{folder}/{match[1]}+{number}{match[2] or ''}"
 
 
-def _with_sidecars(targets: Sequence[tuple[Found, str]]) -> Iterator[list[tuple[Found, str]]]:
+def _with_sidecars(targets: Sequence[Move]) -> list[list[Move]]:
     """The files in groups that must keep their names alike: an original and then its sidecars; all others
     alone.
     """
-    originals = {
-        asset: file.below
-        for file, _ in targets
-        if file.kind in ("original", "motion")
-        for asset in file.assets
-    }
-    following: dict[str, list[tuple[Found, str]]] = {}
-    leading = []
-    for file, new in targets:
-        leader = originals.get(next(iter(file.assets), "")) if file.kind == "sidecar" else None
-        if leader and len(file.assets) == 1 and file.below.startswith(leader.rpartition(".")[0] or leader):
-            following.setdefault(leader, []).append((file, new))
-        else:
-            leading.append((file, new))
-    for file, new in leading:
-        yield [(file, new), *following.get(file.below, ())]
+    groups = {move.old: [move] for move in targets}
+    originals = {move.asset: move.old for move in targets if move.kind in ("original", "motion")}
+    for move in targets:
+        leader = originals.get(move.asset, "") if move.kind == "sidecar" and move.asset else ""
+        if leader and move.old.startswith(leader.rpartition(".")[0] or leader):
+            groups[leader] += groups.pop(move.old)
+    return list(groups.values())
 
 
-def _planned(
-    media: Media, targets: Sequence[tuple[Found, str]], used: set[str], stays: list[tuple[str, str]]
-) -> MovePlan:
-    """Look at the disk: is the file there, may it move, and which name is free."""
+def _look_at_disk(media: Media, targets: Sequence[Move], used: set[str], report: MoveReport) -> None:
+    """Is the file there, may it move, and which name is free?"""
     known: dict[str, str] = {}
-    moves, renamed = [], []
     for group in _with_sidecars(targets):
         movable = []
-        for file, new in group:
+        for move in group:
             try:
-                stamp = _stamp(_file_at(media, file.below, known))
-                _require_writable(media, file.below, new, known)
+                found = _file_at(media, move.old, known)
+                _require_writable(media, move.old, move.new, known)
             except FileStays as why:
-                stays.append((str(why), _named(file.name, file.path)))
+                report.stays.append((str(why), move.told))
             else:
-                movable.append((file, new, stamp))
-        if not movable:
-            continue
-        for number in itertools.count():
-            names = _names(movable[0][0].below, [(file.below, new) for file, new, _ in movable], number)
-            if not any(name in used or os.path.lexists(_at(media, name)) for name in names):
-                break
-        used.update(names)
-        for (file, _, stamp), name in zip(movable, names, strict=True):
-            moves.append(
-                Move(file.below, name, file.path, file.kind, file.name, file.uses, file.checksum, stamp)
-            )
+                movable.append(replace(move, stamp=_stamp(found)))
+        number, names = 0, _names(movable, 0)
+        while any(name in used or os.path.lexists(_at(media, name)) for name in names):
+            number += 1
+            names = _names(movable, number)
+        for move, name in zip(movable, names, strict=True):
+            used.add(name)
+            report.moves.append(replace(move, new=name))
             if number:
-                renamed.append((_named(file.name, file.path), name))
-    return MovePlan(tuple(moves), tuple(stays), tuple(renamed))
+                report.renamed.append((move.told, name))
 
 
-def _names(leader: str, paths: Sequence[tuple[str, str]], number: int) -> list[str]:
+def _names(group: Sequence[Move], number: int) -> list[str]:
     """The new paths of a group with that number: a sidecar's begins as its original's, so that Immich finds
     it.
     """
-    first = numbered(paths[0][1], number)
+    if not number:
+        return [move.new for move in group]
+    leader, first = group[0].old, numbered(group[0].new, number)
     names = [first]
-    for old, new in paths[1:]:
-        if not number:
-            names.append(new)
-        elif old.startswith(leader):  # a.jpg.xmp
-            names.append(first + old.removeprefix(leader))
+    for move in group[1:]:
+        if move.old.startswith(leader):  # a.jpg.xmp
+            names.append(first + move.old.removeprefix(leader))
         else:  # a.xmp
-            names.append(first.rpartition(".")[0] + old.removeprefix(leader.rpartition(".")[0]))
+            names.append(first.rpartition(".")[0] + move.old.removeprefix(leader.rpartition(".")[0]))
     return names
 
 
@@ -8467,43 +8421,26 @@ def _digest(path: str) -> str:
         return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
 
 
-def _drop_old_name(media: Media, move: Move, known: dict[str, str]) -> None:
-    """Remove the old name of a file that the database knows by its new one. Raises FileStays, OSError."""
-    old, new = _file_if_there(media, move.old, known), _file_if_there(media, move.new, known)
-    if old is None:
-        return
-    if new is None:  # somebody removed it: the row needs it
-        _, touched = _give_new_name(media, replace(move, stamp=_stamp(old)), {})
-        _flush(touched)
-        os.unlink(_at(media, move.old))
-    elif _stamp(old) == move.stamp or os.path.samestat(old, new):
-        os.unlink(_at(media, move.old))
-    elif (new.st_dev, new.st_ino) == (old.st_dev, move.stamp[0]):
-        # A job wrote the file anew under its old name (a sidecar, say) just before the commit: that is the
-        # newer one, and the new name is still ours.
-        os.replace(_at(media, move.old), _at(media, move.new))
-    else:
-        raise FileStays("changed")
-
-
-def _take_back(media: Media, move: Move, known: dict[str, str], *, needed: bool) -> None:
-    """Remove the new name, which no row says. `needed`: a row says the old one. Raises FileStays, OSError.
-
-    After a crash the new name may be there or not, a copy may be half written. What is not ours is left.
+def _keep_one(media: Media, keep: str, drop: str, known: dict[str, str], *, said: bool, free: bool) -> bool:
+    """Of the two names of a file `keep` stays, and is made from the other if it is not there and a row says
+    it; `drop` goes if it is `free`, since no row says it, and nothing is lost with it. Returns whether
+    anything was done. Raises FileStays, OSError.
     """
-    new = _file_if_there(media, move.new, known)
-    if new is None:
-        return
-    old = _file_if_there(media, move.old, known)
-    whole = new.st_ino == move.stamp[0] or _stamp(new)[1:] == move.stamp[1:]
-    if old is None and needed and whole:
-        # The database was set back to a backup: the file goes back to where it says.
-        back = replace(move, old=move.new, new=move.old, stamp=_stamp(new))
-        _, touched = _give_new_name(media, back, {})
-        _flush(touched)
-    elif not (whole or (old is not None and _begins_as(_at(media, move.old), _at(media, move.new)))):
-        raise FileStays("taken")
-    os.unlink(_at(media, move.new))
+    other, kept = _file_if_there(media, drop, known), _file_if_there(media, keep, known)
+    if other is None or kept is None and not said or kept is not None and not free:
+        return False
+    if kept is None:
+        again = Move(drop, keep, f"{media.root}/{drop}", "", "", (), stamp=_stamp(other))
+        _flush(_give_new_name(media, again, {})[1])
+    elif not (
+        os.path.samestat(kept, other)
+        or _stamp(kept)[1:] == _stamp(other)[1:]
+        or _begins_as(_at(media, keep), _at(media, drop))  # a copy that was not finished
+    ):
+        raise FileStays("changed")
+    if free:
+        os.unlink(_at(media, drop))
+    return True
 
 
 def _begins_as(whole: str, part: str) -> bool:
@@ -8531,9 +8468,9 @@ def _flush(folders: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> Iterator[Transaction]:
-    """A connection for many transactions, with file_row. `locked`: no other run of this tool beside it
-    (AnotherRun). Raises TransferError where each transaction may get another connection.
+def file_session(database_config: Mapping[str, Any]) -> Iterator[Transaction]:
+    """A connection for many transactions, with file_row, and no other run of this tool beside it. Raises
+    AnotherRun, and TransferError where each transaction may get another connection.
     """
     with database(database_config) as connection, connection.cursor() as cursor:
         if is_pooled(cursor):
@@ -8542,13 +8479,12 @@ def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> 
                 "What has to last for many transactions may be lost there.",
                 "Give the host and port of PostgreSQL itself (menu entry 7).",
             )
-        if locked:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
-            if not cursor.fetchone()[0]:
-                raise AnotherRun(
-                    "Another run of this tool is at work on this database.",
-                    todo="Wait until it has ended, then run again.",
-                )
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
+        if not cursor.fetchone()[0]:
+            raise AnotherRun(
+                "Another run of this tool is at work on this database.",
+                todo="Wait until it has ended, then run again.",
+            )
         tx = opened(cursor, {}, for_session=True)
         create_file_row(tx)
         run(tx, """
@@ -8568,7 +8504,7 @@ def file_session(database_config: Mapping[str, Any], *, locked: bool = True) -> 
 def move_files(
     database_config: Mapping[str, Any],
     folder: Path,
-    journals: Path,
+    undo_folder: Path,
     *,
     dry_run: bool,
     only: tuple[str, str] | None = None,
@@ -8577,206 +8513,117 @@ def move_files(
     """Move every file that lies in another user's folder into its owner's; or say what would move and what
     not.
 
-    `folder` is Immich's media folder as seen here (UPLOAD_LOCATION), `journals` the folder for the undo
-    files, `only` a pair of ids: (whose folders they lie in, whose files they are). What an interrupted run
-    left is finished or taken back first, also before a dry run: only then can be told what is to move. Raises
-    TransferError; a full disk is no error but MoveReport.stopped.
+    `folder` is Immich's media folder as seen here (UPLOAD_LOCATION), `undo_folder` has the list of moves,
+    `only` is a pair of ids: (whose folders they lie in, whose files they are). What an interrupted run left
+    is settled first, also before a dry run: only then can be told what is to move. Raises TransferError; a
+    full disk is no error but MoveReport.stopped.
     """
-    settled = finish_moves(database_config, folder, journals)
-    with file_session(database_config, locked=not dry_run) as tx:
-        media = open_media(tx, folder)
+    with file_session(database_config) as tx:
+        listed = undo_folder / MOVES
+        media = open_media(tx, folder, listed)
         if media is None:
-            return MoveReport(settled=settled)
-        here = _this_database(tx)
-        plan = plan_moves(tx, media, only)
-        if dry_run:
-            return replace(_move_report(plan.moves, plan.stays, plan.renamed), settled=settled)
-        header = {"kind": "move", "database": here, "root": media.root, "only": only}
-        done = _carry_out(tx, media, database_config, journals, header, plan, progress)
-        return replace(done, settled=settled)
-
-
-def _move_report(
-    moves: Sequence[Move], stays: Sequence[tuple[str, str]], renamed: Sequence[tuple[str, str]] = ()
-) -> MoveReport:
-    kinds: dict[str, list[int]] = {}
-    for move in moves:
-        kinds.setdefault(move.kind, []).append(move.size)
-    return MoveReport(
-        files=len(moves),
-        size=sum(move.size for move in moves),
-        kinds=tuple((kind, len(kinds[kind]), sum(kinds[kind])) for kind in FILE_KINDS if kind in kinds),
-        stays=tuple(
-            (reason, names)
-            for reason in FILE_REASONS
-            if (names := tuple(sorted(name for why, name in stays if why == reason)))
-        ),
-        renamed=tuple(renamed),
-    )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a batch: how many of its files were begun with, and the numbers of those that moved.
-    `settled` is false if an old name could not be removed.
-    """
-
-    begun: int = 0
-    moved: tuple[int, ...] = ()
-    stays: tuple[tuple[str, str], ...] = ()
-    copied: int = 0
-    old_names: tuple[str, ...] = ()
-    settled: bool = True
-    stopped: str = ""
-    untracked: int = 0
+            return MoveReport()
+        settled = settle(tx, media, listed)
+        report = plan_moves(tx, media, only)
+        report.settled = settled
+        if report.moves and not dry_run:
+            _carry_out(tx, media, listed, report, progress)
+        return report
 
 
 def _carry_out(
-    tx: Transaction,
-    media: Media,
-    database_config: Mapping[str, Any],
-    journals: Path,
-    header: Mapping[str, Any],
-    plan: MovePlan,
-    progress: FileProgress,
-) -> MoveReport:
-    """Move the files of a plan, batch by batch. Whatever breaks, each file is finished or taken back."""
-    if not plan.moves:
-        return _move_report((), plan.stays)
-    journal = _new_moves_journal(journals, header)
-    moved: list[Move] = []
-    stays = list(plan.stays)
-    old_names: list[str] = []
-    totals = [0, len(plan.moves), 0, sum(move.size for move in plan.moves)]
-    copied, untracked, stopped = 0, 0, ""
-    ahead, limit = list(plan.moves), BATCH_FILES
+    tx: Transaction, media: Media, listed: Path, report: MoveReport, progress: FileProgress
+) -> None:
+    """Move the files of a plan, batch by batch. The report then says what has moved."""
+    ahead, report.moves, limit = report.moves, [], BATCH_FILES
+    totals = [0, len(ahead), 0, sum(move.stamp[1] for move in ahead)]
 
     def tell(move: Move) -> None:
-        totals[0], totals[2] = totals[0] + 1, totals[2] + move.size
+        totals[0], totals[2] = totals[0] + 1, totals[2] + move.stamp[1]
         progress(*totals)
 
     try:
-        for number in itertools.count():
-            batch, gone = _looked_at_again(media, ahead[:limit])
-            stays += gone
-            ahead = ahead[limit:]
-            try:
-                _add_to_journal(journal, {"batch": number, "files": [_entry_of(move) for move in batch]})
-            except OSError as error:
-                stopped = _why_stopped(error)
+        for number in itertools.count(_read_list(listed)[2]):
+            if report.stopped or not ahead:
                 break
-            outcome = _move_batch(tx, media, batch, tell)
-            moved += [batch[index] for index in outcome.moved]
-            stays += outcome.stays
-            old_names += outcome.old_names
-            copied, stopped = copied + outcome.copied, outcome.stopped
-            if outcome.settled:
-                try:
-                    _add_to_journal(journal, {"done": number, "moved": outcome.moved})
-                except OSError as error:
-                    stopped = stopped or _why_stopped(error)
-            ahead = batch[outcome.begun :] + ahead
-            limit = min(BATCH_FILES, 2 * outcome.begun + 1)
-            untracked += outcome.untracked
-            if stopped or not ahead:
-                break
-        untracked += forget_untracked(tx)
+            batch = _looked_at_again(media, ahead[:limit], report)
+            _add_to_list(listed, {"batch": number, "files": [(move.old, move.new) for move in batch]})
+            begun, moved = _move_batch(tx, media, batch, report, tell)
+            if moved is not None:
+                _add_to_list(listed, {"done": number, "moved": moved})
+            ahead, limit = batch[begun:] + ahead[limit:], min(BATCH_FILES, 2 * begun + 1)
+        report.untracked += forget_untracked(tx)
         tx.cursor.connection.commit()
     except BaseException as error:
-        # What the journal holds is settled now if that is possible, otherwise at the next start.
-        tx.cursor.connection.close()
-        _finish_if_possible(database_config, media.folder, journals)
-        if isinstance(error, OSError):
-            raise _disk_trouble(error) from error
-        raise
-    kept = _close_moves_journal(journal)
-    report = _move_report(
-        moved, stays, [(name, new) for name, new in plan.renamed if new in {m.new for m in moved}]
-    )
-    return replace(
-        report, copied=copied, old_names=tuple(old_names), stopped=stopped, journal=kept, untracked=untracked
-    )
-
-
-def _finish_if_possible(database_config: Mapping[str, Any], folder: Path, journals: Path) -> None:
-    # the server may take a moment to see that the connection, and with it the lock, has gone
-    for _ in range(10):
-        try:
-            finish_moves(database_config, folder, journals)
-        except AnotherRun:
-            time.sleep(0.2)
-        except TransferError:
-            return
-        else:
-            return
-
-
-def _disk_trouble(error: OSError) -> TransferError:
-    return TransferError(
-        "The disk refused, so the move of files has stopped.",
-        _why_stopped(error),
-        "Mend that, then run again: it goes on where it stopped.",
-    )
+        # settled now if that is possible, otherwise at the next start
+        with contextlib.suppress(TransferError, psycopg2.Error, OSError):
+            tx.cursor.connection.rollback()
+            settle(tx, media, listed)
+        if not isinstance(error, OSError):
+            raise
+        report.stopped = report.stopped or _why_stopped(error)
+    names = {move.new for move in report.moves}
+    report.renamed = [(told, new) for told, new in report.renamed if new in names]
 
 
 def _why_stopped(error: OSError) -> str:
     return clean(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
-def _looked_at_again(media: Media, planned: Sequence[Move]) -> tuple[list[Move], list[tuple[str, str]]]:
+def _looked_at_again(media: Media, planned: Sequence[Move], report: MoveReport) -> list[Move]:
     """The batch as its files are now: the plan may be hours old."""
-    batch, gone, known = [], [], {}  # type: list[Move], list[tuple[str, str]], dict[str, str]
+    batch, known = [], {}  # type: list[Move], dict[str, str]
     for move in planned:
         try:
             batch.append(replace(move, stamp=_stamp(_file_at(media, move.old, known))))
         except FileStays as why:
-            gone.append((str(why), _named(move.name, move.path)))
-    return batch, gone
+            report.stays.append((str(why), move.told))
+    return batch
 
 
 def _move_batch(
-    tx: Transaction, media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
-) -> Outcome:
-    """New names, paths, old names. Raises TransferError or psycopg2.Error with the batch half done."""
-    made, begun, stays, stopped = _new_names(media, batch, tell)
+    tx: Transaction, media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[Move], None]
+) -> tuple[int, list[int] | None]:
+    """New names, paths, old names. Returns how many files were begun with, and the numbers of those that
+    moved, but None if there is an old name left to remove. Raises TransferError, psycopg2.Error or OSError
+    with the batch half done.
+    """
+    made, begun = _new_names(media, batch, report, tell)
     changed, untracked = once_more(
         lambda: _change_paths(tx, media, [(index, batch[index]) for index in made])
     )
-    good = set(changed)
-    old_names, settled = [], True
+    report.moves += [batch[index] for index in changed]
+    report.copied += sum(made[index] for index in changed)
+    report.untracked += untracked
     known: dict[str, str] = {}
+    good, is_done = set(changed), True
     for index in made:
         move = batch[index]
         try:
             if index in good:
-                _drop_old_name(media, move, known)
-            else:
-                stays.append(("changed", _named(move.name, move.path)))
+                _keep_one(media, move.new, move.old, known, said=True, free=True)
+            else:  # no row has ever said that name
+                report.stays.append(("changed", move.told))
                 os.unlink(_at(media, move.new))
         except FileStays:  # it is not the file that was moved, so it stays, and the database is right
-            old_names.append(_named(move.name, move.path))
+            report.old_names.append(move.told)
         except OSError as error:
-            old_names.append(_named(move.name, move.path) + f" ({error.strerror})")
-            settled = False
-    _flush({_folder_of(_at(media, path)) for index in made for path in (batch[index].old, batch[index].new)})
-    copied = sum(index in good and made[index] for index in made)
-    return Outcome(
-        *(begun, tuple(sorted(good)), tuple(stays), copied, tuple(old_names), settled, stopped, untracked)
-    )
+            report.old_names.append(f"{move.told} ({error.strerror})")
+            is_done = False
+    _flush({_folder_of(_at(media, name)) for index in made for name in (batch[index].old, batch[index].new)})
+    return begun, changed if is_done else None
 
 
 def _new_names(
-    media: Media, batch: Sequence[Move], tell: Callable[[Move], None]
-) -> tuple[dict[int, bool], int, list[tuple[str, str]], str]:
-    """Give the files their new names, on disk, until the time of a batch is up. Returns (number: whether
-    copied), how many were begun with, what stays, and why it stopped.
+    media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[Move], None]
+) -> tuple[dict[int, bool], int]:
+    """Give the files their new names, on disk, until the time of a batch is up. Returns {number: whether
+    copied}, and how many were begun with.
     """
     end = time.monotonic() + BATCH_SECONDS
     made: dict[int, bool] = {}
-    stays: list[tuple[str, str]] = []
     known: dict[str, str] = {}
     folders: set[str] = set()
-    stopped = ""
     begun = 0
     for index, move in enumerate(batch):
         if index and time.monotonic() >= end:
@@ -8787,15 +8634,15 @@ def _new_names(
             made[index], touched = _give_new_name(media, move, known)
             folders |= touched
         except FileStays as why:
-            stays.append((str(why), _named(move.name, move.path)))
+            report.stays.append((str(why), move.told))
         except OSError as error:
-            stays.append(("failed", f"{_named(move.name, move.path)} ({error.strerror})"))
+            report.stays.append(("failed", f"{move.told} ({error.strerror})"))
             if error.errno in NO_DISK:
-                stopped = _why_stopped(error)
+                report.stopped = _why_stopped(error)
                 break
         tell(move)
     _flush(folders)
-    return made, begun, stays, stopped
+    return made, begun
 
 
 def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> tuple[list[int], int]:
@@ -8867,259 +8714,133 @@ def _commit_paths(tx: Transaction) -> None:
     tx.cursor.connection.commit()
 
 
-# ---- the journal of moves, and what an interrupted run left ------------------------------------------------
+# ---- the list of moves, and what it is for -----------------------------------------------------------------
 
 
-def _this_database(tx: Transaction) -> str:
-    """This database, as no other is named: a restored dump is another one."""
-    return str(
-        value(tx, """
-            SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid
-            FROM pg_database WHERE datname = current_database()
-        """)
-    )
-
-
-def _new_moves_journal(folder: Path, header: Mapping[str, Any]) -> Path:
-    """A journal with its header, on disk. Raises TransferError."""
-    when = datetime.datetime.now().astimezone()
-    try:
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(folder.parent)
-        name = f"{when:%Y-%m-%d_%H%M%S}_files"
-        for number in itertools.count(1):
-            short = name if number == 1 else f"{name}_{number}"
-            path = folder / (short + MOVING)
-            if not any((folder / (short + ending)).exists() for ending in (MOVING, MOVED, MOVED_BACK)):
-                break
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        try:
-            about = {"transfer.py": __version__, "format": MOVES_FORMAT, "when": when.isoformat()}
-            _add_to_journal(path, {**about, **header})
-            _sync_folder(folder)
-        except BaseException:
-            path.unlink()
-            raise
-    except OSError as error:
-        raise TransferError(
-            f"The undo file in {folder} could not be written, so no file was moved.",
-            error.strerror or str(error),
-            "Make room, or make the folder writable, then run again.",
-        ) from None
-    return path
-
-
-def _add_to_journal(path: Path, record: Mapping[str, Any]) -> None:
+def _add_to_list(path: Path, record: Mapping[str, Any]) -> None:
     """Add one line, flushed to disk. It begins with a line end, in case the last one was cut off. Raises
     OSError.
     """
-    with path.open("ab") as file:
+    is_new = not path.exists()
+    if is_new:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(b"\n" + json.dumps(record).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    if is_new:
+        _sync_folder(path.parent)
 
 
-def _read_moves(path: Path) -> tuple[dict[str, Any], dict[int, list[Move]], dict[int, list[int]]]:
-    """A journal: its header ({} if it has none), each batch's files, and for each batch that is done which
-    moved.
+Pairs = list[tuple[str, str]]  # old and new paths below the media folder
+
+
+def _read_list(path: Path) -> tuple[list[Pairs], dict[int, Pairs], int]:
+    """The list of moves: the files of each batch, but of one that is done only those that have moved; those
+    batches that are not done, by number; the next number.
 
     A line that was cut off is of a batch that was never begun, so it says nothing. Raises TransferError.
     """
-    header: dict[str, Any] = {}
-    batches: dict[int, list[Move]] = {}
-    done: dict[int, list[int]] = {}
+    batches: dict[int, Pairs] = {}
+    done: set[int] = set()
     try:
-        for line in read_regular(path, MOVES_SIZE, ours=True).split(b"\n"):
-            try:
-                record = json.loads(line) if line else {}
-            except ValueError:
-                continue
-            if "format" in record:
-                header = record
-            elif "batch" in record:
-                batches[record["batch"]] = [_move_of(entry) for entry in record["files"]]
+        content = read_regular(path, MOVES_SIZE, ours=True)
+    except (FileNotFoundError, NotADirectoryError):
+        content = b""
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read.", _why_stopped(error)) from None
+    for line in content.split(b"\n"):
+        with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError):
+            record = json.loads(line or b"{}")
+            if "files" in record:
+                files = [(str(old), str(new)) for old, new in record["files"]]
+                if all(_is_plain(name) for names in files for name in names):
+                    batches[int(record["batch"])] = files
             elif "done" in record:
-                done[record["done"]] = record["moved"]
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise TransferError(
-            f"{path.name} is damaged, so it cannot be used.", clean(str(error))[:100]
-        ) from None
-    return header, batches, done
+                number = int(record["done"])
+                batches[number] = [batches[number][int(index)] for index in record["moved"]]
+                done.add(number)
+    begun = {number: files for number, files in batches.items() if number not in done}
+    return [batches[number] for number in sorted(batches)], begun, max(batches, default=-1) + 1
 
 
-def _entry_of(move: Move) -> dict[str, Any]:
-    return {**vars(move), "uses": [vars(use) for use in move.uses]}
+def _where_now(media: Media, old: str, gone_to: Mapping[str, str]) -> str:
+    """The name by which a file is there: the old one, or one that it got since; '' if it is not."""
+    names = [old]
+    while not os.path.lexists(_at(media, names[-1])):
+        new = gone_to.get(names[-1], "")
+        if not new or new in names:
+            return ""
+        names.append(new)
+    return names[-1]
 
 
-def _move_of(entry: Mapping[str, Any]) -> Move:
-    uses = tuple(Use(**use) for use in entry["uses"])
-    if not all(use.place in PLACES for use in uses) or not (
-        _is_plain(entry["old"]) and _is_plain(entry["new"])
-    ):
-        raise ValueError("a path or a column that this tool would not write")
-    return Move(**{**entry, "uses": uses, "stamp": tuple(entry["stamp"])})
+def settle(tx: Transaction, media: Media, listed: Path) -> int:
+    """The disk follows the database, for each pair of names in the list: the one that a row says is made from
+    the other if it is not there, and the other one goes if no row says it. How many files that concerned.
 
-
-def _close_moves_journal(path: Path) -> Path | None:
-    """Give a journal the name of its state. One in which nothing moved is removed, as is that of an undo."""
-    header, batches, done = _read_moves(path)
-    if batches.keys() - done.keys():
-        return path
-    moved = any(done.values()) and header.get("kind") == "move"
-    kept = path.with_name(path.name.removesuffix(MOVING) + MOVED) if moved else None
-    with contextlib.suppress(OSError):  # the next start does it
-        if kept:
-            path.rename(kept)
-        else:
-            path.unlink()
-        _sync_folder(path.parent)
-    return kept
-
-
-def finish_moves(database_config: Mapping[str, Any], folder: Path, journals: Path) -> int:
-    """Finish or take back what interrupted runs left: how many files were concerned. Raises TransferError."""
-    paths = sorted(journals.glob("*" + MOVING))
-    if not paths:
-        return 0
+    What has moved in batches that are done is looked at only where a row says its old name again: an older
+    database was restored. Raises TransferError.
+    """
+    batches, begun, number = _read_list(listed)
+    pairs = list(itertools.chain(*batches))
+    said = {
+        str(name)
+        for (name,) in rows(tx, f"""
+            SELECT DISTINCT name FROM file_row f JOIN unnest(%(names)s::text[]) AS name
+                ON name = coalesce({FILE_BELOW}, f.path)
+        """, **file_places(tx), names=list(itertools.chain(*pairs)))
+    }
+    tx.cursor.connection.rollback()
+    gone_to = dict(pairs)
+    there = {old: _where_now(media, old, gone_to) for old in gone_to.keys() & said}
+    # both ways: the newer database may come again
+    restored = [
+        pair for old, now in there.items() if now and now not in said for pair in ((old, now), (now, old))
+    ]
     concerned = 0
-    with file_session(database_config) as tx:
-        media, here = open_media(tx, folder), _this_database(tx)
-        tx.cursor.connection.rollback()
-        for path in paths:
-            header, batches, done = _read_moves(path)
-            if not header:  # nothing is begun before the header is on disk
-                path.unlink(missing_ok=True)
-            if header.get("database") != here or media is None:
-                continue
-            try:
-                for number in sorted(batches.keys() - done.keys()):
-                    concerned += len(batches[number])
-                    moved, settled = _settle(tx, media, batches[number])
-                    if settled:
-                        _add_to_journal(path, {"done": number, "moved": moved})
-            except OSError as error:
-                raise _disk_trouble(error) from error
-            _close_moves_journal(path)
+    try:
+        if restored:
+            begun[number] = restored
+            _add_to_list(listed, {"batch": number, "files": restored})
+        for number in sorted(begun, reverse=True):
+            settled, is_done = _settle_batch(media, said, begun[number])
+            concerned += settled
+            if is_done:
+                moved = [index for index, (_old, new) in enumerate(begun[number]) if new in said]
+                _add_to_list(listed, {"done": number, "moved": moved})
+    except OSError as error:
+        raise TransferError(
+            "The disk refused, so the move of files has stopped.",
+            _why_stopped(error),
+            "Mend that, then run again: it goes on where it stopped.",
+        ) from error
     return concerned
 
 
-def _settle(tx: Transaction, media: Media, moves: Sequence[Move]) -> tuple[list[int], bool]:
-    """Finish each file whose new path a row says, take back each other. Returns which moved, and whether it
-    is done.
-    """
-    paths = [path for move in moves for path in (move.path, f"{media.root}/{move.new}")]
-    said = {
-        path for (path,) in rows(tx, "SELECT DISTINCT path FROM file_row WHERE path = ANY (%(p)s)", p=paths)
-    }
-    tx.cursor.connection.rollback()
-    moved, settled = [], True
-    known: dict[str, str] = {}
-    for number, move in enumerate(moves):
-        says_old, says_new = move.path in said, f"{media.root}/{move.new}" in said
-        if says_new:
-            moved.append(number)
+def _settle_batch(media: Media, said: set[str], files: Pairs) -> tuple[int, bool]:
+    """How many files were put right, and whether nothing is left to do."""
+    concerned, is_done, known = 0, True, {}  # type: int, bool, dict[str, str]
+    for old, new in files:
+        keep, drop = (new, old) if new in said else (old, new)
         try:
-            if not says_new:
-                _take_back(media, move, known, needed=says_old)
-            elif not says_old:
-                _drop_old_name(media, move, known)
+            concerned += _keep_one(media, keep, drop, known, said=keep in said, free=drop not in said)
         except FileStays:
-            continue  # it is not what this tool left there
+            continue  # two files by now
         except OSError:
-            settled = False
-    _flush({_folder_of(_at(media, path)) for move in moves for path in (move.old, move.new)})
-    return moved, settled
+            is_done = False
+    _flush({_folder_of(_at(media, name)) for names in files for name in names})
+    return concerned, is_done
 
 
-# ---- undo of a move ----------------------------------------------------------------------------------------
-
-
-def list_moves(database_config: Mapping[str, Any], journals: Path) -> tuple[PastMove, ...]:
-    """The moves of files of the past, newest first."""
-    with looking(database_config) as tx:
-        here = _this_database(tx)
-    found = []
-    for ending, state in ((MOVING, "interrupted"), (MOVED, "moved"), (MOVED_BACK, "moved back")):
-        for path in journals.glob("*" + ending):
-            try:
-                header, batches, done = _read_moves(path)
-                moved = [batches[number][index] for number in done for index in done[number]]
-                told = state if header.get("database") == here else "of another database"
-                if not header:  # nothing was begun, or it has been damaged since
-                    told = state if ending == MOVING else "damaged"
-            except (TransferError, LookupError):
-                header, moved, told = {}, [], "damaged"
-            size = sum(move.size for move in moved)
-            found.append(PastMove(path, str(header.get("when", "")), told, len(moved), size))
-    return tuple(sorted(found, key=lambda past: (past.when, past.path.name), reverse=True))
-
-
-def undo_move(
-    database_config: Mapping[str, Any],
-    folder: Path,
-    journal: Path,
-    *,
-    dry_run: bool,
-    progress: FileProgress = no_progress,
-) -> MoveReport:
-    """Move the files of a past move back to where they were, as far as their rows still say what the move
-    wrote.
-
-    The same care as in the move. What cannot go back is named. Raises TransferError.
-    """
-    settled = 0 if dry_run else finish_moves(database_config, folder, journal.parent)
-    header, batches, done = _read_moves(journal)
-    with file_session(database_config, locked=not dry_run) as tx:
-        media, here = open_media(tx, folder), _this_database(tx)
-        if header.get("database") != here or media is None:
-            raise TransferError(
-                f"{journal.name} is of another database.", todo="Use the database that it was made with."
-            )
-        moves = [batches[number][index] for number in sorted(done) for index in done[number]]
-        plan = _plan_back(tx, media, moves)
-        if dry_run:
-            return _move_report(plan.moves, plan.stays)
-        head = {"kind": "undo", "database": here, "root": media.root, "of": journal.name}
-        report = _carry_out(tx, media, database_config, journal.parent, head, plan, progress)
-    if not (report.stays or report.stopped or report.old_names):
-        with contextlib.suppress(OSError):
-            journal.rename(journal.with_name(journal.name.removesuffix(MOVED) + MOVED_BACK))
-            _sync_folder(journal.parent)
-    return replace(report, settled=settled)
-
-
-def _plan_back(tx: Transaction, media: Media, moves: Sequence[Move]) -> MovePlan:
-    """What of a past move can go back: every row says what the move wrote, and the old name is free."""
-    said: dict[str, dict[tuple[str, str], str]] = {}  # path: (place, key): owner
-    for path, place, key, owner in rows(
-        tx,
-        "SELECT path, place, key::text, owner::text FROM file_row WHERE path = ANY (%(paths)s)",
-        paths=[path for move in moves for path in (move.path, f"{media.root}/{move.new}")],
-    ):
-        said.setdefault(path, {})[place, key] = owner
-    tx.cursor.connection.rollback()
-    back, stays = [], []
-    known: dict[str, str] = {}
-    for move in moves:
-        mine = {(use.place, use.key) for use in move.uses}
-        now, before = (said.get(path, {}) for path in (f"{media.root}/{move.new}", move.path))
-        if not now and mine == before.keys():
-            continue  # it has gone back already
-        try:
-            if now.keys() != mine:
-                raise FileStays("changed")
-            if before or os.path.lexists(_at(media, move.old)):
-                raise FileStays("taken")
-            stamp = _stamp(_file_at(media, move.new, known))
-            _require_writable(media, move.new, move.old, known)
-        except FileStays as why:
-            stays.append((str(why), _named(move.name, move.new)))
-            continue
-        uses = tuple(replace(use, owner=now[use.place, use.key]) for use in move.uses)
-        path = f"{media.root}/{move.new}"
-        back.append(replace(move, old=move.new, new=move.old, path=path, uses=uses, stamp=stamp))
-    return MovePlan(tuple(back), tuple(stays))
+def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: Path) -> int:
+    """settle() on its own."""
+    listed = undo_folder / MOVES
+    if not listed.exists():
+        return 0
+    with file_session(database_config) as tx:
+        media = open_media(tx, folder, listed)
+        return settle(tx, media, listed) if media else 0
 
 
 # ============================================================================================================
@@ -12290,17 +12011,13 @@ def files_screen(state: State) -> State:
         lying = lying_away(tx)
     names = {user.id: who(user) for user in list_users(api, server, config)}
     pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
-    past = [move for move in list_moves(config, state.undo_folder) if move.state == "moved"]
-    open_ones = [move for move in list_moves(config, state.undo_folder) if move.state == "interrupted"]
     heading("FILES IN OTHER USERS' FOLDERS")
-    if not (pairs or open_ones):
+    if not pairs:
         say("  Every file lies in its owner's folders.")
     show_lying(lying, names)
-    if open_ones:
-        warn("A move of files was interrupted, and is finished by the next move.")
     undrawn = list_undrawn(config)
     show_undrawn(undrawn, names)
-    if not (pairs or past or open_ones):
+    if not pairs:
         if undrawn:
             offer_jobs(api, state, ["thumbnailGeneration"])
         return state
@@ -12311,19 +12028,12 @@ def files_screen(state: State) -> State:
         offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
         show_left(config, names)
         return state
-    options: list[tuple[str, MoveWork]] = []
-    if pairs or open_ones:
-        total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
-        options.append((f"All {total}, each into its owner's folders", moving(state, None)))
+    total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
+    options = [(f"All {total}, each into its owner's folders", moving(state, None))]
     for holder, owner in pairs if len(pairs) > 1 else ():
         files = count(sum(lying[holder, owner].values()), "file")
         where = f"that lie with {names.get(holder, holder)}" if holder else UNTOLD
-        text = f"{files} of {names.get(owner, owner)} {where}"
-        options.append((text, moving(state, (holder, owner))))
-    for move in past:
-        when = move.when[:16].replace("T", " ")
-        text = f"Take back the move of {when}: {count(move.files, 'file')}, {size(move.size)}"
-        options.append((text, moving_back(state, move.path)))
+        options.append((f"{files} of {names.get(owner, owner)} {where}", moving(state, (holder, owner))))
     chosen = 0
 
     def ask_move() -> None:
@@ -12400,15 +12110,6 @@ def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
     )
 
 
-def moving_back(state: State, journal: Path) -> MoveWork:
-    """The undo of a move of files."""
-    return lambda dry_run, progress: undo_move(
-        *(state.config.database, Path(state.config.media), journal),
-        dry_run=dry_run,
-        progress=file_bar(progress),
-    )
-
-
 def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
     """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
     goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
@@ -12475,10 +12176,10 @@ def show_move_rest(report: MoveReport) -> None:
     """What keeps its place or gets another name."""
     if report.renamed:
         say("\n  Their name is taken in the new folder, so they get another:")
-        show_list([f"{clean(name)} → {clean(path)}" for name, path in report.renamed])
+        show_list([f"{told} → {clean(path)}" for told, path in report.renamed])
     if report.stays:
         say("\n  Stay where they are:")
-    for reason, names in report.stays:
+    for reason, names in report.reasons:
         say(f"    {count(len(names), 'file')}: {FILE_REASONS[reason]}")
         show_list(names, "      ")
 
@@ -12491,8 +12192,6 @@ def show_moved(report: MoveReport) -> None:
         say(f"        {count(files, *FILE_KINDS[kind])}, {size(amount)}")
     if report.copied:
         say(f"    • Copied, as links are impossible there: {report.copied}")
-    if report.settled:
-        say(f"    • Of an interrupted move, finished or taken back: {report.settled}")
     show_move_rest(report)
     if report.old_names:
         warn("Moved, but the old name could not be removed; the next move tries again:")
@@ -12501,8 +12200,6 @@ def show_moved(report: MoveReport) -> None:
     if report.stopped:
         SCREEN.failed = True
         warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
-    if report.journal:
-        say("\n  It can be taken back: Move files (10).")
 
 
 def watch_missing(api: Api, before: int | None) -> int | None:
@@ -12528,12 +12225,12 @@ def watch_missing(api: Api, before: int | None) -> int | None:
 
 
 def settle_first(state: State) -> None:
-    """Finish what an interrupted move of files left, before anybody looks at files."""
+    """What an interrupted move of files left, or a restored database, is put right before anybody looks."""
     if not state.config.media:
         return
-    settled = finish_moves(state.config.database, Path(state.config.media), state.undo_folder)
+    settled = settle_moves(state.config.database, Path(state.config.media), state.undo_folder)
     if settled:
-        say(f"  A move that was interrupted is settled: {count(settled, 'file')}.")
+        say(f"  Of a move that was interrupted {count(settled, 'file')} had to be put right first.")
 
 
 def say_untracked(number: int) -> None:

@@ -1388,8 +1388,8 @@ saved = save(tx, report) if save else ()
     ),
     Mutation(
         "a file of two owners moves",
-        """whys.insert(0, "shared")""",
-        "pass",
+        """whys = ["shared"] * (len({use.owner for use in uses}) > 1)""",
+        "whys: list[str] = []",
         "tests/test_move_files.py -k of_two_owners",
     ),
     Mutation(
@@ -1408,14 +1408,14 @@ saved = save(tx, report) if save else ()
     ),
     Mutation(
         "a symbolic link is followed",
-        """state = "link" if stat.S_ISLNK(mode) else "" if stat.S_ISDIR(mode) else "not_a_file\"""",
-        """state = "" if stat.S_ISLNK(mode) or stat.S_ISDIR(mode) else "not_a_file\"""",
+        "follow_symlinks=depth == 1",
+        "follow_symlinks=True",
         "tests/test_move_files.py -k no_symbolic_link",
     ),
     Mutation(
         "a name that rows say already is given again",
-        "if not any(name in used or os.path.lexists(_at(media, name)) for name in names):",
-        "if not any(os.path.lexists(_at(media, name)) for name in names):",
+        "while any(name in used or os.path.lexists(_at(media, name)) for name in names):",
+        "while any(os.path.lexists(_at(media, name)) for name in names):",
         "tests/test_move_files.py -k 'taken or numbered'",
     ),
     Mutation(
@@ -1449,8 +1449,32 @@ saved = save(tx, report) if save else ()
         "tests/test_moving.py -k in_the_menu",
     ),
     Mutation(
+        "the files of a database that was restored stay where they moved to",
+        "if now and now not in said for pair",
+        "if False for pair",
+        "tests/test_move_files.py -k follows_a_database",
+    ),
+    Mutation(
+        "what an interrupted move left on the disk stays there",
+        "for number in sorted(begun, reverse=True):",
+        "for number in ():",
+        "tests/test_move_files.py -k killed_at_every_step",
+    ),
+    Mutation(
+        "the second file of an interrupted copy is kept by its beginning",
+        "_begins_as(_at(media, keep), _at(media, drop))",
+        "True",
+        "tests/test_move_files.py -k written_anew_after",
+    ),
+    Mutation(
+        "files in use stay on Immich's report of untracked ones until the end",
+        'return run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths)',
+        "return 0",
+        "tests/test_move_files.py -k one_transaction",
+    ),
+    Mutation(
         "files that went missing in a move are no alarm",
-        "if missing > was:",
+        "if missing > before:",
         "if False:",
         "tests/test_moving.py -k alarm",
     ),
