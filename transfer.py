@@ -452,49 +452,40 @@ class Tag:
 
 @dataclass(frozen=True)
 class Report:
-    """What a transfer or repair did, or would do. Counts are rows of Immich's tables unless said."""
+    """What a transfer, a repair or an undo did, or would do. What is counted or listed besides has the names
+    under which LINES tells it.
+    """
 
-    assets: int = 0
-    chosen: int = 0  # photos of the source in the selection
-    others: int = 0  # photos in the album that belong to other users: theirs they stay
+    assets: int = 0  # photos that changed hands; of a repair, with which something was wrong
     selection: str = ""  # album, tag, everything, or conditions; '' for a repair
-    items: int = 0  # what the selection shows: of an album as Immich counts, nobody's trash or locked folder,
-    items_moving: int = 0  # of these;
-    items_staying: int = 0  # and of these, the source's
     dates: tuple[str, ...] = ()  # when the first and the last of the photos that move were taken
     people: tuple[Person, ...] = ()
-    kept_people: tuple[str, ...] = ()  # names of those who are the destination's already
     faces: int = 0  # faces whose link changed
     along: tuple[tuple[str, str], ...] = ()  # (why, file name) of photos that nobody chose
     stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
-    doubled: tuple[str, ...] = ()  # file names: move, although the destination has that file in a library
-    stacks_moved: int = 0
-    stacks_split: int = 0
-    tags: int = 0
-    tags_made: int = 0
-    memories: int = 0
-    links_moved: int = 0
-    links_losing: int = 0
-    duplicates: int = 0
-    albums_changed: tuple[str, ...] = ()  # handed over, or shared with the destination
-    album_copies: int = 0  # the destination's own photos put into albums beside the source's
-    comments_moved: int = 0  # comments and likes of others on the source's, which move to those
+    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (what, names): an undo could not give it back
     libraries: tuple[ExternalLibrary, ...] = ()  # handed over with all their photos
-    albums_unseen: tuple[str, ...] = ()
-    albums_public: tuple[str, ...] = ()
-    covers: tuple[str, ...] = ()  # albums whose cover moves, and stays their cover
-    covers_copied: int = 0  # albums whose cover becomes the destination's own copy of it
-    covers_mended: int = 0  # albums whose cover was not in them
     storage: tuple[Storage, ...] = ()
-    featured: int = 0  # people who have another featured photo, or one at last
-    portraits_left: int = 0  # people of others than the destination whose featured photo moved
-    shares_given: int = 0  # shares of people (3.3) that the destination gives instead of who gave them
-    shares_ended: tuple[tuple[str, str], ...] = ()  # (person, e-mail of who does not see it any more)
-    already_wrong: int = 0
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
     comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    lists: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     parts: tuple[tuple[str, Report], ...] = ()  # of a repair: what is done for each user (id)
+
+    def plus(self, **found: int | tuple[Any, ...]) -> Report:
+        """This, with what was counted or listed besides."""
+        lists = {what: value for what, value in found.items() if isinstance(value, tuple)}
+        counts = {what: int(value) for what, value in found.items() if not isinstance(value, tuple)}
+        return replace(self, counts={**self.counts, **counts}, lists={**self.lists, **lists})
+
+    def of(self, what: str) -> int:
+        """How many there are of something."""
+        return self.counts.get(what, 0) or len(self.listed(what))
+
+    def listed(self, what: str) -> tuple[Any, ...]:
+        """What there is of something."""
+        return self.lists.get(what, ())
 
 
 @dataclass(frozen=True)
@@ -518,34 +509,6 @@ class Inventory:
     albums: tuple[tuple[str, str, str, int], ...] = ()  # (id, name, owner's e-mail, photos that move)
     tags: tuple[tuple[str, int], ...] = ()  # (path, photos that move)
     links: tuple[str, ...] = ()  # public links to single photos
-
-
-@dataclass(frozen=True)
-class UndoReport:
-    """What an undo did, or would do."""
-
-    photos: int = 0
-    albums: int = 0
-    stays: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (reason code, file names)
-    faces: int = 0
-    faces_changed: int = 0  # their link was changed since, so it is not what it was before the run
-    people_given: int = 0  # who go back whole
-    people_removed: int = 0  # made by the run for whom nobody comes back
-    people_parted: int = 0  # merged by the run, and two again
-    people_kept: tuple[tuple[str, str], ...] = ()  # (name, why)
-    tags_kept: int = 0
-    tags_taken: int = 0  # tags of photos that were taken from them since
-    libraries: tuple[str, ...] = ()  # external libraries that go back with all their photos
-    libraries_kept: tuple[tuple[str, str], ...] = ()  # (name, reason code)
-    lost: tuple[
-        tuple[str, tuple[str, ...]], ...
-    ] = ()  # (what, names): could not be given back with the photos
-    comments: int = 0  # and likes
-    besides: int = 0  # of a repair: rows of pictures, tags, memories, links, stacks and the like
-    files: int = 0  # of the photos that went back, in the folders of who gave them back
-    storage: tuple[Storage, ...] = ()
-    wrong_after: int | None = None
-    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -608,7 +571,6 @@ class Backup:
     size: int = 0
 
 
-AnyReport = TypeVar("AnyReport", Report, UndoReport)
 Shown = TypeVar("Shown", bound="Reported")
 Result = TypeVar("Result")
 
@@ -1975,12 +1937,12 @@ def require_writable(folder: Path) -> None:
 
 def in_transaction(
     connection: Any,
-    work: Callable[[Transaction], AnyReport],
+    work: Callable[[Transaction], Report],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, AnyReport], Sequence[Path]] | None,
-    committed: list[AnyReport],
-) -> tuple[AnyReport, Transaction]:
+    save: Callable[[Transaction, Report], Sequence[Path]] | None,
+    committed: list[Report],
+) -> tuple[Report, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
 
     `save` writes the files that undos need; they are on disk before COMMIT, or there is no COMMIT. Nothing
@@ -2071,7 +2033,7 @@ def drop_temporary(tx: Transaction) -> None:
         run(tx, statements)
 
 
-def commit(connection: Any, saved: Sequence[Path], report: Report | UndoReport) -> None:
+def commit(connection: Any, saved: Sequence[Path], report: Report) -> None:
     """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
     try:
         connection.commit()
@@ -2848,14 +2810,14 @@ def remembered_people(
 
 def perform(
     database_config: Mapping[str, Any],
-    work: Callable[[Transaction], AnyReport],
+    work: Callable[[Transaction], Report],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, AnyReport], Sequence[Path]] | None = None,
-    look_again: Callable[[Any, Transaction, AnyReport], AnyReport] | None = None,
-) -> AnyReport:
+    save: Callable[[Transaction, Report], Sequence[Path]] | None = None,
+    look_again: Callable[[Any, Transaction, Report], Report] | None = None,
+) -> Report:
     """Run `work` in one transaction, once more if Immich was in the way, then `look_again`."""
-    committed: list[AnyReport] = []
+    committed: list[Report] = []
     try:
         with database(database_config) as connection:
             report, tx = once_more(lambda: in_transaction(connection, work, values, how, save, committed))
@@ -2873,7 +2835,7 @@ def perform(
         for path in error.saved:
             name_file(path, committed=is_committed)
         if is_committed:
-            return cast(AnyReport, error.report)
+            return cast(Report, error.report)
         raise TransferError(
             "The connection to the database was lost before the change was committed.",
             "PostgreSQL has rolled it back.",
@@ -3630,9 +3592,6 @@ def plan_report(tx: Transaction) -> Report:
     return Report(
         digest=plan_digest(tx),
         selection=tx.values["selection"],
-        items=items,
-        items_moving=items_moving,
-        items_staying=items_staying,
         # the local time, which Immich keeps as if it were UTC
         dates=tuple(filter(None, rows(tx, """
             SELECT min(taken)::date::text, max(taken)::date::text FROM (
@@ -3640,17 +3599,7 @@ def plan_report(tx: Transaction) -> Report:
                 FROM v_asset a JOIN run_photo USING (id)) moving
         """)[0])),
         assets=value(tx, "SELECT count(*) FROM run_photo"),
-        chosen=value(tx, "SELECT count(*) FROM chosen"),
-        others=value(tx, """
-            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
-        """),
         people=people_listed(tx),
-        kept_people=tuple(name for (name,) in rows(tx, """
-            SELECT coalesce(t.name, p.name) FROM people p
-            LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
-            WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
-        """)),
         along=tuple(
             rows(tx, """
                 SELECT m.origin, a."originalFileName" FROM run_photo m JOIN v_asset a USING (id)
@@ -3661,6 +3610,21 @@ def plan_report(tx: Transaction) -> Report:
             SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo WHERE origin = 'chosen'
             GROUP BY reason ORDER BY array_position(%(order)s, reason)
         """, order=list(REASONS))),
+        libraries=libraries_listed(tx),
+    ).plus(
+        items=items,
+        items_moving=items_moving,
+        items_staying=items_staying,
+        chosen=value(tx, "SELECT count(*) FROM chosen"),
+        others=value(tx, """
+            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
+        """),
+        kept_people=tuple(name for (name,) in rows(tx, """
+            SELECT coalesce(t.name, p.name) FROM people p
+            LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
+            WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
+        """)),
         # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
         # have both: UQ_assets_owner_checksum leaves libraries out.
         doubled=tuple(name for (name,) in rows(tx, """
@@ -3672,7 +3636,6 @@ def plan_report(tx: Transaction) -> Report:
         albums_unseen=tuple(unseen or ()),
         albums_public=tuple(public or ()),
         covers=tuple(covers or ()),
-        libraries=libraries_listed(tx),
         already_wrong=value(
             tx,
             "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
@@ -3954,7 +3917,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         WHERE NOT f.whole AND NOT m.stays AND f.leaving > 1
     """)
     split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
-    return replace(report, stacks_moved=moved, stacks_split=split)
+    return report.plus(stacks_moved=moved, stacks_split=split)
 
 
 _CONCERNED_STACK = (("JOIN stack_concerned k ON k.id = s.id", "true"),)
@@ -4278,8 +4241,8 @@ def step_people(tx: Transaction, report: Report) -> Report:
           AND before ->> 'faceAssetId' <> coalesce(after ->> 'faceAssetId', '')
           AND key ->> 'ownerId' <> %(taker)s
     """)
-    report = replace(report, faces=relinked, featured=featured, portraits_left=left)
-    return replace(report, shares_given=given, shares_ended=ended)
+    report = replace(report, faces=relinked)
+    return report.plus(featured=featured, portraits_left=left, shares_given=given, shares_ended=ended)
 
 
 def fill_gaps(tx: Transaction, pairs: str) -> None:
@@ -4657,7 +4620,7 @@ def step_memories(tx: Transaction, report: Report) -> Report:
         SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
         WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
     """)
-    return replace(report, memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
+    return report.plus(memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
 
 
 MEMORIES = Thing(
@@ -4704,7 +4667,7 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
           AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
     """)
     losing = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
-    return replace(report, links_moved=moved, links_losing=losing)
+    return report.plus(links_moved=moved, links_losing=losing)
 
 
 LINKS = Thing(
@@ -4761,7 +4724,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     add(tx, "tag_asset", ("assetId", "tagId"),
         'SELECT DISTINCT l."assetId", w.id FROM tag_leaving l JOIN tag_wanted w ON w.value = l.value')
     remove(tx, "tag_asset", 'SELECT "assetId", "tagId" FROM tag_leaving')
-    return replace(report, tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
+    return report.plus(tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
 
 TAGS = Thing(
@@ -4799,7 +4762,7 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
         GROUP BY a."duplicateId" HAVING count(*) FILTER (WHERE a."deletedAt" IS NULL) <= 1
     """)
     detect_again(tx, "SELECT id FROM run_photo")
-    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+    return report.plus(duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def detect_again(tx: Transaction, photos: str) -> None:
@@ -5083,7 +5046,7 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s
         """)
         report = put_copies_into_albums(tx, report)
-    return replace(report, albums_changed=tuple(name for (name,) in names))
+    return report.plus(albums_changed=tuple(name for (name,) in names))
 
 
 def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
@@ -5167,7 +5130,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
         WHERE s.reason = 'duplicate' AND c."userId" <> %(giver)s AND NOT {liked_already("b.id")}
     """)
-    return replace(report, album_copies=copies, covers_copied=covers, comments_moved=comments)
+    return report.plus(album_copies=copies, covers_copied=covers, comments_moved=comments)
 
 
 ALBUMS = Thing(
@@ -5607,7 +5570,7 @@ def new_trouble(kind: str, query: str) -> str:
     """
 
 
-def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport:
+def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
     """After the commit: what the checks of a transfer or an undo find now, also of what came since."""
 
     def look(again: Transaction) -> int:
@@ -5622,8 +5585,8 @@ def look_again(connection: Any, tx: Transaction, report: AnyReport) -> AnyReport
 
 
 def counted_after(
-    connection: Any, tx: Transaction, report: AnyReport, look: Callable[[Transaction], int]
-) -> AnyReport:
+    connection: Any, tx: Transaction, report: Report, look: Callable[[Transaction], int]
+) -> Report:
     """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
     owner?
     """
@@ -6047,7 +6010,6 @@ def _repair(
         """))]),
         assets=value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
-        already_wrong=value(tx, "SELECT count(*) FROM trouble_before"),
     )
     note_kept(tx)
     note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
@@ -6079,14 +6041,14 @@ def step_shared_groups(tx: Transaction, report: Report) -> Report:
     run(tx, f"CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS {members}")
     change(tx, "asset", ("duplicateId",), 'SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing')
     detect_again(tx, "SELECT id FROM duplicate_losing JOIN run_photo USING (id)")
-    return replace(report, duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+    return report.plus(duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def step_covers(tx: Transaction, report: Report) -> Report:
     """A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it
     looks (album.repository: updateThumbnails, all versions).
     """
-    return replace(report, covers_mended=change(tx, "album", ("albumThumbnailAssetId",), """
+    return report.plus(covers_mended=change(tx, "album", ("albumThumbnailAssetId",), """
         SELECT f.thing AS id, (
             SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
             WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL
@@ -6144,7 +6106,7 @@ LIBRARY_REASONS = {
 }
 
 
-def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> UndoReport:
+def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Report:
     """Take back the run whose journal is at `path`. Raises TransferError; nothing is changed then."""
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
@@ -6152,7 +6114,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Undo
     if header["format"] not in (1, JOURNAL_FORMAT):
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
 
-    def work(tx: Transaction) -> UndoReport:
+    def work(tx: Transaction) -> Report:
         try:
             return _undo(tx, path, header, how)
         except psycopg2.DataError as error:  # its checksum is right, and still it names a day "x"
@@ -6197,7 +6159,7 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> UndoReport:
+def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> Report:
     how.progress("Reading the undo file")
     require_same_place(tx, path, header)
     create_tables(tx)
@@ -7472,7 +7434,7 @@ def undo_digest(tx: Transaction) -> str:
     """))
 
 
-def undo_report(tx: Transaction, report: Report) -> UndoReport:
+def undo_report(tx: Transaction, report: Report) -> Report:
     """What an undo did, or would do: the counts are those of the rows that it wrote."""
     stays = rows(tx,
         "SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo GROUP BY reason ORDER BY reason")
@@ -7481,13 +7443,16 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
     )
     written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
     given, removed, parted = people_counted(tx)
-    return UndoReport(
+    return Report(
         digest=undo_digest(tx),
-        photos=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
+        assets=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
         stays=tuple((reason, tuple(names)) for reason, names in stays),
         faces=value(
             tx, written.format("id", "journal_id", "asset_face", "after ->> 'personGroupId' IS NOT NULL")
         ),
+        lost=lost_things(tx),
+        storage=report.storage,
+    ).plus(
         faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
         people_given=given,
         people_removed=removed,
@@ -7495,22 +7460,20 @@ def undo_report(tx: Transaction, report: Report) -> UndoReport:
         people_kept=tuple(
             (name, "changed since" if changed else "still on photos") for name, changed in people
         ),
-        albums=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
+        albums_back=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
-        libraries=tuple(library.name for library in libraries_listed(tx)),
+        libraries_back=tuple(library.name for library in libraries_listed(tx)),
         libraries_kept=tuple(
             rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
         ),
-        lost=lost_things(tx),
-        comments=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
+        comments_back=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
         besides=value(tx, """
             SELECT coalesce(sum(rows), 0) FROM journal
             WHERE %(is_repair)s AND kind IN ('made', 'removed', 'changed')
               AND "table" NOT IN ('asset_face', 'activity', 'session', 'user')
         """),
         files=value(tx, FILES_OF_SOURCE),
-        storage=report.storage,
     )
 
 
@@ -10624,6 +10587,277 @@ def albums_screen(state: State) -> State:
     return state
 
 
+# ---- what a report tells, line by line ---------------------------------------------------------------------
+
+
+ALONG_WORDS = {
+    "live": "part of a live photo",
+    "stack": "in a stack with a chosen photo",
+    "stack live": "live photo in it",
+}
+
+ACTION_WORDS = {
+    TRANSFER: "goes along",
+    DUPLICATE: "stays, and the new owner gets one of their own",
+    MERGE: "becomes the new owner's person",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a thing is told of in reports that have any of it. `reads` is where a report has it; a word after
+    it chooses those with this reason. `says` has the words for each of TELLINGS: a label before the number,
+    or those for one and for more of them, with an end for both. `one` names each where they are listed.
+    """
+
+    thing: str
+    reads: str
+    says: Mapping[str, str | tuple[str, ...]]
+    one: Callable[[Any], str] = clean
+
+
+# What is told at which time, under which title, and how: `l` is a label, `n` its number, `text` the words.
+# What is listed stands below, that far to the right; None: it is not.
+TELLINGS: Mapping[str, tuple[str, str, str | None]] = {
+    "moves": ("", "\n  {text}", "    "),
+    "stays": ("", "    {text}", "      "),
+    "also": ("\n  Also:", "    {text}", None),
+    "handed": ("", "\n  {text}", "    "),
+    "done": ("  Summary:", "    • {l:<20} {n}", None),
+    "repair": ("", "  {l} {n}", None),
+    "repaired": ("  Summary:", "    • {l:<20} {n}", None),
+    "undo": ("", "  {l} {n}", "    "),
+    "kept": ("\n  Changed since, so it stays as it is now:", "    {text}", "      "),
+    "lost": ("\n  Taken away by the run, and cannot be given back:", "    {text}", "      "),
+    "undone": ("  Summary:", "    • {l:<20} {n}", None),
+    # besides: `warning` before a transfer, `page` on its page
+}
+
+LINES = (
+    Line("photos", "assets", {
+        "done": "Assets transferred", "repair": "Photos concerned", "undo": "Photos that go back to {giver}",
+        "undone": "Photos given back", "page": "Photos that move",
+    }),
+    Line("photos", "along", {
+        "moves": ("Comes along, although not chosen itself:",) * 2,
+        "page": "of them not chosen, but coming along",
+    }, lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})"),
+    Line("photos", "doubled", {"moves": (
+        *("Moves, although {taker} has the same file already",) * 2, ", in an external library or from one:",
+    )}),
+    *(Line("photos", f"stays {reason}", dict.fromkeys(
+        ("stays", "kept"), ("{n} photo", "{n} photos", f": {words}")
+    )) for reason, words in UNDO_REASONS.items()),
+    Line("stacks", "stacks_moved", {
+        "also": ("{n} stack moves whole", "{n} stacks move whole"),
+        "repair": "Stacks that become this user's", "repaired": "Stacks", "page": "Stacks that move whole",
+    }),
+    Line("stacks", "stacks_split", {
+        "also": (
+            "{n} stack is split, since a photo of it stays",
+            "{n} stacks are split, since a photo of each stays",
+        ),
+        "repair": "Stacks to split", "repaired": "Stacks split", "page": "Stacks that are split",
+    }),
+    Line("stacks", "lost stack", {"lost": (
+        "{n} photo does not find its stack again", "{n} photos do not find their stacks again",
+    )}),
+    Line("people", "faces", {
+        "repair": "Faces to link to people of the photos' owner", "repaired": "Faces linked anew",
+        "undo": "Faces that get their former person again", "undone": "Faces linked back",
+    }),
+    Line("people", "featured", {
+        "repair": "Featured photos to mend or choose", "repaired": "Featured mended",
+    }),
+    Line("people", TRANSFER, {
+        "done": "Persons transferred", "repaired": "Persons transferred",
+        "page": f"People: {ACTION_WORDS[TRANSFER]}",
+    }),
+    Line("people", DUPLICATE, {
+        "done": "Persons duplicated", "repaired": "Persons duplicated",
+        "page": f"People: {ACTION_WORDS[DUPLICATE]}",
+    }),
+    Line("people", MERGE, {
+        "done": "Persons merged", "repaired": "Persons merged",
+        "page": f"People: {ACTION_WORDS[MERGE]}",
+    }),
+    Line("people", "people_given", {"undo": "People who go back", "undone": "Persons given back"}),
+    Line("people", "people_removed", {
+        "undo": "People made by the run who are removed", "undone": "Persons removed",
+    }),
+    Line("people", "people_parted", {
+        "undo": "People merged by the run who are two again", "undone": "Persons two again",
+    }),
+    Line("people", "people_kept", {
+        "kept": ("{n} person made by the run:", "{n} people made by the run:"),
+    }, lambda person: f"{clean(person[0]) or 'Unknown'}: {person[1]}"),
+    Line("people", "faces_changed", {
+        "kept": ("{n} face", "{n} faces", ": given to another person, or to none, since"),
+    }),
+    Line("people", "lost person", {"lost": (
+        "{n} person that was removed does not come back", "{n} people who were removed do not come back",
+    )}),
+    Line("people", "portraits_left", {"also": (
+        "{n} person who stays gets another featured photo, if there is one: the old one moves",
+        "{n} people who stay get other featured photos, if there are any: the old ones move",
+    )}),
+    Line("people", "shares_given", {"also": (
+        "{n} person whom another user sees is shared by {taker} from now on",
+        "{n} people whom other users see are shared by {taker} from now on",
+    )}),
+    Line("people", "shares_ended", {"warning": (
+        "What {giver} shares ends: person {names}", "What {giver} shares ends: persons {names}",
+        ". {taker} can share them again in Immich.",
+    )}, lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}"),
+    Line("tags", "tags", {
+        "also": ("{n} tag is kept, as a tag of {taker}'s", "{n} tags are kept, as tags of {taker}'s"),
+        "repair": "Tags to give this user", "repaired": "Tags", "page": "Tags kept",
+    }),
+    Line("tags", "tags_taken", {"kept": ("{n} tag", "{n} tags", " of photos: taken from them since")}),
+    Line("tags", "tags_kept", {
+        "kept": ("{n} tag", "{n} tags", " made by the run: in use or changed by now"),
+    }),
+    Line("memories", "memories", {
+        "also": (
+            "{n} memory loses photos, or goes if it is empty",
+            "{n} memories lose photos, or go if they are empty",
+        ),
+        "repair": "Memories of others that lose photos", "repaired": "Memories",
+        "page": "Memories that lose photos",
+    }),
+    Line("memories", "lost memory", {"lost": (
+        "{n} memory does not get all of its photos back", "{n} memories do not get all of their photos back",
+    )}),
+    Line("public links", "links_moved", {
+        "also": ("{n} public link goes along", "{n} public links go along"),
+        "repair": "Public links that become this user's", "repaired": "Public links",
+        "page": "Public links that go along",
+    }),
+    Line("public links", "links_losing", {
+        "also": (
+            "{n} public link loses photos, or goes if it is empty",
+            "{n} public links lose photos, or go if they are empty",
+        ),
+        "repair": "Public links of others that lose photos", "repaired": "Links of others",
+        "page": "Public links that lose photos",
+    }),
+    Line("public links", "lost link", {"lost": (
+        "{n} public link does not get all of its photos back",
+        "{n} public links do not get all of their photos back",
+    )}),
+    Line("groups of duplicates", "duplicates", {
+        "also": ("{n} photo leaves its group of duplicates", "{n} photos leave their groups of duplicates"),
+        "repair": "Photos in groups of duplicates to look for anew", "repaired": "Duplicates",
+    }),
+    Line("albums", "covers", {
+        "also": ("{n} album keeps its cover, which moves", "{n} albums keep their covers, which move"),
+    }),
+    Line("albums", "covers_copied", {"also": (
+        "{n} album gets {taker}'s own copy of its cover",
+        "{n} albums get {taker}'s own copies of their covers",
+    )}),
+    Line("albums", "covers_mended", {
+        "repair": "Covers of albums to choose anew", "repaired": "Covers of albums",
+    }),
+    Line("albums", "album_copies", {"also": (
+        "{n} photo that {taker} has already joins the album beside the one that stays",
+        "{n} photos that {taker} has already join the albums beside those that stay",
+    )}),
+    Line("albums", "comments_moved", {"also": (
+        "{n} comment or like of others goes from a photo that stays to the one beside it",
+        "{n} comments and likes of others go from photos that stay to those beside them",
+    )}),
+    Line("albums", "comments_back", {
+        "undo": "Comments and likes that go back to their photos", "undone": "Comments and likes moved back",
+    }),
+    Line("albums", "albums_changed", {
+        "handed": ("Albums handed over to {taker}, or shared with {taker}:",) * 2, "done": "Albums",
+    }),
+    Line("albums", "albums_back", {"undo": "Albums that go back", "undone": "Albums"}),
+    Line("albums", "lost album", {"lost": ("{n} album stays as it is", "{n} albums stay as they are")}),
+    Line("albums", "albums_unseen", {"warning": (
+        "{taker_mail} does not see album {names}", "{taker_mail} does not see albums {names}",
+        ", which will show photos of {taker}'s. Share it in Immich if {taker} should.",
+    )}, lambda name: f"“{clean(name)}”"),
+    Line("albums", "albums_public", {"warning": (
+        "A public link shows album {names}", "A public link shows albums {names}",
+        ", and so photos that will belong to {taker_mail}.",
+    )}, lambda name: f"“{clean(name)}”"),
+    Line("external libraries", "libraries", {
+        "handed": ("External libraries handed over, with all that is in them (their folders stay):",) * 2,
+        "done": "External libraries",
+    }, lambda library: library_line(library)),
+    Line("external libraries", "libraries_back", {
+        "undo": "External libraries that go back, with all that is in them now",
+        "undone": "External libraries",
+    }),
+    Line("external libraries", "libraries_kept", {
+        "kept": ("{n} external library, whole:", "{n} external libraries, whole:"),
+    }, lambda kept: kept_library_line(*kept)),
+    Line("external libraries", "lost library", {
+        "lost": ("{n} external library is gone", "{n} external libraries are gone"),
+    }),
+    Line("all", "besides", {
+        "undo": "Rows of pictures, tags, memories, links, stacks and the like to put back",
+    }),
+    Line("all", "already_wrong", {"warning": (
+        "{n} thing on these photos (faces, featured photos, stacks, live photos) already is",
+        "{n} things on these photos (faces, featured photos, stacks, live photos) already are",
+        " not as it should be, or somebody else's. Better mend that first: Repair (5) shows what it is. It "
+        "can also be mended afterwards.",
+    )}),
+    Line("photos", "stays", {
+        "done": "Photos that stayed", "undone": "Photos that stay, see above", "page": "Photos that stay",
+    }),
+)
+
+
+def told(report: Report, telling: str, **names: str) -> Iterator[tuple[int, str, list[str]]]:
+    """What a report has to tell, line by line: how many, the words, and each by its name. `names` are those
+    of the users concerned.
+    """
+    for line in LINES:
+        words = line.says.get(telling)
+        found = found_in(report, line.reads) if words else ()
+        number = found if isinstance(found, int) else len(found)
+        if words and number:
+            listed = [] if isinstance(found, int) else [line.one(one) for one in found]
+            text = words if isinstance(words, str) else words[number != 1] + "".join(words[2:])
+            yield number, text.format(n=number, names=some_of(listed), **names), listed
+
+
+def found_in(report: Report, reads: str) -> int | Sequence[Any]:
+    """What a report has of something, one by one or just how many."""
+    what, _, reason = reads.partition(" ")
+    if what in (TRANSFER, DUPLICATE, MERGE):
+        return [person.name for person in report.people if person.action == what]
+    if what in ("stays", "lost"):
+        groups: Sequence[tuple[str, Sequence[str]]] = report.stays if what == "stays" else report.lost
+        return [name for code, names in groups if reason in ("", code) for name in names]
+    if what in ("assets", "faces", "along", "libraries"):
+        return cast("int | Sequence[Any]", getattr(report, what))
+    return report.listed(what) or report.of(what)
+
+
+def show_told(report: Report, telling: str, **names: str) -> int:
+    """Show what a report has to tell; how many lines that were."""
+    title, form, indent = TELLINGS[telling]
+    number = 0
+    for number, (many, text, listed) in enumerate(told(report, telling, **names), 1):
+        if title and number == 1:
+            say(title)
+        say(form.format(n=many, text=text, l=f"{text}:"))
+        if indent is not None:
+            show_list([name for name in listed if name], indent)
+    return number
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names of a list."""
+    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(name or "Unknown" for name in names[:5]) + rest
+
+
 # ---- transfer ----------------------------------------------------------------------------------------------
 
 
@@ -11003,7 +11237,7 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
 
     def show_it(report: Report) -> bool:
         show_transfer(report, source, destination, state.config.api_url)
-        return bool(report.assets or report.albums_changed or report.libraries)
+        return bool(report.assets or report.of("albums_changed") or report.libraries)
 
     return Action(
         title=f"{ANALYSED[wish.request.kind]} TRANSFER ANALYSIS",
@@ -11101,146 +11335,49 @@ def faces(person: Person) -> str:
 
 def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
     """The analysis: what moves, which people, what comes along, what stays and why, what else."""
-    giver, taker = clean(source.name), clean(destination.name)
+    names = {
+        "giver": clean(source.name), "taker": clean(destination.name), "taker_mail": who(destination),
+    }
     say(f"  Assets to transfer: {report.assets}")
-    show_sum(report, giver)
-    show_people(report, taker, address)
-    if report.along:
-        say("\n  Comes along, although not chosen itself:")
-        show_list([f"{clean(name)} ({ALONG_WORDS[why]})" for why, name in report.along])
-    if report.doubled:
-        say(f"\n  Moves, although {taker} has the same file already, in an external library or from one:")
-        show_list([clean(name) for name in report.doubled])
-    if report.stays:
-        staying = sum(len(names) for _reason, names in report.stays)
-        unseen = staying - report.items_staying
+    show_sum(report, names["giver"])
+    show_people(report, names["taker"], address)
+    show_told(report, "moves", **names)
+    if staying := sum(len(found) for _reason, found in report.stays):
+        unseen = staying - report.of("items_staying")
         apart = f", {unseen} of them not shown in the album" if unseen else ""
-        say(f"\n  Stays {giver}'s: {count(staying, 'photo')}{apart}")
-        for reason, names in report.stays:
-            say(f"    {count(len(names), 'photo')}: {reason_words(reason, destination.name)}")
-            show_list([clean(name) for name in names], "      ")
-    details = (
-        (report.stacks_moved, "stack moves whole", "stacks move whole"),
-        (
-            report.stacks_split,
-            "stack is split, since a photo of it stays",
-            "stacks are split, since a photo of each stays",
-        ),
-        (len(report.covers), "album keeps its cover, which moves", "albums keep their covers, which move"),
-        (
-            report.covers_copied,
-            f"album gets {taker}'s own copy of its cover",
-            f"albums get {taker}'s own copies of their covers",
-        ),
-        (
-            report.portraits_left,
-            "person who stays gets another featured photo, if there is one: the old one moves",
-            "people who stay get other featured photos, if there are any: the old ones move",
-        ),
-        (
-            report.shares_given,
-            f"person whom another user sees is shared by {taker} from now on",
-            f"people whom other users see are shared by {taker} from now on",
-        ),
-        (report.tags, f"tag is kept, as a tag of {taker}'s", f"tags are kept, as tags of {taker}'s"),
-        (
-            report.memories,
-            "memory loses photos, or goes if it is empty",
-            "memories lose photos, or go if they are empty",
-        ),
-        (report.links_moved, "public link goes along", "public links go along"),
-        (
-            report.links_losing,
-            "public link loses photos, or goes if it is empty",
-            "public links lose photos, or go if they are empty",
-        ),
-        (
-            report.album_copies,
-            f"photo that {taker} has already joins the album beside the one that stays",
-            f"photos that {taker} has already join the albums beside those that stay",
-        ),
-        (
-            report.comments_moved,
-            f"comment or like of others moves to {taker}'s own copy of the photo",
-            f"comments and likes of others move to {taker}'s own copies of the photos",
-        ),
-        (
-            report.duplicates,
-            "photo leaves its group of duplicates",
-            "photos leave their groups of duplicates",
-        ),
-    )
-    if any(number for number, *_words in details):
-        say("\n  Also:")
-        for number, *words_for in details:
-            if number:
-                say(f"    {count(number, *words_for)}")
-    if report.albums_changed:
-        say(f"\n  Albums handed over to {taker}, or shared with {taker}:")
-        show_list([clean(name) for name in report.albums_changed])
-    if report.libraries:
-        say("\n  External libraries handed over, with all that is in them (their folders stay):")
-        show_list([library_line(library) for library in report.libraries])
+        say(f"\n  Stays {names['giver']}'s: {count(staying, 'photo')}{apart}")
+        show_told(report, "stays", **names)
+    show_told(report, "also", **names)
+    show_told(report, "handed", **names)
     show_storage(report)
     say()
-    if report.shares_ended:
-        ending = [f"{name or 'Unknown'} with {email}" for name, email in report.shares_ended]
-        warn(
-            f"What {giver} shares ends: {named(ending, 'person')}. {taker} can share them again in Immich."
-        )
-    if report.albums_unseen:
-        warn(
-            f"{who(destination)} does not see {named(report.albums_unseen, 'album')}, which will show photos "
-            f"of {taker}'s. Share it in Immich if {taker} should."
-        )
-    if report.albums_public:
-        warn(
-            f"A public link shows {named(report.albums_public, 'album')}, and so photos that will belong to "
-            f"{who(destination)}."
-        )
-    if report.already_wrong:
-        warn(
-            f"{count(report.already_wrong, 'thing')} on these photos (faces, featured photos, stacks, live "
-            "photos) already "
-            f"{'is' if report.already_wrong == 1 else 'are'} not as it should be, or somebody else's. Better "
-            "mend that first: Repair (5) shows what it is. It can also be mended afterwards."
-        )
+    for _number, text, _listed in told(report, "warning", **names):
+        warn(text)
 
 
 def show_sum(report: Report, giver: str) -> None:
     """How what is in the selection becomes what moves, and from which days that is."""
-    others = report.items - report.items_moving - report.items_staying
-    unseen = report.assets - len(report.along) - report.items_moving
+    items, moving, staying = (report.of(what) for what in ("items", "items_moving", "items_staying"))
+    others, unseen = items - moving - staying, report.assets - len(report.along) - moving
     word, plural, where = {
         "album": ("item", "items", " in the album"),
         "tag": ("photo", "photos", " with the tag"),
         "conditions": ("photo", "photos", " chosen"),
         "everything": ("photo or video", "photos and videos", f" of {giver}'s"),
     }[report.selection]
-    move = [f"{report.items_moving} of the {count(report.items, word, plural)}{where}"]
+    move = [f"{moving} of the {count(items, word, plural)}{where}"]
     if unseen:
         move.append(f"{count(unseen, 'photo')} that the album does not show")
     if report.along:
         move.append(count(len(report.along), "photo that comes along", "photos that come along"))
     paragraph(" + ".join(move), "    ")
-    if report.items_staying:
-        say(f"    {count(report.items_staying, f'{word} stays', f'{plural} stay')} {giver}'s")
+    if staying:
+        say(f"    {count(staying, f'{word} stays', f'{plural} stay')} {giver}'s")
     if others:
         say(f"    {count(others, 'item is', 'items are')} of other users: theirs they stay")
     if report.dates:
         first, last = report.dates
         say(f"    Taken on {first}" if first == last else f"    Taken from {first} to {last}")
-
-
-def named(names: Sequence[str], word: str) -> str:
-    """The first few names of a list, in quotes."""
-    return f"{word if len(names) == 1 else word + 's'} {some_of([f'“{name}”' for name in names])}"
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The first few names of a list."""
-    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(clean(name) or "Unknown" for name in names[:5]) + rest
 
 
 def show_people(report: Report, taker: str = "", address: str = "") -> None:
@@ -11258,9 +11395,9 @@ def show_people(report: Report, taker: str = "", address: str = "") -> None:
             say(f"      {clean(address)}/people/{person.id} ({faces(person)})")
         if len(unnamed) > NAMELESS_SHOWN:
             say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
-    if report.kept_people:
-        belong = count(len(report.kept_people), "person belongs", "people belong")
-        say(f"    {belong} to {taker} already: {some_of(report.kept_people)}")
+    if kept := [clean(name) for name in report.listed("kept_people")]:
+        belong = count(len(kept), "person belongs", "people belong")
+        say(f"    {belong} to {taker} already: {some_of(kept)}")
 
 
 def person_line(person: Person, selection: str = "") -> str:
@@ -11272,7 +11409,7 @@ def person_line(person: Person, selection: str = "") -> str:
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
 
 
-def show_storage(report: Report | UndoReport) -> None:
+def show_storage(report: Report) -> None:
     """Both users' storage figures."""
     if report.storage:
         say("\n  Storage:")
@@ -11407,26 +11544,11 @@ def say_undoable(state: State) -> None:
             break
 
 
-def say_tally(report: Report) -> None:
-    """How many people became what."""
-    for words, action in (("transferred:", TRANSFER), ("duplicated:", DUPLICATE), ("merged:", MERGE)):
-        say(f"    • Persons {words:<13}{sum(person.action == action for person in report.people)}")
-
-
 def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
     """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
     source, destination = wish.source, wish.destination
     finish_page(wish, report)
-    say("  Summary:")
-    say(f"    • Assets transferred:  {report.assets}")
-    say_tally(report)
-    staying = sum(len(names) for _reason, names in report.stays)
-    if staying:
-        say(f"    • Photos that stayed:  {staying}")
-    if report.albums_changed:
-        say(f"    • Albums:              {len(report.albums_changed)}")
-    if report.libraries:
-        say(f"    • External libraries:  {len(report.libraries)}")
+    show_told(report, "done")
     show_wrong_after(report)
     say_undoable(state)
     offer_in_turn(
@@ -11440,7 +11562,7 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
         "uploads them again. Remove them there, or take their folder out of the backup.",
         "The apps of both users fetch everything anew, once; that can take a while.",
     ]
-    if report.albums_unseen:
+    if report.listed("albums_unseen"):
         steps.append(
             f"{who(destination)} sees an album only as its member: share it where {clean(destination.name)} "
             "should see it."
@@ -11499,7 +11621,7 @@ def offer_notices(
         show_failed(error)
 
 
-def show_wrong_after(report: Report | UndoReport) -> None:
+def show_wrong_after(report: Report) -> None:
     """What the look after the commit found."""
     if report.wrong_after is None:
         warn(
@@ -11733,40 +11855,20 @@ def show_troubles(troubles: Sequence[Trouble]) -> None:
 
 def show_repair(report: Report, address: str) -> None:
     """The analysis of one user's part of a repair."""
-    say(f"  Photos concerned: {report.assets}")
-    say(f"  Faces to link to people of the photos' owner: {report.faces}")
-    say(f"  Featured photos to mend or choose: {report.featured}")
-    for words, number in mended_besides(report):
-        if number:
-            say(f"  {words} {number}")
+    show_told(report, "repair")
     show_storage(report)
     show_people(report, address=address)
-
-
-def mended_besides(report: Report) -> tuple[tuple[str, int], ...]:
-    """What a repair does besides people and faces, in words, with how many."""
-    return (
-        ("Tags to give this user:", report.tags),
-        ("Memories of others that lose photos:", report.memories),
-        ("Public links that become this user's:", report.links_moved),
-        ("Public links of others that lose photos:", report.links_losing),
-        ("Stacks that become this user's:", report.stacks_moved),
-        ("Stacks to split:", report.stacks_split),
-        ("Photos in groups of duplicates to look for anew:", report.duplicates),
-        ("Covers of albums to choose anew:", report.covers_mended),
-    )
 
 
 def repair_done(state: State, api: Api, report: Report) -> None:
     """The summary of a repair, and Immich's jobs."""
     parts = [part for _user, part in report.parts]
-    say("  Summary:")
-    say(f"    • Faces linked anew:   {sum(part.faces for part in parts)}")
-    say(f"    • Featured mended:     {sum(part.featured for part in parts)}")
-    say_tally(replace(report, people=tuple(person for part in parts for person in part.people)))
-    rest = sum(number for part in parts for _words, number in mended_besides(part))
-    if rest:
-        say(f"    • Other things:        {rest}")
+    whole = Report(
+        faces=sum(part.faces for part in parts),
+        people=tuple(person for part in parts for person in part.people),
+        counts=sum((collections.Counter(part.counts) for part in parts), collections.Counter()),
+    )
+    show_told(whole, "repaired")
     if report.wrong_after:
         warn(
             f"{count(report.wrong_after, 'thing is', 'things are')} wrong still, or again: a job of Immich's "
@@ -11775,7 +11877,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     else:
         show_wrong_after(report)
     say_undoable(state)
-    jobs = ["thumbnailGeneration", *["duplicateDetection"] * any(part.duplicates for part in parts)]
+    jobs = ["thumbnailGeneration", *["duplicateDetection"] * bool(whole.of("duplicates"))]
     offer_jobs(api, state, jobs)
 
 
@@ -11828,26 +11930,19 @@ WHY_NOT_BACK = {
 }
 
 
-def undo_action(past: Past, state: State, api: Api) -> Action[UndoReport]:
+def undo_action(past: Past, state: State, api: Api) -> Action[Report]:
     """The undo of a run. Raises TransferError where that is impossible."""
     if past.error:
         raise past.error
     if past.state != "committed":
         raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[past.state])
 
-    def show_it(report: UndoReport) -> bool:
-        show_undo(report, past)
-        return any((
-            *(report.photos, report.albums, report.libraries, report.comments, report.faces),
-            *(report.people_given, report.people_removed, report.besides),
-        ))
-
     return Action(
         title="UNDO ANALYSIS",
         done="UNDO COMPLETED",
         kept_as=("undo", past.path.name.removesuffix(COMMITTED)),
         run=lambda how: undo(state.config.database, past.path, how),
-        show=show_it,
+        show=lambda report: show_undo(report, past),
         nothing="There is nothing left that could be taken back.",
         question=lambda _report: (
             "Take this back? An undo cannot itself be undone; one would do the same again."
@@ -11870,6 +11965,7 @@ def past_line(past: Past) -> str:
     if header["kind"] == "repair":
         done = header["report"]
         numbers = {key: len(found) if isinstance(found, list) else found for key, found in done.items()}
+        numbers.update(done.get("counts", {}))
         mended = [count(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
         return f"{when}  {destination}: {' of '.join(['repair', *mended])}{state}"
     what = clean(header["selection"]["name"])
@@ -11887,62 +11983,15 @@ REPAIRED = (
 )
 
 
-LOST_WORDS = {
-    "album": ("album stays as it is", "albums stay as they are"),
-    "memory": ("memory does not get all of its photos back", "memories do not get all of their photos back"),
-    "link": (
-        "public link does not get all of its photos back",
-        "public links do not get all of their photos back",
-    ),
-    "stack": ("photo does not find its stack again", "photos do not find their stacks again"),
-    "person": ("person that was removed does not come back", "people who were removed do not come back"),
-    "library": ("external library is gone", "external libraries are gone"),
-}
-
-
-def show_undo(report: UndoReport, past: Past) -> None:
-    """The analysis of an undo: what goes back, and what stays and why."""
-    if past.header["kind"] == "comments":
-        say(f"  Comments and likes that go back to their photos: {report.comments}")
-        return
-    if past.header["kind"] == "transfer":
-        say(f"  Photos that go back to {clean(past.header['source']['email'])}: {report.photos}")
-        if report.albums:
-            say(f"  Albums that go back: {report.albums}")
-        if report.libraries:
-            say(f"  External libraries that go back, with all that is in them now: {len(report.libraries)}")
-            show_list([clean(name) for name in report.libraries])
-    say(f"  Faces that get their former person again: {report.faces}")
-    say(f"  People who go back: {report.people_given}")
-    say(f"  People made by the run who are removed: {report.people_removed}")
-    if report.people_parted:
-        say(f"  People merged by the run who are two again: {report.people_parted}")
-    if report.besides:
-        say(f"  Rows of pictures, tags, memories, links, stacks and the like to put back: {report.besides}")
-    stays = (report.stays, report.libraries_kept, report.people_kept)
-    if any(stays) or report.faces_changed or report.tags_kept or report.tags_taken:
-        say("\n  Changed since, so it stays as it is now:")
-    for reason, names in report.stays:
-        say(f"    {count(len(names), 'photo')}: {UNDO_REASONS[reason]}")
-        show_list([clean(name) for name in names if name], "      ")
-    if report.libraries_kept:
-        say(f"    {count(len(report.libraries_kept), 'external library', 'external libraries')}, whole:")
-        show_list([kept_library_line(*kept) for kept in report.libraries_kept], "      ")
-    if report.people_kept:
-        say(f"    {count(len(report.people_kept), 'person', 'people')} made by the run:")
-        show_list([f"{clean(name) or 'Unknown'}: {why}" for name, why in report.people_kept], "      ")
-    if report.faces_changed:
-        say(f"    {count(report.faces_changed, 'face')}: given to another person, or to none, since")
-    if report.tags_taken:
-        say(f"    {count(report.tags_taken, 'tag')} of photos: taken from them since")
-    if report.tags_kept:
-        say(f"    {count(report.tags_kept, 'tag')} made by the run: in use or changed by now")
-    if report.lost:
-        say("\n  Taken away by the run, and cannot be given back:")
-        for what, names in report.lost:
-            say(f"    {count(len(names), *LOST_WORDS[what])}")
-            show_list([clean(name) for name in names if name], "      ")
+def show_undo(report: Report, past: Past) -> bool:
+    """The analysis of an undo: what goes back, and what stays and why. Whether anything goes back."""
+    former = past.header["source"] or past.header["destination"]
+    names = {"giver": clean(former["email"]), "taker": clean(former["name"])}
+    goes_back = show_told(report, "undo", **names)
+    show_told(report, "kept", **names)
+    show_told(report, "lost", **names)
     show_storage(report)
+    return bool(goes_back)
 
 
 def kept_library_line(name: str, reason: str) -> str:
@@ -11951,24 +12000,11 @@ def kept_library_line(name: str, reason: str) -> str:
     return f"{clean(name)}: {why}"
 
 
-def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
+def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
-    say("  Summary:")
+    show_told(report, "undone")
     if past.header["kind"] == "comments":
-        say(f"    • Comments and likes moved back: {report.comments}")
         return
-    if past.header["kind"] == "transfer":
-        say(f"    • Photos given back:   {report.photos}")
-        if report.libraries:
-            say(f"    • External libraries:  {len(report.libraries)}")
-    say(f"    • Faces linked back:   {report.faces}")
-    say(f"    • Persons given back:  {report.people_given}")
-    say(f"    • Persons removed:     {report.people_removed}")
-    if report.people_parted:
-        say(f"    • Persons two again:   {report.people_parted}")
-    staying = sum(len(names) for _reason, names in report.stays)
-    if staying:
-        say(f"    • Photos that stay, see above: {staying}")
     show_wrong_after(report)
     steps = ["The apps of the users concerned fetch everything anew, once."]
     if past.header["kind"] == "repair":
@@ -11978,13 +12014,13 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
             User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
             for who_was in (past.header["source"], past.header["destination"])
         )
-        if report.files:
+        if report.of("files"):
             offer_in_turn(lambda: offer_move(state, api, present, former))
         offer_in_turn(lambda: offer_jobs(api, state))
         given_by = clean(present.email)
-        if report.files:
+        if report.of("files"):
             steps.append(say_lying(state, present, former))
-        if report.photos:
+        if report.assets:
             steps.append(
                 f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
                 "again."
@@ -11993,7 +12029,7 @@ def undo_done(state: State, api: Api, report: UndoReport, past: Past) -> None:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
         )
-    if report.stays or report.libraries_kept or report.people_kept:
+    if report.stays or report.listed("libraries_kept") or report.listed("people_kept"):
         steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
     say_steps(steps)
 
@@ -12422,18 +12458,6 @@ def comments_done(state: State, report: Report) -> None:
 # may have together, and each of them; and how many names of photos a page may have. The CSV has them all.
 PAGE_PICTURES, PAGE_BYTES, PICTURE_BYTES, PAGE_NAMES = 500, 24 << 20, 400_000, 20_000
 
-ALONG_WORDS = {
-    "live": "part of a live photo",
-    "stack": "in a stack with a chosen photo",
-    "stack live": "live photo in it",
-}
-
-ACTION_WORDS = {
-    TRANSFER: "goes along",
-    DUPLICATE: "stays, and the new owner gets one of their own",
-    MERGE: "becomes the new owner's person",
-}
-
 # Whose picture: "assets" or "people", as Immich's addresses have it; the id; the path in the database.
 Wanted = tuple[str, str, str]
 Reader = Callable[[str, str, str], bytes]
@@ -12593,23 +12617,9 @@ def page_html(page: Page) -> str:
 def _page_summary(page: Page) -> Iterator[str]:
     """Figures, and what is before and after."""
     report = page.report
-    figures = [
-        ("Photos that move", report.assets),
-        ("of them not chosen, but coming along", len(report.along)),
-        ("Photos that stay", sum(len(names) for _reason, names in report.stays)),
-        *((f"People: {words}", sum(p.action == action for p in report.people))
-          for action, words in ACTION_WORDS.items()),
-        ("Tags kept", report.tags),
-        ("Memories that lose photos", report.memories),
-        ("Public links that go along", report.links_moved),
-        ("Public links that lose photos", report.links_losing),
-        ("Stacks that move whole", report.stacks_moved),
-        ("Stacks that are split", report.stacks_split),
-    ]
     yield "<table>"
-    for words, number in figures:
-        if number:
-            yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
+    for number, words, _listed in told(report, "page"):
+        yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
     yield "</table>"
     if report.storage:
         yield "<h2>Before and after</h2><table><tr><th></th><th>before</th><th>after</th></tr>"
@@ -12718,7 +12728,7 @@ def _page_things(page: Page) -> Iterator[str]:
                 f"{'moves' if photos == 1 else 'move'}</li>"
             )
         yield "</ul>"
-        changed = ", ".join(page.report.albums_changed)
+        changed = ", ".join(page.report.listed("albums_changed"))
         if changed:
             yield f"<p>Handed over or shared with the new owner: {escaped(changed)}.</p>"
     if found.tags:

@@ -427,18 +427,6 @@ SELECT unit AS id FROM candidate
         "tests/test_repair_screen.py -k both_halves",
     ),
     Mutation(
-        "kinds that are left out are only left out of the analysis",
-        "repair_all(config, merges, replace(how, progress=progress), wish.leave)",
-        "repair_all(config, merges, replace(how, progress=progress, expected_digest=None))",
-        "tests/test_repair_screen.py -k left_out",
-    ),
-    Mutation(
-        "an undo of a repair without faces has nothing to do",
-        "report.people_removed, report.besides),",
-        "report.people_removed),",
-        "tests/test_repair_screen.py -k without_faces",
-    ),
-    Mutation(
         "all users are the first one",
         "wish.mend = users if number == len(users) else [users[number]]",
         "wish.mend = users[:1] if number == len(users) else [users[number]]",

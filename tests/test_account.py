@@ -724,7 +724,7 @@ def test_an_undo_takes_them_back(library, params, beside, moved, tmp_path) -> No
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     assert (past.state, past.header["kind"]) == ("committed", "comments")
     undone = transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert undone.comments == 3
+    assert undone.of("comments_back") == 3
     assert library.snapshot(ignore=("updatedAt", "updateId")) == before
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     assert past.state == "undone"
@@ -736,9 +736,9 @@ def test_an_undo_leaves_what_was_done_since(library, params, carla, beside, move
     again = library.like(beside.album, carla, asset=beside.old)
     library.rows("delete from activity where id = %s", beside.comments[0])
     (past,) = transfer.list_past(params, tmp_path / "transfers")
-    assert transfer.undo(params, past.path).comments == 1
+    assert transfer.undo(params, past.path).of("comments_back") == 1
     library.rows(adapted(library, "delete from album_asset where <album_asset.assetId> = %s"), beside.old)
-    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).comments == 0
+    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).of("comments_back") == 0
     assert photo_of(library, beside.comments[1]) == photo_of(library, beside.comments[2]) == beside.new
     assert not library.rows("select 1 from activity where id = %s", again)
 

@@ -140,7 +140,7 @@ def test_together_whom_the_destination_has_under_any_name_counts_as_merged(libra
         library.face(library.asset(anna), max_)
     his, before = library.person_row(ben, max_), untouched(library)
     report = move(library.album(anna, "Trip", [photo]))
-    assert (report.people, report.kept_people, report.faces) == ((), ("Opa",), 0)
+    assert (report.people, report.listed("kept_people"), report.faces) == ((), ("Opa",), 0)
     assert untouched(library) == before
     assert library.person_row(ben, max_) == his
     assert holders(library, max_) == ({anna, ben} if stays else {ben})
@@ -281,7 +281,7 @@ def test_the_destinations_row_in_the_sources_cluster_group_is_not_enough(library
     report = move(library.album(anna, "Trip", [photo]))
     new = library.person_of(face)
     assert (cluster_of(library, new), label(library, ben, face)) == (library.cluster_of(ben), "Lea")
-    assert report.kept_people == ()
+    assert report.listed("kept_people") == ()
     assert anna not in holders(library, new)
 
 
@@ -358,7 +358,7 @@ def test_together_the_destination_shares_instead(library, anna, ben, carla, know
     assert shares(library) == {(lea, ben, carla), (lea, ben, dora)}
     assert library.value('select role::text from person_user where "sharedWithId" = %s', carla) == "write"
     assert {user: library.person_row(user, lea) for user in (carla, dora)} == rows
-    assert (report.shares_given, report.shares_ended) == (2 - knows, ())
+    assert (report.of("shares_given"), report.listed("shares_ended")) == (2 - knows, ())
 
 
 @pytest.mark.since("3.3")
@@ -373,7 +373,7 @@ def test_a_share_that_ends_is_told(library, anna, ben, carla, change, move) -> N
         library.rows("update person set name = '' where \"ownerId\" = %s", carla)
     carlas = library.person_row(carla, lea)
     report = move(library.album(anna, "Trip", [photo]), merge=[lea] if change == "a merge" else [])
-    assert (report.shares_given, report.shares_ended) == (0, (("Lea", "carla@example.com"),))
+    assert (report.of("shares_given"), report.listed("shares_ended")) == (0, (("Lea", "carla@example.com"),))
     assert shares(library) == set()
     assert library.person_row(carla, lea) == carlas
     assert library.person_row(ben, his) is not None

@@ -93,13 +93,13 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
         ("locked", ("locked.jpg",)),
     )
     assert library.value("select visibility::text from asset where id = %s", account["archived"]) == "archive"
-    assert report.albums_changed == ("Empty", "Trip")
+    assert report.listed("albums_changed") == ("Empty", "Trip")
     assert [library.album_owner(account[name]) for name in ("album", "empty", "carlas")] == [ben, ben, carla]
-    assert (report.assets, report.chosen) == (6, 9)
+    assert (report.assets, report.of("chosen")) == (6, 9)
 
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     assert past.header["selection"] == {"kind": "everything", "name": "everything"}
-    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).albums == 2
+    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).of("albums_back") == 2
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -162,7 +162,7 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
     seen = {his["plain"], his["archived"]}
     joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
     assert joined == {"Hers": seen, "Late": seen, "His": seen, "Shared": seen, "Unseen": set()}
-    assert report.album_copies == 8
+    assert report.of("album_copies") == 8
     for name, kind in (("Hers", "plain"), ("Late", "archived")):
         assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows[name]) == his[kind]
     (past,) = transfer.list_past(params, tmp_path / "transfers")
@@ -177,7 +177,7 @@ def test_a_copy_does_not_bring_back_what_the_source_had_thrown_away(library, ann
     library.asset(ben, "kept.jpg", checksum=same)
     album = library.album(anna, "Trip", [thrown, library.asset(anna)])
     report = go(trashed=True)
-    assert report.album_copies == 0
+    assert report.of("album_copies") == 0
     assert len(photos_in(library, album)) == 2
 
 

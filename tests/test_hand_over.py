@@ -45,7 +45,7 @@ def hand(library, params, anna, ben, tmp_path):
 def take_back(library, params, tmp_path):
     """Undo the newest run, its dry run first."""
 
-    def run() -> transfer.UndoReport:
+    def run() -> transfer.Report:
         past = transfer.list_past(params, tmp_path / "transfers")[0]
         wrong = problems(library)
         shown = transfer.undo(params, past.path, transfer.How(dry_run=True))
@@ -122,12 +122,12 @@ def test_the_four_choices(library, anna, ben, carla, hand, take_back, itself, wa
     assert link_users(library, *links) == [ben if handed else anna, dora, anna]
     assert library.snapshot()["activity"] == said
     assert (cover(library, album), photos_in(library, album)) == (photos[1], {*photos, guest})
-    assert report.albums_changed == (() if roles_before == roles(library, album) else ("Trip",))
-    assert (report.assets, report.others, report.album_copies) == (2, 1, 0)
-    assert report.albums_unseen == ()
+    assert report.listed("albums_changed") == (() if roles_before == roles(library, album) else ("Trip",))
+    assert (report.assets, report.of("others"), report.of("album_copies")) == (2, 1, 0)
+    assert report.listed("albums_unseen") == ()
 
     undone = take_back()
-    assert undone.albums == (1 if handed else 0)
+    assert undone.of("albums_back") == (1 if handed else 0)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -136,7 +136,7 @@ def test_an_album_without_a_photo_of_the_sources(library, anna, ben, carla, hand
     library.settle_usage()
     before = library.snapshot(ignore=NOT_PUT_BACK)
     report = hand(album, ALBUM_HANDED_OVER)
-    assert (report.assets, report.albums_changed) == (0, ("Guests",))
+    assert (report.assets, report.listed("albums_changed")) == (0, ("Guests",))
     assert roles(library, album) == {ben: "owner", anna: "editor"}
     take_back()
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
@@ -247,8 +247,8 @@ def test_the_destinations_copy_joins_an_album_that_is_handed_over(library, anna,
     handed = itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP)
     joined = {his["plain"], his["archived"]} if handed else set()
     assert photos_in(library, album) == {goes, *hers.values()} | joined
-    assert report.album_copies == len(joined)
-    assert report.comments_moved == (1 if handed else 0)
+    assert report.of("album_copies") == len(joined)
+    assert report.of("comments_moved") == (1 if handed else 0)
     assert cover(library, album) == (his["plain"] if handed else hers["plain"])
     assert [library.owner_of(photo) for photo in hers.values()] == [anna] * 4
     assert said_of(library, album) == [("Mine too", his["plain"] if handed else hers["plain"])]
@@ -284,7 +284,7 @@ def test_what_others_said_of_a_photo_that_stays_moves_to_the_copy(library, anna,
     library.settle_usage()
     before = library.snapshot(ignore=NOT_PUT_BACK)
     report = hand(album, ALBUM_GIVEN_UP)
-    assert report.comments_moved == 3
+    assert report.of("comments_moved") == 3
     moved = {"His": his["plain"], "Hers": his["plain"], "My own": hers["plain"]}
     rest = {"Along": goes, "Of the album": None, "Of none to see": hers["locked"]}
     assert sorted(entry for entry in said_of(library, album) if entry[0] != "like") == sorted((moved | rest).items())
@@ -303,7 +303,7 @@ def test_a_copy_that_is_in_the_album_already_is_the_cover_and_stays(library, ann
     library.settle_usage()
     before = library.snapshot(ignore=NOT_PUT_BACK)
     report = hand(album, ALBUM_GIVEN_UP)
-    assert (report.album_copies, cover(library, album)) == (0, his["plain"])
+    assert (report.of("album_copies"), cover(library, album)) == (0, his["plain"])
     take_back()
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
@@ -341,7 +341,7 @@ def test_an_album_that_was_handed_on_since_stays_there(library, anna, ben, carla
     request = transfer.Request(ben, carla, album=album, album_itself=ALBUM_HANDED_OVER)
     transfer.transfer(params, request, transfer.How(dry_run=False))
     undone = take_back()
-    assert (undone.albums, undone.photos) == (0, 0)
+    assert (undone.of("albums_back"), undone.assets) == (0, 0)
     assert roles(library, album) == {carla: "owner", ben: "editor", anna: "editor"}
 
 

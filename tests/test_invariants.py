@@ -274,7 +274,7 @@ def test_a_live_photo_torn_before_moves_as_far_as_it_is_the_sources(library, ann
     still = library.asset(anna, "jump.HEIC", live_video=video)
     report = move(library.album(anna, "Trip", [still]))
     assert [library.owner_of(a) for a in (still, video)] == [ben, carla]
-    assert (report.already_wrong, report.wrong_after) == (1, 0)
+    assert (report.of("already_wrong"), report.wrong_after) == (1, 0)
 
 
 def test_a_third_users_photo_in_a_stack_that_stays_in_part_stops_nothing(library, anna, ben, carla, move) -> None:
@@ -282,7 +282,7 @@ def test_a_third_users_photo_in_a_stack_that_stays_in_part_stops_nothing(library
     library.stack(anna, [stays, moves, hers])
     report = move(library.album(anna, "Trip", [moves]))
     assert [library.owner_of(a) for a in (moves, stays, hers)] == [ben, anna, carla]
-    assert (report.already_wrong, report.wrong_after) == (1, 0)
+    assert (report.of("already_wrong"), report.wrong_after) == (1, 0)
 
 
 def test_a_face_of_the_same_person_on_another_users_photo_stops_nothing(library, anna, ben, carla, move) -> None:
@@ -294,7 +294,7 @@ def test_a_face_of_the_same_person_on_another_users_photo_stops_nothing(library,
     face = library.face(other, max_)
     report = move(library.album(anna, "Trip", [moves]))
     assert library.person_of(face) == max_
-    assert (report.already_wrong, report.wrong_after) == (0, 0)
+    assert (report.of("already_wrong"), report.wrong_after) == (0, 0)
 
 
 def test_what_the_transfer_itself_puts_right_is_counted_and_right_afterwards(library, anna, ben, carla, move) -> None:
@@ -304,13 +304,13 @@ def test_what_the_transfer_itself_puts_right_is_counted_and_right_afterwards(lib
     library.face(photo, pia, featured_of=carla)
     library.stack(anna, [mine, his])
     report = move(library.album(anna, "Trip", [photo, mine]))
-    assert (report.already_wrong, report.wrong_after) == (3, 0)
+    assert (report.of("already_wrong"), report.wrong_after) == (3, 0)
 
 
 def test_wrong_things_elsewhere_are_not_counted(library, anna, ben, carla, move) -> None:
     library.face(library.asset(carla), library.person(ben, "Ina"))
     report = move(library.album(anna, "Trip", [library.asset(anna)]))
-    assert (report.already_wrong, report.wrong_after) == (0, 0)
+    assert (report.of("already_wrong"), report.wrong_after) == (0, 0)
 
 
 @pytest.mark.since("3.1")

@@ -469,7 +469,7 @@ def test_what_others_may_have_written_is_not_used(library, scene, params, run, j
         assert transfer.past_line(past).endswith("[may be somebody else's]")
     command = re.search(rf"{advice} .*?(?= \()", told.todo)[0]
     subprocess.run(["sh", "-c", command], check=True)
-    assert transfer.undo(params, journal, transfer.How(dry_run=False)).photos == scene.moving
+    assert transfer.undo(params, journal, transfer.How(dry_run=False)).assets == scene.moving
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -643,9 +643,9 @@ def test_a_second_transfer_while_the_first_stands(library, scene, run, folder, p
     between = library.snapshot(ignore=NOT_PUT_BACK)
     assert run().assets == 0
     second, first = transfer.list_past(params, folder)
-    assert transfer.undo(params, second.path, transfer.How(dry_run=False)).photos == 0
+    assert transfer.undo(params, second.path, transfer.How(dry_run=False)).assets == 0
     assert library.snapshot(ignore=NOT_PUT_BACK) == between
-    assert transfer.undo(params, first.path, transfer.How(dry_run=False)).photos == scene.moving
+    assert transfer.undo(params, first.path, transfer.How(dry_run=False)).assets == scene.moving
 
 
 def test_the_list_is_newest_first(library, anna, run, folder, params) -> None:

@@ -190,7 +190,7 @@ def test_a_transfer_killed_after_commit_has_happened_and_can_be_undone(
     wait_for_owner(library, scene.lake, scene.ben)
     assert states(runner.params, folder) == ["committed"]
     (past,) = transfer.list_past(runner.params, folder)
-    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).assets == scene.moving
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert states(runner.params, folder) == ["undone"]
 
@@ -217,7 +217,7 @@ def test_an_undo_killed_before_commit_has_not_happened(library, scene, runner, k
         assert library.snapshot() == between, at
         assert states(runner.params, folder) == ["committed"], at
         assert list(folder.iterdir()) == [past.path], at
-    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).assets == scene.moving
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
@@ -381,7 +381,7 @@ def test_a_commit_whose_answer_was_lost_is_a_success(library, scene, runner, fol
     assert states(runner.params, folder) == ["committed"]
     (past,) = transfer.list_past(runner.params, folder)
     with Proxy(runner.params, heard=True) as proxy:
-        assert transfer.undo(proxy.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
+        assert transfer.undo(proxy.params, past.path, transfer.How(dry_run=False)).assets == scene.moving
         assert proxy.cut
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert states(runner.params, folder) == ["undone"]
@@ -440,7 +440,7 @@ def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runne
     wait_for_nobody(library)
     assert library.snapshot() == between
     assert list(folder.iterdir()) == [past.path]
-    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).photos == scene.moving
+    assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).assets == scene.moving
 
 
 @pytest.mark.cases

@@ -44,10 +44,10 @@ def go(library, params, anna, ben, tmp_path) -> Go:
 
 
 @pytest.fixture
-def back(library, params, anna, ben, tmp_path) -> Callable[[], transfer.UndoReport]:
+def back(library, params, anna, ben, tmp_path) -> Callable[[], transfer.Report]:
     """back(): dry run and run of the undo of the newest run."""
 
-    def run() -> transfer.UndoReport:
+    def run() -> transfer.Report:
         (past,) = transfer.list_past(params, tmp_path)
         before, wrong = library.snapshot(), problems(library)
         shown = transfer.undo(params, past.path, transfer.How(dry_run=True))
@@ -182,7 +182,12 @@ def test_a_library_goes_with_all_that_is_in_it(library, anna, ben, nas, archive,
     assert library.row(states, archive["offline"]) == ("timeline", "trashed", True)
     assert library.row(states, archive["deleting"]) == ("timeline", "deleted", True)
     done = back()
-    assert (done.libraries, done.libraries_kept, done.stays, done.lost) == (("NAS",), (), (), ())
+    assert (done.listed("libraries_back"), done.listed("libraries_kept"), done.stays, done.lost) == (
+        ("NAS",),
+        (),
+        (),
+        (),
+    )
     assert undo_snapshot(library) == before
 
 
@@ -223,7 +228,7 @@ def test_a_library_without_photos_goes_and_comes_back(library, ben, anna, nas, g
     report = go(nas)
     assert (report.assets, [each.name for each in report.libraries]) == (0, ["NAS"])
     assert library_owner(library, nas) == ben
-    assert back().libraries == ("NAS",)
+    assert back().listed("libraries_back") == ("NAS",)
     assert undo_snapshot(library) == before
 
 
@@ -242,7 +247,12 @@ def test_people_tags_and_the_rest_follow_as_for_other_photos(library, anna, ben,
     report = go(nas)
     assert {person.name: person.action for person in report.people} == {"Lea": "TRANSFER", "Oma": "DUPLICATE"}
     assert library.person_row(ben, library.person_of(face)) is not None
-    assert (report.tags, report.memories, report.links_moved, report.stacks_moved) == (1, 1, 1, 2)
+    assert (report.of("tags"), report.of("memories"), report.of("links_moved"), report.of("stacks_moved")) == (
+        1,
+        1,
+        1,
+        2,
+    )
 
 
 # ---- live photos and stacks across the border -----------------------------------------------------------------------
@@ -281,7 +291,7 @@ def test_a_stack_with_an_upload_that_stays_is_split(library, anna, ben, nas, go,
     library.settle_usage()
     before = undo_snapshot(library)
     report = go(nas)
-    assert report.stacks_split == 1
+    assert report.of("stacks_split") == 1
     assert [library.owner_of(photo) for photo in (*inside, upload)] == [ben, ben, anna]
     back()
     assert undo_snapshot(library) == before
@@ -483,7 +493,7 @@ def test_what_a_scan_found_since_goes_back_with_the_library(library, anna, ben, 
     library.tag_assets(library.tag(ben, "Late"), late)
     library.memory(ben, [late])
     done = back()
-    assert (done.libraries, done.libraries_kept, done.stays) == (("NAS",), (), ())
+    assert (done.listed("libraries_back"), done.listed("libraries_kept"), done.stays) == (("NAS",), (), ())
     assert owners(library, nas) == {anna}
     assert library.person_row(anna, library.person_of(face))["name"] == "Lea"
     assert library.person_row(anna, library.person_of(pia))["name"] == "Pia"
@@ -498,7 +508,7 @@ def test_photos_that_are_gone_do_not_keep_a_library(library, anna, nas, archive,
     go(nas)
     library.rows("delete from asset where id = %s", archive["archived"])
     done = back()
-    assert (done.libraries, done.stays) == (("NAS",), (("gone", ("",)),))
+    assert (done.listed("libraries_back"), done.stays) == (("NAS",), (("gone", ("",)),))
     assert owners(library, nas) == {anna}
 
 
@@ -506,7 +516,7 @@ def test_a_scan_that_wrote_for_the_old_owner_is_right_again(library, anna, ben, 
     go(nas)
     external(library, anna, nas, "stale.jpg")
     assert owners(library, nas) == {anna, ben}
-    assert back().libraries == ("NAS",)
+    assert back().listed("libraries_back") == ("NAS",)
     assert owners(library, nas) == {anna}
 
 
@@ -543,8 +553,8 @@ def test_a_library_that_cannot_go_back_whole_stays_whole(
     before = {row[0]: row[1] for row in library.rows('select id, "ownerId" from asset where "libraryId" = %s', nas)}
     whose = library_owner(library, nas)
     done = back()
-    assert done.libraries == ()
-    assert done.libraries_kept == (("NAS", reason),)
+    assert done.listed("libraries_back") == ()
+    assert done.listed("libraries_kept") == (("NAS", reason),)
     after = {row[0]: row[1] for row in library.rows('select id, "ownerId" from asset where "libraryId" = %s', nas)}
     assert (after, library_owner(library, nas)) == (before, whose)
     stays = {reason: len(names) for reason, names in done.stays}
@@ -564,7 +574,7 @@ def test_a_library_that_is_gone_is_named(library, nas, archive, go, back) -> Non
     library.rows("delete from stack")
     library.rows("delete from library where id = %s", nas)
     done = back()
-    assert (done.libraries, done.libraries_kept) == ((), ())
+    assert (done.listed("libraries_back"), done.listed("libraries_kept")) == ((), ())
     assert done.lost[-1] == ("library", ("NAS",))
 
 
@@ -578,7 +588,10 @@ def test_two_libraries_tied_by_a_live_photo_stay_together(library, anna, ben, na
     go(nas, other, third)
     library.rows("update asset set visibility = 'locked' where id = %s", kept)
     done = back()
-    assert (done.libraries, done.libraries_kept) == (("Third",), (("NAS", "locked"), ("Old disk", "together")))
+    assert (done.listed("libraries_back"), done.listed("libraries_kept")) == (
+        ("Third",),
+        (("NAS", "locked"), ("Old disk", "together")),
+    )
     assert [owners(library, which) for which in (nas, other, third)] == [{ben}, {ben}, {anna}]
     assert library.owner_of(free) == anna
 
@@ -591,7 +604,7 @@ def test_what_is_stacked_with_a_photo_that_stays_keeps_its_library(library, anna
     go(nas, other)
     library.stack(ben, [external(library, ben, nas, "late.jpg"), inside])
     library.rows("update asset set visibility = 'locked' where id = %s", kept)
-    assert back().libraries_kept == (("NAS", "locked"), ("Old disk", "stacked"))
+    assert back().listed("libraries_kept") == (("NAS", "locked"), ("Old disk", "stacked"))
     assert owners(library, nas) == owners(library, other) == {ben}
 
 

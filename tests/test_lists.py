@@ -222,28 +222,3 @@ def test_no_condition_at_all_is_not_everything(there: Installation) -> None:
         terminal.until("that would be everything")
         terminal.answer("or before (", "0")
         terminal.until(MENU)
-
-
-@pytest.mark.screens
-@pytest.mark.parametrize("word", ["yes", ""])
-def test_comments_on_a_photo_that_stays_are_offered_to_its_copy(there: Installation, word: str) -> None:
-    library, same = there.library, b"\x05" * 20
-    hers, his = (library.asset(user, "same.jpg", checksum=same) for user in (there.alice, there.bob))
-    album = library.album(
-        there.alice, "Trip", [hers, library.asset(there.alice, "goes.jpg")], members={there.root: "editor"}
-    )
-    comment = library.comment(album, there.root, "Lovely", asset=hers)
-    library.settle_usage()
-    with Terminal(there.path) as terminal:
-        terminal.choose("4")
-        terminal.answer("Number (1-4", "4")
-        terminal.until("1 comment or like of others hangs on a photo that stays, and would go with Alice's account")
-        terminal.answer("Type yes to go ahead", "yes")
-        terminal.answer("to Bob's copies now? (y/N", "y")
-        terminal.until("COMMENTS AND LIKES")
-        terminal.answer("Type yes to go ahead", word)
-        terminal.until("Comments and likes moved: 1" if word else "They stay where they are.")
-        assert "Next steps:" in terminal.afterwards()
-    found = library.value('select "assetId" from activity where id = %s', comment)
-    assert str(found) == (his if word else hers)
-    assert library.album_owner(album) == there.bob

@@ -36,7 +36,7 @@ def test_any_name_goes_through_unchanged(library, carla, name, move) -> None:
     report = move(album, source=giver, destination=taker, merge=[leaves])
     assert library.owner_of(photo) == taker
     assert report.stays == (("locked", (name,)),)
-    assert report.albums_unseen == (name,)
+    assert report.listed("albums_unseen") == (name,)
     assert {(person.name, person.action) for person in report.people} == {(name, "MERGE"), (f"{name} 2", "DUPLICATE")}
     assert library.person_of(faces[0]) == namesake
     assert library.person_row(taker, library.person_of(faces[1]))["name"] == f"{name} 2"

@@ -100,8 +100,13 @@ def test_a_file_of_format_1_is_undone(version, run, pool, tmp_path) -> None:
         left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
         assert not left, "\n".join(left)
         assert replace(undone, wrong_after=None) == planned
-        assert (undone.photos, undone.wrong_after) == (data["photos"], 0)
-        assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
+        assert (undone.assets, undone.wrong_after) == (data["photos"], 0)
+        assert (undone.stays, undone.listed("people_kept"), undone.of("tags_kept"), undone.of("faces_changed")) == (
+            (),
+            (),
+            0,
+            0,
+        )
         assert [past.state for past in transfer.list_past(params, tmp_path)] == ["undone"]
 
 

@@ -106,7 +106,7 @@ def test_a_name_is_text_whatever_it_is_called() -> None:
     )  # fmt: skip
     report = transfer.Report(
         assets=2, people=(person, replace(person, id="p2", action=transfer.TRANSFER, merge_id=None, note=NASTY)),
-        albums_changed=(NASTY,), storage=(transfer.Storage(NASTY, 1, 2, None),), along=(("live", NASTY),),
+        storage=(transfer.Storage(NASTY, 1, 2, None),), along=(("live", NASTY),),
     )  # fmt: skip
     page = shown((), inventory=inventory, report=report, what=f"album {NASTY}")
     read_page = read(transfer.page_html(page))

@@ -62,7 +62,7 @@ def test_all_users_at_once(there: Installation) -> None:
         done = words(terminal.afterwards())
         assert "REPAIR COMPLETED" in done
         assert "• Persons transferred: 1" in done
-        assert "• Other things: 3" in done
+        assert "• Tags: 2" in done and "• Memories: 1" in done
         assert wrong(there) == set()
         terminal.menu("5")
         assert "problem" not in terminal.pick(USERS, "All of them").split(USERS)[1]

@@ -58,7 +58,7 @@ def test_an_older_transfer_leaves_faces_and_a_picture_to_repair(every: Library) 
     report = transfer.repair(
         postgres.server().params(every.connection.info.dbname), family.bob, transfer.How(dry_run=True)
     )
-    assert (report.assets, report.faces, report.featured) != (0, 0, 0)
+    assert (report.assets, report.faces, report.of("featured")) != (0, 0, 0)
 
 
 def test_summer_for_bob_shows_every_rule_for_people(every: Library) -> None:
@@ -85,12 +85,12 @@ def test_summer_for_bob_shows_every_rule_for_photos(every: Library) -> None:
     report = dry_run(every, family, family.summer, family.bob)
     assert [reason for reason, _ in report.stays] == [reason for reason in transfer.REASONS if reason != "left_out"]
     assert {why for why, _ in report.along} == {"live", "stack", "stack live"}
-    assert report.others == len(family.by_bob)
-    assert (report.stacks_moved, report.stacks_split) == (2, 1)
-    assert (report.links_moved, report.links_losing) == (1, 1)
-    assert (report.tags, report.memories, report.duplicates) == (3, 2, 1)
-    assert 0 < report.tags_made < 5  # Bob has some of the paths
-    assert report.albums_unseen == report.albums_public == ("Family favourites",)
+    assert report.of("others") == len(family.by_bob)
+    assert (report.of("stacks_moved"), report.of("stacks_split")) == (2, 1)
+    assert (report.of("links_moved"), report.of("links_losing")) == (1, 1)
+    assert (report.of("tags"), report.of("memories"), report.of("duplicates")) == (3, 2, 1)
+    assert 0 < report.of("tags_made") < 5  # Bob has some of the paths
+    assert report.listed("albums_unseen") == report.listed("albums_public") == ("Family favourites",)
 
 
 def test_summer_for_carol_exceeds_her_quota(every: Library) -> None:

@@ -62,7 +62,7 @@ def run_repair(world: World, user: str, merge: frozenset[str], folder: Path, **h
     return transfer.repair(world.params, user, transfer.How(undo_folder=folder, **how), merge=merge)
 
 
-def run_undo(world: World, path: Path, **how: Any) -> transfer.UndoReport:
+def run_undo(world: World, path: Path, **how: Any) -> transfer.Report:
     return transfer.undo(world.params, path, transfer.How(**how))
 
 
@@ -418,7 +418,7 @@ class Story:
             self.state,
             undone=past,
             since=done.since,
-            counted=report.photos,
+            counted=report.assets,
         )
         self.tell(f"undo of {number}", before)
         self.wrong += judge(run)

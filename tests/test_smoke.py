@@ -42,7 +42,7 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
         assert done.assets == shown.assets > 0
         assert done.wrong_after == 0
         assert_adds_up(now, library.snapshot(), people.alice, request.album, done)
-        counts = (done.assets, done.items_moving, len(done.along), done.items, done.items_staying)
+        counts = (done.assets, done.of("items_moving"), len(done.along), done.of("items"), done.of("items_staying"))
         assert not told or [counts, done.dates] == told
         people_of.append(people_told(done))
     assert library.album_owner(album) == people.bob
@@ -50,8 +50,8 @@ def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dic
     assert [run.state for run in runs] == ["committed", "committed"]
     for run, told_before in zip(runs, reversed(people_of), strict=True):
         report = transfer.undo(params, run.path, transfer.How(dry_run=False))
-        assert not report.stays and not report.people_kept
-        assert (report.people_given, report.people_removed, report.people_parted) == told_before
+        assert not report.stays and not report.listed("people_kept")
+        assert (report.of("people_given"), report.of("people_removed"), report.of("people_parted")) == told_before
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     assert exact["album_asset"] == library.snapshot()["album_asset"]
 

@@ -96,7 +96,7 @@ class Story:
         self.pairs[path] = pair
         return path
 
-    def undo(self, path: Path, *, lost: Collection[str] = ()) -> transfer.UndoReport:
+    def undo(self, path: Path, *, lost: Collection[str] = ()) -> transfer.Report:
         """The analysis, the undo, and what holds after each. `lost`: names and tags given up since."""
         library = self.library
         library.settle_usage()
@@ -754,7 +754,7 @@ def test_a_person_whom_both_knew_is_not_told_as_one_who_goes_back(story, library
     path = story.move(album)
     assert library.person_row(anna, lea) is None
     done = story.undo(path)
-    assert (done.people_given, done.people_removed, done.people_parted) == (0, 0, 0)
+    assert (done.of("people_given"), done.of("people_removed"), done.of("people_parted")) == (0, 0, 0)
     assert story.state() == before
 
 
@@ -916,7 +916,7 @@ def test_an_album_that_was_handed_on_since(story, library, anna, ben, carla, its
     story.move(album, source=ben, destination=carla, album_itself=itself)
     roles = members(library, album)
     done = story.undo(path)
-    assert (done.photos, done.albums, [why for why, _names in done.stays]) == (1, 0, ["handed_on"])
+    assert (done.assets, done.of("albums_back"), [why for why, _names in done.stays]) == (1, 0, ["handed_on"])
     assert story.owners(goes, stays) == [carla, anna]
     assert (library.album_owner(album), members(library, album)) == (carla, roles)
     assert library.value('select "userId" from shared_link where id = %s', link) == carla

@@ -74,7 +74,7 @@ class Past:
         """The person that the run made: Max is also on a photo that stayed with Anna."""
         return self.library.person_of(self.scene.faces["max"])
 
-    def undo(self) -> transfer.UndoReport:
+    def undo(self) -> transfer.Report:
         """The analysis, then the undo, and what holds for each."""
         library, params = self.library, self.runner.params
         library.settle_usage()
@@ -131,7 +131,7 @@ def past(library, scene, runner, tmp_path) -> Past:
 def test_nothing_happened(past) -> None:
     done = past.undo()
     assert past.is_as_before()
-    assert (done.photos, done.stays, done.people_kept, done.tags_kept) == (past.scene.moving, (), (), 0)
+    assert (done.assets, done.stays, done.listed("people_kept"), done.of("tags_kept")) == (past.scene.moving, (), (), 0)
 
 
 # ---- people ---------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_a_person_that_the_run_made_and_somebody_changed_stays(past, scene, libr
     row = library.person_row(scene.ben, person)
     assert str(row[column]) == str(PERSONAL[column])
     assert row["faceAssetId"] is None
-    assert [why for _name, why in done.people_kept] == ["changed since"]
+    assert [why for _name, why in done.listed("people_kept")] == ["changed since"]
     assert library.person_of(scene.faces["max"]) == scene.max
     assert {k: v for k, v in library.person_row(scene.anna, scene.max).items() if k not in STAMPS} | {
         "faceAssetId": None,
@@ -203,7 +203,7 @@ def test_a_person_that_was_merged_into_another_since(past, scene, library, which
     face = scene.faces["max" if which == "made" else "lea"]
     merge_people(library, scene.ben, scene.bens_oma, library.person_of(face))
     done = past.undo()
-    assert done.faces_changed >= 1
+    assert done.of("faces_changed") >= 1
     assert past.name_of(face, scene.anna).strip().lower() == "oma"
     assert past.name_of(scene.faces["bens_oma"], scene.ben) == "oma "
 
@@ -214,7 +214,7 @@ def test_a_person_that_was_deleted_since(past, scene, library, which) -> None:
     delete_person(library, scene.ben, library.person_of(face))
     done = past.undo()
     assert library.person_of(face) is None
-    assert done.faces_changed == 1
+    assert done.of("faces_changed") == 1
     assert past.name_of(scene.faces["max_home"], scene.anna) == "Max"
 
 
@@ -223,7 +223,7 @@ def test_a_face_that_was_given_to_another_person_since(past, scene, library) -> 
     library.face(library.asset(scene.ben), ina, featured=True)
     link_face(library, scene.faces["lea"], ina)
     done = past.undo()
-    assert done.faces_changed == 1
+    assert done.of("faces_changed") == 1
     assert past.name_of(scene.faces["lea"], scene.anna) == "Ina"
     assert library.person_row(scene.ben, ina)["name"] == "Ina"
 
@@ -234,7 +234,7 @@ def test_a_face_that_was_taken_from_its_person_since(past, scene, library, face)
     link_face(library, scene.faces[face], None)
     done = past.undo()
     assert library.person_of(scene.faces[face]) is None
-    assert done.faces_changed == 1
+    assert done.of("faces_changed") == 1
 
 
 @pytest.mark.cases
@@ -275,7 +275,7 @@ def test_a_new_photo_of_a_person_stays_with_the_person(past, scene, library, fac
     assert past.name_of(new, scene.ben).strip().lower() == name
     assert past.name_of(scene.faces[face], scene.anna).strip().lower() == name
     if face == "max":
-        assert done.people_kept == (("Max", "still on photos"),)
+        assert done.listed("people_kept") == (("Max", "still on photos"),)
 
 
 @pytest.mark.parametrize("which", ["max", "lea"])
@@ -316,7 +316,7 @@ def test_a_person_that_was_shared_since(past, scene, library, who) -> None:
     person = library.person_of(scene.faces[who])
     library.share_person(person, scene.ben, scene.carla)
     done = past.undo()
-    for name, _why in done.people_kept:
+    for name, _why in done.listed("people_kept"):
         assert library.rows('select 1 from person where "ownerId" = %s and name = %s', scene.ben, name)
     assert library.rows('select 1 from person_user where "personGroupId" = %s', person)
     assert past.name_of(scene.faces[who], scene.anna) is not None
@@ -347,7 +347,7 @@ def test_cluster_groups_changed_since(past, scene, library, change) -> None:
 # ---- photos ---------------------------------------------------------------------------------------------------------
 
 
-def left(done: transfer.UndoReport) -> dict[str, tuple[str, ...]]:
+def left(done: transfer.Report) -> dict[str, tuple[str, ...]]:
     """What is left, by reason."""
     return dict(done.stays)
 
@@ -356,14 +356,14 @@ def test_a_photo_that_was_deleted_since(past, scene, library) -> None:
     delete_photo(library, scene.lake)
     done = past.undo()
     assert {reason: len(names) for reason, names in done.stays} == {"gone": 1}
-    assert done.photos == scene.moving - 1
+    assert done.assets == scene.moving - 1
     assert past.owner(scene.hill, *scene.stacked, *scene.live) == {scene.anna}
 
 
 def test_a_photo_in_the_trash_goes_back_into_the_trash(past, scene, library) -> None:
     trash_photo(library, scene.lake)
     done = past.undo()
-    assert (done.photos, done.stays) == (scene.moving, ())
+    assert (done.assets, done.stays) == (scene.moving, ())
     assert past.owner(scene.lake) == {scene.anna}
     assert library.value("select status::text from asset where id = %s", scene.lake) == "trashed"
 
@@ -383,7 +383,7 @@ def test_a_photo_that_may_not_go_back_stays_with_its_people_and_tags(past, scene
     library.rows(STAYING[reason], scene.lake)
     done = past.undo()
     assert left(done) == {reason: ("lake.jpg",)}
-    assert done.photos == scene.moving - 1
+    assert done.assets == scene.moving - 1
     assert past.owner(scene.lake) == {scene.ben}
     assert past.owner(scene.hill, *scene.stacked, *scene.live) == {scene.anna}
     assert past.name_of(scene.faces["lea"], scene.ben) == "Lea O'Neil"
@@ -473,7 +473,7 @@ def test_an_account_has_left_since_with_the_photos(past, scene, library) -> None
     for photo in (scene.lake, scene.hill, *scene.stacked, *scene.live, scene.torn[0]):
         delete_photo(library, photo)
     done = past.undo()
-    assert done.photos == scene.moving - 7
+    assert done.assets == scene.moving - 7
 
 
 # ---- stacks and live photos -----------------------------------------------------------------------------------------
@@ -482,7 +482,7 @@ def test_an_account_has_left_since_with_the_photos(past, scene, library) -> None
 def test_a_stack_that_was_taken_apart_since_stays_apart(past, scene, library) -> None:
     unstack(library, scene.stack)
     done = past.undo()
-    assert done.photos == scene.moving
+    assert done.assets == scene.moving
     assert (
         library.rows('select 1 from asset where "stackId" is not null and id = any(%s::uuid[])', list(scene.stacked))
         == []
@@ -501,7 +501,7 @@ def test_a_stack_with_another_photo_since_stays_whole(past, scene, library) -> N
 def test_a_stack_with_another_transferred_photo_since_goes_back_whole(past, scene, library) -> None:
     library.rows('update asset set "stackId" = %s where id = %s', scene.stack, scene.lake)
     done = past.undo()
-    assert (done.photos, done.stays) == (scene.moving, ())
+    assert (done.assets, done.stays) == (scene.moving, ())
     members = {row[0] for row in library.rows('select id from asset where "stackId" = %s', scene.stack)}
     assert members == {*scene.stacked, scene.lake}
     assert library.value('select "ownerId" from stack where id = %s', scene.stack) == scene.anna
@@ -527,7 +527,7 @@ def test_a_stack_of_which_one_photo_stays_is_split(past, scene, library) -> None
 def test_a_stack_that_the_run_split_and_that_was_stacked_otherwise_since(past, scene, library) -> None:
     new = library.stack(scene.ben, [scene.torn[0], scene.hill])
     done = past.undo()
-    assert (done.photos, done.stays) == (scene.moving, ())
+    assert (done.assets, done.stays) == (scene.moving, ())
     assert {row[0] for row in library.rows('select id from asset where "stackId" = %s', new)} == {
         scene.torn[0],
         scene.hill,
@@ -554,7 +554,7 @@ def test_a_stack_of_the_former_owners_that_has_gone_since(past, scene, library) 
 def test_a_live_photo_taken_apart_since_goes_back_apart(past, scene, library) -> None:
     library.rows('update asset set "livePhotoVideoId" = null where id = %s', scene.live[0])
     done = past.undo()
-    assert done.photos == scene.moving
+    assert done.assets == scene.moving
     assert past.owner(*scene.live) == {scene.anna}
     assert library.value('select "livePhotoVideoId" from asset where id = %s', scene.live[0]) is None
 
@@ -612,7 +612,7 @@ def test_a_tag_that_the_run_made_and_that_is_used_elsewhere_stays(past, scene, l
     other = library.asset(scene.ben)
     library.tag_assets(tags_of(library, scene.ben)["Trips/Rome"], other)
     done = past.undo()
-    assert done.tags_kept == 2
+    assert done.of("tags_kept") == 2
     assert tags_on(library, other) == {(scene.ben, "Trips/Rome")}
     assert tags_on(library, scene.lake) == {(scene.anna, "Trips/Rome")}
 
@@ -621,13 +621,13 @@ def test_a_tag_that_the_run_made_and_that_is_used_elsewhere_stays(past, scene, l
 def test_a_tag_that_the_run_made_and_that_was_recoloured_stays(past, scene, library, path) -> None:
     library.rows("update tag set color = '#123456' where id = %s", tags_of(library, scene.ben)[path])
     done = past.undo()
-    assert done.tags_kept == (2 if path == "Trips/Rome" else 1)
+    assert done.of("tags_kept") == (2 if path == "Trips/Rome" else 1)
     assert library.value("select color from tag where id = %s", tags_of(library, scene.ben)[path]) == "#123456"
 
 
 def test_a_tag_that_the_run_made_and_that_has_another_below_it_stays(past, scene, library) -> None:
     library.tag(scene.ben, "Trips/Rome/Forum")
-    assert past.undo().tags_kept == 2
+    assert past.undo().of("tags_kept") == 2
     assert set(tags_of(library, scene.ben)) == {"Trips", "Trips/Rome", "Trips/Rome/Forum"}
 
 
@@ -706,8 +706,8 @@ def test_people_that_only_jobs_touched_are_removed(past, scene, library) -> None
     draw_people(library)
     assert library.person_row(scene.ben, past.bens_max)["thumbnailPath"] != ""
     done = past.undo()
-    assert done.people_kept == ()
-    assert done.people_removed >= 1
+    assert done.listed("people_kept") == ()
+    assert done.of("people_removed") >= 1
     assert past.is_as_before(*KEPT_BY_JOBS)
 
 
@@ -722,7 +722,7 @@ def test_people_whose_picture_was_drawn_by_the_stand_in_are_removed(past, scene,
         assert answer.ok, answer.text
         library.rows('update "user" set "isAdmin" = false where id = %s', scene.ben)
     library.rows("delete from api_key")
-    assert past.undo().people_kept == ()
+    assert past.undo().listed("people_kept") == ()
     assert past.is_as_before(*KEPT_BY_JOBS)
 
 
@@ -739,7 +739,7 @@ JOBS = {
 def test_a_job_that_ran_since_does_not_matter(past, scene, library, job) -> None:
     job(library)
     done = past.undo()
-    assert (done.photos, done.stays, done.people_kept, done.faces_changed) == (scene.moving, (), (), 0)
+    assert (done.assets, done.stays, done.listed("people_kept"), done.of("faces_changed")) == (scene.moving, (), (), 0)
     assert past.is_as_before(*KEPT_BY_JOBS, "asset.duplicateId", "asset_job_status.duplicatesDetectedAt")
 
 
@@ -748,7 +748,7 @@ def test_all_jobs_that_ran_since_do_not_matter(past, scene, library) -> None:
         for job in JOBS.values():
             job(library)
     done = past.undo()
-    assert (done.photos, done.stays, done.people_kept, done.faces_changed) == (scene.moving, (), (), 0)
+    assert (done.assets, done.stays, done.listed("people_kept"), done.of("faces_changed")) == (scene.moving, (), (), 0)
     assert past.is_as_before(*KEPT_BY_JOBS, "asset.duplicateId", "asset_job_status.duplicatesDetectedAt")
     assert library.rows('select 1 from person where "thumbnailPath" like %s', f"%/{scene.ben}/%") != []
 
@@ -810,7 +810,7 @@ def test_without_one_of_the_two_accounts_it_is_refused(past, scene, library, run
 def test_a_third_account_that_has_gone_since_does_not_matter(past, scene, library) -> None:
     library.rows('delete from "user" where id = %s', scene.carla)
     done = past.undo()
-    assert (done.photos, done.stays) == (scene.moving, ())
+    assert (done.assets, done.stays) == (scene.moving, ())
 
 
 # ---- repair ---------------------------------------------------------------------------------------------------------
@@ -833,7 +833,7 @@ def repaired(library, anna, ben, carla, runner, tmp_path) -> Callable[..., Any]:
 
 
 def test_a_repair_undone_restores_what_was_wrong(repaired, library) -> None:
-    assert repaired.undo().photos == 0
+    assert repaired.undo().assets == 0
     assert repaired.is_as_before()
 
 
@@ -843,7 +843,7 @@ def test_a_repair_undone_leaves_people_that_somebody_changed(repaired, library) 
     edit_person(library, scene.ben, person, name="Maximilian")
     new = library.face(scene.own, person)
     done = repaired.undo()
-    assert done.people_kept == (("Maximilian", "changed since"),)
+    assert done.listed("people_kept") == (("Maximilian", "changed since"),)
     assert repaired.name_of(new, scene.ben) == "Maximilian"
 
 
@@ -858,5 +858,5 @@ def test_a_repair_undone_leaves_faces_that_somebody_changed(repaired, library) -
 def test_a_repair_undone_after_jobs_ran(repaired, library) -> None:
     draw_people(library)
     move_files(library)
-    assert repaired.undo().people_kept == ()
+    assert repaired.undo().listed("people_kept") == ()
     assert repaired.is_as_before(*KEPT_BY_JOBS)

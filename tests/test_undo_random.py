@@ -269,9 +269,14 @@ def run_and_undo(library: Library, plan: Plan, kind: Kind) -> None:
         wrong = problems(library)
         assert wrong <= wrong_before <= wrong | found_by_search(library)
         assert replace(undone, wrong_after=None) == planned
-        assert undone.photos == len(moved)
-        assert (undone.people_given, undone.people_removed, undone.people_parted) == people_told(done)
-        assert (undone.stays, undone.people_kept, undone.tags_kept, undone.faces_changed) == ((), (), 0, 0)
+        assert undone.assets == len(moved)
+        assert (undone.of("people_given"), undone.of("people_removed"), undone.of("people_parted")) == people_told(done)
+        assert (undone.stays, undone.listed("people_kept"), undone.of("tags_kept"), undone.of("faces_changed")) == (
+            (),
+            (),
+            0,
+            0,
+        )
         (past,) = transfer.list_past(world.params, folder)
         assert past.state == "undone"
 
@@ -301,7 +306,7 @@ def undo_after(library: Library, plan: Plan, happened: list[tuple[str, int, int]
         if kind.transfers:
             for user in (world.source, world.destination):
                 assert usage(library, user) == usage_by_immich(library, user)
-        assert undone.photos == len(moved_photos(changed, after))
+        assert undone.assets == len(moved_photos(changed, after))
 
 
 def assert_people_keep_what_was_set(before: Snapshot, ran: Snapshot, changed: Snapshot, after: Snapshot) -> None:
