@@ -460,9 +460,10 @@ def test_what_others_may_have_written_is_not_used(library, scene, params, run, j
     told = refused(library, params, journal, transfer.NotOurs)
     folder = "folder" in name
     if folder:
-        for look in (transfer.list_past, transfer.require_changeable):
-            with pytest.raises(transfer.NotOurs):
-                look(params, journal.parent)
+        with pytest.raises(transfer.NotOurs):
+            transfer.list_past(params, journal.parent)
+        with pytest.raises(transfer.NotOurs):
+            transfer.require_writable(journal.parent)
     else:
         [past] = transfer.list_past(params, journal.parent)
         assert past.error.todo == told.todo

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,17 +41,20 @@ def pooled(params: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
         for path in (home, home / "settings.ini"):
             os.chown(path, account.pw_uid, account.pw_gid)
-        for folder in (home.parent, home.parent.parent):
+        for folder in home.parents:  # one more of them with several processes
+            if folder == Path(tempfile.gettempdir()):
+                break
             folder.chmod(0o711)
     pooler = subprocess.Popen([PGBOUNCER, "-q", str(home / "settings.ini")], **identity)
     try:
         found = {**params, "host": "127.0.0.1", "port": port}
         until = time.monotonic() + 90
-        while time.monotonic() < until:
+        while pooler.poll() is None and time.monotonic() < until:
             with suppress(psycopg2.OperationalError):
                 psycopg2.connect(**found).close()
                 break
             time.sleep(0.05)
+        assert pooler.poll() is None, "pgbouncer has ended"
         yield found
     finally:
         pooler.kill()
