@@ -1068,7 +1068,7 @@ ON above.value = w.value
         "nobody looks again after the commit",
         "return replace(report, wrong_after=total)",
         "return replace(report, wrong_after=0)",
-        "tests/test_meanwhile.py -k writes_meanwhile",
+        "tests/test_meanwhile.py -k recognition_writes",
     ),
     Mutation(
         "an unknown link is accepted unasked",

@@ -225,69 +225,14 @@ def test_what_does_not_concern_the_photos_does_not_stop_the_run(library, scene, 
 # ---- during the run -------------------------------------------------------------------------------------------------
 
 
-def late_writer(library, scene, runner, params, monkeypatch, task) -> transfer.Report:
-    """Run a transfer in which `task` begins to write when the photos are locked, and ends just after COMMIT."""
-    look = transfer.look_again
-
-    started = threading.Event()
-    with background(lambda: (started.wait(PATIENCE), task())) as (errors, thread):
-
-        def progress(step: str) -> None:
-            if step == "Checking":
-                started.set()
-                wait_until(library, WAITING)
-
-        def after_commit(*args):
-            thread.join(PATIENCE)
-            return look(*args)
-
-        monkeypatch.setattr(transfer, "look_again", after_commit)
-        report = transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
-    assert errors == []
-    return report
-
-
-def test_a_face_that_recognition_writes_meanwhile_is_reported_and_repaired(
-    library, scene, second, runner, params, mend
-) -> None:
-    """The job had read the old owner's person. It does not wait, and the run is not blamed for it."""
-    faces: list[str] = []
-
-    def progress(step: str) -> None:
-        if step == "Checking":
-            faces.append(second.face(scene.lake, scene.max))
-
-    report = transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
-    assert library.person_of(faces[0]) == scene.max
-    assert report.wrong_after == 1
-    assert problems(library) == {f"face of another's person: {faces[0]}"}
-    mended = mend(scene.ben)
-    assert [(person.id, person.action) for person in mended.people] == [(scene.max, "DUPLICATE")]
-    assert problems(library) == set()
-    assert library.person_row(scene.ben, library.person_of(faces[0]))["name"] == "Max"
-
-
-def test_a_face_that_is_linked_anew_meanwhile_is_reported_and_repaired(
-    library, scene, second, runner, params, monkeypatch, mend
-) -> None:
-    face = library.face(scene.lake)
-    report = late_writer(
-        library,
-        scene,
-        runner,
-        params,
-        monkeypatch,
-        lambda: second.rows(
-            f'update asset_face set "{library.name("asset_face", "personGroupId")}" = %s where id = %s', scene.max, face
-        ),
-    )
-    assert report.wrong_after == 1
-    assert mend(scene.ben).faces == 1
-    assert problems(library) == set()
-
-
 # What the former owner's browser, or a job, had begun with the photos and could do as soon as they were let go.
 DONE_TOO_LATE = {
+    "a face of somebody": lambda other, scene: other.face(scene.lake, scene.max),
+    "a face linked anew": lambda other, scene: other.rows(
+        f'update asset_face set "{other.name("asset_face", "personGroupId")}" = %s where id = %s',
+        scene.max,
+        scene.faces["lea"],
+    ),
     "a stack": lambda other, scene: other.stack(scene.anna, [scene.lake, scene.hill]),
     "a photo more in a stack": lambda other, scene: other.rows(
         'update asset set "stackId" = %s where id = %s', scene.other_stack, scene.lake
@@ -321,16 +266,18 @@ def test_what_the_former_owner_did_with_the_photos_meanwhile_is_reported_and_rep
     assert problems(library) == set()
 
 
-def test_a_person_whom_recognition_makes_meanwhile_stops_nothing(library, scene, second, runner, params, mend) -> None:
-    """It makes the person, with the picture, and waits for the face."""
+@pytest.mark.parametrize("what", ["a face of somebody", "a picture of a new person"])
+def test_what_recognition_writes_meanwhile_stops_nothing(library, scene, second, runner, params, mend, what) -> None:
+    """It had read the old owner's people; the run is not blamed for it."""
 
     def progress(step: str) -> None:
         if step == "Checking":
-            DONE_TOO_LATE["a picture of a new person"](second, scene)
+            DONE_TOO_LATE[what](second, scene)
 
     report = transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=False, progress=progress))
     assert report.wrong_after == 1
-    mend(scene.anna)
+    for user in (scene.anna, scene.ben):
+        mend(user)
     assert problems(library) == set()
 
 
