@@ -593,7 +593,7 @@ AND f."isVisible")""",
         "the destination's own memories lose their photos",
         'WHERE o."{owner}" <> %(taker)s AND NOT',
         "WHERE NOT",
-        "tests/test_memories_links.py tests/test_tags.py -k 'destinations_ and own'",
+        "tests/test_memories_links.py tests/test_tags.py -k destinations_own",
     ),
     Mutation(
         "the destination's photos get somebody else's tag",

@@ -77,84 +77,71 @@ def test_a_stack_with_a_blocked_member_is_split_into_two_valid_ones(library, ann
         assert library.rows("select * from stack_audit") == []
 
 
+# Members of a stack: chosen for the album or not (free), and what keeps one from moving. Then whose each is, and which
+# stack's: the old one's (whole), none's, or a new one's.
+MEMBERS = {
+    "whatever_blocks: locked": ("chosen > ben none", "free > anna whole", "locked > anna whole"),
+    "whatever_blocks: trashed": ("chosen > ben none", "free > anna whole", "trashed > anna whole"),
+    "whatever_blocks: unfinished": ("chosen > ben none", "free > anna whole", "unfinished > anna whole"),
+    "whatever_blocks: external": ("chosen > ben none", "free > anna whole", "external > anna whole"),
+    "whatever_blocks: duplicate": ("chosen > ben none", "free > anna whole", "duplicate > anna whole"),
+    "whatever_blocks: deleting": ("chosen > ben none", "free > anna whole", "deleting > anna whole"),
+    "a blocked one that was chosen": ("chosen > ben none", "free > anna whole", "chosen trashed > anna whole"),
+    "none may move": ("chosen locked > anna whole", "chosen locked > anna whole"),
+    "a live photo brings its video": ("chosen > ben whole", "live > ben whole"),
+    "a live photo whose video may not move": (
+        *("chosen > ben none", "live unfinished-video > anna whole", "free > anna whole"),
+    ),
+    # neither the still nor its video comes along when the stack is split
+    "a live photo outside": ("chosen > ben none", "live > anna whole", "locked > anna whole"),
+    "a chosen live photo": ("chosen live > ben none", "locked > anna none"),
+    "one member only": ("chosen > ben whole",),  # Immich up to 3.0 could leave such
+    "one that an older transfer tore": ("bens > ben whole", "chosen > ben whole"),
+    "a third user's photo": ("chosen > ben new", "chosen > ben new", "carlas > carla none"),
+}
+
+
 @pytest.mark.cases
-@pytest.mark.parametrize("how", ["locked", "trashed", "unfinished", "external", "duplicate", "deleting"])
-def test_whatever_blocks_a_member_splits_the_stack(library, anna, ben, how, move) -> None:
-    same = b"\x05" * 20
+@pytest.mark.parametrize("name", MEMBERS)
+def test_what_becomes_of_the_members(library, anna, ben, carla, name, move) -> None:
+    users, same = {"anna": anna, "ben": ben, "carla": carla}, b"\x05" * 20
     kinds = {
-        "locked": {"visibility": "locked"},
-        "trashed": {"trashed": True},
-        "deleting": {"deleted": True},
-        "duplicate": {"checksum": same},
-        "external": {"library": library.library(anna)},
+        **{"locked": {"visibility": "locked"}, "trashed": {"trashed": True}, "deleting": {"deleted": True}},
+        **{"duplicate": {"checksum": same}, "external": {"library": library.library(anna)}},
     }
-    blocked = library.asset(anna, "blocked.jpg", **kinds.get(how, {}))
-    if how == "duplicate":
-        library.asset(ben, checksum=same)
-    if how == "unfinished":
-        library.move_history(blocked)
-    chosen, free = photos(library, anna, 2)
-    stack = library.stack(anna, [chosen, free, blocked])
-    report = move(library.album(anna, "Trip", [chosen]))
-    assert [library.owner_of(a) for a in (chosen, free, blocked)] == [ben, anna, anna]
-    assert [stack_of(library, a) for a in (chosen, free, blocked)] == [None, stack, stack]
-    assert report.stays == ()  # nobody chose the blocked one
-    assert report.of("stacks_split") == 1
-
-
-def test_a_blocked_member_that_was_chosen_is_named(library, anna, ben, move) -> None:
-    chosen, free = photos(library, anna, 2)
-    blocked = library.asset(anna, "blocked.jpg", trashed=True)
-    library.stack(anna, [chosen, free, blocked])
-    report = move(library.album(anna, "Trip", [chosen, blocked]))
-    assert [library.owner_of(a) for a in (chosen, free, blocked)] == [ben, anna, anna]
-    assert report.stays == (("trashed", ("blocked.jpg",)),)
-
-
-def test_a_stack_none_of_whose_members_may_move_is_left_alone(library, anna, move) -> None:
-    members = photos(library, anna, 2, visibility="locked")
-    stack = library.stack(anna, members)
-    report = move(library.album(anna, "Trip", members))
-    assert stack_row(library, stack) == (anna, members[0])
-    assert (report.assets, report.of("stacks_moved"), report.of("stacks_split")) == (0, 0, 0)
-
-
-def test_a_live_photo_in_the_stack_brings_its_video(library, anna, ben, move) -> None:
-    chosen, (still, video) = library.asset(anna, "go.jpg"), library.live(anna, "jump.HEIC")
-    stack = library.stack(anna, [still, chosen])
-    report = move(library.album(anna, "Trip", [chosen]))
-    assert [library.owner_of(a) for a in (chosen, still, video)] == [ben] * 3
-    assert stack_row(library, stack) == (ben, still)
-    assert report.along == (("stack", "jump.HEIC"), ("stack live", "jump.MOV"))
-
-
-def test_a_live_photo_in_the_stack_whose_video_may_not_move_splits_it(library, anna, ben, move) -> None:
-    chosen, (still, video) = library.asset(anna, "go.jpg"), library.live(anna, "jump.HEIC")
-    free = library.asset(anna, "free.jpg")
-    library.move_history(video)
-    stack = library.stack(anna, [chosen, still, free])
-    report = move(library.album(anna, "Trip", [chosen]))
-    assert [library.owner_of(a) for a in (chosen, still, video, free)] == [ben, anna, anna, anna]
-    assert stack_row(library, stack)[0] == anna
-    assert (report.along, report.of("stacks_split")) == ((), 1)
-
-
-def test_a_live_photo_outside_stays_whole_when_its_stack_is_split(library, anna, ben, move) -> None:
-    """Neither the still nor its video comes along then."""
-    chosen, (still, video) = library.asset(anna, "go.jpg"), library.live(anna, "jump.HEIC")
-    blocked = library.asset(anna, "blocked.jpg", visibility="locked")
-    library.stack(anna, [chosen, still, blocked])
-    report = move(library.album(anna, "Trip", [chosen]))
-    assert [library.owner_of(a) for a in (chosen, still, video)] == [ben, anna, anna]
-    assert report.assets == 1
-
-
-def test_a_chosen_live_photo_moves_when_its_stack_is_split(library, anna, ben, move) -> None:
-    (still, video), blocked = library.live(anna, "jump.HEIC"), library.asset(anna, "no.jpg", visibility="locked")
-    library.stack(anna, [blocked, still])
-    move(library.album(anna, "Trip", [still]))
-    assert [library.owner_of(a) for a in (still, video, blocked)] == [ben, ben, anna]
-    assert stack_of(library, still) is None
+    library.asset(ben, checksum=same)
+    members, chosen, videos, his = {}, [], {}, []
+    for case in MEMBERS[name]:
+        words, then = (part.split() for part in case.split(">"))
+        owner = {"bens": ben, "carlas": carla}.get(words[0], anna)
+        if "live" in words:
+            photo, video = library.live(anna)
+            videos[photo] = video
+        else:
+            photo = library.asset(owner, **next((kinds[word] for word in words if word in kinds), {}))
+        if "unfinished" in words or "unfinished-video" in words:
+            library.move_history(videos.get(photo, photo))
+        chosen += [photo] * ("chosen" in words)
+        his += [photo] * (owner == ben)
+        members[photo] = then
+    stack = library.stack(anna, list(members))
+    report = move(library.album(anna, "Trip", chosen))
+    for photo, (owner, _) in members.items():
+        assert {library.owner_of(each) for each in (photo, videos.get(photo, photo))} == {users[owner]}
+    found = {photo: stack_of(library, photo) for photo in members}
+    new = set(found.values()) - {None, stack}
+    for photo, (_, where) in members.items():
+        assert found[photo] in {"whole": {stack}, "none": {None}, "new": new}[where]
+    assert len(new) == any("new" in then for then in members.values())
+    split = len({(owner, where) for owner, where in members.values()}) > 1
+    moved = any(then == ["ben", "whole"] for then in members.values())
+    assert (report.of("stacks_split"), report.of("stacks_moved")) == (split, moved)
+    along = [photo for photo, then in members.items() if then[0] == "ben" and photo not in chosen and photo not in his]
+    assert sorted(why for why, _ in report.along) == sorted(
+        ["stack"] * len(along)
+        + ["stack live" if photo in along else "live" for photo in videos if members[photo][0] == "ben"]
+    )
+    assert len(report.stays) == any("chosen" in case and "anna" in case for case in MEMBERS[name])
 
 
 def test_another_stack_is_left_alone(library, anna, move) -> None:
@@ -163,34 +150,6 @@ def test_another_stack_is_left_alone(library, anna, move) -> None:
     stack = library.stack(anna, staying)
     move(library.album(anna, "Trip", moving))
     assert stack_row(library, stack) == (anna, staying[0])
-
-
-def test_a_stack_that_has_one_member_only_moves(library, anna, ben, move) -> None:
-    """Immich up to 3.0 could leave such."""
-    (photo,) = photos(library, anna, 1)
-    stack = library.stack(anna, [photo])
-    assert move(library.album(anna, "Trip", [photo])).of("stacks_moved") == 1
-    assert stack_row(library, stack) == (ben, photo)
-
-
-def test_a_stack_that_an_older_transfer_tore_is_joined_again(library, anna, ben, move) -> None:
-    """One member is the destination's already; with the rest it becomes a whole stack of the destination's."""
-    mine, his = library.asset(anna, "a.jpg"), library.asset(ben, "b.jpg")
-    stack = library.stack(anna, [his, mine])
-    report = move(library.album(anna, "Trip", [mine]))
-    assert stack_row(library, stack)[0] == ben
-    assert {stack_of(library, mine), stack_of(library, his)} == {stack}
-    assert report.of("stacks_moved") == 1
-
-
-def test_a_third_users_photo_in_the_stack_is_not_taken_along(library, anna, ben, carla, move) -> None:
-    mine, hers = photos(library, anna, 2), library.asset(carla, "guest.jpg")
-    library.stack(anna, [*mine, hers])
-    report = move(library.album(anna, "Trip", mine))
-    assert [library.owner_of(a) for a in (*mine, hers)] == [ben, ben, carla]
-    assert len({stack_of(library, a) for a in mine}) == 1
-    assert stack_of(library, hers) is None
-    assert report.of("stacks_split") == 1
 
 
 def test_the_best_remaining_photo_becomes_the_top_of_what_stays(library, anna, move) -> None:

@@ -60,20 +60,6 @@ def test_a_nested_tag_is_made_for_the_destination(library, anna, ben, photo, alb
     assert (report.of("tags"), report.of("tags_made")) == (1, 3)
 
 
-def test_the_sources_tag_stays_on_the_photos_that_stay(library, anna, ben, photo, album, move) -> None:
-    stays, tag = library.asset(anna), library.tag(anna, "Rome")
-    library.tag_assets(tag, photo, stays)
-    move(album)
-    assert tags_on(library, photo) == {(ben, "Rome")}
-    assert tags_on(library, stays) == {(anna, "Rome")}
-
-
-def test_the_sources_tag_stays_though_no_photo_has_it_any_more(library, anna, photo, album, move) -> None:
-    library.tag_assets(library.tag(anna, "Rome"), photo)
-    move(album)
-    assert tree(library, anna) == {"Rome": None}
-
-
 def test_a_tag_that_the_destination_has_is_used_as_it_is(library, anna, ben, photo, album, move) -> None:
     library.tag_assets(library.tag(anna, "Trips/Rome", color="#ff0000"), photo)
     library.tag(ben, "Trips/Rome", color="#0000ff")
@@ -112,37 +98,35 @@ def test_a_path_that_begins_alike_is_no_ancestor(library, anna, ben, photo, albu
     assert tree(library, ben) == tree(library, anna)
 
 
-def test_several_photos_share_the_new_tag(library, anna, ben, move) -> None:
-    photos, tag = [library.asset(anna) for _ in range(3)], library.tag(anna, "Rome")
-    library.tag_assets(tag, *photos)
-    report = move(library.album(anna, "Trip", photos))
-    assert [tags_on(library, photo) for photo in photos] == [{(ben, "Rome")}] * 3
-    assert (report.of("tags"), report.of("tags_made")) == (1, 1)
+# Whose tags are on the photo that moves and on one of hers that stays; the tags that are then kept, and made.
+WHOSE = {
+    "hers": ("anna", "anna", 1, 1),
+    "hers, on none that stays": ("anna", "", 1, 1),
+    "hers, on none that moves": ("", "anna", 0, 0),
+    "a third user's": ("carla", "carla", 1, 1),
+    "everybody's": ("anna ben carla", "anna", 1, 0),  # one for the destination
+    "the destinations_own": ("ben", "", 0, 0),
+}
 
 
-def test_a_third_users_tag_leaves_the_photo_and_stays_otherwise(library, ben, carla, photo, album, move) -> None:
-    own, tag = library.asset(carla), library.tag(carla, "Guests/2026")
-    library.tag_assets(tag, photo, own)
-    before = tree(library, carla), closure(library, carla)
-    move(album)
-    assert tags_on(library, photo) == {(ben, "Guests/2026")}
-    assert tags_on(library, own) == {(carla, "Guests/2026")}
-    assert (tree(library, carla), closure(library, carla)) == before
-
-
-def test_the_same_path_of_two_users_is_one_for_the_destination(library, anna, ben, carla, photo, album, move) -> None:
-    for user in (anna, ben, carla):
-        library.tag_assets(library.tag(user, "Rome"), photo)
+@pytest.mark.parametrize("name", WHOSE)
+def test_the_photo_has_the_destinations_tag_and_no_other(library, anna, ben, carla, photo, album, name, move) -> None:
+    """Nobody loses a tag, nor what else it is on."""
+    users = {"anna": anna, "ben": ben, "carla": carla}
+    there, here, kept, made = WHOSE[name]
+    tags = {user: library.tag(users[user], "Guests/2026") for user in {*there.split(), *here.split()}}
+    stays, second = library.asset(anna), library.asset(anna)
+    library.add_to_album(album, second)
+    for user, tag in tags.items():
+        library.tag_assets(tag, *[photo, second] * (user in there), *[stays] * (user in here))
+    before = {user: (tree(library, users[user]), closure(library, users[user])) for user in tags}
     report = move(album)
-    assert tags_on(library, photo) == {(ben, "Rome")}
-    assert (report.of("tags"), report.of("tags_made")) == (1, 0)
-
-
-def test_the_destinations_own_tag_stays_on_the_photo(library, anna, ben, photo, album, move) -> None:
-    library.tag_assets(library.tag(ben, "Mine"), photo)
-    report = move(album)
-    assert tags_on(library, photo) == {(ben, "Mine")}
-    assert (report.of("tags"), report.of("tags_made")) == (0, 0)
+    expected = {(ben, "Guests/2026")} if there else set()
+    assert tags_on(library, photo) == tags_on(library, second) == expected
+    assert tags_on(library, stays) == {(users[user], "Guests/2026") for user in here.split()}
+    assert {user: (tree(library, users[user]), closure(library, users[user])) for user in tags} == before
+    assert (report.of("tags"), report.of("tags_made")) == (kept, 2 * made)
+    assert bool(tree(library, ben)) == bool(there)
 
 
 @pytest.mark.cases
@@ -152,10 +136,3 @@ def test_tags_may_hold_any_character(library, anna, ben, photo, album, path, mov
     move(album)
     assert tags_on(library, photo) == {(ben, path)}
     assert closure(library, ben) == closure(library, anna)
-
-
-def test_tags_of_photos_that_stay_are_not_made_for_the_destination(library, anna, ben, album, move) -> None:
-    library.tag_assets(library.tag(anna, "Rome"), library.asset(anna))
-    report = move(album)
-    assert tree(library, ben) == {}
-    assert (report.of("tags"), report.of("tags_made")) == (0, 0)
