@@ -3734,10 +3734,11 @@ class Rule:
 class Thing:
     """A kind of thing that hangs on photos, as data; it stands at the end of the thing's chapter.
 
-    `tables` has on each line a table and the columns that statements name, in newest names. `>` points at the
-    tables that a foreign key of the column's leads to (`a.b>c`: of both columns). A word and a colon before
-    the table: it is needed where the table of that name is, since a newer Immich has it; with ? it is only
-    known, for its foreign keys. `other` are columns that not all versions have, with what stands for them.
+    `tables` has on each line a table, or several, and the columns that statements name, in newest names. `>`
+    points at the tables that a foreign key of the column's leads to (`a.b>c`: of both columns). A word and a
+    colon before the table: it is needed where the table of that name is, since a newer Immich has it; with ?
+    it is only known, for its foreign keys. `other` are columns that not all versions have, with what stands
+    for them.
 
     `rules` must hold. `written` are queries for what a run may not have written, by its journal, and for what
     it must have. An undo is told by `noted` of rows that are not written, (table, columns, query); `photo` is
@@ -4813,16 +4814,8 @@ PHOTOS = Thing(
                       fileCreatedAt localDateTime isFavorite
         asset_file    id assetId>asset type path
         move_history  entityId
-        ?:asset_audio           assetId>asset
-        ?:asset_edit            assetId>asset
-        ?:asset_keyframe        assetId>asset
-        ?:asset_metadata        assetId>asset
-        ?:asset_ocr             assetId>asset
-        ?:asset_video           assetId>asset
-        ?:integrity_report      assetId>asset
-        ?:ocr_search            assetId>asset
-        ?:smart_search          assetId>asset
-        ?:video_stream_session  assetId>asset
+        ?:asset_audio,asset_edit,asset_keyframe,asset_metadata,asset_ocr,asset_video   assetId>asset
+        ?:integrity_report,ocr_search,smart_search,video_stream_session  assetId>asset
     """,
     other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
     written={
@@ -5304,9 +5297,8 @@ PHONES = Thing(
         session  id userId>user isPendingSyncReset
         partner  sharedById>user sharedWithId>user
         api_key  id userId>user
-        ?:notification   userId>user
-        ?:user_metadata  userId>user
-        ?:workflow       ownerId>user
+        ?:notification,user_metadata  userId>user
+        ?:workflow                    ownerId>user
     """,
     computed=("session",),
 )
@@ -5367,8 +5359,10 @@ def _read_tables() -> tuple[dict[str, dict[str, tuple[str, ...]]], dict[str, set
     links: dict[str, set[str]] = {}
     for line in "\n".join(thing.tables.replace("\\\n", "") for thing in THINGS).splitlines():
         name, *columns = line.split() or [""]
-        mark, _, table = name.rpartition(":")
-        for column, *targets in (word.split(">") for word in columns):
+        mark, _, tables = name.rpartition(":")
+        for table, (column, *targets) in itertools.product(
+            tables.split(","), (word.split(">") for word in columns)
+        ):
             so_far = needed.setdefault(mark, {}).get(table, ())
             if column not in so_far and "." not in column:
                 needed[mark][table] = (*so_far, column)
