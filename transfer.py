@@ -364,7 +364,7 @@ class Request:
     album_itself: str = ALBUM_STAYS  # what becomes of the albums chosen
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
-    libraries: frozenset[str] = frozenset()  # with `everything`: external libraries, whole as they are
+    libraries: frozenset[str] = frozenset()  # external libraries, whole: with everything, or by themselves
     remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
     albums: tuple[str, ...] = ()  # in any of these
     people: tuple[str, ...] = ()  # of any of these people of the source's
@@ -377,21 +377,19 @@ class Request:
     def __post_init__(self) -> None:
         conditions = (
             *(self.every_album, self.tag is not None, self.people, self.since, self.until),
-            *(self.favorites, self.photos),
+            *(self.favorites, self.photos, self.libraries and not self.everything),
         )
         if any(conditions) == self.everything or (self.album is not None and self.albums):
             raise ValueError("a transfer is of everything, or of what some conditions choose")
         if self.album_itself != ALBUM_STAYS and not (self.every_album or self.everything):
             raise ValueError("without an album there is none to be handed over")
-        if self.libraries and not self.everything:
-            raise ValueError("external libraries are handed over with everything")
         for day in filter(None, (self.since, self.until)):
             datetime.date.fromisoformat(day)
 
     @property
     def kind(self) -> str:
         """In one word what chooses the photos: everything, album, tag, or conditions."""
-        filters = (self.people, self.since, self.until, self.favorites, self.photos)
+        filters = (self.people, self.since, self.until, self.favorites, self.photos, self.libraries)
         if self.everything:
             return "everything"
         if any(filters) or (self.every_album and self.tag is not None):
@@ -2943,11 +2941,8 @@ def require_permissions(permissions: Sequence[str], is_admin: bool | None) -> No
 def list_users(
     api: Api, server: Server, database_config: Mapping[str, Any], *, figures: bool = False
 ) -> tuple[User, ...]:
-    """The users that REST shows, on demand with figures from the database, which take their time; then any
-    that REST does not show to this key.
-
-    With figures a user marked for deletion is listed too when files of others lie in that user's folders:
-    Immich will delete them.
+    """The users that REST shows, on demand with figures from the database, which take their time; then those
+    that REST does not show to this key, and those marked for deletion.
     """
     with looking(database_config) as tx:
         known = {user.id: user for user in (_user_figures(tx) if figures else _user_names(tx))}
@@ -2955,7 +2950,7 @@ def list_users(
     for entry in api_users(api, server.is_admin):
         if user := known.pop(str(entry["id"]), None):
             users.append(replace(user, name=str(entry["name"]), email=str(entry["email"])))
-    users += [user for user in known.values() if not user.deleted or user.foreign_files != 0]
+    users += known.values()
     return tuple(sorted(users, key=lambda user: (user.deleted, user.name.casefold(), user.email)))
 
 
@@ -3004,15 +2999,15 @@ def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None 
     shown = {str(entry["id"]): entry for entry in api_albums(api)} if owner is None else {}
     with looking(database_config) as tx:
         found = rows(tx, """
-            SELECT al.id, al."albumName", o."userId", (
+            SELECT al.id, al."albumName", coalesce(o."userId"::text, ''), (
                     SELECT count(*) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
                     WHERE aa."albumId" = al.id AND a."deletedAt" IS NULL
                       AND a.visibility IN ('timeline', 'archive')),  -- what Immich counts
                 (SELECT array_agg(u.email ORDER BY u.email) FROM v_album_user m JOIN v_user u
                     ON u.id = m."userId"
-                 WHERE m."albumId" = al.id AND m."userId" <> o."userId"),
+                 WHERE m."albumId" = al.id AND m."userId" IS DISTINCT FROM o."userId"),
                 al."createdAt"::date::text
-            FROM v_album al JOIN v_album_owner o ON o."albumId" = al.id
+            FROM v_album al LEFT JOIN v_album_owner o ON o."albumId" = al.id
             WHERE al."deletedAt" IS NULL AND (%(owner)s IS NULL OR o."userId"::text = %(owner)s)
             ORDER BY lower(al."albumName"), al."albumName", al.id
         """, owner=owner)
@@ -3070,9 +3065,14 @@ def describe(database_config: Mapping[str, Any], request: Request) -> str:
     return found["name"] if found["kind"] in ("conditions", "everything") else " ".join(found.values())
 
 
-def list_libraries(database_config: Mapping[str, Any], owner: str) -> tuple[ExternalLibrary, ...]:
-    """The external libraries of a user, by name, but for those that Immich is deleting."""
+def list_libraries(
+    database_config: Mapping[str, Any], owner: str, taker: str = ""
+) -> tuple[ExternalLibrary, ...]:
+    """The external libraries of a user, by name, but for those that Immich is deleting. `taker` is who would
+    get them.
+    """
     with looking(database_config) as tx:
+        tx = replace(tx, values={"taker": taker or owner})
         run(tx, """
             CREATE TEMP TABLE changing_library ON COMMIT DROP AS
             SELECT id FROM v_library WHERE "ownerId" = %(owner)s AND "deletedAt" IS NULL
@@ -3110,7 +3110,7 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #      album_copy        the taker's own photos that join or leave albums                     choose_copies
 #      changing_library  external libraries that change hands with all their photos           choose_selection
 #      giving            whose people may become the taker's: the giver's, in a repair anybody's
-#      spared            people who stay their owner's whatever their faces do; nobody in a transfer
+#      spared            people who stay their owner's whatever their faces do; in an undo only  spare_people
 #      people            a row for each person concerned, with what becomes of it             decide_people
 #      run_face          the faces on those photos, before the steps                 lock_faces_and_people
 #      seen_on           how many faces people have on other photos                           look_elsewhere
@@ -3372,6 +3372,11 @@ CONDITIONS = {
     "favorites": Condition("{}", "SELECT 'favourites'", """a."isFavorite" AND a.visibility <> 'hidden'"""),
     # halves of live photos, above all
     "photos": Condition("{}", "SELECT 'single photos'", "a.id = ANY (%(photos)s::uuid[])"),
+    "libraries": Condition(
+        "external library {}",
+        "SELECT name FROM v_library WHERE id = ANY (%(libraries)s::uuid[]) ORDER BY lower(name), 1, id",
+        """a."libraryId" = ANY (%(libraries)s::uuid[])""",
+    ),
 }
 
 
@@ -3380,7 +3385,7 @@ def conditions_named(tx: Transaction) -> dict[str, tuple[str, ...]]:
     return {
         asked: tuple(name for (name,) in rows(tx, condition.names))
         for asked, condition in CONDITIONS.items()
-        if tx.values[asked]
+        if tx.values[asked] and not tx.values["everything"]
     }
 
 
@@ -3482,13 +3487,16 @@ def judge_photos(tx: Transaction) -> None:
             CASE
                 -- delete jobs are already on the way; one that goes with its library they find by its id
                 WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
+                -- with its library, photo by photo
+                WHEN e."deletedAt" IS NOT NULL THEN 'deleting'
                 -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
-                -- library, unless that changes hands too
-                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE
-                    -- with its library, photo by photo
-                    WHEN EXISTS (
-                        SELECT FROM v_library d WHERE d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)
-                    THEN 'deleting' ELSE 'external' END
+                -- library, unless that changes hands too, or is the taker's and the photo was astray
+                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL
+                    AND e."ownerId" IS DISTINCT FROM %(taker)s THEN 'external'
+                -- asset_ownerId_libraryId_checksum_idx
+                WHEN EXISTS (
+                    SELECT FROM v_asset d WHERE d."libraryId" = e.id AND d."ownerId" = %(taker)s
+                        AND d.checksum = a.checksum) THEN 'duplicate'
                 WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
                 -- the locked folder is behind its owner's PIN
                 WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
@@ -3502,6 +3510,7 @@ def judge_photos(tx: Transaction) -> None:
         FROM candidate c
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
         LEFT JOIN changing_library l ON l.id = a."libraryId"
+        LEFT JOIN v_library e ON e.id = a."libraryId"
         LEFT JOIN left_out o ON o.id = a.id
         LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
@@ -3638,7 +3647,13 @@ def plan_report(tx: Transaction) -> Report:
         covers=tuple(covers or ()),
         already_wrong=value(
             tx,
-            "SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s)",
+            """
+            SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s) AND NOT (
+                -- the other half of a live photo comes to the one that the taker has
+                kind = 'live' AND EXISTS (
+                    SELECT FROM v_asset a WHERE a."ownerId" = %(taker)s
+                        AND a.id = ANY (string_to_array(key, ' ')::uuid[])))
+            """,
             kinds=["face", "featured", "live", "stack", "primary"],
         ),
     )
@@ -4100,6 +4115,14 @@ def gather_people(tx: Transaction) -> None:
                 {FOLDED_NAME} AS folded, p."birthDate", p."isHidden"
             FROM v_person p JOIN here ON here.grp = p."personGroupId"
             ORDER BY p."personGroupId", p."ownerId" = %(giver)s DESC, p."ownerId" = %(taker)s DESC,
+                -- in a repair it was whoever has no photo of them left, but for whom they are shared with
+                CASE WHEN %(giver)s::uuid IS NULL AND EXISTS (
+                        SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId"
+                        WHERE f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId") THEN 1
+                    WHEN %(giver)s::uuid IS NULL AND EXISTS (
+                        SELECT FROM v_person_user s
+                        WHERE s."personGroupId" = p."personGroupId" AND s."sharedWithId" = p."ownerId") THEN 2
+                    ELSE 0 END,
                 p.name = '', p."ownerId"
         ), placed AS (
             -- whether the taker may have that very person, and has a row of it
@@ -4892,7 +4915,7 @@ def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
             count(a.id) FILTER (WHERE a.visibility <> 'hidden'
                 AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
             count(a.id) FILTER (WHERE a.visibility = 'locked'),
-            count(a.id) FILTER (WHERE a."ownerId" <> l."ownerId")
+            count(a.id) FILTER (WHERE a."ownerId" NOT IN (l."ownerId", %(taker)s))
         FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
         GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
     """))
@@ -4906,7 +4929,8 @@ def mixed_library(library: ExternalLibrary) -> TransferError:
         f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
         "A library and its photos must have one owner, for they are deleted with it and with its owner's "
         "account.",
-        f"Leave that library out, or give {'that photo' if few else 'those photos'} back to its owner first.",
+        f"Leave that library out, or run Repair (6) first: it asks who is to have "
+        f"{'that photo' if few else 'those photos'} and the library.",
     )
 
 
@@ -5038,6 +5062,13 @@ def step_albums(tx: Transaction, report: Report) -> Report:
             SELECT l.id, %(taker)s::uuid AS "userId" FROM v_shared_link l
             JOIN changing_album c ON c.id = l."albumId" WHERE l."userId" = %(giver)s
         """)
+        # what was left behind when Immich itself gave the album its owner (3.0)
+        left = change(tx, "shared_link", ("userId",), """
+            SELECT l.id, %(taker)s::uuid AS "userId" FROM v_shared_link l
+            JOIN v_album_owner o ON o."albumId" = l."albumId" AND o."userId" = %(taker)s
+            WHERE l."userId" = %(giver)s AND %(everything)s
+        """)
+        report = report.plus(links_moved=report.of("links_moved") + left)
         report = put_copies_into_albums(tx, report)
     return report.plus(albums_changed=tuple(name for (name,) in names))
 
@@ -5606,8 +5637,8 @@ def counted_after(
 class Fault:
     """One way in which things are wrong: words for one and for many, what it does to people, and what to do.
 
-    `query` yields owner (whose it is to have it mended; NULL: nobody's), photo, thing and name. Without a
-    `todo` a repair mends it, which does what `mended` says.
+    `query` yields owner (whose it is to have it mended), photo, thing and name. Without a `todo` a repair
+    mends it, which does what `mended` says.
     """
 
     words: tuple[str, str]
@@ -5646,9 +5677,8 @@ FAULTS: Mapping[str, Fault] = {
             "photos in external libraries of other users",
         ),
         "They are deleted with that library, or with that user's account, whoever owns them.",
-        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME),
-        "Keep that account and that library until the photos are back with the library's owner. Immich "
-        "cannot change their owner, nor does this tool: restore a backup of before, or upload them anew.",
+        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
+        "Repair asks who is to have both: these photos, or the library with all that is in it.",
     ),
     "checksum": Fault(
         ("photo that this user has twice", "photos that this user has twice"),
@@ -5675,8 +5705,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "stack": Fault(
         ("stack that holds, or shows, another user's photos", "stacks that hold, or show, others' photos"),
-        "Photos below another user's are hidden from their owner, and the other account cannot be deleted: "
-        "Immich removes its files, then fails.",
+        "Photos below another user's are hidden from their owner. While a photo of another user is on top, "
+        "that account cannot be deleted: Immich removes its files, then fails.",
         f"""
         WITH torn AS (
             SELECT s.id FROM {RULES["stack"].rows} WHERE {RULES["stack"].broken}
@@ -5696,8 +5726,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "face": Fault(
         ("face that is linked to another user's person", "faces that are linked to other users' people"),
-        "The face has no name here, and the other user counts it. From 3.0 on an upgrade deletes such faces, "
-        "and the sync of older phones stops.",
+        "The face has no name here, and the other user counts it. It loses its person with the other "
+        "account, or goes itself when an older Immich is upgraded to 3.0; the sync of older phones stops.",
         _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
         mended="The owner of the photo gets the person: whole, a second one, or the one of that name.",
     ),
@@ -5748,13 +5778,17 @@ FAULTS: Mapping[str, Fault] = {
         mended="The newest photo of the album.",
     ),
     "album owner": Fault(
-        ("album without exactly one owner", "albums without exactly one owner"),
-        "Nobody can open or change it as its owner.",
-        """
-        SELECT NULL::uuid, NULL, c.id, (SELECT al."albumName" FROM v_album al WHERE al.id = c.id)
-        FROM v_album c WHERE 1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)
+        ("album without an owner", "albums without an owner"),
+        "Nobody can change it as its owner, nor end it.",
+        # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
+        f"""
+        SELECT m."userId", NULL, al.id, al."albumName" FROM v_album al
+        JOIN LATERAL (
+            SELECT * FROM v_album_user u WHERE u."albumId" = al.id
+            ORDER BY u.role <> 'editor', u."createId" LIMIT 1) m ON true
+        WHERE al.id IN (SELECT c.id FROM {RULES["album owner"].rows} WHERE {RULES["album owner"].broken})
         """,
-        "Put its photos into a new album; Immich has no way to give an album an owner.",
+        mended="This member becomes its owner: the first who could edit it.",
     ),
     "storage": Fault(
         ("storage figure that is wrong", "storage figures that are wrong"),
@@ -5774,10 +5808,10 @@ FAULTS: Mapping[str, Fault] = {
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with a user's things, None: nobody's: a key of FAULTS, how many, the first of them."""
+    """What is wrong with a user's things: a key of FAULTS, how many, the first of them."""
 
     kind: str
-    user: str | None
+    user: str
     count: int
     examples: tuple[str, ...] = ()
 
@@ -5811,14 +5845,35 @@ def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] =
     run(tx, "ANALYZE found")
 
 
-def torn_live_photos(database_config: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str], ...]:
-    """Live photos whose halves have two owners: (still, its owner, video, its owner, file name), by name."""
-    rule = RULES["live"]
+@dataclass(frozen=True)
+class Torn:
+    """What belongs together and has two owners: a key of FAULTS, and whose the two sides are; for either of
+    them what must be transferred from the other: photos, or an external library (ids).
+    """
+
+    kind: str
+    owners: tuple[str, str]
+    photos: tuple[tuple[str, ...], tuple[str, ...]]
+    library: str | None
+
+
+def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
+    """Live photos whose halves, and external libraries that with some of their photos, have two owners."""
     with looking(database_config) as tx:
-        return tuple(rows(tx, f"""
-            SELECT s.id::text, s."ownerId"::text, v.id::text, v."ownerId"::text, s."originalFileName"
-            FROM {rule.rows} WHERE {rule.broken} ORDER BY 5, 1
-        """))
+        return tuple(
+            Torn(kind, (one, other), (tuple(to_one), tuple(to_other)), library)
+            for kind, one, other, to_one, to_other, library in rows(tx, f"""
+                SELECT 'live', s."ownerId"::text, v."ownerId"::text, array_agg(v.id::text),
+                    array_agg(s.id::text), NULL
+                FROM {RULES["live"].rows} WHERE {RULES["live"].broken} GROUP BY 2, 3
+                UNION ALL
+                SELECT 'library', l."ownerId"::text, a."ownerId"::text, array_agg(a.id::text), '{{}}',
+                    l.id::text
+                FROM {RULES["library"].rows} WHERE {RULES["library"].broken} AND l."deletedAt" IS NULL
+                GROUP BY 2, 3, l.id
+                ORDER BY 1, 2, 3, 6
+            """)
+        )
 
 
 # What a repair mends.
@@ -5931,14 +5986,10 @@ def plan_repair(
     create_tables(tx)
     require_active_users(tx)
     find_all(tx, progress, kinds)
-    # Whoever's people they are; but inside one cluster group (3.2) the other user's row is right as it is.
+    # whoever's people they are
     run(tx, """
-        DELETE FROM found WHERE owner IS DISTINCT FROM %(taker)s;
+        DELETE FROM found WHERE owner <> %(taker)s;
         INSERT INTO giving SELECT id FROM v_user;
-        INSERT INTO spared
-        SELECT p."ownerId", p."personGroupId" FROM v_user u
-        JOIN v_person_group g ON g."clusterGroupId" = u."clusterGroupId"
-        JOIN v_person p ON p."personGroupId" = g.id AND p."ownerId" <> u.id WHERE u.id = %(taker)s;
         -- the user's own people whose pictures are wrong
         INSERT INTO portrait SELECT owner, thing FROM found WHERE kind = 'featured' AND photo IS NULL;
         INSERT INTO touched_group SELECT "personGroupId" FROM portrait
@@ -5994,7 +6045,9 @@ def _repair(
     if not value(tx, "SELECT count(*) FROM found"):
         return None
     find_neighbours(tx, """
-        INSERT INTO concerned_album SELECT thing FROM found WHERE kind = 'cover';
+        INSERT INTO concerned_album SELECT thing FROM found WHERE kind IN ('cover', 'album owner');
+        INSERT INTO changing_album
+        SELECT thing, %(taker)s::uuid, NULL, NULL FROM found WHERE kind = 'album owner';
         INSERT INTO stack_concerned SELECT thing FROM found WHERE kind = 'stack'
     """)
     take_stock(tx)
@@ -6038,6 +6091,14 @@ def step_shared_groups(tx: Transaction, report: Report) -> Report:
     return report.plus(duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
+def step_album_owners(tx: Transaction, report: Report) -> Report:
+    """An album without an owner (3.0, where the owner is a member's row) becomes this member's."""
+    return report.plus(albums_owned=change(tx, "album_user", ("role",), """
+        SELECT thing AS "albumId", owner AS "userId", 'owner'::album_user_role_enum AS role FROM found
+        WHERE kind = 'album owner'
+    """) if tx.schema.album_owner_rows else 0)
+
+
 def step_covers(tx: Transaction, report: Report) -> Report:
     """A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it
     looks (album.repository: updateThumbnails, all versions).
@@ -6059,6 +6120,7 @@ REPAIR_STEPS: Steps = (
     ("Tags", step_tags),
     ("Duplicate groups", step_shared_groups),
     ("People and faces", step_people),
+    ("Albums", step_album_owners),
     ("Covers of albums", step_covers),
 )
 
@@ -8813,13 +8875,13 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 #      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
 #      doomed_album    the user's albums
 #      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
-#      own_thing       the user's people, tags, memories and stacks, and what photos they hang on
 #      tied_group      people that nobody knows any more once the account has gone
 # ============================================================================================================
 
-BREAKS, LOST_WITH_IT, GOES_ALONG, HARMLESS = "breaks", "lost", "goes", "harmless"
+BREAKS, LOST_WITH_IT, GOES_ALONG = "breaks", "lost", "goes"
 
 HAND_OVER = "Hand over everything (4)"
+REPAIR_ALL = "Repair (6), for all of them"
 
 
 @dataclass(frozen=True)
@@ -8835,23 +8897,26 @@ class Tie:
     query: str = ""
 
 
+# The account's public links that show something yet, each with whether that is its own, or a whole album.
+LINKS_THAT_SHOW = """
+    SELECT coalesce(al."albumName", l.slug, ''), l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
+        WHERE h."sharedLinkId" = l.id)
+    FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
+    WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
+      AND (l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
+"""
+
+
 # What may hang on an account, in the order in which it is told. The weights:
 #   BREAKS        somebody else's things go or break: it must not be deleted
 #   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
 #   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
-#   HARMLESS      nobody misses it
+# What hangs on the account's own photos goes where they go, and so is not told by itself. What nobody misses
+# is not told either: devices, keys, settings, memberships, partner shares, what holds no photo. Nor are the
+# cover of an album, or the picture of a person, on a photo that goes: Immich chooses another.
 TIES: Mapping[str, Tie] = {
-    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions); asked when
-    # the folders have gone already
-    "stack_stops": Tie(
-        BREAKS,
-        ("stack of another user has a photo of this account on top", "stacks of others have such a photo"),
-        "Immich would remove the folders, then fail. Repair (6), for the owner of the stack.",
-        """
-        SELECT d.name FROM v_stack s JOIN doomed_asset d ON d.id = s."primaryAssetId"
-        WHERE s."ownerId" <> %(user)s
-        """,
-    ),
     # the folders are removed whoever owns what lies in them
     "file": Tie(
         BREAKS,
@@ -8873,44 +8938,23 @@ TIES: Mapping[str, Tie] = {
     "library_others": Tie(
         BREAKS,
         ("photo of another user is in its external libraries", "photos of others are in its libraries"),
-        "An older transfer by hand left them there. Give the library to its photos' owner.",
+        f"{REPAIR_ALL}: it asks who is to have both, photos and library. If Immich is deleting the library, "
+        "wait for the end.",
         "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
     ),
-    "album_shared": Tie(
+    # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
+    "album_others": Tie(
         BREAKS,
-        ("album is shared with others", "albums are shared with others"),
+        ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
         f"{HAND_OVER}, or that album.",
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
-        WHERE EXISTS (
-            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
-        """,
-    ),
-    "contributed": Tie(
-        BREAKS,
-        ("photo of another user would lose an album", "photos of others would lose an album"),
-        f"{HAND_OVER}, or that album.",
-        """
-        SELECT a."originalFileName" FROM v_album_asset aa JOIN doomed_album d ON d.id = aa."albumId"
-        JOIN v_asset a ON a.id = aa."assetId" WHERE a."ownerId" <> %(user)s
-        """,
-    ),
-    "album_comment": Tie(
-        BREAKS,
-        ("comment or like of another user in its albums", "comments and likes of others in its albums"),
-        f"{HAND_OVER}, or that album.",
-        """
-        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_album d ON d.id = c."albumId"
-        WHERE c."userId" <> %(user)s
-        """,
-    ),
-    "album_link": Tie(
-        BREAKS,
-        ("public link of another user to one of its albums", "public links of others to its albums"),
-        f"{HAND_OVER}, or that album.",
-        """
-        SELECT al."albumName" FROM v_shared_link l JOIN doomed_album d ON d.id = l."albumId"
-        JOIN v_album al ON al.id = d.id WHERE l."userId" <> %(user)s
+        WHERE EXISTS (SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+           OR EXISTS (SELECT FROM v_activity c WHERE c."albumId" = al.id AND c."userId" <> %(user)s)
+           OR EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id AND l."userId" <> %(user)s)
+           OR EXISTS (
+                SELECT FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+                WHERE aa."albumId" = al.id AND a."ownerId" <> %(user)s)
         """,
     ),
     # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
@@ -8924,16 +8968,6 @@ TIES: Mapping[str, Tie] = {
             ON al.id = aa."albumId"
         WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
           AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
-        """,
-    ),
-    # album.albumThumbnailAssetId becomes NULL; Immich chooses another when somebody lists albums
-    "cover": Tie(
-        BREAKS,
-        ("album of another user has its photo as the cover", "albums of others have its photos as covers"),
-        "Let the owner choose another cover. Else Immich chooses one.",
-        """
-        SELECT al."albumName" FROM v_album al JOIN doomed_asset d ON d.id = al."albumThumbnailAssetId"
-        WHERE al.id NOT IN (SELECT id FROM doomed_album)
         """,
     ),
     # activity goes with its photo, and with the photo's row in the album
@@ -8957,7 +8991,8 @@ TIES: Mapping[str, Tie] = {
             "memory, public link or tag of another user loses photos",
             "memories, public links and tags of others lose photos",
         ),
-        f"Repair (6), for this account. A partner's may be there: {HAND_OVER}, or let them take it out.",
+        f"{REPAIR_ALL}. A partner's photos may be in memories and links: {HAND_OVER}, or let them take it "
+        "out.",
         """
         SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
             SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
@@ -8972,7 +9007,7 @@ TIES: Mapping[str, Tie] = {
     "tag_others": Tie(
         BREAKS,
         ("tag of this account on a photo of another user", "tags of this account on photos of others"),
-        "Repair (6), for each of them.",
+        f"{REPAIR_ALL}.",
         """
         SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
         JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
@@ -8982,7 +9017,7 @@ TIES: Mapping[str, Tie] = {
     "tag_below": Tie(
         BREAKS,
         ("tag of another user is below a tag of this account", "tags of others are below its tags"),
-        "Let the owner make that tag anew.",
+        "Let the owner delete that tag and make it again.",
         """
         SELECT t.value FROM v_tag t WHERE t."userId" <> %(user)s AND t.id IN (
             SELECT c.id FROM v_tag c JOIN v_tag p ON p.id = c."parentId" WHERE p."userId" = %(user)s
@@ -8995,19 +9030,23 @@ TIES: Mapping[str, Tie] = {
     "live": Tie(
         BREAKS,
         ("live photo of another user has its video here", "live photos of others have their videos here"),
-        "Repair (6), for that user: it asks who is to have both.",
+        f"{REPAIR_ALL}: it asks who is to have both halves.",
         """
         SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
         WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
         """,
     ),
-    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it
-    "stack_others": Tie(
+    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it.
+    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions), and it is
+    # asked when the folders have gone already.
+    "stack": Tie(
         BREAKS,
         ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
-        "Repair (6), for the owner of the stack.",
+        f"{REPAIR_ALL}. If another's has a photo of this account on top, Immich would remove the folders, "
+        "then fail.",
         """
-        SELECT min(a."originalFileName") FROM v_asset a JOIN v_stack s ON s.id = a."stackId"
+        SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
+        JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
         LEFT JOIN doomed_asset d ON d.id = a.id
         WHERE (s."ownerId" = %(user)s) <> (d.id IS NOT NULL) GROUP BY s.id
         """,
@@ -9017,23 +9056,11 @@ TIES: Mapping[str, Tie] = {
     "face": Tie(
         BREAKS,
         ("face on a photo of another user shows its person", "faces on photos of others show its people"),
-        "Repair (6), for each of them.",
+        f"{REPAIR_ALL}.",
         """
         SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
         JOIN v_asset a ON a.id = f."assetId"
         WHERE NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = a.id)
-        """,
-    ),
-    "featured": Tie(
-        BREAKS,
-        (
-            "person of another user has its photo as the picture",
-            "people of others have its photos as pictures",
-        ),
-        "Repair (6), for each of them.",
-        """
-        SELECT p.name FROM v_person p JOIN v_asset_face f ON f.id = p."faceAssetId"
-        JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
         """,
     ),
     # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
@@ -9049,16 +9076,6 @@ TIES: Mapping[str, Tie] = {
           AND NOT EXISTS (
             SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
               AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
-        """,
-    ),
-    # from 3.2: rows of others in a group of this user's cluster group go with it (see "face")
-    "person_group": Tie(
-        BREAKS,
-        ("person of another user is kept in its group of people", "people of others are kept in its group"),
-        "Repair (6), for each of them. People who are on photos of this account only will go.",
-        """
-        SELECT p.name FROM v_person p JOIN tied_group g ON g.id = p."personGroupId"
-        WHERE p."ownerId" <> %(user)s
         """,
     ),
     # person_user goes with the person (3.3)
@@ -9088,56 +9105,46 @@ TIES: Mapping[str, Tie] = {
         for code, one, many, todo in (
             ("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
             ("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+            ("half", "half of a live photo of which another user has the other half",
+             "halves of live photos of which another user has the other half",
+             f"Let that user delete theirs for good, then {HAND_OVER.lower()}."),
+            ("in_trash", "photo that another user has in the trash",
+             "photos that another user has in the trash",
+             f"Let that user restore it, or delete it for good; then {HAND_OVER.lower()}."),
             ("trashed", "photo in the trash", "photos in the trash",
              f"{HAND_OVER}, with the trash; or empty the trash."),
             ("locked", "photo in the locked folder", "photos in the locked folder",
              f"{HAND_OVER}, with the locked folder."),
+            ("unfinished", "photo with an unfinished file move", "photos with an unfinished file move",
+             "Let Immich finish it: start its storage template migration, or its migration, under "
+             f"Administration > Job Queues. Then {HAND_OVER.lower()}."),
+            ("astray", "photo in an external library of another user",
+             "photos in external libraries of others", f"{REPAIR_ALL}: it asks who is to have both."),
             ("external", "photo in an external library", "photos in external libraries",
              "Hand over the library with everything (4). The files themselves stay on the disk."),
         )
     },
-    "library": Tie(
-        LOST_WITH_IT,
-        ("external library", "external libraries"),
-        "Hand over the library with everything (4).",
-        """
-        SELECT l.name || ' (' || count(*) || ')' FROM v_library l JOIN v_asset a ON a."libraryId" = l.id
-        WHERE l."ownerId" = %(user)s GROUP BY l.id, l.name
-        """,
-    ),
     "album": Tie(
         LOST_WITH_IT,
         ("album", "albums"),
         f"{HAND_OVER}.",
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
-        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
-            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
         """,
     ),
-    **{
-        code: Tie(LOST_WITH_IT, (one, many), f"{HAND_OVER}.",
-            f"SELECT name FROM own_thing WHERE hangs_on = 'lost' AND {which}")
-        for code, one, many, which in (
-            ("person", "person with a name", "people with a name", "kind = 'person' AND name <> ''"),
-            ("person_unnamed", "person without a name", "people without a name",
-             "kind = 'person' AND name = ''"),
-            ("tag", "tag", "tags", "kind = 'tag'"),
-            ("memory", "memory", "memories", "kind = 'memory'"),
-            ("stack", "stack", "stacks", "kind = 'stack'"),
-        )
-    },
     "link": Tie(
         LOST_WITH_IT,
         ("public link", "public links"),
-        f"{HAND_OVER}, or share again as whoever has the photos, and remove the old link.",
-        """
-        SELECT coalesce(al."albumName", l.slug, '') FROM v_shared_link l LEFT JOIN v_album al
-            ON al.id = l."albumId"
-        WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now()) AND (
-            l."albumId" IS NOT NULL
-            OR EXISTS (SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
-        """,
+        f"{HAND_OVER} to whoever is to have the photos or has the album; or share again as that user, and "
+        "remove this link.",
+        f"SELECT name FROM ({LINKS_THAT_SHOW}) AS link (name, own) WHERE own",
+    ),
+    "link_others": Tie(
+        LOST_WITH_IT,
+        ("public link to photos of others only", "public links to photos of others only"),
+        "Remove it when whoever has the photos has shared them.",
+        f"SELECT name FROM ({LINKS_THAT_SHOW}) AS link (name, own) WHERE NOT own",
     ),
     "copied": Tie(
         GOES_ALONG,
@@ -9145,17 +9152,9 @@ TIES: Mapping[str, Tie] = {
             "photo or video of which another user has the same file",
             "photos and videos of which another user has the same file",
         ),
-        "Those copies stay. Look whether they are with the right user.",
+        "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether the "
+        "copies are with the right user.",
         "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
-    ),
-    "on_copies": Tie(
-        GOES_ALONG,
-        (
-            "person, tag, memory or stack on such photos only",
-            "people, tags, memories and stacks on such photos only",
-        ),
-        "",
-        """SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'copies'""",
     ),
     "own_comment": Tie(
         GOES_ALONG,
@@ -9169,85 +9168,6 @@ TIES: Mapping[str, Tie] = {
         WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
         """,
     ),
-    "deleting": Tie(
-        HARMLESS,
-        ("photo that Immich is deleting already", "photos that Immich is deleting already"),
-        "",
-        "SELECT name FROM doomed_asset WHERE owner = %(user)s AND state = 'deleting'",
-    ),
-    "empty": Tie(
-        HARMLESS,
-        ("thing that holds no photo, or has expired", "things that hold no photo, or have expired"),
-        "",
-        """
-        SELECT concat_ws(' ', kind, nullif(name, '')) FROM own_thing WHERE hangs_on = 'nothing'
-        UNION ALL
-        SELECT 'album ' || al."albumName" FROM v_album al JOIN doomed_album d USING (id)
-        WHERE NOT EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id) AND NOT EXISTS (
-            SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
-        UNION ALL
-        SELECT 'library ' || l.name FROM v_library l
-        WHERE l."ownerId" = %(user)s AND NOT EXISTS (SELECT FROM v_asset a WHERE a."libraryId" = l.id)
-        UNION ALL
-        SELECT concat_ws(' ', 'link', l.slug) FROM v_shared_link l
-        WHERE l."userId" = %(user)s AND (l."expiresAt" <= now() OR l."albumId" IS NULL AND NOT EXISTS (
-            SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
-        """,
-    ),
-    "member": Tie(
-        HARMLESS,
-        ("membership in an album of another user", "memberships in albums of others"),
-        "",
-        """
-        SELECT al."albumName" FROM v_album_user m JOIN v_album al ON al.id = m."albumId"
-        WHERE m."userId" = %(user)s AND al.id NOT IN (SELECT id FROM doomed_album)
-        """,
-    ),
-    # what a partner sees are the account's photos, and those are told above
-    "partner": Tie(
-        HARMLESS,
-        ("partner share", "partner shares"),
-        "Whoever has the photos now can share again.",
-        """
-        SELECT u.email FROM v_partner p JOIN v_user u ON u.id IN (p."sharedById", p."sharedWithId")
-        WHERE %(user)s IN (p."sharedById", p."sharedWithId") AND u.id <> %(user)s
-        """,
-    ),
-    "person_received": Tie(
-        HARMLESS,
-        ("person that another user shares with it", "people that others share with it"),
-        "",
-        """
-        SELECT coalesce(p.name, '') FROM v_person_user s LEFT JOIN v_person p
-            ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
-        WHERE s."sharedWithId" = %(user)s
-        """,
-    ),
-    # from 3.2; the group itself stays with the others
-    "cluster": Tie(
-        HARMLESS,
-        (
-            "user whose faces are recognised together with its",
-            "users whose faces are recognised together with its",
-        ),
-        "",
-        """
-        SELECT u.email FROM v_user u JOIN v_user me ON me."clusterGroupId" = u."clusterGroupId"
-        WHERE me.id = %(user)s AND u.id <> me.id
-        """,
-    ),
-    **{
-        table: Tie(HARMLESS, (one, many), "",
-            f"""SELECT {name} FROM public.{table} t WHERE t."{column}" = %(user)s""")
-        for table, column, name, one, many in (
-            ("session", "userId", 't."deviceType"', "device that is logged in", "devices that are logged in"),
-            ("api_key", "userId", "t.name", "API key", "API keys"),
-            ("notification", "userId", "t.title", "notification", "notifications"),
-            ("user_metadata", "userId", "t.key", "setting", "settings"),
-            ("workflow", "ownerId", "''", "workflow", "workflows"),
-            ("cluster_group_request", "userId", "''", "invitation to a group", "invitations to groups"),
-        )
-    },
 }
 
 # Rows that go with an account, by table: the condition over a row t, in names that all versions have. Foreign
@@ -9290,9 +9210,8 @@ class AccountCheck:
     def can_go(self) -> bool:
         """Whether deleting it takes nothing from anybody else, and nothing of its own that is nowhere else.
 
-        Devices, keys, settings, memberships, partner shares and things without photos are no reason against
-        it. Nor are photos of which another user has the same file, what hangs on those alone, and what its
-        user wrote in albums of others: that goes, and the screen says so.
+        No reason against it are photos of which another user has the same file, what hangs on those alone,
+        and what its user wrote in albums of others: that goes, and the screen says so.
         """
         return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
 
@@ -9317,7 +9236,7 @@ def account_ties(database_config: Mapping[str, Any], user: str, progress: Progre
         found = {**_files_in_folders(tx), "unknown": _unknown_ties(tx)}
         tied = []
         for code, tie in TIES.items():
-            if tie.query and (code in tx.schema.tables or "public." not in tie.query):
+            if tie.query:
                 progress(f"Looking for {tie.words[1]}")
                 number, examples = rows(tx, f"""
                     WITH found (name) AS MATERIALIZED ({tie.query})
@@ -9340,26 +9259,34 @@ def find_doomed(tx: Transaction) -> None:
     run(tx, f"""
         CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
         SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
-            copied OR state = 'deleting' AS spare,
+            a."livePhotoVideoId" AS video, copied OR state = 'deleting' AS spare,
             a."deletedAt" IS NULL AND a.status = 'active' AND a.visibility IN ('timeline', 'archive') AS shown
-        FROM v_asset a
+        FROM v_asset a LEFT JOIN v_library l ON l.id = a."libraryId"
+        -- an external photo's checksum is of its path, so it has no copy
+        LEFT JOIN (
+            SELECT checksum, bool_or("deletedAt" IS NULL AND status = 'active') AS there FROM v_asset
+            WHERE "ownerId" <> %(user)s AND "libraryId" IS NULL AND NOT "isExternal" GROUP BY checksum
+        ) other USING (checksum)
         CROSS JOIN LATERAL (SELECT CASE
-            WHEN a.status = 'deleted' THEN 'deleting'
+            -- of a library that Immich is deleting (library.service: softDelete) photo by photo
+            WHEN a.status = 'deleted' OR l."deletedAt" IS NOT NULL THEN 'deleting'
+            WHEN l."ownerId" <> a."ownerId" THEN 'astray'
             WHEN a."libraryId" IS NOT NULL OR a."isExternal" THEN 'external'
+            WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
+            WHEN NOT other.there THEN 'in_trash'
             WHEN a."deletedAt" IS NOT NULL OR a.status <> 'active' THEN 'trashed'
             WHEN a.visibility = 'locked' THEN 'locked'
             WHEN a.visibility = 'hidden' THEN 'video'
             ELSE 'photo' END AS state) s
-        -- an external photo's checksum is of its path, so it has no copy
-        LEFT JOIN (
-            SELECT DISTINCT b.checksum FROM v_asset b
-            WHERE b."ownerId" <> %(user)s AND b."libraryId" IS NULL AND NOT b."isExternal"
-              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)
         CROSS JOIN LATERAL (
-            SELECT other.checksum IS NOT NULL AND a."ownerId" = %(user)s AND state <> 'external' AS copied) c
-        WHERE a."ownerId" = %(user)s
-           OR a."libraryId" IN (SELECT id FROM v_library WHERE "ownerId" = %(user)s);
+            SELECT a."ownerId" = %(user)s AND a."libraryId" IS NULL AND NOT a."isExternal"
+                AND coalesce(other.there, false) AS copied) c
+        WHERE a."ownerId" = %(user)s OR l."ownerId" = %(user)s;
         ALTER TABLE doomed_asset ADD PRIMARY KEY (id);
+        -- a still and its video stay together where one of them has a copy
+        UPDATE doomed_asset d SET state = 'half'
+        WHERE NOT spare AND state IN ('photo', 'video') AND EXISTS (
+            SELECT FROM doomed_asset o WHERE o.copied AND (o.id = d.video OR o.video = d.id));
         CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
             SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
         ALTER TABLE doomed_album ADD PRIMARY KEY (id);
@@ -9383,31 +9310,6 @@ def find_doomed(tx: Transaction) -> None:
                     AND o."ownerId" <> %(user)s));
         ANALYZE stand_in; ANALYZE tied_group
     """)
-    run(tx, """
-        CREATE TEMP TABLE own_thing ON COMMIT DROP AS
-        SELECT kind, thing.name, CASE
-            WHEN bool_or(asset IS NOT NULL AND NOT coalesce(d.spare, false)) THEN 'lost'
-            WHEN bool_or(d.copied) THEN 'copies' ELSE 'nothing' END AS hangs_on
-        FROM (
-            SELECT 'person' AS kind, p."personGroupId" AS id, p.name, a.id AS asset
-            FROM v_person p LEFT JOIN (
-                v_asset_face f JOIN v_asset a ON a.id = f."assetId" AND a."ownerId" = %(user)s)
-                ON f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL
-            WHERE p."ownerId" = %(user)s
-            UNION ALL
-            SELECT 'tag', t.id, t.value, h."assetId" FROM v_tag t LEFT JOIN v_tag_asset h ON h."tagId" = t.id
-            WHERE t."userId" = %(user)s
-            UNION ALL
-            SELECT 'memory', m.id, '', h."assetId" FROM v_memory m LEFT JOIN v_memory_asset h
-                ON h."memoriesId" = m.id
-            WHERE m."ownerId" = %(user)s
-            UNION ALL
-            SELECT 'stack', s.id, '', a.id FROM v_stack s LEFT JOIN v_asset a ON a."stackId" = s.id
-            WHERE s."ownerId" = %(user)s) thing
-        LEFT JOIN doomed_asset d ON d.id = thing.asset
-        GROUP BY kind, thing.id, thing.name
-    """)
-
 
 def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
     """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
@@ -10520,10 +10422,7 @@ def users_screen(state: State) -> State:
         gone = "  [marked for deletion]" if user.deleted else ""
         say(f"  {who(user)}: {count(user.photos, 'photo')}, {size(user.usage)}, {quota}{gone}")
         if number := sum(trouble.user == user.id for trouble in troubles):
-            say(f"      {count(number, 'problem')} of older transfers, see Repair (5)")
-    if any(trouble.user is None for trouble in troubles):
-        say()
-        show_troubles([trouble for trouble in troubles if trouble.user is None])
+            say(f"      {count(number, 'problem')}, see Repair (5)")
     for user in users:
         if user.foreign_files:
             say()
@@ -10565,15 +10464,14 @@ def albums_screen(state: State) -> State:
     state, api, server = need_server(state)
     users = {user.id: user for user in list_users(api, server, state.config.database)}
     heading("ALBUMS")
-    albums = [album for album in list_albums(api, state.config.database) if album.owner in users]
-    albums.sort(
-        key=lambda album: (users[album.owner].name.casefold(), album.owner)
-    )  # stable: by name within one owner
-    owner = ""
+    # stable: by name within one owner; those without an owner come last, Repair gives them one
+    albums = sorted(list_albums(api, state.config.database), key=lambda album: (
+        album.owner == "", users.get(album.owner, NOBODY).name.casefold(), album.owner))
+    owner = None
     for album in albums:
         if album.owner != owner:
             owner = album.owner
-            say(f"  {who(users[owner])}")
+            say(f"  {who(users[owner]) if owner in users else 'Nobody, see Repair (5)'}")
         shared = f", shared with {', '.join(map(clean, album.shared_with))}" if album.shared_with else ""
         say(f"    {clean(album.name)}: {count(album.items, 'item')}{shared}")
     if not albums:
@@ -10750,6 +10648,9 @@ LINES = (
         "{n} album gets {taker}'s own copy of its cover",
         "{n} albums get {taker}'s own copies of their covers",
     )}),
+    Line("albums", "albums_owned", {
+        "repair": "Albums without an owner that become this user's", "repaired": "Albums that had no owner",
+    }),
     Line("albums", "covers_mended", {
         "repair": "Covers of albums to choose anew", "repaired": "Covers of albums",
     }),
@@ -10855,11 +10756,24 @@ def some_of(names: Sequence[str]) -> str:
 # ---- transfer ----------------------------------------------------------------------------------------------
 
 
+def active_users(api: Api, server: Server, config: Mapping[str, Any]) -> list[User]:
+    """The users to choose from. Those marked for deletion are named: nothing can be done for them."""
+    users = list_users(api, server, config)
+    gone = [user for user in users if user.deleted]
+    if gone:
+        are = "is" if len(gone) == 1 else "are"
+        paragraph(
+            f"Not listed: {names_of(gone)}, who {are} marked for deletion. Immich's Administration > Users "
+            "can restore an account.",
+        )
+    return [user for user in users if not user.deleted]
+
+
 def transfer_screen(state: State, *, execute: bool) -> State:
     """Menu entries 3 and 4."""
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
-    users = [user for user in list_users(api, server, config) if not user.deleted]
+    users = active_users(api, server, config)
     wish = Wish()
     again = state.transfer_shown if execute else None
 
@@ -10969,7 +10883,7 @@ def transfer_questions(
         questions.append(lambda: ask_album_itself(wish))
     if wish.request.everything:
         questions += [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
-        questions += [functools.partial(ask_library, wish, library) for library in wish.libraries]
+        questions += [functools.partial(ask_library, wish, config, each.id) for each in wish.libraries]
     return questions
 
 
@@ -11138,12 +11052,15 @@ def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
         wish.request = replace(wish.request, locked=also)
 
 
-def ask_library(wish: Wish, library: ExternalLibrary) -> None:
+def ask_library(wish: Wish, config: Mapping[str, Any], asked: str) -> None:
     """Whether an external library is to be handed over; one that cannot be is told with the reason."""
-    libraries = wish.request.libraries - {library.id}
+    found = [each for each in list_libraries(config, wish.source.id, wish.destination.id) if each.id == asked]
+    if not found:
+        return
+    library, libraries = found[0], wish.request.libraries - {asked}
     if library.others:
         error = mixed_library(library)
-        warn(f"{error.what} {error.why} It stays, with its photos.")
+        warn(f"{error.what} {error.why} It stays, with its photos. {error.todo}")
     elif ask_yes_step(f"  Also the external library {library_line(library)}, with all that is in it?"):
         libraries |= {library.id}
     wish.request = replace(wish.request, libraries=libraries)
@@ -11231,7 +11148,9 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
 
     def show_it(report: Report) -> bool:
         show_transfer(report, source, destination, state.config.api_url)
-        return bool(report.assets or report.of("albums_changed") or report.libraries)
+        # the last ones are left of earlier runs: what belongs to albums that are the destination's by now
+        things = ("albums_changed", "album_copies", "covers_copied", "comments_moved", "links_moved")
+        return bool(report.assets or report.libraries or any(map(report.of, things)))
 
     return Action(
         title=f"{ANALYSED[wish.request.kind]} TRANSFER ANALYSIS",
@@ -11692,7 +11611,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
     """Menu entries 5 and 6."""
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
-    users = [user for user in list_users(api, server, config) if not user.deleted]
+    users = active_users(api, server, config)
     troubles = waiting("Looking for what older transfers left behind", lambda: find_faults(config))
     wish = Wish()
     again = state.repair_shown if execute else None
@@ -11711,8 +11630,8 @@ def repair_screen(state: State, *, execute: bool) -> State:
             *([] if wish.is_repeated else [ask_users]),
             lambda: show_wrong(troubles, wish.mend),
             lambda: ask_repair_pairs(wish, state, troubles),
-            lambda: act(repair_action(wish, state, api, troubles), state, api, execute=execute),
-            lambda: ask_live_photos(wish, users, state, api, execute=execute),
+            lambda: act(repair_action(wish, users, state, api, troubles), state, api, execute=execute),
+            lambda: ask_torn(wish, users, state, api, execute=execute),
         ]
 
     ask_in_turn(steps)
@@ -11760,9 +11679,12 @@ def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> N
         wish.merges = {**wish.merges, user.id: answered[user.id]}
 
 
-def repair_action(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble]) -> Action[Report]:
+def repair_action(
+    wish: Wish, everybody: Sequence[User], state: State, api: Api, troubles: Sequence[Trouble]
+) -> Action[Report]:
     """A repair as it was asked for."""
     users = {user.id: user for user in wish.mend}
+    torn = torn_of(wish, everybody, state)
     # of many users those only with whom something is wrong: each part reads the whole library
     merges = {
         user.id: wish.merges.get(user.id, frozenset())
@@ -11790,8 +11712,8 @@ def repair_action(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble
         kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
         run=run_it,
         show=show_it,
-        nothing="There is nothing to repair.",
-        question=lambda _report: f"Repair this for {names_of(wish.mend)}?",
+        nothing="Nothing is mended without a question; it comes next." if torn else "There is nothing to repair.",
+        question=lambda report: f"Repair this for {names_of([users[user] for user, _ in report.parts])}?",
         finish=lambda report: repair_done(state, api, report),
         entry="6",
         keys=lambda: {"l": (
@@ -11809,30 +11731,33 @@ def ask_kinds(wish: Wish, kinds: Sequence[str]) -> None:
         raise Again
 
 
-def ask_live_photos(
-    wish: Wish, everybody: Sequence[User], state: State, api: Api, *, execute: bool
-) -> None:
-    """Who gets both halves of live photos that two users share; then the transfer of the other halves."""
-    concerned, users = {user.id for user in wish.mend}, {user.id: user for user in everybody}
-    torn: dict[frozenset[str], list[tuple[str, str, str, str, str]]] = {}
-    for entry in torn_live_photos(state.config.database):
-        if concerned & {entry[1], entry[3]} and {entry[1], entry[3]} <= users.keys():
-            torn.setdefault(frozenset((entry[1], entry[3])), []).append(entry)
-    for pair, entries in torn.items():
-        owners = sorted((users[owner] for owner in pair), key=lambda user: user.email)
-        what = count(len(entries), "live photo")
-        say(f"\n  {what} of {names_of(owners)}, as above. Who is to have both halves?")
+def torn_of(wish: Wish, users: Sequence[User], state: State) -> list[Torn]:
+    """What these users share in halves with others that are there."""
+    concerned, there = {user.id for user in wish.mend}, {user.id for user in users}
+    found = find_torn(state.config.database)
+    return [torn for torn in found if concerned & {*torn.owners} and {*torn.owners} <= there]
+
+
+def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, execute: bool) -> None:
+    """Who gets what belongs together and has two owners; then the transfer of the other part."""
+    users = {user.id: user for user in everybody}
+    for torn in torn_of(wish, everybody, state):
+        owners = [users[owner] for owner in torn.owners]
+        words = FAULTS[torn.kind].words
+        both = "both halves" if torn.kind == "live" else "photos and library"
+        say(f"\n  {count(len(torn.photos[0]), *words)}, as above. Who is to have {both}?")
         for number, user in enumerate(owners, 1):
             say(f"    {number:>3}. {who(user)}")
         answer = number_typed(ask("  Number (Enter leaves them as they are): "))
         if answer not in (1, 2):
             continue
-        taker, giver = owners[answer - 1], owners[2 - answer]
-        halves = {still if whose == giver.id else video for still, whose, video, _whose, _name in entries}
-        request = Request(giver.id, taker.id, photos=tuple(sorted(halves)))
-        steps = last_steps(
-            Wish(giver, taker, request, "halves of live photos"), state, api, execute=execute
-        )
+        taker, giver, photos = owners[answer - 1], owners[2 - answer], torn.photos[answer - 1]
+        if torn.library and answer == 2:
+            request = Request(giver.id, taker.id, libraries=frozenset([torn.library]))
+        else:
+            request = Request(giver.id, taker.id, photos=photos)
+        what = clean(describe(state.config.database, request))
+        steps = last_steps(Wish(giver, taker, request, what), state, api, execute=execute)
         ask_in_turn(functools.partial(list, steps))
 
 
@@ -11973,6 +11898,7 @@ REPAIRED = (
     ("assets", ("photo",)),
     ("featured", ("person's picture", "people's pictures")),
     ("covers_mended", ("album cover",)),
+    ("albums_owned", ("album",)),
     ("storage", ("storage figure",)),
 )
 
@@ -12320,7 +12246,6 @@ WEIGHT_WORDS = {
     BREAKS: "Goes or breaks for others:",
     LOST_WITH_IT: "Is lost with it:",
     GOES_ALONG: "Goes with it, and cannot be kept or need not be:",
-    HARMLESS: "Goes with it, and nobody will miss it:",
 }
 
 

@@ -47,21 +47,22 @@ def delete_as_immich(library: Library, user: str, folder: Path | None = None) ->
 
 # Which code names the loss of a row of others. A table that is not here belongs to a photo, and goes with it.
 NAMES = {
-    "asset": {"library_others", "live", "stack_others"},
-    "album": {"cover"},
-    "album_asset": {"contributed", "album_photo", "library_others"},
-    "album_user": {"album_shared"},
-    "activity": {"album_comment", "comment"},
-    "shared_link": {"album_link"},
-    "shared_link_asset": {"held", "album_link"},
+    "asset": {"library_others", "live", "stack"},
+    "album_asset": {"album_others", "album_photo", "library_others"},
+    "album_user": {"album_others"},
+    "activity": {"album_others", "comment"},
+    "shared_link": {"album_others"},
+    "shared_link_asset": {"held", "album_others"},
     "memory_asset": {"held"},
     "tag": {"tag_below"},
     "tag_closure": {"tag_below"},
     "tag_asset": {"held", "tag_others", "tag_below", "library_others"},
     "asset_face": {"face", "library_others"},
-    "person": {"featured", "person_group", "person_faces"},
+    "person": {"face", "person_faces", "person_share"},
     "person_user": {"person_share"},
 }
+# What Immich chooses anew: the cover of an album, the picture of a person.
+CHOSEN_BY_IMMICH = {"albumThumbnailAssetId", "faceAssetId"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,10 @@ def losses(whose: Whose, gone: str, before: Snapshot, after: Snapshot) -> set[st
     for table in before:
         new = {named(table, row): row for row in map(json.loads, after[table])}
         for row in map(json.loads, before[table]):
-            if new.get(named(table, row)) == row or not whose.owners(table, row, gone) - {gone}:
+            now = new.get(named(table, row))
+            if now is not None and all(now[name] == row[name] for name in row.keys() - CHOSEN_BY_IMMICH):
+                continue
+            if not whose.owners(table, row, gone) - {gone}:
                 continue
             asset = row.get("assetId") or row.get("assetsId")
             hers = table == "album_asset" and whose.assets[asset][0] == gone
@@ -163,8 +167,8 @@ def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None
     done = delete_as_immich(library, user, disk.folder if disk else None)
     lost_files = [path for path in files.values() if disk and not disk.at(path).exists()]
     assert bool(lost_files) <= bool(breaking(check) & {"file", "file_odd"}), lost_files
-    assert done == ("stack_stops" not in breaking(check))
     if not done:
+        assert "stack" in breaking(check)
         return check
     if library.has_people_groups:  # what nobody knows any more goes in the night
         library.rows(
@@ -180,8 +184,8 @@ def judge(library: Library, params: dict[str, Any], user: str, disk: Disk | None
     for table in lost:
         assert breaking(check) & NAMES.get(table, {"library_others"}), f"{table} of others went unnamed"
     keeps_people = set() if library.has_people_groups else {"person_faces"}  # that night is not played here
-    # a stack of others that only gets smaller is told too, and no row of theirs changes
-    for code in breaking(check) - {"file", "file_odd", "file_unknown", "stack_others", *keeps_people}:
+    # a stack of others that only gets smaller is told too, an album that only this account can see into is not lost
+    for code in breaking(check) - {"file", "file_odd", "file_unknown", "stack", "album_others", *keeps_people}:
         assert any(code in NAMES.get(table, {"library_others"}) for table in lost), f"{code} was named in vain"
     assert not (check.can_go and (lost or lost_files))
     return check
@@ -210,6 +214,298 @@ def test_every_kind_is_in_words() -> None:
         assert tie.todo or tie.weight not in (transfer.BREAKS, transfer.LOST_WITH_IT), code
 
 
+# ---- what hangs on an account, and the way to its end ---------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """A library with Anna, whose account is to go, Ben and Carla."""
+
+    library: Library
+    params: dict[str, Any]
+    anna: str
+    ben: str
+    carla: str
+
+    def codes(self) -> dict[str, int]:
+        """What hangs on Anna's account now, by code."""
+        return {entry.code: entry.count for entry in transfer.account_ties(self.params, self.anna).tied}
+
+    def copy(self, owner: str = "", **how: Any) -> str:
+        """The same file, of Ben's unless another is named."""
+        return self.library.asset(owner or self.ben, "same.jpg", checksum=SAME, **how)
+
+    def external(self, owner: str, nas: str, name: str = "ext.jpg") -> str:
+        return self.library.asset(owner, name, library=nas, path=f"/mnt/{name}")
+
+    def run(self, source: str, to: str, **chosen: Any) -> None:
+        transfer.transfer(self.params, transfer.Request(source, to, **chosen), transfer.How(dry_run=False))
+
+
+Step = Callable[[World], Any]
+
+
+def everything(w: World) -> None:
+    """Hand over everything, with trash, locked folder and libraries."""
+    libraries = frozenset(each.id for each in transfer.list_libraries(w.params, w.anna))
+    w.run(w.anna, w.ben, everything=True, trashed=True, locked=True, libraries=libraries)
+
+
+def that_album(w: World) -> None:
+    for album in albums_of(w.library, w.anna, "owner"):
+        w.run(w.anna, w.ben, album=album, album_itself=transfer.ALBUM_HANDED_OVER)
+
+
+def repair(w: World) -> None:
+    users = dict.fromkeys((w.anna, w.ben, w.carla), frozenset[str]())
+    transfer.repair_all(w.params, users, transfer.How(dry_run=False))
+    assert {trouble.kind for trouble in transfer.find_faults(w.params)} <= {"live", "library", "storage"}
+
+
+def repair_and_choose(which: int) -> Step:
+    """Repair, which asks who is to have both parts: the first or the second."""
+
+    def step(w: World) -> None:
+        repair(w)
+        for torn in transfer.find_torn(w.params):
+            taker, giver = torn.owners[which], torn.owners[1 - which]
+            if torn.library and which:
+                w.run(giver, taker, libraries=frozenset([torn.library]))
+            else:
+                w.run(giver, taker, photos=torn.photos[which])
+        assert transfer.find_torn(w.params) == ()
+
+    return step
+
+
+def files_move(w: World) -> None:
+    """As Move files does it; it has tests of its own."""
+    for table, column in (("asset", "originalPath"), ("asset_file", "path"), ("person", "thumbnailPath")):
+        w.library.rows(f'update {table} set "{column}" = replace("{column}", %s, %s)', f"/{w.anna}/", f"/{w.ben}/")
+
+
+def in_immich(query: str) -> Step:
+    """What somebody does in Immich, or Immich itself."""
+    return lambda w: w.library.rows(adapted(w.library, query))
+
+
+def torn_live(w: World) -> None:
+    w.library.asset(w.ben, live_video=w.library.asset(w.anna, kind="VIDEO", visibility="hidden"))
+
+
+def half_copied(w: World) -> None:
+    w.copy()
+    w.library.asset(w.anna, live_video=w.copy(w.anna, visibility="hidden"))
+
+
+def shared_album(w: World) -> None:
+    w.library.album(w.anna, "Trip", [], members={w.ben: "editor", w.carla: "viewer"})
+
+
+def commented(w: World) -> None:
+    w.library.comment(w.library.album(w.anna), w.carla, "Nice")
+
+
+def photo_in_others(w: World) -> None:
+    w.library.album(w.ben, "His", [w.library.asset(w.anna)], members={w.anna: "editor"})
+
+
+def copy_beside_album(w: World) -> None:
+    """An album that was handed over, in which one photo of both was left."""
+    w.copy()
+    w.library.album(w.ben, "His", [w.copy(w.anna)], members={w.anna: "editor"})
+
+
+def comment_on_hers(w: World) -> None:
+    photo = w.library.asset(w.anna)
+    w.library.comment(w.library.album(w.carla, "Hers", [photo]), w.carla, "Nice", asset=photo)
+
+
+def partners_things(w: World) -> None:
+    photo = w.library.asset(w.anna)
+    w.library.partner(w.anna, w.carla)
+    w.library.memory(w.carla, [photo, w.library.asset(w.carla)])
+    w.library.link(w.carla, assets=[photo])
+
+
+def tags_by_hand(w: World) -> None:
+    w.library.tag_assets(w.library.tag(w.anna, "Hers/Rome"), w.library.asset(w.ben))
+
+
+def tag_below(w: World) -> None:
+    below = w.library.tag(w.ben, "Rome")
+    w.library.rows('update tag set "parentId" = %s where id = %s', w.library.tag(w.anna, "Trips"), below)
+
+
+def stack_top(w: World) -> None:
+    w.library.stack(w.ben, [w.library.asset(w.anna), w.library.asset(w.ben)])
+
+
+def stack_below(w: World) -> None:
+    w.library.stack(w.anna, [w.library.asset(w.anna), w.library.asset(w.ben)])
+
+
+def stack_shows_hers(w: World) -> None:
+    w.library.stack(w.ben, [w.library.asset(w.ben), w.library.asset(w.ben)], primary=w.library.asset(w.anna))
+
+
+def face_by_hand(w: World) -> None:
+    w.library.face(w.library.asset(w.ben), w.library.person(w.anna, "Lea"))
+
+
+def known_from_hers(w: World) -> None:
+    """Ben knows her person, and has no photo of it; from 3.2 in a common group."""
+    if w.library.has_people_groups:
+        w.library.cluster(w.anna, w.ben)
+    lea = w.library.person(w.ben, "Lea")
+    w.library.face(w.library.asset(w.anna), lea)
+
+
+def shares_a_person(w: World) -> None:
+    lea = w.library.person(w.anna, "Lea")
+    w.library.share_person(lea, by=w.anna, to=w.ben)
+
+
+def her_album_link(w: World) -> None:
+    w.library.link(w.anna, album=w.library.album(w.ben, "His", [w.library.asset(w.ben)]))
+
+
+def partners_in_her_link(w: World) -> None:
+    w.library.partner(w.ben, w.anna)
+    w.library.link(w.anna, assets=[w.library.asset(w.ben)])
+
+
+def in_her_library(w: World) -> None:
+    w.external(w.ben, w.library.library(w.anna, "NAS"))
+
+
+def in_his_library(w: World) -> None:
+    w.external(w.anna, w.library.library(w.ben, "NAS"))
+
+
+def own_album(w: World) -> None:
+    """What is in it stays, since Ben has it."""
+    w.copy()
+    w.library.album(w.anna, "Alone", [w.copy(w.anna)])
+
+
+EMPTY_TRASH = in_immich("""delete from asset where "deletedAt" is not null""")
+END_LINKS = in_immich("delete from shared_link")
+
+# How the plant is named, what hangs on the account then, and each way that the sentence of the first tells.
+TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
+    "her library": (in_her_library, {"library_others": 1}, (repair_and_choose(0), repair_and_choose(1))),
+    "his library": (in_his_library, {"astray": 1}, (repair_and_choose(0), repair_and_choose(1))),
+    "library being deleted": (
+        lambda w: (in_her_library(w), w.library.rows('update library set "deletedAt" = now()')),
+        {"library_others": 1},
+        (in_immich("delete from library"),),
+    ),
+    "album members": (shared_album, {"album_others": 1}, (everything, that_album)),
+    "album comment": (commented, {"album_others": 1}, (everything, that_album)),
+    "album filled": (
+        lambda w: w.library.album(w.anna, "Trip", [w.library.asset(w.carla)]),
+        {"album_others": 1, "album": 1},
+        (everything, that_album),
+    ),
+    "album link of another": (
+        lambda w: w.library.link(w.ben, album=w.library.album(w.anna)),
+        {"album_others": 1},
+        (everything, that_album),
+    ),
+    "photo in his album": (photo_in_others, {"album_photo": 1, "photo": 1}, (everything,)),
+    "copy not in his album": (
+        copy_beside_album,
+        {"album_photo": 1, "copied": 1},
+        (everything, in_immich("""insert into album_asset (<album_asset.albumId>, <album_asset.assetId>)
+            select al.id, a.id from album al, asset a on conflict do nothing""")),
+    ),
+    "comment": (comment_on_hers, {"comment": 1, "album_photo": 1, "photo": 1}, (everything,)),
+    "partner's memory and link": (
+        partners_things,
+        {"held": 2, "photo": 1},
+        (everything, in_immich("delete from memory; delete from shared_link")),
+    ),
+    "tag by hand": (
+        lambda w: w.library.tag_assets(w.library.tag(w.carla, "Hers"), w.library.asset(w.anna)),
+        {"held": 1, "photo": 1},
+        (repair,),
+    ),
+    "tag of hers": (tags_by_hand, {"tag_others": 1}, (repair,)),
+    "tag below": (tag_below, {"tag_below": 1}, (in_immich("delete from tag where value = 'Rome'"),)),
+    "live photo": (torn_live, {"live": 1, "video": 1}, (repair_and_choose(0), repair_and_choose(1))),
+    "stack, her photo on top": (stack_top, {"stack": 1, "photo": 1}, (repair,)),
+    "stack, his photo below": (stack_below, {"stack": 1, "photo": 1}, (repair,)),
+    "stack that shows hers": (stack_shows_hers, {"stack": 1, "photo": 1}, (repair,)),
+    "face": (face_by_hand, {"face": 1}, (repair,)),
+    "known from hers": (known_from_hers, {"person_faces": 1, "photo": 1}, (everything,)),
+    "shared person": (shares_a_person, {"person_share": 1}, (in_immich("delete from person_user"),)),
+    "photo": (lambda w: w.library.asset(w.anna), {"photo": 1}, (everything,)),
+    "live photo of hers": (lambda w: w.library.live(w.anna), {"photo": 1, "video": 1}, (everything,)),
+    "half": (
+        half_copied,
+        {"half": 1, "copied": 1},
+        (lambda w: (w.library.rows('delete from asset where "ownerId" = %s', w.ben), everything(w)),),
+    ),
+    "in his trash": (
+        lambda w: (w.copy(trashed=True), w.copy(w.anna)),
+        {"in_trash": 1},
+        (
+            in_immich("""update asset set "deletedAt" = null, status = 'active'"""),
+            lambda w: (EMPTY_TRASH(w), everything(w)),
+        ),
+    ),
+    "trashed": (lambda w: w.library.asset(w.anna, trashed=True), {"trashed": 1}, (everything, EMPTY_TRASH)),
+    "locked": (lambda w: w.library.asset(w.anna, visibility="locked"), {"locked": 1}, (everything,)),
+    "unfinished": (
+        lambda w: w.library.move_history(w.library.asset(w.anna)),
+        {"unfinished": 1},
+        (lambda w: (w.library.rows("delete from move_history"), everything(w)),),
+    ),
+    "external": (lambda w: w.external(w.anna, w.library.library(w.anna)), {"external": 1}, (everything,)),
+    "album": (own_album, {"album": 1, "copied": 1}, (everything,)),
+    "link": (
+        lambda w: w.library.link(w.anna, assets=[w.library.asset(w.anna)]), {"link": 1, "photo": 1}, (everything,)
+    ),
+    "link to her own album": (
+        lambda w: w.library.link(w.anna, album=w.library.album(w.anna)), {"link": 1}, (everything, END_LINKS)
+    ),
+    "link to his album": (her_album_link, {"link": 1}, (everything, END_LINKS)),
+    "link to his photo": (partners_in_her_link, {"link_others": 1}, (END_LINKS,)),
+}  # fmt: skip
+NEEDS = {"shared person": "has_person_sharing"}
+
+
+WAYS = [(name, number) for name, (_plant, _codes, ways) in TIES.items() for number in range(-1, len(ways))]
+
+
+@pytest.fixture
+def world(library, params, anna, ben, carla) -> World:
+    return World(library, params, anna, ben, carla)
+
+
+@pytest.mark.every_version
+@pytest.mark.as_owner
+@pytest.mark.parametrize(("name", "number"), WAYS)
+def test_each_tie_is_told_and_its_sentence_leads_to_the_end(world: World, name: str, number: int) -> None:
+    """At once (-1) others lose what was told. After what the sentence says, the deletion takes nothing from anybody."""
+    plant, wanted, ways = TIES[name]
+    if not getattr(world.library, NEEDS.get(name, "rows")):
+        pytest.skip("there is none in this version")
+    plant(world)
+    world.library.settle_usage()
+    assert world.codes() == wanted
+    assert all(transfer.TIES[code].todo for code in wanted)
+    if number >= 0:
+        ways[number](world)
+        assert next(iter(wanted)) not in world.codes()
+        everything(world)
+        files_move(world)
+        left = transfer.account_ties(world.params, world.anna)
+        assert left.can_go, left.tied
+    judge(world.library, world.params, world.anna)
+
+
 # ---- stories --------------------------------------------------------------------------------------------------------
 
 
@@ -235,11 +531,8 @@ def test_after_everything_and_the_move_it_can_be_deleted(library, params, disk, 
     disk.make()
     check = transfer.account_ties(params, anna)
     assert {entry.code: entry.count for entry in check.tied} == {
-        **{"album_shared": 1, "contributed": 1, "album_comment": 1},
-        **{"photo": 5, "video": 1, "trashed": 1, "locked": 1, "album": 1, "link": 1},
-        **{"person": 1, "person_unnamed": 1, "tag": 1, "memory": 1, "stack": 1},
-        **{"empty": 1, "partner": 1, "session": 1, "api_key": 1},  # the tag above, without photos of its own
-    }
+        "album_others": 1, "photo": 5, "video": 1, "trashed": 1, "locked": 1, "album": 2, "link": 1
+    }  # fmt: skip
     request = transfer.Request(anna, ben, everything=True, trashed=True, locked=True)
     transfer.transfer(params, request, transfer.How(dry_run=False))
     check = transfer.account_ties(params, anna)
@@ -247,7 +540,7 @@ def test_after_everything_and_the_move_it_can_be_deleted(library, params, disk, 
     disk.move()
     check = judge(library, params, anna, disk)
     assert check.can_go
-    assert {entry.code for entry in check.tied} == {"empty", "partner", "session", "api_key"}
+    assert check.tied == ()
     assert library.value("select count(*) from activity") == 1
     assert nas in dict(library.rows('select id, name from "user"'))
 
@@ -299,155 +592,6 @@ def test_what_no_move_of_files_takes_out_of_the_folder_counts_too(
     assert breaking(transfer.account_ties(params, anna)) == {"file_odd"}
 
 
-@pytest.mark.every_version
-def test_photos_that_the_other_has_too_are_no_reason_against_it(library, params, disk, anna, ben, codes) -> None:
-    """They stay with her in a hand-over. What hangs on them alone goes with them, and is told."""
-    old, only = library.asset(anna, "same.jpg", checksum=SAME), library.asset(anna, "only.jpg")
-    library.asset(ben, "same.jpg", checksum=SAME)
-    library.face(old, library.person(anna, "Lea"), featured=True)
-    library.tag_assets(library.tag(anna, "Trip"), old, only)
-    assert codes() == {"photo": 1, "tag": 1, "copied": 1, "on_copies": 1}
-    library.rows("delete from asset where id = %s", only)
-    check = judge(library, params, anna)
-    assert {entry.code: entry.count for entry in check.tied} == {"copied": 1, "on_copies": 2}
-    assert check.can_go
-
-
-@pytest.mark.parametrize("change", ['"deletedAt" = now()', "status = 'deleted'", "checksum = '\\x00'"])
-def test_a_copy_in_the_trash_or_gone_is_no_copy(library, anna, ben, codes, change) -> None:
-    library.asset(anna, checksum=SAME)
-    copy = library.asset(ben, checksum=SAME)
-    assert codes() == {"copied": 1}
-    library.rows(f"update asset set {change} where id = %s", copy)
-    assert codes() == {"photo": 1}
-
-
-@pytest.mark.every_version
-def test_external_libraries_and_who_else_is_in_them(library, params, anna, ben, codes) -> None:
-    """A photo that was given to Ben by hand is still in her library, and goes with it."""
-    nas = library.library(anna, "NAS")
-    library.library(anna, "Empty")
-    library.asset(anna, library=nas, path="/mnt/a.jpg")
-    library.asset(ben, "bens.jpg", library=nas, path="/mnt/b.jpg")
-    found = codes()
-    assert found == {"library_others": 1, "external": 1, "library": 1, "empty": 1}
-    assert not judge(library, params, anna).can_go
-    assert library.rows("select 1 from asset") == []
-
-
-@pytest.mark.every_version
-def test_a_stack_of_anothers_with_her_photo_on_top_stops_the_deletion_half_way(
-    library, params, disk, anna, ben
-) -> None:
-    top, below = library.asset(anna, "top.jpg"), library.asset(ben, "below.jpg")
-    library.stack(ben, [top, below])
-    disk.make()
-    check = judge(library, params, anna, disk)
-    assert check.tied[0].code == "stack_stops" and not check.can_go
-    assert library.rows('select 1 from "user" where id = %s', anna)
-    assert not (disk.folder / "upload" / anna).exists()
-
-
-@pytest.mark.every_version
-def test_what_others_have_in_their_own_things(library, params, anna, ben, carla, codes) -> None:
-    """Albums, a cover, a comment, memories, links, tags, a live photo, a stack, and her tag on a photo of Ben's."""
-    hers, his = library.asset(anna, "hers.jpg"), library.asset(ben, "his.jpg")
-    album = library.album(ben, "His", [hers, his], members={anna: "editor", carla: "viewer"}, cover=hers)
-    library.comment(album, carla, "Nice", asset=hers)
-    library.like(album, carla)  # of the album: it stays
-    library.comment(album, anna, "Mine")
-    library.memory(ben, [hers, his])
-    library.link(ben, assets=[hers])
-    library.tag_assets(library.tag(ben, "Trip"), hers)
-    library.tag_assets(library.tag(anna, "Hers"), his)
-    still = library.asset(ben, live_video=library.asset(anna, kind="VIDEO", visibility="hidden"))
-    library.stack(ben, [still, library.asset(anna)])
-    assert codes() == {
-        **{"album_photo": 1, "cover": 1, "comment": 1, "held": 3, "tag_others": 1, "live": 1, "stack_others": 1},
-        **{"photo": 2, "video": 1, "tag": 1, "own_comment": 1, "member": 1},
-    }
-    judge(library, params, anna)
-
-
-@pytest.mark.every_version
-def test_her_albums_with_what_others_put_there(library, params, anna, ben, carla, codes) -> None:
-    album = library.album(anna, "Hers", [library.asset(ben)], members={ben: "editor", carla: "viewer"})
-    library.comment(album, carla, "Nice")
-    library.link(ben, album=album)
-    library.album(anna, "Empty")
-    assert codes() == {"album_shared": 1, "contributed": 1, "album_comment": 1, "album_link": 1, "empty": 1}
-    judge(library, params, anna)
-
-
-@pytest.mark.every_version
-def test_people_on_photos_of_others(library, params, anna, ben, codes) -> None:
-    """An older transfer by hand: Ben's photo shows her person, and his person shows her photo. Repair mends it."""
-    lea, ina = library.person(anna, "Lea"), library.person(ben, "Ina")
-    library.face(library.asset(ben), lea)
-    library.face(library.asset(ben), ina)
-    library.feature(ina, library.face(library.asset(anna), None), owner=ben)
-    assert codes() == {"face": 1, "featured": 1, "photo": 1, "empty": 1}
-    transfer.repair(params, ben, transfer.How(dry_run=False))
-    assert "face" not in codes() and "featured" not in codes()
-    library.rows('delete from asset where "ownerId" = %s', anna)
-    assert judge(library, params, anna).can_go
-
-
-@pytest.mark.since("3.2")
-def test_people_in_a_common_group_stay_with_the_others(library, params, anna, ben, codes) -> None:
-    """Only those whom nobody else knows go with her."""
-    library.cluster(anna, ben)
-    both, hers = library.person(anna, "Lea"), library.person(anna, "Max")
-    library.person(ben, "Lea", group=both)
-    photo = library.asset(ben)
-    library.face(photo, both)
-    assert codes() == {"empty": 2, "cluster": 1}
-    library.face(photo, hers)
-    assert codes()["face"] == 1
-    judge(library, params, anna)
-
-
-@pytest.mark.since("3.2")
-def test_people_whom_the_other_knows_from_her_photos_only(library, params, anna, ben, codes) -> None:
-    """Immich removes a person without a face in the night, and with it the name that Ben gave."""
-    library.cluster(anna, ben)
-    lea = library.person(anna, "Lea")
-    library.person(ben, "My Lea", group=lea)
-    library.face(library.asset(anna), lea)
-    assert codes() == {"person_faces": 1, "photo": 1, "person": 1, "cluster": 1}
-    judge(library, params, anna)
-    assert library.rows("select 1 from person") == []
-
-
-@pytest.mark.since("3.3")
-def test_people_that_she_shares(library, params, anna, ben, carla, codes) -> None:
-    """His row of her person lies in her group of people, and goes in the night after her."""
-    library.share_person(library.person(anna, "Lea"), by=anna, to=ben)
-    library.share_person(library.person(carla, "Max"), by=carla, to=anna)
-    found = codes()
-    assert (found["person_group"], found["person_share"], found["person_received"]) == (1, 1, 1)
-    judge(library, params, anna)
-
-
-@pytest.mark.every_version
-def test_a_tag_of_anothers_below_hers(library, params, anna, ben, codes) -> None:
-    parent = library.tag(anna, "Trips")
-    library.rows('update tag set "parentId" = %s where id = %s', parent, library.tag(ben, "Rome"))
-    assert codes() == {"tag_below": 1, "empty": 1}
-    judge(library, params, anna)
-
-
-def test_links_that_show_nothing_or_have_expired_are_no_reason(library, params, anna, codes) -> None:
-    photo = library.asset(anna, deleted=True)
-    library.link(anna)
-    old = library.link(anna, assets=[photo])
-    assert codes() == {"link": 1, "deleting": 1, "empty": 1}
-    assert not transfer.account_ties(params, anna).can_go
-    library.rows("""update shared_link set "expiresAt" = now() - interval '1 day' where id = %s""", old)
-    assert codes() == {"deleting": 1, "empty": 2}
-    assert transfer.account_ties(params, anna).can_go
-
-
 def test_an_account_that_has_gone_is_said(params) -> None:
     with pytest.raises(transfer.TransferError, match="not there any more"):
         transfer.account_ties(params, new_id())
@@ -476,50 +620,38 @@ def test_it_waits_for_no_lock_and_holds_none(library, params, anna, ben) -> None
 # ---- every foreign key ----------------------------------------------------------------------------------------------
 
 # Keys to what goes with an account, each with the code that names a row of somebody else's, or of hers where only she
-# can have one. Those of one photo's own rows are named with the photo.
+# can have one; None: nobody misses it, or it goes with photos that are named. Those of one photo's own rows are too.
 KEYS = {
-    "album.albumThumbnailAssetId": "cover",
     "asset.livePhotoVideoId": "live",
     "memory_asset.assetId": "held",
     "shared_link_asset.assetId": "held",
     "tag_asset.assetId": "held",
-    "stack.primaryAssetId": "stack_stops",
+    "stack.primaryAssetId": "stack",
     "activity.assetId": "comment",
     "activity.albumId.assetId": "comment",
     "album_asset.assetId": "album_photo",
-    "activity.albumId": "album_comment",
-    "album_asset.albumId": "contributed",
-    "album_user.albumId": "album_shared",
-    "shared_link.albumId": "album_link",
+    **{f"{table}.albumId": "album_others" for table in ("activity", "album_asset", "album_user", "shared_link")},
     "activity.userId": "own_comment",
     "album.ownerId": "album",
-    "album_user.userId": "member",
-    "api_key.userId": "api_key",
     "asset.ownerId": "photo",
     "asset.libraryId": "library_others",
-    "library.ownerId": "library",
-    "cluster_group_request.userId": "cluster_group_request",
-    "memory.ownerId": "memory",
-    "notification.userId": "notification",
-    "partner.sharedById": "partner",
-    "partner.sharedWithId": "partner",
-    "person.ownerId": "person",
-    "person_user.sharedWithId": "person_received",
     "person_user.sharedById.personGroupId": "person_share",
-    "session.userId": "session",
     "shared_link.userId": "link",
-    "stack.ownerId": "stack",
-    "tag.userId": "tag",
-    "user_metadata.userId": "user_metadata",
-    "workflow.ownerId": "workflow",
-    "asset.stackId": "stack_others",
+    "asset.stackId": "stack",
     "tag.parentId": "tag_below",
     "tag_closure.id_ancestor": "tag_below",
     "tag_closure.id_descendant": "tag_below",
     "tag_asset.tagId": "tag_others",
     "asset_face.personGroupId": "face",
-    "person.faceAssetId": "featured",
-    "person.personGroupId": "person_group",
+    "person.personGroupId": "face",
+    **dict.fromkeys(
+        (
+            *("album.albumThumbnailAssetId", "person.faceAssetId", "album_user.userId", "api_key.userId"),
+            *("library.ownerId", "cluster_group_request.userId", "memory.ownerId", "notification.userId"),
+            *("partner.sharedById", "partner.sharedWithId", "person.ownerId", "person_user.sharedWithId"),
+            *("session.userId", "stack.ownerId", "tag.userId", "user_metadata.userId", "workflow.ownerId"),
+        )
+    ),
 }
 OF_ONE_PHOTO = re.compile(
     r"(asset_(audio|edit|exif|face|file|job_status|keyframe|metadata|ocr|video)|integrity_report|ocr_search|smart_search"
@@ -565,34 +697,13 @@ def test_every_foreign_key_is_asked(library, params, anna, ben, carla, codes) ->
     lea, ina = library.person(anna, "Lea"), library.person(ben, "Ina")
     library.face(hers, lea), library.face(his, lea)
     library.feature(ina, library.face(hers, None), owner=ben)
-    library.partner(by=anna, to=ben), library.partner(by=carla, to=anna)
-    library.session(anna), library.api_key(anna)
-    library.rows("""insert into notification ("userId", title) values (%s, 'Hello')""", anna)
-    library.rows("""insert into user_metadata ("userId", key, value) values (%s, 'preferences', '{}')""", anna)
-    if library.has("workflow"):
-        needed = library.rows(
-            """select column_name from information_schema.columns where table_name = 'workflow'
-               and is_nullable = 'NO' and column_default is null and column_name <> 'ownerId'"""
-        )
-        names = "".join(f', "{name}"' for (name,) in needed)
-        library.rows(
-            f'insert into workflow ("ownerId"{names}) values (%s{", %s" * len(needed)})', anna, *"x" * len(needed)
-        )
-    if library.has("cluster_group_request"):
-        library.rows(
-            'insert into cluster_group_request ("clusterGroupId", "userId") values (%s, %s)',
-            *(library.cluster_of(carla), anna),
-        )
     if library.has_person_sharing:
         library.share_person(lea, by=anna, to=ben)
         library.share_person(ina, by=ben, to=anna)
     elif library.has_people_groups:
         library.person(ben, "Lea", group=lea)
     found = codes()
-    missing = {key for key in wanted if KEYS[key] not in found}
-    if not library.has_people_groups:
-        missing.discard("person.personGroupId")
-    assert missing == set()
+    assert {key for key in wanted if KEYS[key] not in (None, *found)} == set()
 
 
 @pytest.mark.parametrize("target", sorted(transfer.ROWS_THAT_GO))
@@ -841,7 +952,6 @@ def test_the_screen_lists_moves_comments_and_then_says_yes(there: Installation) 
             "Goes or breaks for others:",
             "• 1 comment or like of another user on its photos (Nice [31m one)",
             "• 1 photo or video of which another user has the same file (lake.jpg)",
-            "• 1 device that is logged in (Android)",
             "✗ Do not delete it yet.",
         ):
             assert text in screen, screen
