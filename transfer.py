@@ -8926,13 +8926,14 @@ TIES: Mapping[str, Tie] = {
     "file_odd": Tie(
         BREAKS,
         ("file there that Move files leaves", "files there that Move files leaves"),
-        "They are of another user's external library, or it cannot be told where they lie: Move files (10) "
-        "names those. Move them by hand.",
+        "They are of another user's external library: move them elsewhere, and change its import path. Or it "
+        "cannot be told where they lie: Move files (10) names those, and Immich's storage template migration "
+        "gives them new paths.",
     ),
     "file_unknown": Tie(
         BREAKS,
-        ("How many files of others lie in its folders cannot be told.",) * 2,
-        "Start Immich once, so that it writes down where its media folder is, then look again.",
+        ("A storage label is not the name of a folder, so what Immich would delete cannot be told.",) * 2,
+        "In Immich, under Administration > Users, give that user another storage label or none.",
     ),
     # asset.libraryId and library.ownerId cascade
     "library_others": Tie(

@@ -262,17 +262,18 @@ def repair(w: World) -> None:
     assert {trouble.kind for trouble in transfer.find_faults(w.params)} <= {"live", "library", "storage"}
 
 
-def repair_and_choose(which: int) -> Step:
-    """Repair, which asks who is to have both parts: the first or the second."""
+def put_together(params: dict[str, Any], which: int, **options: Any) -> None:
+    """What a repair asks at its end: the first or the second of two gets both parts."""
+    for torn in transfer.find_torn(params):
+        taker, giver = torn.owners[which], torn.owners[1 - which]
+        chosen = {"libraries": frozenset([torn.library])} if torn.library and which else {"photos": torn.photos[which]}
+        transfer.transfer(params, transfer.Request(giver, taker, **chosen, **options), transfer.How(dry_run=False))
 
+
+def repair_and_choose(which: int) -> Step:
     def step(w: World) -> None:
         repair(w)
-        for torn in transfer.find_torn(w.params):
-            taker, giver = torn.owners[which], torn.owners[1 - which]
-            if torn.library and which:
-                w.run(giver, taker, libraries=frozenset([torn.library]))
-            else:
-                w.run(giver, taker, photos=torn.photos[which])
+        put_together(w.params, which)
         assert transfer.find_torn(w.params) == ()
 
     return step
@@ -561,6 +562,32 @@ def test_files_of_others_are_counted_by_kind_and_really_go(library, params, disk
     assert not check.can_go
 
 
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("upload/upload/{anna}/aa/x.jpg", "file"),  # relative, from before 1.136
+        ("upload/library/hers/2019/x.jpg", "file"),
+        ("/usr/src/app/upload/upload/{anna}/aa/x.jpg", "file"),  # an older mount
+        ("/photos/thumbs/{anna}/aa/x.webp", "file"),
+        ("/data/library/{anna}/2019/x.jpg", "file"),  # Ben's storage label is her id
+        ("/srv/x.jpg", "file_odd"),
+        ("/data/upload/../x.jpg", "file_odd"),
+    ],
+)
+def test_it_never_says_yes_while_a_file_of_others_may_lie_in_its_folders(
+    library, params, anna, ben, path, code
+) -> None:
+    """Immich deletes the folders by the account's id and label, however the paths in the database begin."""
+    label = "hers" if "hers" in path else None
+    library.rows('update "user" set "storageLabel" = %s where id = %s', label, anna)
+    if "/data/library" in path:
+        library.rows('update "user" set "storageLabel" = %s where id = %s', anna, ben)
+    library.asset(ben, "x.jpg", path=path.format(anna=anna))
+    check = transfer.account_ties(params, anna)
+    assert breaking(check) == {code}
+    assert not check.can_go
+
+
 @pytest.mark.every_version
 def test_an_account_without_anything_can_go(library, params, disk, anna, ben) -> None:
     library.asset(ben, "bens.jpg")
@@ -576,6 +603,8 @@ def test_when_the_folder_cannot_be_told_it_never_says_yes(library, params, anna,
     check = transfer.account_ties(params, anna)
     assert [entry.code for entry in check.tied] == ["file_unknown"]
     assert not check.can_go
+    library.rows("""update "user" set "storageLabel" = null""")
+    assert transfer.account_ties(params, anna).can_go
 
 
 @pytest.mark.parametrize("round_about", [True, False])

@@ -11,6 +11,7 @@ import transfer
 from tests.conftest import problems, told, usage, usage_by_immich
 from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
+from tests.test_account import put_together
 from tests.test_everything import NOT_PUT_BACK, belongings, delete_as_immich_does
 from tests.test_meanwhile import WAITING, background, wait_until
 
@@ -232,9 +233,12 @@ def test_a_library_without_photos_goes_and_comes_back(library, ben, anna, nas, g
     assert undo_snapshot(library) == before
 
 
-def test_libraries_go_with_everything_only(anna, ben, nas) -> None:
-    with pytest.raises(ValueError, match="with everything"):
-        transfer.Request(anna, ben, album=nas, libraries=frozenset([nas]))
+def test_a_library_may_go_by_itself(library, params, anna, ben, nas) -> None:
+    photo, stays = external(library, anna, nas, "goes.jpg", trashed=True), library.asset(anna)
+    request = transfer.Request(anna, ben, libraries=frozenset([nas]))
+    assert transfer.describe(params, request) == "external library NAS"
+    assert transfer.transfer(params, request, transfer.How(dry_run=False)).assets == 1
+    assert (owners(library, nas), library.owner_of(photo), library.owner_of(stays)) == ({ben}, ben, anna)
 
 
 def test_people_tags_and_the_rest_follow_as_for_other_photos(library, anna, ben, nas, archive, go) -> None:
@@ -300,17 +304,43 @@ def test_a_stack_with_an_upload_that_stays_is_split(library, anna, ben, nas, go,
 # ---- what cannot be handed over -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("whose", ["ben", "carla"])
-def test_a_library_with_photos_of_others_is_refused_by_name(library, request, nas, anna, whose, refused, go) -> None:
-    """An older transfer by hand. Left out, it stops nothing, and whoever has the photos keeps them."""
-    other = request.getfixturevalue(whose)
-    mine, theirs = external(library, anna, nas, "mine.jpg"), external(library, other, nas, "theirs.jpg", trashed=True)
+def test_a_library_with_photos_of_others_is_refused_by_name(
+    library, params, nas, anna, ben, carla, refused, go
+) -> None:
+    """By hand. Left out, it stops nothing; and when the photos are back with its owner, as is said, it goes."""
+    mine, theirs = external(library, anna, nas, "mine.jpg"), external(library, carla, nas, "theirs.jpg", trashed=True)
     error = refused(nas)
     assert "“NAS” cannot be handed over: 1 of its photos belongs to other users" in error.what
     assert "must have one owner" in error.why
-    assert "Leave that library out" in error.todo
+    assert "Leave that library out, or run Repair (6) first" in error.todo
+    library.asset(anna)
+    library.settle_usage()
     go()
-    assert [library.owner_of(photo) for photo in (mine, theirs)] == [anna, other]
+    assert [library.owner_of(photo) for photo in (mine, theirs)] == [anna, carla]
+    put_together(params, 0, trashed=True)
+    go(nas)
+    assert owners(library, nas) == {ben}
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_photos_of_the_destinations_are_no_reason_against_it(library, anna, ben, nas, go, all_of_them) -> None:
+    """They were given to Ben by hand; his they stay, and the library comes to them."""
+    external(library, ben, nas, "his.jpg")
+    if not all_of_them:
+        external(library, anna, nas, "hers.jpg")
+    go(nas)
+    assert owners(library, nas) == {ben}
+
+
+def test_a_photo_comes_back_to_its_library_unless_the_owner_has_it_there(library, params, anna, ben, nas, go) -> None:
+    """Ben's library holds two photos that are Anna's by hand; of one a scan made another."""
+    library.rows('update library set "ownerId" = %s', ben)
+    back = external(library, anna, nas, "back.jpg")
+    twice = [external(library, owner, nas, "twice.jpg", checksum=b"\x09" * 20) for owner in (anna, ben)]
+    report = go()
+    assert report.stays == (("duplicate", ("twice.jpg",)),)
+    assert [library.owner_of(photo) for photo in (back, *twice)] == [ben, anna, ben]
 
 
 @pytest.mark.parametrize("what", ["carlas", "ben's", "deleting", "gone"])
@@ -695,10 +725,10 @@ def test_libraries_are_asked_for_by_name_and_not_by_default(there: Installation)
 
 
 def test_a_library_of_several_owners_is_named_and_not_asked_for(there: Installation) -> None:
-    library, alice, bob = there.library, there.alice, there.bob
+    library, alice = there.library, there.alice
     nas = library.library(alice, "NAS")
     external(library, alice, nas, "hers.jpg")
-    external(library, bob, nas, "his.jpg")
+    external(library, library.user("Carol"), nas, "carols.jpg")
     with Terminal(there.path) as terminal:
         ask_for_everything(terminal, "3")
         screen = " ".join(terminal.until("MAIN MENU").split())

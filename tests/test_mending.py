@@ -15,7 +15,7 @@ from tests.conftest import EVERYTHING, usage, usage_by_immich
 from tests.library import TAKEN, Library
 from tests.model import State, Trouble
 from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
-from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses
+from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses, put_together
 from tests.test_faults import PLANTS, give
 from tests.test_undo_random import NOT_PUT_BACK, difference, examples
 
@@ -393,9 +393,7 @@ def test_afterwards_the_deletion_of_either_takes_nothing_from_the_other(library,
         )  # an album goes with its owner, whoever's photos are in it
     library.rows(adapted(library, "delete from person_user")) if library.has_person_sharing else None
     mend_all(library, params, users)
-    for _still, owner, video, other, _name in transfer.torn_live_photos(params):  # it is asked who gets both
-        request = transfer.Request(other, owner, photos=(video,))
-        transfer.transfer(params, request, transfer.How(dry_run=False))
+    put_together(params, 0)
     assert transfer.find_faults(params) == ()
     before, whose = library.snapshot(ignore=NOT_COMPARED), Whose.of(library)
     assert delete_as_immich(library, users[gone])
@@ -413,10 +411,8 @@ def test_in_whatever_library_no_account_holds_up_or_takes_photos_of_others(versi
             CARELESS[careless](library, world.source, world.destination)
             library.settle_usage()
             mend_all(library, world.params, world.users)
-            for _still, owner, video, other, _name in transfer.torn_live_photos(world.params):
-                request = transfer.Request(other, owner, photos=(video,), trashed=True, locked=True)
-                transfer.transfer(world.params, request, transfer.How(dry_run=False))
-            torn = transfer.torn_live_photos(world.params)  # those that may not move, such as external ones
+            put_together(world.params, 0, trashed=True, locked=True)
+            torn = transfer.find_torn(world.params)  # those that may not move, such as external ones
             gone, whose, before = world.users[number], Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
             assert delete_as_immich(library, gone)
             lost = losses(whose, gone, before, library.snapshot(ignore=NOT_COMPARED))

@@ -114,7 +114,7 @@ def test_who_gets_both_halves_of_a_live_photo_is_asked(there: Installation, who:
         screen = terminal.until("Start them now?")
         terminal.type("n")
         screen = terminal.until("Number (Enter leaves them as they are): ")
-        assert "1 live photo of Alice <alice@example.com> and Bob <bob@example.com>" in words(screen)
+        assert "1 live photo whose still and video belong to two users, as above. Who is to have" in words(screen)
         terminal.type(number_of(screen.split("both halves?")[1], f"{who}@"))
         shown = words(terminal.answer(YES, "yes"))
         assert "Assets to transfer: 1" in shown
@@ -138,10 +138,13 @@ def test_live_photos_may_stay_in_two_halves(there: Installation) -> None:
 def test_the_list_of_users_and_an_analysis_point_here(there: Installation) -> None:
     tear(there)
     photo = there.library.value("""select id from asset where "originalFileName" = 'IMG_9.HEIC'""")
+    there.library.face(
+        photo, there.library.person(there.library.value("""select id from "user" where name = 'Carol'"""))
+    )
     there.library.album(there.bob, "Trip", [photo])
     with Terminal(there.path) as terminal:
         terminal.menu("1")
-        assert "4 problems of older transfers, see Repair (5)" in words(terminal.menu("3"))
+        assert "4 problems, see Repair (5)" in words(terminal.menu("3"))
         terminal.pick("Source user", "bob@")
         terminal.pick("Albums of", "Trip")
         terminal.pick("Destination user", "alice@")
