@@ -486,7 +486,6 @@ def world(library, params, anna, ben, carla) -> World:
 
 
 @pytest.mark.every_version
-@pytest.mark.as_owner
 @pytest.mark.parametrize(("name", "number"), WAYS)
 def test_each_tie_is_told_and_its_sentence_leads_to_the_end(world: World, name: str, number: int) -> None:
     """At once (-1) others lose what was told. After what the sentence says, the deletion takes nothing from anybody."""
