@@ -11713,7 +11713,7 @@ def repair_action(
         kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
         run=run_it,
         show=show_it,
-        nothing="Nothing is mended without a question; it comes next." if torn else "There is nothing to repair.",
+        nothing="What is to be mended is asked next." if torn else "There is nothing to repair.",
         question=lambda report: f"Repair this for {names_of([users[user] for user, _ in report.parts])}?",
         finish=lambda report: repair_done(state, api, report),
         entry="6",
