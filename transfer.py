@@ -2305,7 +2305,7 @@ def note_wrong(tx: Transaction, query: str) -> None:
 #
 # What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
 
-JOURNAL_FORMAT = 2
+JOURNAL_FORMAT = 1
 ROLLED_BACK, UNDO_ROLLED_BACK = "rolled back", "undo rolled back"
 PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
 TEXT = ".txt"  # what was shown; never read again
@@ -6167,7 +6167,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
     header = read_header(path)
     if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
         raise TransferError("That run was taken back already, or never made.", todo="Look at the list again.")
-    if header["format"] not in (1, JOURNAL_FORMAT):
+    if header["format"] != JOURNAL_FORMAT:
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
 
     def work(tx: Transaction) -> Report:
@@ -6207,11 +6207,6 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "is_repair": is_repair,
         "tagger": destination if is_repair else source,  # whose tags took the place of others
         "merged": [person["id"] for person in header["report"]["people"] if person["action"] == MERGE],
-        "others_people": [
-            person["id"]
-            for person in header["report"]["people"]
-            if person["action"] == DUPLICATE and not person.get("outside")
-        ],
     }
 
 
@@ -6341,7 +6336,7 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
                         WITH ORDINALITY AS list (each, number)) many ON true
             """,
             batch,
-            template="(%s, %s::jsonb)" if header["format"] != 1 else FORMAT_1_LINE,
+            template="(%s, %s::jsonb)",
             page_size=len(batch),
         )
     for kind, table, columns, shape in rows(tx, """
@@ -6353,8 +6348,6 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
                 or (kind == CHANGED and there and not set((columns or "").split(",")) <= columns_there)):
             raise JournalBroken(f"{path.name} is damaged.", "It says what no run writes.")
     run(tx, """CREATE INDEX ON past ("table")""")
-    if header["format"] == 1:
-        adapt_format_1(tx)
     run(tx, """
         ANALYZE past (kind, "table", columns);
         INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM past WHERE kind = 'wrong';
@@ -6397,125 +6390,6 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         SELECT DISTINCT ON (id) id, (before ->> 'ownerId')::uuid FROM past, CAST(key ->> 'id' AS uuid) AS id
         WHERE "table" = 'asset' AND columns = 'ownerId' ORDER BY id, kind;
         ANALYZE past_owner
-    """)
-
-
-# A line of format 1 is [table, key, before, after]: what only one side has came or went, what both have alike
-# was seen.
-FORMAT_1_LINE = """(%s, (SELECT jsonb_build_array(
-    CASE WHEN old -> 2 = 'null' THEN 'made' WHEN old -> 3 = 'null' THEN 'removed'
-         WHEN old -> 2 = old -> 3 THEN 'seen' ELSE 'changed' END,
-    old -> 0, old -> 1, old -> 2, old -> 3) FROM (SELECT %s::jsonb AS old) AS entry))"""
-
-
-def adapt_format_1(tx: Transaction) -> None:
-    """Make format 1 like 2: people by owner and group, columns one by one, what was wrong before, whose
-    photos were.
-
-    Files of format 1 do not say what was wrong before. What the run took away from users who had no part in
-    it, and all that a repair took away, was; so was what it noted of the destination's on the photos.
-    """
-    run(tx, f"""
-        -- a person's owner is in the row, or it is the one who has it now
-        UPDATE past SET key = key || jsonb_build_object('ownerId', coalesce(
-            before ->> 'ownerId', after ->> 'ownerId',
-            (SELECT p."ownerId"::text FROM v_person p
-                WHERE p."personGroupId"::text = past.key ->> 'personGroupId')))
-        WHERE "table" = 'person' AND NOT key ? 'ownerId';
-        -- who had which person
-        INSERT INTO past (step, kind, "table", key, before)
-        SELECT DISTINCT 0, 'seen', 'person', key, '{{}}'::jsonb
-        FROM past l WHERE "table" = 'person' AND kind IN ('changed', 'removed', 'seen')
-            AND (before ? 'ownerId' OR NOT EXISTS (
-            SELECT FROM past o WHERE o."table" = 'person' AND o.kind = 'changed' AND o.before ? 'ownerId'
-              AND o.key ->> 'personGroupId' = l.key ->> 'personGroupId'));
-        -- a name and a birth date were written together
-        INSERT INTO past (step, kind, "table", key, before, after)
-        SELECT step, kind, "table", key, before - 'name', after - 'name' FROM past
-        WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
-        UPDATE past SET before = before - 'birthDate', after = after - 'birthDate'
-        WHERE "table" = 'person' AND kind = 'changed' AND before ? 'birthDate' AND before ? 'name';
-        -- a noted row had its key among its columns
-        UPDATE past SET before = before - ARRAY(SELECT jsonb_object_keys(key)) WHERE kind = 'seen'
-            AND before <> key;
-        -- what was wrong: one SELECT for each kind of check
-        INSERT INTO past (step, kind, "table", key)
-        SELECT 0, 'wrong', 'face', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'id', l.before ->> 'personGroupId'), coalesce(
-            o.before ->> 'ownerId', o.before ->> 'clusterGroupId', g."clusterGroupId"::text))
-        FROM past l LEFT JOIN v_person_group g ON g.id = (l.before ->> 'personGroupId')::uuid
-        LEFT JOIN past o ON coalesce(o.key ->> 'personGroupId', o.key ->> 'id') = l.before ->> 'personGroupId'
-            AND o."table" IN ('person', 'person_group') AND o.before ?| ARRAY['ownerId', 'clusterGroupId']
-        WHERE l."table" = 'asset_face' AND l.before ? 'personGroupId' AND (
-            %(is_repair)s
-            -- what was not the source's: it would have gone along whole, or was the destination's already
-            OR l.before ->> 'personGroupId' = ANY (%(others_people)s)
-            OR (l.kind = 'seen' AND o.key IS NULL))
-        UNION ALL
-        SELECT 0, 'wrong', 'tag', jsonb_build_array(concat_ws(' ', l.key ->> 'assetId', l.key ->> 'tagId'),
-            t."userId")
-        FROM past l JOIN v_tag t ON t.id = (l.key ->> 'tagId')::uuid
-        WHERE l."table" = 'tag_asset' AND (l.kind = 'seen' OR t."userId" <> %(taker)s)
-        UNION ALL
-        SELECT 0, 'wrong', 'memory', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'memoriesId'), coalesce(m."ownerId"::text,
-                o.before ->> 'ownerId'))
-        FROM past l LEFT JOIN v_memory m ON m.id = (l.key ->> 'memoriesId')::uuid
-        LEFT JOIN past o ON o."table" = 'memory' AND o.key ->> 'id' = l.key ->> 'memoriesId'
-        WHERE l."table" = 'memory_asset' AND l.kind IN ('seen', 'removed')
-          AND m."ownerId" IS DISTINCT FROM %(taker)s
-        UNION ALL
-        SELECT 0, 'wrong', 'link', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'assetId', l.key ->> 'sharedLinkId'),
-            coalesce(o.before ->> 'userId', s."userId"::text))
-        FROM past l LEFT JOIN v_shared_link s ON s.id = (l.key ->> 'sharedLinkId')::uuid
-        LEFT JOIN past o ON o."table" = 'shared_link' AND o.key ->> 'id' = l.key ->> 'sharedLinkId'
-        WHERE l."table" = 'shared_link_asset' AND l.kind IN ('seen', 'removed')
-        UNION ALL
-        SELECT 0, 'wrong', 'featured', jsonb_build_array(
-            concat_ws(' ', coalesce(l.before ->> 'ownerId', l.key ->> 'ownerId'),
-                l.key ->> 'personGroupId', f.id, {_UNSEEN}),
-            coalesce(m.before ->> 'ownerId', a."ownerId"::text))
-        FROM past l LEFT JOIN v_person p ON p."personGroupId" = (l.key ->> 'personGroupId')::uuid
-            AND p."ownerId" = coalesce(l.after ->> 'ownerId', l.key ->> 'ownerId')::uuid
-        JOIN v_asset_face f ON f.id = coalesce(l.before ->> 'faceAssetId', p."faceAssetId"::text)::uuid
-        JOIN v_asset a ON a.id = f."assetId"
-        LEFT JOIN past m ON m."table" = 'asset' AND m.before ? 'ownerId' AND m.key ->> 'id' = a.id::text
-        WHERE l."table" = 'person' AND l.kind <> 'made'
-        UNION ALL
-        SELECT DISTINCT 0, 'wrong', 'stack', jsonb_build_array(
-            concat_ws(' ', l.before ->> 'stackId', l.key ->> 'id'),
-            coalesce(o.before ->> 'ownerId', s."ownerId"::text))
-        FROM past l LEFT JOIN v_stack s ON s.id = (l.before ->> 'stackId')::uuid
-        LEFT JOIN past o ON o."table" = 'stack' AND o.before ? 'ownerId'
-            AND o.key ->> 'id' = l.before ->> 'stackId'
-        WHERE l."table" = 'asset' AND l.before ->> 'stackId' IS NOT NULL
-        UNION ALL
-        SELECT 0, 'wrong', 'primary', jsonb_build_array(
-            concat_ws(' ', l.key ->> 'id', l.before ->> 'primaryAssetId'), l.before ->> 'ownerId')
-        FROM past l WHERE l."table" = 'stack' AND l.before IS NOT NULL
-        UNION ALL
-        SELECT 0, 'wrong', 'live', jsonb_build_array(concat_ws(' ', a.id, a."livePhotoVideoId"), NULL)
-        FROM past l JOIN v_asset a ON l.key ->> 'id' IN (a.id::text, a."livePhotoVideoId"::text)
-        WHERE l."table" = 'asset' AND l.before ? 'livePhotoVideoId' AND a."livePhotoVideoId" IS NOT NULL;
-        -- whose the photos concerned were that did not move
-        INSERT INTO past (step, kind, "table", key, before)
-        SELECT 0, 'seen', 'asset', jsonb_build_object('id', a.id), jsonb_build_object('ownerId', CASE
-            -- somebody else's photo, in a stack of theirs
-            WHEN EXISTS (
-                SELECT FROM past l JOIN past o ON o."table" = 'stack'
-                    AND o.key ->> 'id' = l.before ->> 'stackId'
-                WHERE l."table" = 'asset' AND l.key ->> 'id' = a.id::text
-                    AND o.before ->> 'ownerId' = a."ownerId"::text)
-            THEN a."ownerId"::text ELSE %(taker)s END)
-        FROM v_asset a
-        WHERE a.id IN (
-            SELECT (l.key ->> 'id')::uuid FROM past l WHERE l."table" = 'asset'
-            UNION SELECT f."assetId" FROM past l JOIN v_asset_face f ON f.id = (l.key ->> 'id')::uuid
-            WHERE l."table" = 'asset_face')
-          AND a.id::text NOT IN (SELECT key ->> 'id' FROM past WHERE "table" = 'asset' AND after ? 'ownerId');
-        UPDATE past SET columns = (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(before) AS k)
-        WHERE kind IN ('changed', 'seen')
     """)
 
 

@@ -1190,7 +1190,7 @@ saved = save(tx, report) if save else ()
         "a strange header is believed",
         """    if not whole:\n""",
         """    if False:\n""",
-        "tests/test_old_undo_files.py -k strange_header",
+        "tests/test_journal.py -k strange_header",
     ),
     Mutation(
         "a file of another database is used",

@@ -404,11 +404,21 @@ def sealed(path: Path, texts: list[str]) -> None:
 
 # What stands for a part of the header, or of the first line of a kind; the file's checksum is right.
 STRANGE: dict[str, tuple[Any, ...]] = {
+    "": ([], 5),
     "format": (True, "1"),
+    "kind": ("party", None),
     "when": ("\x1b[2J", "2026-11-30", 5, None),
     "immich": (5, None),
+    "source": ({}, "alice"),
     "source.name": (5, None),
+    "destination": ({}, None),
+    "destination.id": ("bob", 5),
+    "destination.cluster": (5, ""),
+    "selection.name": (5, None),
+    "models": ([], {}),
+    "report.assets": (None, "many"),
     "report.faces": (True, "many"),
+    "report.people": (None, [5], [{}]),
     "changed.3": ({}, None, [], {"x": 1}, {"ownerId": "x"}),
     "changed.2": ("x", None, {"id": ["x"]}, {"id": "\0"}),
     "changed.0": ("taken", None, []),
@@ -418,12 +428,16 @@ STRANGE: dict[str, tuple[Any, ...]] = {
 
 @pytest.mark.parametrize(("part", "value"), [(part, value) for part in STRANGE for value in STRANGE[part]])
 def test_what_no_run_writes_is_a_damaged_file(library, params, journal, part, value) -> None:
-    texts, (kind, *way) = lines(journal)[:-1], part.split(".")
-    number = next((n for n, text in enumerate(texts) if text.startswith(f'["{kind}"')), 0)
-    whole = json.loads(texts[number])
-    place = whole if number or not way else whole[kind]
-    place[int(way[0]) if number else part.split(".")[-1]] = value
-    texts[number] = json.dumps(whole)
+    texts, (first, *way) = lines(journal)[:-1], part.split(".")
+    number = next((n for n, text in enumerate(texts) if text.startswith(f'["{first}"')), 0)
+    line = json.loads(texts[number])
+    if number:
+        line[int(way[0])] = value
+    elif way:
+        line[first][way[0]] = value
+    else:
+        line = line | {first: value} if first else value
+    texts[number] = json.dumps(line)
     sealed(journal, texts)
     [past] = transfer.list_past(params, journal.parent)
     assert (past.state == "damaged") == (not number)
