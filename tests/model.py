@@ -1298,7 +1298,14 @@ def judge_stacks_kept(run: Run, words: "Words") -> Iterator[Complaint]:
     past = run.undone
     known = pairs(past.before) - pairs(past.after) if past else set()
     for pair in sorted(new - old - known):
-        yield Complaint("photos came into one stack", ", ".join(map(words.name, pair)))
+        # one comes back into its stack, in which the other is again since another run was undone
+        if not any(
+            past
+            and past.before.stack_of(back) == run.after.stack_of(back) != past.after.stack_of(back)
+            and run.before.stack_of(there) == run.after.stack_of(there)
+            for back, there in (pair, pair[::-1])
+        ):
+            yield Complaint("photos came into one stack", ", ".join(map(words.name, pair)))
     for key, row in run.before.rows("stack").items():
         now = run.after.get("stack", *key)
         if (
