@@ -530,7 +530,7 @@ def people_told(report: transfer.Report) -> tuple[int, int, int]:
 
 def told(report: transfer.Report) -> transfer.Report:
     """A report less what only a run can know: the ids of people that it made, and whether anything was wrong after."""
-    people = (replace(p, target=None) if p.action == transfer.DUPLICATE else p for p in report.people)
+    people = (p if p.action == transfer.MERGE else replace(p, target=None) for p in report.people)
     return replace(report, people=tuple(people), wrong_after=None)
 
 

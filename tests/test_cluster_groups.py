@@ -147,33 +147,25 @@ def test_together_whom_the_destination_has_under_any_name_counts_as_merged(libra
     assert [label(library, ben, each) for each in (face, own)] == ["Opa", "Opa"]
 
 
-@pytest.mark.usefixtures("together")
-@pytest.mark.parametrize("stays", [True, False])
-def test_together_an_agreed_merge_repoints_the_moved_faces_only(library, anna, ben, stays, move) -> None:
+@pytest.mark.parametrize("cluster", ["one cluster group", "two"])
+@pytest.mark.parametrize("who", ["stays at hers", "stays at a third user's", "goes"])
+def test_an_agreed_merge_repoints_the_moved_faces_only(library, anna, ben, carla, cluster, who, move) -> None:
+    """A group goes when nobody has it any more."""
+    library.cluster(anna, *[ben] * (cluster != "two"), *[carla] * ("third" in who))
     photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "oma")
     face, deleted = library.face(photo, hers), library.face(photo, hers, deleted=True)
     library.face(library.asset(ben), his, featured=True)
-    home = library.face(library.asset(anna), hers, featured=True) if stays else None
+    keeper = {"stays at hers": anna, "stays at a third user's": carla}.get(who)
+    if keeper == carla:
+        library.person(carla, "Oma", group=hers)
+    home = library.face(library.asset(keeper), hers, featured_of=keeper) if keeper else None
     assert kinds(move(library.album(anna, "Trip", [photo]), merge=[hers])) == {"Oma": "MERGE"}
     assert library.person_of(face) == library.person_of(deleted) == his
-    assert holders(library, hers) == ({anna} if stays else set())
-    assert (cluster_of(library, hers) is None) == (not stays)  # an empty group goes
+    assert holders(library, hers) == ({keeper} if keeper else set())
+    assert cluster_of(library, hers) == (library.cluster_of(anna) if keeper else None)
     assert label(library, ben, face) == "oma"
     if home:
-        assert (library.person_of(home), label(library, anna, home)) == (hers, "Oma")
-
-
-@pytest.mark.usefixtures("together")
-def test_together_a_merged_persons_group_stays_while_somebody_else_has_it(library, anna, ben, carla, move) -> None:
-    library.cluster(anna, carla)
-    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
-    library.person(carla, "Oma", group=hers)
-    library.face(photo, hers)
-    library.face(library.asset(ben), his, featured=True)
-    kept = library.face(library.asset(carla), hers, featured=True)
-    move(library.album(anna, "Trip", [photo]), merge=[hers])
-    assert holders(library, hers) == {carla}
-    assert label(library, carla, kept) == "Oma"
+        assert (library.person_of(home), label(library, keeper, home)) == (hers, "Oma")
 
 
 def leave_as_immich_does(library: Library, user: str) -> str:
@@ -297,25 +289,6 @@ def test_the_destinations_names_at_its_other_photos_are_not_lost(library, anna, 
     assert label(library, ben, own) == "Lea"
     move(library.album(anna, "Trip", [photo]))
     assert [label(library, ben, each) for each in (own, face)] == ["Lea", "Lea"]
-
-
-def test_an_agreed_merge_removes_the_empty_group(library, anna, ben, move) -> None:
-    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
-    face = library.face(photo, hers)
-    library.face(library.asset(ben), his, featured=True)
-    move(library.album(anna, "Trip", [photo]), merge=[hers])
-    assert library.person_of(face) == his
-    assert (cluster_of(library, hers), holders(library, hers)) == (None, set())
-
-
-def test_a_merged_persons_group_stays_with_those_who_stay(library, anna, ben, move) -> None:
-    photo, hers, his = library.asset(anna), library.person(anna, "Oma"), library.person(ben, "Oma")
-    library.face(photo, hers)
-    home = library.face(library.asset(anna), hers, featured=True)
-    library.face(library.asset(ben), his, featured=True)
-    move(library.album(anna, "Trip", [photo]), merge=[hers])
-    assert (cluster_of(library, hers), holders(library, hers)) == (library.cluster_of(anna), {anna})
-    assert label(library, anna, home) == "Oma"
 
 
 # ---- people shared with single users --------------------------------------------------------------------------------

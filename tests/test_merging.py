@@ -183,57 +183,41 @@ def test_enter_keeps_apart_who_is_only_alike(monkeypatch, capsys, typed, merged)
     assert "a namesake:" in shown and "differ in accents only:" in shown and "(y/N" in shown
 
 
+# What is said of hers and of his, and of a further Oma; whether the two are a pair.
+WHO_MAY = {
+    "two in the selection": ({}, {}, "hers on the photo", False),
+    "two at the destination": ({}, {}, "his", False),
+    "birth dates": ({"birth": "1950-01-01"}, {"birth": "1950-01-02"}, "", False),
+    "hers hidden": ({"hidden": True}, {}, "", False),
+    "his hidden": ({}, {"hidden": True}, "", False),
+    "both hidden": ({"hidden": True}, {"hidden": True}, "", True),
+    "a deleted face of another": ({}, {}, "hers deleted", True),
+    "another one elsewhere": ({}, {}, "hers elsewhere", True),
+}
+
+
 @pytest.mark.cases
 @pytest.mark.parametrize("stays", [False, True], ids=["TRANSFER", "DUPLICATE"])
-@pytest.mark.parametrize(
-    "why", ["two in the selection", "two at the destination", "birth dates", "hers hidden", "his hidden"]
-)
+@pytest.mark.parametrize("why", WHO_MAY)
 def test_in_doubt_they_stay_two_even_if_agreed_and_the_report_says_why(
     library, photo, album, anna, ben, why, stays, runner, move
 ) -> None:
-    source = library.person(
-        anna, "Oma", birth="1950-01-01" if why == "birth dates" else None, hidden=why == "hers hidden"
-    )
-    target = bens(library, ben, "Oma", birth="1950-01-02" if why == "birth dates" else None, hidden=why == "his hidden")
-    face = library.face(photo, source)
+    hers, his, more, fits = WHO_MAY[why]
+    source, target = library.person(anna, "Oma", **hers), bens(library, ben, "Oma", **his)
+    face, merge = library.face(photo, source), [source]
     if stays:
         library.face(library.asset(anna), source)
-    merge = [source]
-    if why == "two in the selection":
-        merge.append(library.person(anna, " OMA"))
-        library.face(photo, merge[1])
-    if why == "two at the destination":
+    if more == "his":
         bens(library, ben, "oma ")
-    assert pairs(runner, album) == {}
+    elif more:
+        merge.append(library.person(anna, " OMA"))
+        library.face(library.asset(anna) if "elsewhere" in more else photo, merge[1], deleted="deleted" in more)
+    assert pairs(runner, album) == ({source: target} if fits else {})
     report = move(album, merge=merge)
-    assert library.person_of(face) != target
-    assert report.people[0].note
-    assert all(person.note for person in report.people)
-    assert {person.action for person in report.people if person.id == source} == {"DUPLICATE" if stays else "TRANSFER"}
-
-
-def test_a_namesake_of_whom_only_a_deleted_face_moves_is_no_second_one(
-    library, photo, album, anna, ben, runner
-) -> None:
-    source, target = library.person(anna, "Oma"), bens(library, ben, "Oma")
-    library.face(photo, source)
-    library.face(photo, library.person(anna, "Oma"), deleted=True)
-    assert pairs(runner, album) == {source: target}
-
-
-def test_a_namesake_of_the_sources_who_is_not_on_the_photos_does_not_matter(
-    library, photo, album, anna, ben, runner
-) -> None:
-    source, target = library.person(anna, "Oma"), bens(library, ben, "Oma")
-    library.face(photo, source)
-    library.face(library.asset(anna), library.person(anna, "Oma"))
-    assert pairs(runner, album) == {source: target}
-
-
-def test_two_hidden_ones_may_be_merged(library, photo, album, anna, ben, runner) -> None:
-    source, target = library.person(anna, "Oma", hidden=True), bens(library, ben, "Oma", hidden=True)
-    library.face(photo, source)
-    assert pairs(runner, album) == {source: target}
+    assert (library.person_of(face) == target) == fits
+    assert all(bool(person.note) != fits for person in report.people)
+    expected = "MERGE" if fits else "DUPLICATE" if stays else "TRANSFER"
+    assert [person.action for person in report.people if person.id == source] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -248,20 +232,14 @@ def test_two_hidden_ones_may_be_merged(library, photo, album, anna, ben, runner)
 def test_a_birth_date_that_is_missing_is_taken_over(
     library, photo, album, anna, ben, hers, his, then, runner, move
 ) -> None:
-    source, target = library.person(anna, "Oma", birth=hers), bens(library, ben, "Oma", birth=his)
+    """All else is the namesake's own."""
+    source = library.person(anna, "Oma", birth=hers, favorite=True, color="#ff0000")
+    target = bens(library, ben, "Oma", birth=his, color="#0000ff")
     library.face(photo, source)
     assert pairs(runner, album) == {source: target}
     move(album, merge=[source])
-    assert library.person_row(ben, target)["birthDate"] == then
-
-
-def test_the_namesakes_own_flags_stay(library, photo, album, anna, ben, move) -> None:
-    source = library.person(anna, "Oma", favorite=True, color="#ff0000")
-    target = bens(library, ben, "Oma", color="#0000ff")
-    library.face(photo, source)
-    move(album, merge=[source])
     row = library.person_row(ben, target)
-    assert (row["isFavorite"], row["color"]) == (False, "#0000ff")
+    assert (row["birthDate"], row["isFavorite"], row["color"]) == (then, False, "#0000ff")
 
 
 def test_a_third_users_person_may_be_merged_and_stays_hers(library, photo, album, carla, ben, move) -> None:
