@@ -179,13 +179,17 @@ class Terminal:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.child.delaybeforesend = None
+        self.child.ptyproc.delayafterclose = 0
         self.child.logfile_read = self._log
 
     def __enter__(self) -> Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.child.close(force=True)
+        if not self.child.closed and self.child.isalive():
+            self.child.kill(signal.SIGKILL)  # quicker than to ask it politely, with a tenth of a second for each answer
+            self.child.wait()
+        self.child.close()
 
     @property
     def raw(self) -> str:
