@@ -9361,12 +9361,10 @@ class Wish:
     by_tag: bool = False
     asked: dict[str, Any] | None = None  # conditions, as a Request has them, while they are asked for
     libraries: Sequence[ExternalLibrary] = ()  # that may be handed over with everything
-    pairs: Sequence[Person] = ()  # who may be merged by name
-    merge: frozenset[str] = frozenset()
+    merge: frozenset[str] = frozenset()  # who is merged by name
     mend: Sequence[User] = ()  # of a repair: whose things,
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
     leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
-    is_repeated: bool = False  # the answers are those of the last dry run
     page: Page | None = None  # what was analysed last
 
 
@@ -9378,8 +9376,6 @@ class State:
     config: Config
     server: Server | None = None
     backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
-    transfer_shown: Wish | None = None  # the answers of the last dry run
-    repair_shown: Wish | None = None
 
     @property
     def undo_folder(self) -> Path:
@@ -10650,20 +10646,11 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     config = state.config.database
     users = active_users(api, server, config)
     wish = Wish()
-    again = state.transfer_shown if execute else None
-
-    def steps() -> list[Callable[[], None]]:
-        first = [lambda: ask_same(wish, again, transfer_words(again))] if again else []
-        return [
-            *first,
-            *([] if wish.is_repeated else transfer_questions(
-                wish, users, api, config, state.config.api_url
-            )),
-            *last_steps(wish, state, api, execute=execute),
-        ]
-
-    ask_in_turn(steps)
-    return replace(state, transfer_shown=None if execute else wish)
+    ask_in_turn(lambda: [
+        *transfer_questions(wish, users, api, config, state.config.api_url),
+        *last_steps(wish, state, api, execute=execute),
+    ])
+    return state
 
 
 def last_steps(wish: Wish, state: State, api: Api, *, execute: bool) -> list[Callable[[], None]]:
@@ -10730,15 +10717,6 @@ def page_pictures(page: Page, state: State, api: Api, progress: Progress) -> dic
 def transfer_words(wish: Wish) -> str:
     """Who gives what to whom."""
     return f"From {who(wish.source)}, {wish.what}, to {who(wish.destination)}."
-
-
-def ask_same(wish: Wish, again: Wish, words: str) -> None:
-    """Whether the last dry run's answers are good for the change, too."""
-    say("\n  The last dry run was:")
-    say(f"    {words}")
-    wish.is_repeated = ask_yes_step("  The same now?", default=True)
-    if wish.is_repeated:
-        vars(wish).update(vars(again), is_repeated=True)
 
 
 def transfer_questions(
@@ -10957,15 +10935,8 @@ def transfer_pairs(wish: Wish, state: State) -> Sequence[Person]:
 
 
 def ask_pairs(wish: Wish, state: State, look: Callable[[], Sequence[Person]]) -> None:
-    """Who is merged. The answer of a dry run is good as long as the same pairs are in question."""
-    before, wish.pairs = wish.pairs, waiting("Looking", look)
-    if not wish.is_repeated or pair_ids(before) != pair_ids(wish.pairs):
-        wish.merge = ask_merges(wish.pairs, wish.destination, state.config.api_url)
-
-
-def pair_ids(pairs: Sequence[Person]) -> list[tuple[str, str | None]]:
-    """Which people a pair is about."""
-    return sorted((person.id, person.merge_id) for person in pairs)
+    """Who is merged."""
+    wish.merge = ask_merges(waiting("Looking", look), wish.destination, state.config.api_url)
 
 
 class Again(Exception):
@@ -11282,8 +11253,6 @@ def goes_on(state: State, entry: str, keys: Keys) -> bool:
     """How every dry run ends; whether it is done now, which is asked where somebody sees it."""
     heading("DRY RUN")
     say(f"  No changes were made. Menu entry {entry} does it for real.")
-    if "p" in keys:
-        say(f"  p instead of a menu entry {keys['p'][0]}.")
     if not is_watched():
         return False
     shown, (folder, words) = SCREEN.kept or [], SCREEN.kept_as
@@ -11489,7 +11458,6 @@ def repair_screen(state: State, *, execute: bool) -> State:
     users = active_users(api, server, config)
     troubles = waiting("Looking for what older transfers left behind", lambda: find_faults(config))
     wish = Wish()
-    again = state.repair_shown if execute else None
 
     def ask_users() -> None:
         lines = [f"{who(user)}{told_wrong(troubles, [user])}" for user in users]
@@ -11498,19 +11466,14 @@ def repair_screen(state: State, *, execute: bool) -> State:
         number = choose_some(title, [*lines, *everybody], several=False, always=len(everybody))[0]
         wish.mend = users if number == len(users) else [users[number]]
 
-    def steps() -> list[Callable[[], None]]:
-        first = [lambda: ask_same(wish, again, f"Repair for {names_of(again.mend)}.")] if again else []
-        return [
-            *first,
-            *([] if wish.is_repeated else [ask_users]),
-            lambda: show_wrong(troubles, wish.mend),
-            lambda: ask_repair_pairs(wish, state, troubles),
-            lambda: act(repair_action(wish, users, state, api, troubles), state, api, execute=execute),
-            lambda: ask_torn(wish, users, state, api, execute=execute),
-        ]
-
-    ask_in_turn(steps)
-    return replace(state, repair_shown=None if execute else wish)
+    ask_in_turn(lambda: [
+        ask_users,
+        lambda: show_wrong(troubles, wish.mend),
+        lambda: ask_repair_pairs(wish, state, troubles),
+        lambda: act(repair_action(wish, users, state, api, troubles), state, api, execute=execute),
+        lambda: ask_torn(wish, users, state, api, execute=execute),
+    ])
+    return state
 
 
 def told_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> str:
@@ -11541,17 +11504,12 @@ def show_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
 
 
 def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> None:
-    """Which people are merged, user by user. The answers of a dry run are good for the same pairs."""
-    config, before, answered = state.config.database, wish.pairs, dict(wish.merges)
-    wish.pairs, wish.merges = [], {}
+    """Which people are merged, user by user."""
+    wish.merges = {}
     for user in wish.mend:
-        if not any(trouble.user == user.id and trouble.kind == "face" for trouble in troubles):
-            continue
-        pairs = waiting("Looking", functools.partial(repair_merge_pairs, config, user.id))
-        if not (wish.is_repeated and set(pair_ids(pairs)) <= set(pair_ids(before)) and user.id in answered):
-            answered[user.id] = ask_merges(pairs, user, state.config.api_url)
-        wish.pairs = [*wish.pairs, *pairs]
-        wish.merges = {**wish.merges, user.id: answered[user.id]}
+        if any(trouble.user == user.id and trouble.kind == "face" for trouble in troubles):
+            look = functools.partial(repair_merge_pairs, state.config.database, user.id)
+            wish.merges[user.id] = ask_merges(waiting("Looking", look), user, state.config.api_url)
 
 
 def repair_action(
@@ -12600,14 +12558,6 @@ def _no_page(path: Path, error: OSError) -> TransferError:
 # ============================================================================================================
 
 
-def page_screen(state: State) -> State:
-    """Menu entry p: the last dry run as a page."""
-    state, api, _server = need_server(state)
-    if state.transfer_shown:
-        make_page(state.transfer_shown, state, api)
-    return state
-
-
 def reconfigure_screen(state: State) -> State:
     """Menu entry 7: takes effect at once."""
     return set_up(state.path, state.config)
@@ -12686,8 +12636,7 @@ def menu(path: Path, debug: bool = False) -> int:
         while True:
             say(f"\n  {without_middle(connected_to(state)) if state.server else connected_to(state)}")
             say(boxed(MENU))
-            commands = {**COMMANDS, **({"p": page_screen} if state.transfer_shown else {})}
-            while (choice := ask("  Select option: ").casefold()) not in (*commands, "0"):
+            while (choice := ask("  Select option: ")) not in (*COMMANDS, "0"):
                 if choice:
                     say("  Please give one of the numbers of the menu.")
             if choice == "0":
@@ -12695,7 +12644,7 @@ def menu(path: Path, debug: bool = False) -> int:
                 return int(failed)
             failed = SCREEN.failed = False
             try:
-                state = commands[choice](state)
+                state = COMMANDS[choice](state)
                 failed = SCREEN.failed
                 write_kept()
                 pause()

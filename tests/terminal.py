@@ -49,12 +49,9 @@ UNWANTED = {
 # The end of every question: nothing follows until somebody answers.
 QUESTION = re.compile(r"(?:\)|\]|option|menu|file): \Z")
 MENU, PAUSE, CHOOSE = "Select option: ", "Enter for the menu: ", "Enter to go back, 0 for the menu): "
-EXACTLY, SAME = "Do exactly this now?", "The same now? (Y/n, "
+EXACTLY = "Do exactly this now?"
 # What is asked on the way there.
-PASSED = {
-    **dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY)),
-    **dict.fromkeys(("Source user", "User whose faces"), (SAME,)),
-}
+PASSED = dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY))
 
 
 @dataclass(frozen=True)

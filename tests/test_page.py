@@ -20,7 +20,7 @@ import pytest
 import transfer
 from tests.library import Library
 from tests.media import Media
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import EXACTLY, Installation, Terminal, installation
 
 pytestmark = pytest.mark.long
 
@@ -327,9 +327,9 @@ def test_pictures_come_from_immich_where_the_key_is_their_owners(there: Installa
     there.library.rows('update "user" set "isAdmin" = true where id = %s', user)
     there.save(api_key=there.immich.key(user))
     with Terminal(there.path) as terminal:
-        assert "p instead of a menu entry" in up_to_the_end(terminal, "3", "Select option: ")
+        assert "p writes it as a page" in up_to_the_end(terminal, "3", EXACTLY)
         terminal.type("p")
-        screen = terminal.until("Select option: ")
+        screen = terminal.until(EXACTLY)
         path = written(screen)
     wanted = {"alice": {png(1), png(2)}, "bob": {png(3)}, "root": set()}[whose]
     assert pictures_in(path) == wanted

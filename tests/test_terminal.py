@@ -594,27 +594,6 @@ def test_one_step_back_and_the_menu(unchanged: Installation) -> None:
             terminal.type()
 
 
-def test_the_answers_of_the_dry_run_are_good_for_the_change(there: Installation) -> None:
-    with Terminal(there.path) as terminal:
-        terminal.menu("3")
-        go_on(terminal, "Do exactly this now?")
-        terminal.type("y")
-        terminal.menu("4")
-        question, screen = terminal.question()
-        assert "From Alice <alice@example.com>, album Trip, to Bob <bob@example.com>." in screen
-        assert question.startswith("The same now? (Y/n")
-        terminal.type()
-        screen = go_on(terminal, "Type yes")
-        assert "Albums of" not in screen and "the same p" not in screen
-        assert "[MERGE] into oma" in screen
-        terminal.type()
-        assert terminal.question()[0].startswith("The same now?")
-        terminal.type("n")
-        terminal.until("Source user")
-        terminal.type("0")
-        terminal.menu("0")
-
-
 def test_a_dry_run_is_done_exactly_as_shown(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("3")
@@ -677,7 +656,7 @@ def test_a_repair(there: Installation) -> None:
         terminal.type("yes")
         done = go_on(terminal, "Select option")
         terminal.type("6")
-        assert re.search(r"Persons transferred: 21\n +• Persons duplicated:  0\n +• Persons merged:      1\n", done)
+        assert re.search(r"Persons transferred: 21\n +• Persons merged:      1\n", done)
         assert "“Generate Thumbnails” was started" in " ".join(done.split())
         assert "There is nothing to repair." in go_on(terminal, "Select option")
 
@@ -799,7 +778,16 @@ def leave(terminal: Terminal, how: str) -> None:
 
 def one_line(text: str, wanted: str) -> None:
     """One line and no more, less the line on which the person typed and the one that names the kept analysis."""
-    assert len([line for line in lines(text.partition("\n")[2]) if "Kept as text: " not in line]) == 1, text
+    assert (
+        len(
+            [
+                line
+                for line in lines(text.partition("\n")[2])
+                if "Kept as text:" not in line and "/transfers/" not in line
+            ]
+        )
+        == 1
+    ), text
     assert wanted in text
     assert "Traceback" not in text
 
