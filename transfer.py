@@ -262,19 +262,31 @@ class OutputLost(Exception):
         self.why = why
 
 
-class Ended(BaseException):
-    """A signal asks the program to end. `truth` is what has become of the work that was under way."""
-
-    def __init__(self, number: int, truth: str = "Nothing further was changed.") -> None:
-        super().__init__(number)
-        self.number, self.truth = number, truth
-
-
-# Signals that end the program: what is under way is rolled back first, and the terminal gets its echo back.
-ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 IS_MADE = "The change itself is made and saved."
 
-endings: list[int] = []  # those that have come, also where they could not end anything at once
+
+class Ended(KeyboardInterrupt):
+    """A signal asks the program to end: what is under way is broken off as by Ctrl-C, and nothing is asked."""
+
+
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+
+
+@dataclass
+class Terminal:
+    """The one terminal, pipe or file that this program talks to, and how it has gone so far."""
+
+    answers: int = 0  # given to questions
+    has_news: bool = False  # something was shown since the last of them
+    failed: bool = False  # something that was asked for, although the menu entry itself was done
+    ended: int = 0  # by this signal
+    tell_wait: Callable[[str], None] | None = None  # shows what is waited for, '' for nothing any more
+    held: list[str] | None = None  # of a result: for the person's pager
+    kept: list[str] | None = None  # of a result: for a text file,
+    kept_as: tuple[Path, tuple[str, ...]] = (Path(), ())  # its folder, and the words of its name
+
+
+TERMINAL = Terminal()
 
 
 class Back(Exception):
@@ -999,8 +1011,6 @@ def _within(seconds: float, what: str, work: Callable[[], Result]) -> Result:
     return outcome[0]
 
 
-# Where what is being waited for is told; the menu puts a line of the screen here.
-tell_wait: list[Callable[[str], None]] = []
 TELL_AFTER = 2.0  # seconds
 
 
@@ -1014,14 +1024,14 @@ def waiting_for(what: str) -> Iterator[Callable[[], None]]:
         seconds = int(time.monotonic() - began)
         if seconds >= TELL_AFTER and seconds > told:
             told = seconds
-            for show in tell_wait:
-                show(f"Waiting for {what}, {seconds} s")
+            if TERMINAL.tell_wait:
+                TERMINAL.tell_wait(f"Waiting for {what}, {seconds} s")
 
     try:
         yield tell
     finally:
-        for show in tell_wait if told else ():
-            show("")
+        if told and TERMINAL.tell_wait:
+            TERMINAL.tell_wait("")
 
 
 def _elsewhere(base: str, url: str, location: str) -> TransferError:
@@ -1471,7 +1481,7 @@ def _poll(connection: Any, patience: float, tell: Callable[[], None]) -> None:
                 raise psycopg2.OperationalError("timeout expired")
             if interrupted is not None and time.monotonic() - interrupted > patience:
                 raise reason
-        except (KeyboardInterrupt, Ended) as error:
+        except KeyboardInterrupt as error:
             if connecting or interrupted is not None:
                 raise
             interrupted, reason = time.monotonic(), error
@@ -2050,24 +2060,24 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before, so_far = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}, len(endings)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in ENDINGS:
         if before[number] is end_by_signal:
-            signal.signal(number, lambda number, _frame: endings.append(number))
+            signal.signal(number, lambda number, _frame: setattr(TERMINAL, "ended", number))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if len(endings) > so_far:
-        raise Ended(endings[0])
+    if TERMINAL.ended:
+        raise Ended
 
 
 def end_by_signal(number: int, _frame: Any) -> None:
     """The handler of ENDINGS."""
-    endings.append(number)
-    raise Ended(number)
+    TERMINAL.ended = number
+    raise Ended
 
 
 def once_more(attempt: Callable[[], Result]) -> Result:
@@ -2824,8 +2834,6 @@ def perform(
         if committed:
             return committed[0]
         raise
-    except Ended as error:
-        raise Ended(error.number, IS_MADE) if committed else error from None
     except CommitUnknown as error:
         how.progress("Asking PostgreSQL whether it was committed")
         if not error.saved or (is_committed := ask_commit(database_config, error.saved[0])) is None:
@@ -9346,6 +9354,7 @@ NAMELESS_SHOWN = 5  # people without a name, with their addresses
 
 # For terminals whose encoding lacks them.
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
+UNBOXED = str.maketrans("", "", "╔╗╚╝┌┐└┘├┤═─║│")
 
 RED, GREEN, YELLOW = "31", "32", "33"
 
@@ -9386,32 +9395,14 @@ class State:
 # ---- showing -----------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Screen:
-    """What stands on the screen and what is still to come. A result begins with a heading; from there on text
-    is held back until something is asked or waited for, so that more than a window of it can be paged.
-    """
-
-    rows: int = 0  # printed since the last answer
-    answers: int = 0  # given so far
-    holds: bool = False
-    failed: bool = False  # something that was asked for, although the menu entry itself was done
-    held: list[str] = field(default_factory=list)
-    kept: list[str] | None = None  # what a file is to have of it,
-    kept_as: tuple[Path, tuple[str, ...]] = (Path(), ())  # its folder, and the words of its name
-
-
-SCREEN = Screen()
-
-
-def say(text: str = "", *, end: str = "\n") -> None:
-    """Show a text, folded where it is wider than the window."""
-    if SCREEN.kept is not None:
-        SCREEN.kept.append(uncoloured(text + end))
-    if SCREEN.holds:
-        SCREEN.held.append(fold(text) + end)
+def say(text: str = "", *, most: int = 1000) -> None:
+    """Show a text, folded where it is wider than the window, or than so many columns."""
+    if TERMINAL.kept is not None:
+        TERMINAL.kept.append(uncoloured(text) + "\n")
+    if TERMINAL.held is not None:
+        TERMINAL.held.append(folded_to_fit(text, most) + "\n")
     else:
-        put(fold(text) + end)
+        put(folded_to_fit(text, most) + "\n")
 
 
 def put(text: str) -> None:
@@ -9421,7 +9412,7 @@ def put(text: str) -> None:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
-    SCREEN.rows += rows_of(text)
+    TERMINAL.has_news = True
     try:
         print(text, end="", flush=True)
     except OSError as error:
@@ -9444,123 +9435,46 @@ def uncoloured(text: str) -> str:
     return re.sub(r"\x1b\[\d*m", "", text)
 
 
-def cells(text: str) -> int:
-    """How many columns a text takes: wide characters take two, accents that stand by themselves none."""
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in uncoloured(text)
-    )
-
-
-def rows_of(text: str) -> int:
-    """How many rows of the window whole lines take."""
-    columns = window()[0]
-    return sum(max(1, -(-cells(line) // columns)) for line in text.split("\n")[:-1])
-
-
-def fold(text: str) -> str:
-    """A text for the terminal, its lines broken between words where they are wider than the window."""
+def folded_to_fit(text: str, most: int = 1000) -> str:
+    """A text for the terminal, its lines broken between words where they are too wide; what follows begins
+    where the first line's text does.
+    """
+    columns = min(window()[0], most)
     if not sys.stdout.isatty():
         return text
-    columns = window()[0]
-    return "\n".join(line if cells(line) <= columns else _folded(line, columns) for line in text.split("\n"))
+
+    def fold(line: str) -> str:
+        mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. )*", uncoloured(line))
+        indent = " " * min(mark.end() if mark else 0, columns // 3)
+        lines = textwrap.wrap(
+            *(line, columns - 1),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join(lines) + line[len(line.rstrip()) :]
+
+    return "\n".join(line if len(uncoloured(line)) < columns else fold(line) for line in text.split("\n"))
 
 
-def _folded(line: str, columns: int) -> str:
-    """A line broken between words; what follows begins where the first line's text does. A word that is
-    wider than the window keeps whole.
-    """
-    mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. )*", uncoloured(line))
-    indent = " " * min(mark.end() if mark else 0, columns // 3)
-    lines, now = [], ""
-    for word in re.findall(r" *[^ ]+ *$| *[^ ]+", line):
-        if now.strip() and cells((now + word).rstrip()) >= columns:
-            lines.append(now)
-            now = indent + word.lstrip(" ")
-        else:
-            now += word
-    return "\n".join([*lines, now])
+# ---- results: in a pager, and kept as text -----------------------------------------------------------------
 
 
-# ---- long results: page by page, and kept as text ----------------------------------------------------------
-
-
-def show_held(*, more_follows: bool = True) -> None:
-    """Print what was held back; more than fits the window goes through a pager. Unless it was the last of a
-    result, the end of it is seen above what follows.
-    """
-    text, SCREEN.held = "".join(SCREEN.held), []
-    room = max(window()[1] - 2, 3)  # what is asked below it, and the line on which it is answered
-    if SCREEN.rows + rows_of(text) <= room:
-        put(text) if text else None
-    elif rows_of(text) > room and in_pager(text):
-        SCREEN.rows = 1
-        if more_follows:
-            put("  …\n" + "".join(last_rows(text, room // 3)))
-    else:
-        page_by_page(text, room)
-
-
-def last_rows(text: str, room: int) -> list[str]:
-    """The last lines of a text that fit so many rows."""
-    lines = text.splitlines(keepends=True)
-    while sum(map(rows_of, lines)) > room and len(lines) > 1:
-        del lines[0]
-    return lines
-
-
-def page_by_page(text: str, room: int) -> None:
-    """Print a text, so many rows at a time."""
-    lines = text.splitlines(keepends=True)
-    while lines:
-        if SCREEN.rows and SCREEN.rows + rows_of(lines[0]) > room:
-            try:
-                answer = read_line("  Enter for more, q for the end: ")
-            except EndOfInput:  # whoever asks next finds out
-                answer = "q"
-            if answer.strip().casefold() in ("q", "quit"):
-                lines = last_rows(text, room)
-        put(lines.pop(0))
+def show_held() -> None:
+    """Show what was held back: by the person's pager, if it is longer than the window."""
+    text, TERMINAL.held = "".join(TERMINAL.held or ()), None
+    if text and not (text.count("\n") > window()[1] - 2 and in_pager(text)):
+        put(text)
 
 
 def in_pager(text: str) -> bool:
-    """Show a text in the person's pager; False if there is none that does it. Ctrl-C there is as it is
-    anywhere else.
-    """
-    if not (command := pager()):
-        return False
-    pressed: list[int] = []
-    with terminal_kept():
-        # not ignored, since what ignores it would have children that do; by the pager it is caught or not
-        before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, env={"LESS": "FRX", **os.environ}, text=True, errors="replace"
-            )
-            try:
-                process.communicate(text)
-            finally:
-                if process.poll() is None:  # a signal ends us
-                    process.terminate()
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(2)
-                    process.kill()
-        except OSError:
-            return False
-        finally:
-            signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
-    return process.returncode == 0
-
-
-def pager() -> list[str]:
-    """The command of the person's pager; empty if there is none."""
-    for wanted in (os.environ.get("PAGER", ""), "less -FRXK"):
-        with contextlib.suppress(ValueError):  # quotes that do not end
-            if (command := shlex.split(wanted)) and shutil.which(command[0]):
-                return command
-    return []
+    """Whether the person's pager has shown a text. Ctrl-C there is as it is anywhere else."""
+    with contextlib.suppress(OSError, ValueError), terminal_kept():  # ValueError: quotes that do not end
+        command = shlex.split(os.environ["PAGER"])
+        shown = subprocess.run(command, input=text, text=True, errors="replace", check=False)
+        TERMINAL.has_news = True
+        return shown.returncode == 0
+    return False
 
 
 @contextlib.contextmanager
@@ -9582,19 +9496,19 @@ def terminal_kept() -> Iterator[None]:
 
 def keep(text: str) -> None:
     """What is not shown unless somebody asks for it, but stands in the file."""
-    if SCREEN.kept is not None:
-        SCREEN.kept.append(text)
+    if TERMINAL.kept is not None:
+        TERMINAL.kept.append(text)
 
 
 def keep_from(state: State, *words: str) -> None:
     """From here on what is shown is kept for a text file; `words` are its name."""
-    SCREEN.kept, SCREEN.kept_as = [], (state.undo_folder, words)
+    TERMINAL.kept, TERMINAL.kept_as = [], (state.undo_folder, words)
 
 
 def write_kept() -> None:
     """Write the text file, and say where it is. That it cannot be written is no failure."""
-    text, SCREEN.kept = "".join(SCREEN.kept or ()), None
-    folder, words = SCREEN.kept_as
+    text, TERMINAL.kept = "".join(TERMINAL.kept or ()), None
+    folder, words = TERMINAL.kept_as
     if text:
         try:
             say(f"\n  Kept as text: {keep_text(folder, words, text)}")
@@ -9603,28 +9517,15 @@ def write_kept() -> None:
 
 
 def end_result() -> None:
-    """Print what is held back still; nothing is from here on."""
-    SCREEN.holds, SCREEN.kept = False, None
-    text, SCREEN.held = "".join(SCREEN.held), []
-    if text:
-        put(text)
-
-
-def without_middle(text: str) -> str:
-    """A text in one row of a terminal: words are left out in its middle."""
-    words = text.split(" ")
-    left, right = words[: len(words) // 2], words[len(words) // 2 :]
-    if not sys.stdout.isatty() or cells(text) < window()[0] - 2:
-        return text
-    while cells(" ".join([*left, "…", *right])) >= window()[0] - 2 and (left or right):
-        (left.pop if len(left) > len(right) else functools.partial(right.pop, 0))()
-    return " ".join([*left, "…", *right])
+    """Show what is held back still; nothing is kept from here on."""
+    show_held()
+    TERMINAL.kept = None
 
 
 def pause() -> None:
     """On a terminal let a result stay until somebody has seen it."""
-    show_held(more_follows=False)
-    if is_watched() and SCREEN.rows:
+    show_held()
+    if is_watched() and TERMINAL.has_news:
         forget_typed()
         with contextlib.suppress(KeyboardInterrupt):
             read_line("\n  Enter for the menu: ")
@@ -9639,36 +9540,24 @@ def coloured(text: str, code: str) -> str:
 
 
 def paragraph(text: str, indent: str = "  ", first: str | None = None, code: str = "") -> None:
-    """A text wrapped to the terminal; `first` begins its first line, in the colour `code`."""
-    width = max(39, min(window()[0], 100) - 1)
+    """A text to be read, no wider than that is easy; `first` is what it begins with, in the colour `code`."""
     first = indent if first is None else first
-    lines = textwrap.wrap(
-        *(text, width),
-        initial_indent=first,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    shown = "\n".join(lines)
-    say(coloured(first, code) + shown.removeprefix(first) if code else shown)
+    say((coloured(first, code) if code else first) + text, most=100)
 
 
 def boxed(art: str) -> str:
-    """Box art, drawn narrower where the window is."""
-    columns, lines = window()[0], art.split("\n")
-    if max(map(len, lines)) <= columns or not sys.stdout.isatty():
+    """Box art; where the window is narrower, the words in it."""
+    lines = art.split("\n")
+    if max(map(len, lines)) <= window()[0] or not sys.stdout.isatty():
         return art
-
-    def drawn(line: str) -> str:
-        inner = line[1:-1].strip().center(columns - 2) if line[1] not in "═─" else line[1] * (columns - 2)
-        return line[0] + inner + line[-1]
-
-    return "\n".join(line and drawn(line) for line in lines)
+    words = [line.translate(UNBOXED).rstrip() for line in lines]
+    return "\n".join(inside for inside, line in zip(words, lines, strict=True) if inside or not line)
 
 
 def heading(title: str) -> None:
     """A box with a title. A result begins."""
-    SCREEN.holds = is_watched()
+    if is_watched() and os.environ.get("PAGER") and TERMINAL.held is None:
+        TERMINAL.held = []
     say(boxed(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n"))
 
 
@@ -9692,7 +9581,7 @@ def show_error(error: TransferError) -> None:
 def show_failed(error: TransferError) -> None:
     """What was asked for after a change that is made has failed: the exit code says so, too."""
     show_error(error)
-    SCREEN.failed = True
+    TERMINAL.failed = True
 
 
 def warn(text: str) -> None:
@@ -9736,9 +9625,9 @@ def ask_line(prompt: str) -> str:
 
 def read_line(prompt: str) -> str:
     """One line that is typed now. Raises EndOfInput."""
-    if endings:  # it came where nothing could be ended
-        raise Ended(endings[0])
-    put(fold(prompt))
+    if TERMINAL.ended:  # it came where nothing could be ended
+        raise Ended
+    put(folded_to_fit(prompt))
     try:
         return input()
     except (EOFError, OSError):  # OSError: a terminal that has gone
@@ -9747,8 +9636,8 @@ def read_line(prompt: str) -> str:
     except UnicodeDecodeError:
         return ""
     finally:
-        SCREEN.rows = 0
-        SCREEN.answers += 1
+        TERMINAL.has_news = False
+        TERMINAL.answers += 1
 
 
 def ask_afresh(prompt: str) -> str:
@@ -9809,18 +9698,18 @@ def ask_secret(prompt: str) -> str:
     if not sys.stdin.isatty():
         return ask(prompt)
     show_held()
-    if endings:
-        raise Ended(endings[0])
+    if TERMINAL.ended:
+        raise Ended
     try:
-        return getpass.getpass(fold(prompt))
+        return getpass.getpass(folded_to_fit(prompt))
     except (EOFError, OSError):
         put("\n")
         raise EndOfInput from None
     except UnicodeDecodeError:
         return ""
     finally:
-        SCREEN.rows = 0
-        SCREEN.answers += 1
+        TERMINAL.has_news = False
+        TERMINAL.answers += 1
 
 
 # One question after another: `<` goes one step back, and so does Enter where it stands for nothing else.
@@ -9836,10 +9725,10 @@ def ask_in_turn(steps: Callable[[], Sequence[Callable[[], None]]]) -> None:
     asked: list[int] = []
     number = 0
     while number < len(steps()):
-        before = SCREEN.answers
+        before = TERMINAL.answers
         try:
             steps()[number]()
-            if SCREEN.answers > before:
+            if TERMINAL.answers > before:
                 asked.append(number)
             number += 1
         except StepBack:
@@ -9996,14 +9885,14 @@ def working(work: Callable[[Progress], Result]) -> Result:
                     shown = line
             put("\r\x1b[K")
 
-    ticking, before = threading.Thread(target=keep_showing, daemon=True), tell_wait[:]
+    ticking, before = threading.Thread(target=keep_showing, daemon=True), TERMINAL.tell_wait
     if is_terminal:
         ticking.start()
-    tell_wait.clear()  # the step tells it
+    TERMINAL.tell_wait = None  # the step tells it
     try:
         return work(progress)
     finally:
-        tell_wait[:] = before
+        TERMINAL.tell_wait = before
         ended.set()
         if is_terminal:
             ticking.join()
@@ -11255,14 +11144,14 @@ def goes_on(state: State, entry: str, keys: Keys) -> bool:
     say(f"  No changes were made. Menu entry {entry} does it for real.")
     if not is_watched():
         return False
-    shown, (folder, words) = SCREEN.kept or [], SCREEN.kept_as
+    shown, (folder, words) = TERMINAL.kept or [], TERMINAL.kept_as
     write_kept()
     say()
     say_keys(keys)
     question = "  Do exactly this now? Type yes to go on, anything else for the menu: "
     if ask_past_keys(question, keys) != "yes":
         return False
-    SCREEN.kept, SCREEN.kept_as = [*shown], (folder, words[1:])
+    TERMINAL.kept, TERMINAL.kept_as = [*shown], (folder, words[1:])
     require_writable(state.undo_folder)
     return True
 
@@ -11281,8 +11170,6 @@ def carry_out(action: Action[Shown], how: How) -> None:
         if isinstance(error, TransferError):
             show_failed(error)
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
-    except Ended as error:
-        raise error if done is None else Ended(error.number, IS_MADE) from None
     except OutputLost as error:
         raise error if done is None else OutputLost(error.why, IS_MADE) from None
 
@@ -11443,7 +11330,7 @@ def say_started(queue: str, outcome: str) -> None:
     elif outcome == "running":
         text = f"“{label}” does not know yet of what was changed. When it has ended, start it again: {where}."
     else:
-        SCREEN.failed = True
+        TERMINAL.failed = True
         text = f"“{label}” could not be started from here ({outcome.rstrip('.')}): {where}."
     paragraph(text, "      ", "    • ")
 
@@ -11906,8 +11793,6 @@ def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
         return work(False, progress)
     except KeyboardInterrupt:
         raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
-    except Ended as error:
-        raise Ended(error.number, goes_on) from None
     except TransferError as error:
         raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
 
@@ -11987,7 +11872,7 @@ def show_moved(report: MoveReport) -> None:
         show_list(report.old_names)
     say_untracked(report.untracked)
     if report.stopped:
-        SCREEN.failed = True
+        TERMINAL.failed = True
         warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
 
 
@@ -12626,7 +12511,7 @@ def menu(path: Path, debug: bool = False) -> int:
     `debug` shows what lies behind an error.
     """
     say(boxed(BANNER))
-    tell_wait[:] = [show_wait]
+    TERMINAL.tell_wait = show_wait
     failed = False
     try:
         state = first_state(path)
@@ -12634,7 +12519,7 @@ def menu(path: Path, debug: bool = False) -> int:
         if state.server is None or state.server.is_newer or state.server.unknown_links:
             pause()
         while True:
-            say(f"\n  {without_middle(connected_to(state)) if state.server else connected_to(state)}")
+            say(f"\n  {connected_to(state)}")
             say(boxed(MENU))
             while (choice := ask("  Select option: ")) not in (*COMMANDS, "0"):
                 if choice:
@@ -12642,10 +12527,10 @@ def menu(path: Path, debug: bool = False) -> int:
             if choice == "0":
                 say("  Bye.")
                 return int(failed)
-            failed = SCREEN.failed = False
+            failed = TERMINAL.failed = False
             try:
                 state = COMMANDS[choice](state)
-                failed = SCREEN.failed
+                failed = TERMINAL.failed
                 write_kept()
                 pause()
             except Back:
@@ -12663,10 +12548,10 @@ def menu(path: Path, debug: bool = False) -> int:
                 write_kept()
                 pause()
             except KeyboardInterrupt:
-                if not state.path.exists():  # it was just cleared
+                if TERMINAL.ended or not state.path.exists():  # it was just cleared
                     raise
                 say("\n  Stopped. Nothing was changed.")
-            except (EndOfInput, OutputLost, Ended):
+            except (EndOfInput, OutputLost):
                 with contextlib.suppress(OutputLost):
                     write_kept()
                 raise
@@ -12704,24 +12589,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return menu(options.config, options.debug)
     except KeyboardInterrupt:
         ignore_signals()
-        say("\n  Stopped. Bye.")
-        return 130
+        name = signal.Signals(TERMINAL.ended).name if TERMINAL.ended else ""
+        with contextlib.suppress(OutputLost):
+            say(f"\n  Ended by {name}. Nothing further was changed." if name else "\n  Stopped. Bye.")
+        return 128 + (TERMINAL.ended or signal.SIGINT)
     except TransferError as error:
         if options.debug:
             raise
         show_error(error)
         return 1
-    except Ended as error:
-        ignore_signals()
-        with contextlib.suppress(OutputLost):
-            say(f"\n  Ended by {signal.Signals(error.number).name}. {error.truth}")
-        return 128 + error.number
     except OutputLost as error:
         complain(str(error))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python itself tries and complains
         return 1
     except Exception:
-        if endings:  # a terminal that has gone makes trouble of all kinds on the way out
-            return 128 + endings[0]
+        if TERMINAL.ended:  # a terminal that has gone makes trouble of all kinds on the way out
+            return 128 + TERMINAL.ended
         raise
 
 
@@ -12737,56 +12620,27 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-STREAMS = ("stdin", "stdout", "stderr")
-
-
-def whole_streams() -> bool:
-    """Mend the three standard streams; False when there is nowhere to print to.
-
-    One that was closed becomes the null device: what is opened next would get its number, and whatever a
-    library prints would go into that. No terminal has an encoding that is not ASCII and more, such as UTF-16.
+def open_streams() -> bool:
+    """Make standard streams that were closed the null device: what is opened next would get their numbers,
+    and what a library prints would go into that. False when there is nowhere to print to.
     """
-    closed = [name for name in STREAMS if getattr(sys, name) is None]
-    for number, name in enumerate(STREAMS):
-        if name in closed:
-            handle = os.open(os.devnull, os.O_RDWR)
-            if handle != number:
-                os.dup2(handle, number)
-                os.close(handle)
-            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
-        stream = getattr(sys, name)
-        with contextlib.suppress(LookupError, UnicodeError):
-            if "yes\n".encode(stream.encoding) == b"yes\n":
-                continue
-        stream.reconfigure(encoding="utf-8", errors="replace")
-    return "stdout" not in closed
-
-
-def flush_streams() -> bool:
-    """Write what is left to be written; where that fails it is dropped, before Python itself complains."""
-    written = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            written = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return written
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(handle)
+    sys.stdin, sys.stderr = sys.stdin or os.fdopen(0), sys.stderr or os.fdopen(2, "w")
+    return sys.stdout is not None
 
 
 if __name__ == "__main__":
     # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
     sys.unraisablehook = lambda told: (
-        issubclass(told.exc_type, (KeyboardInterrupt, Ended)) or sys.__unraisablehook__(told)
+        issubclass(told.exc_type, KeyboardInterrupt) or sys.__unraisablehook__(told)
     )
-    if not whole_streams():
+    if not open_streams():
         sys.exit("transfer.py shows what it will do before it asks: its output must not be closed.")
     for ending in ENDINGS:
         if signal.getsignal(ending) is signal.SIG_DFL:  # nohup lets SIGHUP be ignored
             signal.signal(ending, end_by_signal)
-    try:
-        exit_code = main()
-    except SystemExit as left:  # options that nobody knows
-        exit_code = left.code if isinstance(left.code, int) else 0
+    exit_code = main()
     ignore_signals()
-    sys.exit(exit_code if flush_streams() or exit_code else 1)
+    sys.exit(exit_code)

@@ -174,7 +174,7 @@ def test_a_signal_during_commit_waits_for_its_answer(
 ) -> None:
     """What is committed is said to be, and its undo file has the name that says so."""
     number, commit = getattr(signal, name), transfer.commit
-    monkeypatch.setattr(transfer, "endings", [])
+    monkeypatch.setattr(transfer, "TERMINAL", transfer.Terminal())
     before = signal.signal(number, transfer.end_by_signal)
 
     def committing(*arguments: object) -> None:
@@ -185,15 +185,16 @@ def test_a_signal_during_commit_waits_for_its_answer(
     folder = there.path.parent / "transfers"
     album = there.library.value("select id from album")
     try:
-        with pytest.raises(transfer.Ended) as caught:
-            transfer.transfer(
-                there.params,
-                transfer.Request(there.alice, there.bob, album),
-                transfer.How(dry_run=False, undo_folder=folder),
-            )
+        done = transfer.transfer(
+            there.params,
+            transfer.Request(there.alice, there.bob, album),
+            transfer.How(dry_run=False, undo_folder=folder),
+        )
     finally:
         signal.signal(number, before)
-    assert (caught.value.number, caught.value.truth) == (number, transfer.IS_MADE)
+    assert (done.assets, transfer.TERMINAL.ended) == (1, number)
+    with pytest.raises(transfer.Ended):  # the result is shown, and nothing asked
+        transfer.ask("Another one? ")
     assert owner(there) == there.bob
     [file] = undo_files(there)
     assert file.endswith(transfer.COMMITTED) and not file.endswith(transfer.PENDING)
@@ -255,12 +256,6 @@ def test_help_that_cannot_be_written_is_a_failure(option: str, unbuffered: str) 
     with Path("/dev/full").open("w") as full:
         command, changed = [sys.executable, str(PROGRAM), option], {"PYTHONUNBUFFERED": unbuffered}
         assert subprocess.run(command, stdout=full, env=environment(changed), check=False).returncode == 1
-
-
-def test_an_encoding_that_no_terminal_has(unchanged: Installation) -> None:
-    result = piped(unchanged.path, "1\n0\n", PYTHONIOENCODING="utf-16")
-    assert "Alice <alice@example.com>" in result.stdout.decode()
-    assert result.stderr == b""
 
 
 def test_a_reader_that_goes_before_the_commit(unchanged: Installation) -> None:

@@ -284,10 +284,10 @@ def test_a_move_that_a_full_disk_stops_has_failed(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    transfer.SCREEN.failed = False
+    transfer.TERMINAL.failed = False
     transfer.files_screen(state)
     assert "No space left" in capsys.readouterr().out
-    assert transfer.SCREEN.failed  # and so the exit code is not 0
+    assert transfer.TERMINAL.failed  # and so the exit code is not 0
 
 
 @pytest.mark.parametrize("choice", ["1", "10", "11"])

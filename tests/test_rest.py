@@ -595,7 +595,7 @@ def test_an_answer_that_comes_a_byte_at_a_time(
     """It never times out between two bytes; what is waited for is told meanwhile."""
     monkeypatch.setattr(transfer, "ANSWER_SECONDS", 2.5)
     told: list[str] = []
-    monkeypatch.setattr(transfer, "tell_wait", [told.append])
+    monkeypatch.setattr(transfer.TERMINAL, "tell_wait", told.append)
     with endless_server(head, b"x", 0.05) as url:
         error = refused("the-key", transfer.immich_version, transfer.open_api(url, "the-key"))
         assert told[:1] == [f"Waiting for Immich at {url}, 2 s"]
