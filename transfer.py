@@ -266,7 +266,7 @@ IS_MADE = "The change itself is made and saved."
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asks the program to end: what is under way is broken off as by Ctrl-C, and nothing is asked."""
+    """A signal asks the program to end. What is under way is broken off as by Ctrl-C; nothing is asked then."""
 
 
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
