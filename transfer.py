@@ -36,6 +36,7 @@ import getpass
 import gzip
 import hashlib
 import html
+import http
 import itertools
 import json
 import os
@@ -266,7 +267,7 @@ IS_MADE = "The change itself is made and saved."
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asks the program to end. What is under way is broken off as by Ctrl-C; nothing is asked then."""
+    """A signal asks the program to end. What is under way breaks off as by Ctrl-C; nothing is asked."""
 
 
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
@@ -1007,7 +1008,7 @@ def _within(seconds: float, what: str, work: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     if not outcome:
-        raise requests.exceptions.Timeout
+        raise requests.exceptions.Timeout("Time-out")
     return outcome[0]
 
 
@@ -1078,70 +1079,25 @@ def require_bundle() -> None:
     )
 
 
-# What is in the text of an error when no answer came: the reason, and what to do.
-NO_ANSWER = (
-    (
-        ("NameResolutionError", "getaddrinfo", "Name or service not known", "nodename nor servname"),
-        *("The name {host} was not found.", "Check the spelling, or use the IP address."),
-    ),
-    (("refused",), "The connection was refused.", "Is Immich running, and is the port right (2283)?"),
-    (("No route to host",), "There is no route to that host.", "Check the address and the network."),
-    (("Network is unreachable",), "The network is unreachable.", "Check the address and the network."),
-    (
-        ("BadStatusLine", "IncompleteRead", "ChunkedEncoding", "InvalidChunkLength", "LineTooLong"),
-        *("What answers there does not speak HTTP as a web server does.", "Is the port right (2283)?"),
-    ),
-    (
-        ("Remote end closed", "reset by peer", "Broken pipe", "EOF occurred"),
-        "It closed the connection.",
-        "Try https:// if the address begins with http://, or look at its log.",
-    ),
-)
-
-
-def _by_proxy(base: str) -> tuple[str, str]:
-    """What names the proxy on the way there, and what to do when it is in the way."""
+def _by_proxy(base: str) -> str:
+    """What to do besides, where a proxy stands on the way there."""
     proxy = _variable(f"{base.partition(':')[0]}_proxy", "all_proxy")
-    todo = f"Mend it, or set NO_PROXY={urllib.parse.urlsplit(base).hostname}."
-    return f"the environment variable {proxy}" if proxy else "the system's setting", todo
+    if not proxy or requests.utils.should_bypass_proxies(base, no_proxy=None):
+        return ""
+    host = urllib.parse.urlsplit(base).hostname
+    return f" The environment variable {proxy} names a proxy on the way: mend it, or set NO_PROXY={host}."
 
 
 def _no_answer(base: str, error: Exception) -> TransferError:
-    """The one true sentence about a call without an answer. Names the variable, or the other side."""
-    text, kind = str(error), requests.exceptions
-    what = f"Immich at {base} did not answer."
-    named, no_proxy = _by_proxy(base)
-    if "SOCKS" in text:
-        why = f"{named[0].upper()}{named[1:]} names a SOCKS proxy, which needs the package PySocks."
-        return TransferError(what, why, f"Run pip install PySocks. Or: {no_proxy}")
-    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, kind.InvalidProxyURL)) and "variable" in named:
-        why = f"{named[0].upper()}{named[1:]} does not hold a proxy's address."
-        return TransferError(what, why, no_proxy)
-    if isinstance(error, kind.ProxyError):
-        if " 407 " in text:
-            return _refusal(base, "", 407, None)
-        return TransferError(what, f"The proxy that {named} names refused.", no_proxy)
-    if isinstance(error, kind.SSLError) and "EOF occurred" not in text:
-        if "CERTIFICATE_VERIFY_FAILED" in text:
-            return TransferError(
-                f"The certificate of {base} is not trusted.",
-                "It is self-signed, out of date, or made for another name.",
-                "If it is your own, set the environment variable REQUESTS_CA_BUNDLE to the file of its "
-                "authority (PEM) and start again.",
-            )
-        return TransferError(
-            f"TLS with {base} failed.",
-            "What answers there does not speak TLS, or another version of it.",
-            "Give the address and port that you open Immich with.",
+    """A call without an answer: what was tried, what the system said, what to check."""
+    if isinstance(error, requests.exceptions.SSLError):
+        todo = (
+            "Give the address that you open Immich with. If its certificate is your own, set the environment "
+            "variable REQUESTS_CA_BUNDLE to the file of its authority (PEM) and start again."
         )
-    if isinstance(error, kind.Timeout) or "timed out" in text:
-        return TransferError(what, "Time-out.", "Check the address, and that no firewall stands between.")
-    for words, why, todo in NO_ANSWER:
-        if any(word in text or word in type(error).__name__ for word in words):
-            return TransferError(what, why.format(host=urllib.parse.urlsplit(base).hostname), todo)
-    if isinstance(error, (kind.InvalidURL, kind.InvalidSchema, ValueError)):
-        return TransferError(f"{base} is not an address.", todo="Give it like http://192.168.1.10:2283.")
-    return TransferError(what, _innermost(error), "Check the address and the network.")
+    else:
+        todo = "Check that Immich runs, address and port (2283), and that no firewall stands between."
+    return TransferError(f"Immich at {base} did not answer.", _innermost(error), todo + _by_proxy(base))
 
 
 def _innermost(error: BaseException) -> str:
@@ -1153,14 +1109,14 @@ def _innermost(error: BaseException) -> str:
             break
         error = inner
     told = getattr(error, "strerror", None) or str(error).rpartition("] ")[2]
-    return clean(told)[:200].rstrip(".") + "."
+    told = clean(re.sub(r"^<.*>: |^HTTPS?ConnectionPool\(.*?\): ", "", told))[:200].rstrip(".")
+    # an address of a proxy may hold its password
+    return f"{told}." if told and not re.search("://|@", told) else ""
 
 
 def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
+    is_immichs = isinstance(parsed, (dict, list))
     message = clean(str(parsed.get("message", ""))) if isinstance(parsed, dict) else ""
-    if status == 407:
-        named, todo = _by_proxy(base)
-        return TransferError(f"The proxy that {named} names wants a user name and a password.", "", todo)
     if status == 401:
         return NotAllowed(
             "Immich does not accept the API key.",
@@ -1176,24 +1132,20 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
         return NotAllowed(f"Immich refuses {path} to this key.", message, "Use an administrator's key.")
     if status == 404 and isinstance(parsed, dict):
         return NotThere(f"This Immich has no {path}.", message)
-    if status == 429:
-        return TransferError(
-            f"{base} has had too many requests ({status}).",
-            message,
-            "Wait some minutes, then try again. Immich itself sets no limit: what stands before it does.",
-        )
-    if status >= 500:
-        return TransferError(
-            f"{base} answered with an error ({status}).",
-            message,
-            "Is Immich still starting? Look at its log.",
-        )
-    if not isinstance(parsed, (dict, list)):
+    if status < 400 or (status == 404 and not is_immichs):
         return TransferError(
             f"What answers at {base} is not an Immich ({status}).",
-            todo="Give the address that you open Immich with, without a path.",
+            todo="Give the address that you open Immich with, without a path." + _by_proxy(base),
         )
-    return TransferError(f"Immich refused {path} ({status}).", message)
+    if status < 500 and status not in (407, 429) and is_immichs:
+        return TransferError(f"Immich refused {path} ({status}).", message)
+    with contextlib.suppress(ValueError):
+        message = message or f"{http.HTTPStatus(status).phrase}."
+    return TransferError(
+        f"{base} answered with an error ({status}).",
+        message,
+        "Is Immich still starting? Look at its log, and at what stands before it." + _by_proxy(base),
+    )
 
 
 def _shaped(answer: Any, *names: str) -> dict[str, Any]:
@@ -1502,10 +1454,15 @@ def _connect_timeout(connection: Any) -> float:
 
 
 def connect(database: Mapping[str, Any]) -> Any:
-    """A connection. psycopg2's errors pass through; see database_errors()."""
+    """A connection. Raises TransferError where there is none."""
     psycopg2.extensions.set_wait_callback(wait_for_server)
-    # the names in a library are of all languages, whatever is set
-    connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database, "client_encoding": "UTF8"})
+    try:
+        # the names in a library are of all languages, whatever is set
+        connection = psycopg2.connect(**{**CONNECT_DEFAULTS, **database, "client_encoding": "UTF8"})
+    except psycopg2.Error as error:
+        raise not_opened(error, database) from error
+    except (TypeError, ValueError) as error:
+        raise TransferError("DB_CONFIG has a value that psycopg2 does not take.", clean(str(error))) from None
     connection.set_client_encoding("UTF8")
     connection.set_session(isolation_level="READ COMMITTED")
     return connection
@@ -1538,28 +1495,14 @@ def begin(cursor: Any, *, for_session: bool = False) -> None:
     """, (for_session, list(settings), list(settings.values())))
 
 
-@contextlib.contextmanager
-def database_errors(database: Mapping[str, Any]) -> Iterator[None]:
-    """Turns psycopg2's errors into one sentence each."""
-    try:
-        yield
-    except psycopg2.Error as error:
-        raise explain(error, database) from error
-    except (TypeError, ValueError, UnicodeError) as error:
-        if "psycopg2" not in "".join(traceback.format_tb(error.__traceback__)[-1:]):
-            raise
-        raise TransferError("DB_CONFIG has a value that psycopg2 does not take.", clean(str(error))) from None
-
-
 def shown_setting(setting: Any) -> str:
     """A setting of DB_CONFIG for the screen. What looks like a connection string may hold a password."""
     text = clean(str(setting))
     return "(not shown)" if re.search(r"://|[@=]", text) else text
 
 
-def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError:
-    """What a database error means to a person. Never shows values that could be secret."""
-    text = clean(str(error)).removeprefix("ERROR: ").strip()
+def not_opened(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError:
+    """Why there is no connection: what was tried, what the library said, what to check."""
     host, port, name, user = (
         shown_setting(database.get(setting, unset))
         for setting, unset in (
@@ -1567,12 +1510,25 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
             *(("dbname", database.get("database")), ("user", None)),
         )
     )
-    what = f"The database at {host}, port {port}, cannot be opened."
-    told = re.sub(r'"[^"]*"', '""', text)  # without names, which could hold any of the words below
-    publish = (
-        "A stock Immich does not publish port 5432: run this tool inside Immich's Docker network, use an "
-        "SSH tunnel, or publish the port for the time being (README, 'Reaching the database')."
+    said = clean(str(error)).strip()
+    if "connection info string" in said or "URI" in said:  # of which it shows a part
+        said = "A setting in DB_CONFIG is no plain value."
+    todo = (
+        "Compare DB_CONFIG with Immich's .env. A stock Immich does not publish port 5432: run this tool in "
+        "its Docker network, or through an SSH tunnel (README, 'Reaching the database')."
     )
+    if re.search("SSL|certificate", said) and str(database.get("sslmode")).startswith(("require", "verify")):
+        todo = (
+            "DB_CONFIG asks for TLS (sslmode). Turn it on at the server (ssl = on in its postgresql.conf), "
+            "and set sslrootcert to the file of the authority that has signed its certificate."
+        )
+    what = f"The database {name} at {host}, port {port}, cannot be opened as {user}."
+    return TransferError(what, said[:400], todo)
+
+
+def explain(error: psycopg2.Error) -> TransferError:
+    """What an error of the database means to a person, once there is a connection."""
+    text = clean(str(error)).removeprefix("ERROR: ").strip()
     by_code = {
         LOCK_TIMEOUT: (
             "Immich, or another program, is working on the same rows and did not let go in time.",
@@ -1602,71 +1558,7 @@ def explain(error: psycopg2.Error, database: Mapping[str, Any]) -> TransferError
     if error.pgcode in by_code:
         why, todo = by_code[error.pgcode]
         return TransferError("The database could not do it.", why, todo)
-    patterns = (
-        (
-            "could not translate host name",
-            f"The name {host} was not found.",
-            "Check the spelling of it.",
-        ),
-        ("Connection refused", "The connection was refused.", publish),
-        ("timeout expired", "Time-out.", publish),
-        ("No route to host", "There is no route to that host.", publish),
-        ("Network is unreachable", "The network is unreachable.", publish),
-        (
-            "authentication failed",
-            f"Wrong password, or no such user ({user}).",
-            "It is DB_PASSWORD in Immich's .env.",
-        ),
-        ("no password supplied", "The server wants a password.", "It is DB_PASSWORD in Immich's .env."),
-        ("pg_hba.conf", "The server does not let this computer in (pg_hba.conf).", "Run the tool elsewhere."),
-        (
-            "does not support SSL",
-            "The server does not speak TLS, which sslmode in DB_CONFIG asks for.",
-            "Turn TLS on at the server (ssl = on in its postgresql.conf), then run again.",
-        ),
-        (
-            "certificate",
-            f"TLS: {text}",
-            "Set sslrootcert in DB_CONFIG to the file of the authority that has signed the server's.",
-        ),
-        (
-            "SSL negotiation",
-            "What listens there is no PostgreSQL, or hung up at once.",
-            "Check host and port in DB_CONFIG.",
-        ),
-        ("starting up", "It is still starting.", "Try again in a minute."),
-        ("shutting down", "It is shutting down.", "Start it, then try again."),
-        ("too many clients", "It has no free connection.", "Try again in a minute."),
-        (
-            "role",
-            f"There is no database user {user}.",
-            "It is DB_USERNAME in Immich's .env, `postgres` by default.",
-        ),
-        (
-            "does not exist",
-            f"There is no database {name}.",
-            "It is DB_DATABASE_NAME in Immich's .env, `immich` by default.",
-        ),
-    )
-    if error.pgcode is None:
-        lost = (
-            "server closed the connection",
-            "terminating connection",
-            "connection already closed",
-            "SSL connection",
-        )
-        if "SSL negotiation" not in told and any(
-            word in told
-            for word in (*lost, "could not receive data", "could not send data", "no connection to")
-        ):
-            return TransferError(
-                "The connection to the database was lost.", text[:200], "Run again when it is back."
-            )
-        for pattern, why, todo in patterns:
-            if pattern in told and (pattern != "role" or "does not exist" in told):
-                return TransferError(what, why, todo)
-        return TransferError(what, text[:300], "Check DB_CONFIG.")
-    if error.pgcode.startswith(("57P", "08")):
+    if (error.pgcode or "08").startswith(("57P", "08")) and not isinstance(error, psycopg2.ProgrammingError):
         return TransferError(
             "The connection to the database was lost.", text[:200], "Run again when it is back."
         )
@@ -1902,13 +1794,16 @@ def lock(tx: Transaction, query: str) -> None:
 
 @contextlib.contextmanager
 def database(config: Mapping[str, Any]) -> Iterator[Any]:
-    """A connection for one action, closed at its end: nothing is held open during a question."""
-    with database_errors(config):
-        connection = connect(config)
-        try:
-            yield connection
-        finally:
-            connection.close()
+    """A connection for one action, closed at its end: nothing is held open during a question. Turns
+    psycopg2's errors into one sentence each.
+    """
+    connection = connect(config)
+    try:
+        yield connection
+    except psycopg2.Error as error:
+        raise explain(error) from error
+    finally:
+        connection.close()
 
 
 @contextlib.contextmanager

@@ -92,17 +92,41 @@ def request(there: Installation) -> transfer.Request:
 # Reaching the server
 
 
-def test_a_refused_connection(shared: Installation) -> None:
-    port = postgres.free_port()
-    error = opening({**shared.params, "port": port})
-    assert f"127.0.0.1, port {port}" in error.what or f"{shared.params['host']}, port {port}" in error.what
-    assert "refused" in error.why
-    assert "does not publish port 5432" in error.todo
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"port": None}, "Connection refused"),
+        ({"host": "no-such-host.invalid"}, 'could not translate host name "no-such-host.invalid"'),
+        ({"dbname": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"dbname": "roles"}, 'database "roles" does not exist'),
+        ({"password": "wrong-secret"}, "password authentication failed for user"),
+        ({"user": "nobody_of_that_name"}, 'password authentication failed for user "nobody_of_that_name"'),
+        ({"password": ""}, "no password supplied"),
+    ],
+    ids=str,
+)
+def test_what_was_tried_and_what_the_library_said(shared: Installation, changed: dict[str, Any], said: str) -> None:
+    database = {**shared.params, **changed, "port": changed.get("port", shared.params["port"]) or postgres.free_port()}
+    if "password" in said and not password_is_asked(shared.params):
+        pytest.skip("this server asks for no password")
+    with at_most(90), pytest.raises(TransferError) as caught, transfer.database(database):
+        pass
+    error = caught.value
+    assert error.what == (
+        f"The database {database['dbname']} at {database['host']}, port {database['port']}, cannot be opened as "
+        f"{database['user']}."
+    )
+    assert said in error.why
+    assert "wrong-secret" not in words(error)
+    assert "Immich's .env" in error.todo and "does not publish port 5432" in error.todo
 
 
-def test_a_name_that_is_not_found(shared: Installation) -> None:
-    error = opening({**shared.params, "host": "no-such-host.invalid"})
-    assert "no-such-host.invalid was not found" in error.why
+def password_is_asked(params: dict[str, Any]) -> bool:
+    try:
+        psycopg2.connect(**{**params, "password": "surely wrong"}).close()
+    except psycopg2.Error:
+        return True
+    return False
 
 
 @contextmanager
@@ -116,8 +140,7 @@ def test_a_server_that_never_answers(shared: Installation, monkeypatch: pytest.M
     monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 1)
     with silent_server() as port:
         error = opening({**shared.params, "port": port})
-    assert "Time-out" in error.why
-    assert "does not publish port 5432" in error.todo
+    assert "timeout expired" in error.why
 
 
 def test_the_time_out_of_the_settings_counts(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +148,7 @@ def test_the_time_out_of_the_settings_counts(shared: Installation, monkeypatch: 
     monkeypatch.setitem(transfer.CONNECT_DEFAULTS, "connect_timeout", 900)
     with silent_server() as port:
         error = opening({**shared.params, "port": port, "connect_timeout": 1})
-    assert "Time-out" in error.why
+    assert "timeout expired" in error.why
 
 
 @contextmanager
@@ -159,31 +182,20 @@ def fatal(message: str, code: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("message", "code", "expected"),
+    ("message", "code"),
     [
-        ('role "me" does not exist', "28000", "no database user me"),
-        ('database "photos" does not exist', "3D000", "no database photos"),
-        ('password authentication failed for user "me"', "28P01", "Wrong password"),
-        ('no pg_hba.conf entry for host "10.0.0.1", user "me", database "photos"', "28000", "pg_hba.conf"),
-        ("the database system is starting up", "57P03", "still starting"),
-        ("the database system is shutting down", "57P03", "shutting down"),
-        ("sorry, too many clients already", "53300", "no free connection"),
-        ("something that nobody has thought of", "XX000", "something that nobody has thought of"),
+        ('no pg_hba.conf entry for host "10.0.0.1", user "me", database "photos"', "28000"),
+        ("the database system is starting up", "57P03"),
+        ("sorry, too many clients already", "53300"),
+        ("Passwort-Authentifizierung für Benutzer »me« fehlgeschlagen", "28P01"),
     ],
 )
-def test_what_a_server_says_at_the_door(shared: Installation, message: str, code: str, expected: str) -> None:
+def test_what_a_server_says_at_the_door(shared: Installation, message: str, code: str) -> None:
     with speaking_server(fatal(message, code)) as port:
         error = opening({**shared.params, "port": port, "dbname": "photos", "user": "me"})
     assert "cannot be opened" in error.what
-    assert expected in error.why
+    assert message in error.why
     assert error.todo
-
-
-@pytest.mark.parametrize("name", ["roles", "certificates"])
-def test_a_database_of_an_odd_name_that_is_not_there(shared: Installation, name: str) -> None:
-    """The sentence is chosen by the server's words, not by the words that the person chose."""
-    error = opening({**shared.params, "dbname": name}, shared.params["password"])
-    assert f"no database {name}" in error.why
 
 
 @pytest.mark.parametrize(
@@ -203,50 +215,13 @@ def test_immichs_own_port_instead_of_the_databases(shared: Installation, monkeyp
     assert "cannot be opened" in error.what
 
 
-# Logging in
-
-
-def password_is_asked(params: dict[str, Any]) -> bool:
-    try:
-        psycopg2.connect(**{**params, "password": "surely wrong"}).close()
-    except psycopg2.Error:
-        return True
-    return False
-
-
-@pytest.mark.parametrize("changed", [{"password": "wrong-secret"}, {"user": "nobody_of_that_name"}], ids=["pw", "user"])
-def test_a_wrong_password_or_user(shared: Installation, changed: dict[str, str]) -> None:
-    if not password_is_asked(shared.params):
-        pytest.skip("this server asks for no password")
-    error = opening({**shared.params, **changed})
-    assert "Wrong password, or no such user" in error.why
-    assert changed.get("user", shared.params["user"]) in error.why
-    assert ".env" in error.todo
-
-
-def test_no_password(shared: Installation) -> None:
-    if not password_is_asked(shared.params):
-        pytest.skip("this server asks for no password")
-    database = {name: value for name, value in shared.params.items() if name != "password"}
-    with pytest.raises(TransferError, match="cannot be opened") as caught, transfer.database(database):
-        pass
-    assert "password" in caught.value.why
-
-
-def test_an_unknown_database(shared: Installation) -> None:
-    error = opening({**shared.params, "dbname": "no_such_database"})
-    assert "no database no_such_database" in error.why
-    assert "DB_DATABASE_NAME" in error.todo
-
-
 def test_tls_that_the_server_does_not_speak(shared: Installation) -> None:
     """The way out is never to do without."""
     for mode in ("require", "verify-full"):
         with speaking_server(b"") as port:
             error = opening({**shared.params, "port": port, "sslmode": mode, "sslrootcert": str(CERTIFICATES)})
-        assert "does not speak TLS" in error.why
-        assert "Turn TLS on at the server" in error.todo
-        assert "sslmode" not in error.todo
+        assert "does not support SSL" in error.why
+        assert "Turn it on at the server" in error.todo
 
 
 @pytest.mark.parametrize("name", ["host", "dbname", "user"])

@@ -286,10 +286,10 @@ def test_a_reader_that_goes_after_the_commit(there: Installation, monkeypatch: p
     monkeypatch.setenv(transfer.ANSWERS_FROM_PIPE, "yes")
     say = transfer.say
 
-    def gone(text: str = "", *, end: str = "\n") -> None:
+    def gone(text: str = "", **how: int) -> None:
         if undo_files(there) and there.library.value('select count(*) from asset where "ownerId" = %s', there.bob):
             raise transfer.OutputLost("Broken pipe")
-        say(text, end=end)
+        say(text, **how)
 
     monkeypatch.setattr(transfer, "say", gone)
     api = transfer.open_api(there.immich.url, there.key)
