@@ -7414,7 +7414,7 @@ FILES_OF_SOURCE = """
 #    encoded-video/<id> and profile/<id> without asking whose files lie there (user.service: handleUserDelete,
 #    all versions). So a file that lies in another user's folder gets the same path in its owner's, like this:
 #        its new name (a hard link; where links are impossible a copy, verified), flushed to disk
-#        the path in the database, if the row still says the old one and still has the same owner
+#        the path in the database, if every row still says the old one
 #        the old name removed
 #    At every moment the path that the database says exists. Immich may be running meanwhile.
 #
@@ -7478,34 +7478,14 @@ NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP,
 NO_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE))
 
 
-@dataclass(frozen=True)
-class Place:
-    """A column that names files. `joined` leads from its table t to the owner; `locks` are the rows to hold.
-    """
-
-    table: str
-    key: str
-    column: str
-    owner: str = 't."ownerId"'
-    joined: str = ""
-    locks: str = "t"
-
-
-# Every column of Immich's that names a file in a user's folder.
+# Every column of Immich's that names a file in a user's folder: the table, its key, the column.
 PLACES = {
-    "asset.originalPath": Place("v_asset", "id", "originalPath"),
-    "asset.sidecarPath": Place("v_asset", "id", "sidecarPath"),  # up to 2.3
-    "asset.encodedVideoPath": Place("v_asset", "id", "encodedVideoPath"),  # up to 2.5
-    "asset_file.path": Place(
-        *("v_asset_file", "id", "path"),
-        owner='a."ownerId"',
-        joined='JOIN v_asset a ON a.id = t."assetId"',
-        locks="a, t",
-    ),
-    "person.thumbnailPath": Place(
-        "v_person", "personGroupId", "thumbnailPath"
-    ),  # 3.2 on: a row for each owner
-    "user.profileImagePath": Place("v_user", "id", "profileImagePath", owner="t.id"),
+    "asset.originalPath": ("v_asset", "id", "originalPath"),
+    "asset.sidecarPath": ("v_asset", "id", "sidecarPath"),  # up to 2.3
+    "asset.encodedVideoPath": ("v_asset", "id", "encodedVideoPath"),  # up to 2.5
+    "asset_file.path": ("v_asset_file", "id", "path"),
+    "person.thumbnailPath": ("v_person", "personGroupId", "thumbnailPath"),  # 3.2 on: a row for each owner
+    "user.profileImagePath": ("v_user", "id", "profileImagePath"),
 }
 
 FileProgress = Callable[[int, int, int, int], None]  # files done, files in all, bytes done, bytes in all
@@ -7517,10 +7497,6 @@ def no_progress(_files: int, _of_files: int, _bytes: int, _of_bytes: int) -> Non
 
 class MoveStopped(TransferError):
     """A move of files broke off; what had moved until then is complete."""
-
-
-class RootUnknown(TransferError):
-    """Where the database thinks that Immich's media folder is cannot be told."""
 
 
 class LabelOdd(TransferError):
@@ -7538,20 +7514,12 @@ class Media:
 
 
 @dataclass(frozen=True)
-class Use:
-    """A row that names a file: a key of PLACES, the row's id, and the user whose row it is."""
-
-    place: str
-    key: str
-    owner: str
-
-
-@dataclass(frozen=True)
 class Move:
     """A file that gets another path; `old` and `new` are paths below the media folder. `path` is what the
     rows say before: an older mount's name for `old`, perhaps.
 
-    `asset` is the photo that it belongs to, if it is one alone. `checksum` is what the database says of an
+    `uses` are the rows that name it: key of PLACES, id, owner. `asset` is the photo that it belongs to, if it
+    is one alone. `checksum` is what the database says of an
     original, sha1 in hex, or ''. `stamp` is the file's inode, size in bytes and time of change in ns, as seen
     before anything was done with it.
     """
@@ -7561,7 +7529,7 @@ class Move:
     path: str
     kind: str
     name: str
-    uses: tuple[Use, ...]
+    uses: tuple[tuple[str, str, str], ...]
     asset: str = ""
     checksum: str = ""
     stamp: tuple[int, int, int] = (0, 0, 0)
@@ -7822,14 +7790,14 @@ def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Med
 
     Tried on the newest photos and the oldest: the folder of another Immich has neither, an old copy has no
     new ones. One counts also where it has moved to, by the list of moves: an older database may have been
-    restored. Raises TransferError when they are not there, RootUnknown.
+    restored. Raises TransferError when they are not there.
     """
     if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
         return None
     places = file_places(tx)
     root = places["root"]
     if root is None:
-        raise RootUnknown(
+        raise TransferError(
             "Where Immich's media folder is cannot be told from the database.",
             "It has no MediaLocation.",
             "Start Immich once, so that it writes it down, then run again.",
@@ -7893,10 +7861,10 @@ def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = Non
     labels = dict(rows(tx, """SELECT id::text, coalesce(nullif("storageLabel", ''), id::text) FROM v_user"""))
     report, targets = MoveReport(), []
     for move, holder, why in _found_away(tx):
-        owners, parts = {use.owner for use in move.uses}, move.old.split("/")
+        owners, parts = [owner for _place, _key, owner in move.uses], move.old.split("/")
         if only and (holder != only[0] or only[1] not in owners):
             continue
-        owner = move.uses[0].owner
+        owner = owners[0]
         new = "/".join((parts[0], labels[owner] if parts[0] == "library" else owner, *parts[2:]))
         if why:
             pass
@@ -7910,7 +7878,12 @@ def plan_moves(tx: Transaction, media: Media, only: tuple[str, str] | None = Non
             report.stays.append((why, move.told))
         else:
             targets.append(replace(move, new=new))
-    used = _used_paths(tx, media, [move.new for move in targets])
+    # a row may say the new path already, whether that file is there or not
+    used = {
+        path.removeprefix(f"{media.root}/")
+        for (path,) in rows(tx, "SELECT path FROM file_row WHERE path = ANY (%(paths)s)",
+            paths=[f"{media.root}/{move.new}" for move in targets])
+    }
     tx.cursor.connection.rollback()
     _look_at_disk(media, targets, used, report)
     return report
@@ -7954,40 +7927,14 @@ def _found_away(tx: Transaction) -> Iterator[tuple[Move, str, str]]:
     for spot, group in itertools.groupby(named, key=lambda row: str(row[0])):
         using = list(group)
         _, path, _, _, _, _, holder, kind, name, _, _ = using[0]
-        uses = tuple(Use(*row[2:5]) for row in using)
+        uses = tuple((row[2], row[3], row[4]) for row in using)
         assets = {row[5] for row in using if row[5]}
         checksum = next((row[9] for row in using if row[9]), "")
-        whys = ["shared"] * (len({use.owner for use in uses}) > 1)
+        whys = ["shared"] * (len({row[4] for row in using}) > 1)
         whys += ["paths"] * (len({row[1] for row in using}) > 1)
         whys += [row[10] for row in using if row[10]]
         asset = assets.pop() if len(assets) == 1 else ""
         yield Move(spot, "", path, kind, name, uses, asset, checksum), holder, next(iter(whys), "")
-
-
-def _used_paths(tx: Transaction, media: Media, targets: Sequence[str]) -> set[str]:
-    """Which of these paths, or of the names that numbered() makes of them, rows say already: files or no
-    files.
-    """
-    return {
-        str(path).removeprefix(f"{media.root}/")
-        for (path,) in rows(tx, r"""
-            SELECT path FROM file_row
-            WHERE CASE WHEN strpos(path, '+') > 0
-                THEN regexp_replace(path, '\+\d+((-MP)?(\.[^./]*)*)$', '\1') ELSE path END = ANY (%(paths)s)
-               OR path = ANY (%(paths)s)
-        """, paths=[f"{media.root}/{target}" for target in targets])
-    }
-
-
-def numbered(path: str, number: int) -> str:
-    """The path with another base name, the ending kept: a.jpg, a+1.jpg, a+2.jpg. -MP.mp4 is an ending of
-    Immich's.
-    """
-    folder, _, base = path.rpartition("/")
-    match = re.fullmatch(r"(.+?)((?:-MP)?\.[^.]*)?", base, re.DOTALL)
-    if number == 0 or match is None:
-        return path
-    return f"{folder}/{match[1]}+{number}{match[2] or ''}"
 
 
 def _with_sidecars(targets: Sequence[Move]) -> list[list[Move]]:
@@ -8028,18 +7975,15 @@ def _look_at_disk(media: Media, targets: Sequence[Move], used: set[str], report:
 
 
 def _names(group: Sequence[Move], number: int) -> list[str]:
-    """The new paths of a group with that number: a sidecar's begins as its original's, so that Immich finds
-    it.
+    """The new paths of a group with that number: a.jpg and a.jpg.xmp, then a+1.jpg and a+1.jpg.xmp, so that
+    Immich finds a sidecar by its original's name. -MP.mp4 is an ending of Immich's.
     """
     if not number:
         return [move.new for move in group]
-    leader, first = group[0].old, numbered(group[0].new, number)
-    names = [first]
-    for move in group[1:]:
-        if move.old.startswith(leader):  # a.jpg.xmp
-            names.append(first + move.old.removeprefix(leader))
-        else:  # a.xmp
-            names.append(first.rpartition(".")[0] + move.old.removeprefix(leader.rpartition(".")[0]))
+    stem = re.sub(r"(?s)(?<=.)(-MP)?\.[^.]*$", "", group[0].new.rpartition("/")[2])
+    names = []
+    for folder, _, base in (move.new.rpartition("/") for move in group):
+        names.append(f"{folder}/{stem}+{number}{base.removeprefix(stem)}")
     return names
 
 
@@ -8116,16 +8060,13 @@ def _require_writable(media: Media, old: str, new: str, known: dict[str, str]) -
     """The old name must be removable and the new one makeable, asked before anything is done. Raises
     FileStays.
     """
-    for path in (old, new):
-        folder = path.rpartition("/")[0]
+    for folder in map(_folder_of, (old, new)):
         while folder and _folder_state(media, folder, known) == "missing":
-            folder = folder.rpartition("/")[0]
+            folder = _folder_of(folder)
         if state := _folder_state(media, folder, known):
             raise FileStays(state)
-        if f"//{folder}" not in known:  # no folder is named so
-            known[f"//{folder}"] = "" if os.access(_at(media, folder), os.W_OK | os.X_OK) else "read_only"
-        if state := known[f"//{folder}"]:
-            raise FileStays(state)
+        if not os.access(_at(media, folder), os.W_OK | os.X_OK):
+            raise FileStays("read_only")
 
 
 def _make_folders(media: Media, new: str, old: str, known: dict[str, str]) -> set[str]:
@@ -8342,7 +8283,7 @@ def _carry_out(
         for number in itertools.count(_read_list(listed)[2]):
             if report.stopped or not ahead:
                 break
-            batch = _looked_at_again(media, ahead[:limit], report)
+            batch = ahead[:limit]
             _add_to_list(listed, {"batch": number, "files": [(move.old, move.new) for move in batch]})
             begun, moved = _move_batch(tx, media, batch, report, tell)
             if moved is not None:
@@ -8364,17 +8305,6 @@ def _carry_out(
 
 def _why_stopped(error: OSError) -> str:
     return clean(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-
-
-def _looked_at_again(media: Media, planned: Sequence[Move], report: MoveReport) -> list[Move]:
-    """The batch as its files are now: the plan may be hours old."""
-    batch, known = [], {}  # type: list[Move], dict[str, str]
-    for move in planned:
-        try:
-            batch.append(replace(move, stamp=_stamp(_file_at(media, move.old, known))))
-        except FileStays as why:
-            report.stays.append((str(why), move.told))
-    return batch
 
 
 def _move_batch(
@@ -8442,61 +8372,44 @@ def _new_names(
 
 
 def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move]]) -> tuple[list[int], int]:
-    """One transaction: the rows that still say the old path, and have the same owner, say the new one.
-    COMMIT.
+    """One transaction: the rows that still say the old path say the new one. COMMIT.
 
-    A file moves with all of its rows or not at all. Returns the numbers of those that did, and how many of
-    them were on Immich's report of untracked files.
+    A file moves with all of its rows or not at all, and only if it is still the one that got the new name.
+    Returns the numbers of those that did, and how many of them were on Immich's report of untracked files.
     """
     tx.cursor.connection.rollback()
-    if not moves:
-        return [], 0
-    uses = [(index, move, use) for index, move in moves for use in move.uses]
-    run(
-        tx,
-        """
-        INSERT INTO move_batch SELECT * FROM unnest(%(file)s::int[], %(place)s::text[], %(key)s::uuid[],
-            %(owner)s::uuid[], %(old)s::text[], %(new)s::text[])
-        """,
-        file=[index for index, _, _ in uses],
-        place=[use.place for _, _, use in uses],
-        key=[use.key for _, _, use in uses],
-        owner=[use.owner for _, _, use in uses],
-        old=[move.path for _, move, _ in uses],
-        new=[f"{media.root}/{move.new}" for _, move, _ in uses],
-    )
-    run(tx, "ANALYZE move_batch")
-    places = [name for name in PLACES if any(use.place == name for _, _, use in uses)]
-    as_expected: dict[int, int] = {}
-    for name in places:
-        place = PLACES[name]
-        for (index,) in rows(tx, f"""
-            SELECT m.file FROM move_batch m JOIN {place.table} t ON t."{place.key}" = m.key {place.joined}
-            WHERE m.place = %(place)s AND t."{place.column}" = m.old AND {place.owner} = m.owner
-            ORDER BY m.key, m.owner FOR UPDATE OF {place.locks}
-        """, place=name):
-            as_expected[index] = as_expected.get(index, 0) + 1
-    known: dict[str, str] = {}
-    good = [
-        index
-        for index, move in moves
-        if as_expected.get(index) == len(move.uses) and _is_unchanged(media, move, known)
+    changes = [
+        (index, *use, move.path, f"{media.root}/{move.new}") for index, move in moves for use in move.uses
     ]
-    for name in places:
-        place = PLACES[name]
-        run(tx, f"""
-            UPDATE {place.table} t SET "{place.column}" = m.new FROM move_batch m
-            WHERE m.place = %(place)s AND m.file = ANY (%(good)s) AND t."{place.key}" = m.key
-              AND t."{place.column}" = m.old
-              {'AND t."ownerId" = m.owner' if place.table == "v_person" else ""}
-        """, place=name, good=good)
-    changed = set(good)
-    untracked = forget_untracked(
-        tx, [f"{media.root}/{move.new}" for index, move in moves if index in changed]
-    )
+    if not changes:
+        return [], 0
+    columns = zip(("file", "place", "key", "owner", "old", "new"), zip(*changes, strict=True), strict=True)
+    run(tx, """
+        INSERT INTO move_batch SELECT * FROM unnest(%(file)s::int[], %(place)s::text[], %(key)s::uuid[],
+            %(owner)s::uuid[], %(old)s::text[], %(new)s::text[]);
+        ANALYZE move_batch
+    """, **{name: list(column) for name, column in columns})
+    changed: list[int] = []
+    for name in {place for _index, place, *_ in changes}:
+        table, key, column = PLACES[name]
+        changed += [index for (index,) in rows(tx, f"""
+            UPDATE {table} t SET "{column}" = m.new FROM move_batch m
+            WHERE m.place = %(place)s AND t."{key}" = m.key AND t."{column}" = m.old
+              {'AND t."ownerId" = m.owner' if table == "v_person" else ""}
+            RETURNING m.file
+        """, place=name)]
+    said, known = collections.Counter(changed), {}  # type: collections.Counter[int], dict[str, str]
+    good = [
+        (index, move)
+        for index, move in moves
+        if said[index] == len(move.uses) and _is_unchanged(media, move, known)
+    ]
+    if len(good) < len(moves):
+        return _change_paths(tx, media, good)
+    untracked = forget_untracked(tx, [f"{media.root}/{move.new}" for _index, move in good])
     with uninterrupted():
         _commit_paths(tx)
-    return good, untracked
+    return [index for index, _move in good], untracked
 
 
 def _is_unchanged(media: Media, move: Move, known: dict[str, str]) -> bool:
