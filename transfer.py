@@ -11489,7 +11489,9 @@ def files_screen(state: State) -> State:
     """Menu entry 10."""
     state, api, server = need_server(state)
     config = state.config.database
-    settle_first(state)
+    # what an interrupted move left, or a restored database, is put right before anybody looks
+    if state.config.media and (settled := settle_moves(config, Path(state.config.media), state.undo_folder)):
+        say(f"  Of a move that was interrupted {count(settled, 'file')} had to be put right first.")
     say_untracked(clear_untracked(config))
     with looking(config) as tx:
         lying = lying_away(tx)
@@ -11512,22 +11514,7 @@ def files_screen(state: State) -> State:
         offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
         show_left(config, names)
         return state
-    total = count(sum(sum(kinds.values()) for kinds in lying.values()), "file")
-    options = [(f"All {total}, each into its owner's folders", moving(state, None))]
-    for holder, owner in pairs if len(pairs) > 1 else ():
-        files = count(sum(lying[holder, owner].values()), "file")
-        where = f"that lie with {names.get(holder, holder)}" if holder else UNTOLD
-        options.append((f"{files} of {names.get(owner, owner)} {where}", moving(state, (holder, owner))))
-    chosen = 0
-
-    def ask_move() -> None:
-        nonlocal chosen
-        chosen = choose("What is to move", [words for words, _work in options])
-
-    def move_now() -> None:
-        act(move_action(options[chosen][1], state, api, names), state, api)
-
-    ask_in_turn(lambda: [ask_move, move_now])
+    act(move_action(moving(state, None), state, api, names), state, api)
     return state
 
 
@@ -11704,15 +11691,6 @@ def watch_missing(api: Api, before: int | None) -> int | None:
     else:
         say(f"  Immich's own check of its files finds nothing new missing ({missing} as before).")
     return missing
-
-
-def settle_first(state: State) -> None:
-    """What an interrupted move of files left, or a restored database, is put right before anybody looks."""
-    if not state.config.media:
-        return
-    settled = settle_moves(state.config.database, Path(state.config.media), state.undo_folder)
-    if settled:
-        say(f"  Of a move that was interrupted {count(settled, 'file')} had to be put right first.")
 
 
 def say_untracked(number: int) -> None:

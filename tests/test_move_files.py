@@ -777,19 +777,20 @@ def during(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None
     monkeypatch.setattr(transfer, "_change_paths", changing)
 
 
-def test_a_row_that_a_job_changed_is_left(library, disk, anna, ben, monkeypatch) -> None:
+@pytest.mark.parametrize("how", [os.rename, shutil.copy], ids=["moved", "copied"])
+def test_a_row_that_a_job_changed_is_left(library, disk, anna, ben, monkeypatch, how) -> None:
     asset = one_photo(disk, anna, ben)
     moved = f"{ROOT}/library/{ben}/one.jpg"
 
     def job() -> None:
         disk.at(moved).parent.mkdir(parents=True)
-        disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg").rename(disk.at(moved))
+        how(disk.at(f"{ROOT}/upload/{anna}/aa/one.jpg"), disk.at(moved))
         library.rows('update asset set "originalPath" = %s where id = %s', moved, asset)
 
     during(monkeypatch, job)
     report = disk.run()
     assert (report.files, stays(report)) == (0, {"changed": 1})
-    assert len(disk.files()) == len(disk.paths()) and moved in disk.paths().values()
+    assert len(disk.files()) == len(disk.paths()) + (how is shutil.copy) and moved in disk.paths().values()
     disk.contents()
 
 
