@@ -479,7 +479,6 @@ class Report:
     storage: tuple[Storage, ...] = ()
     wrong_after: int | None = None  # new cross-owner rows seen after the commit; None: not looked
     digest: str = ""
-    comments: tuple[tuple[str, str, str, str], ...] = ()  # that move: (whose, text, file name, album)
     counts: Mapping[str, int] = field(default_factory=dict)
     lists: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     parts: tuple[tuple[str, Report], ...] = ()  # of a repair: what is done for each user (id)
@@ -2349,8 +2348,6 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     """What was transferred, in words that name a file and a line of a list."""
     if kind == "repair":
         return {"kind": "repair", "name": "repair"}
-    if kind == "comments":
-        return {"kind": "comments", "name": "comments"}
     if tx.values["everything"]:
         return {"kind": "everything", "name": "everything"}
     chosen = conditions_named(tx)
@@ -2458,11 +2455,11 @@ USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "name": str, "cluster"
 HEADER_SHAPE: Mapping[str, Any] = {
     **IDENTITY_SHAPE,
     "format": int,
-    "kind": re.compile("transfer|repair|comments"),
+    "kind": re.compile("transfer|repair"),
     "when": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.:+-]*"),
     "immich": str,
     "models": [bool, bool],
-    "source": dict,  # of USER_SHAPE; empty after a repair, or when comments were moved
+    "source": dict,  # of USER_SHAPE; empty after a repair
     "destination": USER_SHAPE,
     "selection": {"name": str},
     "report": {"people": list, "assets": int, "faces": int},
@@ -5052,10 +5049,10 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     comments = change(tx, "activity", ("assetId",), f"""
         SELECT c.id, b.id AS "assetId"
         FROM staying_photo s JOIN v_asset a USING (id) JOIN v_activity c ON c."assetId" = a.id
-        JOIN ({changed}) changed ON changed.id = c."albumId"
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
-        WHERE s.reason = 'duplicate' AND c."userId" <> %(giver)s AND NOT {liked_already("b.id")}
+        WHERE (%(everything)s OR c."albumId" IN ({changed}))
+          AND s.reason = 'duplicate' AND c."userId" <> %(giver)s AND NOT {liked_already("b.id")}
     """)
     return report.plus(album_copies=copies, covers_copied=covers, comments_moved=comments)
 
@@ -5783,18 +5780,6 @@ def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
 MENDED = tuple(kind for kind, fault in FAULTS.items() if not fault.todo)
 
 
-def repair(
-    database_config: Mapping[str, Any],
-    user: str,
-    how: How = HOW,
-    merge: frozenset[str] = frozenset(),
-    leave: frozenset[str] = frozenset(),
-) -> Report:
-    """Mend what is wrong with that user's things, see repair_all()."""
-    done = repair_all(database_config, {user: merge}, how, leave)
-    return replace(dict(done.parts).get(user, done), digest=done.digest, wrong_after=done.wrong_after)
-
-
 def repair_all(
     database_config: Mapping[str, Any],
     merges: Mapping[str, frozenset[str]],
@@ -6091,7 +6076,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     """What the statements of an undo may name. After a repair nothing changes hands: the user keeps the
-    photos. Nor did it when comments were moved, which is undone as a repair is.
+    photos.
     """
     is_repair = header["kind"] != "transfer"
     source, destination = header["destination"]["id"], header["source"].get("id")
@@ -8665,7 +8650,7 @@ TIES: Mapping[str, Tie] = {
     "comment": Tie(
         BREAKS,
         ("comment or like of another user on its photos", "comments and likes of others on its photos"),
-        f"{HAND_OVER}. On photos of which another has the same file in the album they can be moved there.",
+        f"{HAND_OVER}; if another user has the same file, to that user: they move to it with the album.",
         """
         SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
         WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
@@ -8886,12 +8871,9 @@ class Tied:
 
 @dataclass(frozen=True)
 class AccountCheck:
-    """What would go or break with an account, in the order of TIES. `movable`: comments and likes of others
-    that move_comments() would save.
-    """
+    """What would go or break with an account, in the order of TIES."""
 
     tied: tuple[Tied, ...] = ()
-    movable: int = 0
 
     def of(self, weight: str) -> tuple[Tied, ...]:
         """What has that weight."""
@@ -8938,9 +8920,7 @@ def account_ties(database_config: Mapping[str, Any], user: str, progress: Progre
             elif named := found.get(code):
                 words = tuple(f"{number} {word}" for word, number in named if word)
                 tied.append(Tied(code, sum(number for _word, number in named), words))
-        progress("Comments")
-        movable = len(_movable_comments(tx))
-    return AccountCheck(tuple(entry for entry in tied if entry.count), movable)
+    return AccountCheck(tuple(entry for entry in tied if entry.count))
 
 
 def find_doomed(tx: Transaction) -> None:
@@ -9054,63 +9034,6 @@ def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
         if number := value(tx, query.as_string(tx.cursor)):
             found.append((f"{table} ({', '.join(columns)}) -> {target}", int(number)))
     return found
-
-
-# ---- comments on photos that have a copy -------------------------------------------------------------------
-#
-# After a hand-over the destination's own copy of a photo stands in the album beside the one that stayed. What
-# others wrote about the one that stayed hangs on it (activity.assetId cascades), so it goes with the account.
-
-
-def move_comments(database_config: Mapping[str, Any], user: str, how: How = HOW) -> Report:
-    """Move comments and likes of others from that user's photos to other users' photos of the same file, in
-    the same album.
-
-    The rows stay the same rows, with writer and date. A like stays where the same user likes both. An undo
-    takes it back. Raises TransferError; nothing is changed then.
-    """
-    return perform(
-        database_config,
-        lambda tx: _move_comments(tx, how),
-        {**common_values(None, user), "user": user},
-        how,
-        save=journal_writer(how.undo_folder, "comments"),
-    )
-
-
-def _move_comments(tx: Transaction, how: How) -> Report:
-    how.progress("Looking for comments")
-    create_journal(tx)
-    find_doomed(tx)
-    found = _movable_comments(tx)
-    digest = hashlib.sha256(repr([entry[:2] for entry in found]).encode()).hexdigest()
-    if how.expected_digest not in (None, digest):
-        raise Changed("What would be moved has changed since it was shown.", todo="Start again.")
-    # the copies stay in their albums until the end
-    run(tx, """
-        SELECT 1 FROM v_album_asset aa WHERE ("albumId", "assetId") IN (SELECT "albumId", new FROM stand_in)
-        ORDER BY "albumId", "assetId" FOR KEY SHARE OF aa
-    """)
-    how.progress("Comments and likes")
-    change(tx, "activity", ("assetId",),
-        'SELECT * FROM unnest(%(ids)s::uuid[], %(new)s::uuid[]) AS moved (id, "assetId")',
-        ids=[entry[0] for entry in found], new=[entry[1] for entry in found])
-    return Report(digest=digest, comments=tuple(entry[2:] for entry in found))
-
-
-def _movable_comments(tx: Transaction) -> list[tuple[str, str, str, str, str, str]]:
-    """(comment, the photo that it can move to, whose, its text or '' for a like, file name, album)."""
-    return [
-        (str(comment), str(photo), email, text, name, album)
-        for comment, photo, email, text, name, album in rows(tx, f"""
-            SELECT c.id, s.new, u.email, coalesce(c.comment, ''), d.name, al."albumName"
-            FROM v_activity c JOIN stand_in s ON s."albumId" = c."albumId" AND s.old = c."assetId"
-            JOIN doomed_asset d ON d.id = s.old JOIN v_album al ON al.id = s."albumId"
-            JOIN v_user u ON u.id = c."userId"
-            WHERE c."userId" <> %(user)s AND NOT {liked_already("s.new")}
-            ORDER BY al."albumName", d.name, c."createdAt", c.id
-        """)
-    ]
 
 
 # ============================================================================================================
@@ -11406,9 +11329,6 @@ def past_line(past: Past) -> str:
     when = clean(header["when"])[:16].replace("T", " ")
     destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
-    if header["kind"] == "comments":
-        moved = count(len(header["report"].get("comments", ())), "comment or like", "comments and likes")
-        return f"{when}  {destination}: {moved} moved to other users' photos{state}"
     if header["kind"] == "repair":
         done = header["report"]
         numbers = {key: len(found) if isinstance(found, list) else found for key, found in done.items()}
@@ -11451,8 +11371,6 @@ def kept_library_line(name: str, reason: str) -> str:
 def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     show_told(report, "undone")
-    if past.header["kind"] == "comments":
-        return
     show_wrong_after(report)
     steps = ["The apps of the users concerned fetch everything anew, once."]
     if past.header["kind"] == "repair":
@@ -11780,12 +11698,6 @@ def check_account(user: User, state: State, api: Api, server: Server) -> None:
     if user.id == server.user_id:
         say()
         warn("The API key of this tool belongs to this account, and goes with it.")
-    if check.movable:
-        say()
-        what = count(check.movable, "comment or like of another user", "comments and likes of others")
-        paragraph(f"{what} can be moved to the photos that stand in for these in the same albums.")
-        if ask_yes("  Look at that now?"):
-            comments_screen(state, api, user)
 
 
 def show_account(check: AccountCheck, user: User) -> None:
@@ -11828,46 +11740,6 @@ def shortened(text: str, width: int = 40) -> str:
     """A name from the database, cut to a width."""
     name = clean(text)
     return name if len(name) <= width else name[: width - 1] + "…"
-
-
-def comments_screen(state: State, api: Api, user: User) -> None:
-    """Move the comments and likes of others to the photos that stand in for this account's."""
-
-    def show_it(report: Report) -> bool:
-        show_list([comment_line(*entry) for entry in report.comments])
-        return bool(report.comments)
-
-    def question(report: Report) -> str:
-        return f"Move {count(len(report.comments), 'comment or like', 'comments and likes')}?"
-
-    act(
-        Action(
-            title="COMMENTS AND LIKES",
-            done="COMMENTS MOVED",
-            kept_as=("comments", user.email),
-            run=lambda how: move_comments(state.config.database, user.id, how),
-            show=show_it,
-            nothing="There is nothing to move any more.",
-            question=question,
-            finish=lambda report: comments_done(state, report),
-        ),
-        state, api,
-    )
-
-
-def comment_line(email: str, text: str, photo: str, album: str) -> str:
-    """A comment or like, where it hangs."""
-    what = f"“{shortened(text)}”" if text else "like"
-    return f"{clean(email)}: {what} on {shortened(photo)} in “{shortened(album)}”"
-
-
-def comments_done(state: State, report: Report) -> None:
-    """The summary of moved comments."""
-    say("  Summary:")
-    say(f"    • Comments and likes moved: {len(report.comments)}")
-    say_undoable(state)
-    say()
-    paragraph("An undo is possible as long as the account is there. Look again (11) at what is left.")
 
 
 # ============================================================================================================

@@ -31,6 +31,7 @@ import psycopg2
 
 import transfer
 from tests import postgres, schemas
+from tests.conftest import repair_one
 from tests.library import Library
 
 ASSET = """
@@ -253,7 +254,7 @@ def find(params: dict[str, Any]) -> None:
 
 
 def repair(params: dict[str, Any], scene: Scene) -> None:
-    transfer.repair(params, scene.bob, transfer.How(dry_run=True))
+    repair_one(params, scene.bob, transfer.How(dry_run=True))
 
 
 def by_hand(params: dict[str, Any], scene: Scene) -> None:

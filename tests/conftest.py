@@ -65,6 +65,18 @@ MAY_CHANGE: dict[str, set[str] | None] = {
 Snapshot = dict[str, list[str]]
 
 
+def repair_one(
+    params: Mapping[str, Any],
+    user: str,
+    how: transfer.How = transfer.HOW,
+    merge: frozenset[str] = frozenset(),
+    leave: frozenset[str] = frozenset(),
+) -> transfer.Report:
+    """A repair for one user alone: its part of the report, or an empty one."""
+    done = transfer.repair_all(params, {user: merge}, how, leave)
+    return replace(dict(done.parts).get(user, done), digest=done.digest, wrong_after=done.wrong_after)
+
+
 # ---- versions -------------------------------------------------------------------------------------------------------
 
 
@@ -387,10 +399,10 @@ class Runner:
         user, before, wrong_before = user or self.ben, self.library.snapshot(), problems(self.library)
         shown = None
         if with_dry_run(self.library):
-            shown = transfer.repair(self.params, user, transfer.How(dry_run=True), merge=frozenset(merge))
+            shown = repair_one(self.params, user, transfer.How(dry_run=True), merge=frozenset(merge))
             assert self.library.snapshot() == before
         digest = shown.digest if shown else None
-        done = transfer.repair(
+        done = repair_one(
             self.params, user, transfer.How(dry_run=False, expected_digest=digest), merge=frozenset(merge)
         )
         after = self.library.snapshot()

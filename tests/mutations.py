@@ -129,8 +129,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo of an external library moves",
-        """WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL THEN CASE""",
-        """WHEN false THEN CASE""",
+        """AND e."ownerId" IS DISTINCT FROM %(taker)s THEN 'external'""",
+        """AND false THEN 'external'""",
         "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
@@ -147,8 +147,10 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo whose file is being moved changes hands",
-        """h."entityId" = a.id) THEN 'unfinished'""",
-        """false) THEN 'unfinished'""",
+        """h."entityId" = a.id) THEN 'unfinished'
+                --""",
+        """false) THEN 'unfinished'
+                --""",
         "tests/test_choosing.py -k may_not_move",
     ),
     # -- external libraries
@@ -220,8 +222,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a photo of a library that is being deleted is said to stay for another reason",
-        """d.id = a."libraryId" AND d."deletedAt" IS NOT NULL)""",
-        """d.id = a."libraryId" AND false)""",
+        """WHEN e."deletedAt" IS NOT NULL THEN 'deleting'""",
+        """WHEN false THEN 'deleting'""",
         "tests/test_libraries.py -k immich_is_deleting",
     ),
     Mutation(
@@ -422,8 +424,8 @@ SELECT unit AS id FROM candidate
     ),
     Mutation(
         "who is to have both halves of a live photo loses the own one",
-        "still if whose == giver.id else video",
-        "video if whose == giver.id else still",
+        "owners[2 - answer], torn.photos[answer - 1]",
+        "owners[2 - answer], torn.photos[2 - answer]",
         "tests/test_repair_screen.py -k both_halves",
     ),
     Mutation(
@@ -1515,13 +1517,7 @@ saved = save(tx, report) if save else ()
         "account: photos of others in its library are taken for its own",
         "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
         "SELECT name FROM doomed_asset WHERE owner <> %(user)s AND false",
-        "tests/test_account.py -k who_else",
-    ),
-    Mutation(
-        "account: a copy in the trash counts as a copy",
-        """              AND b."deletedAt" IS NULL AND b.status = 'active') other USING (checksum)""",
-        """              ) other USING (checksum)""",
-        "tests/test_account.py -k is_no_copy",
+        "tests/test_account.py -k her-library",
     ),
     Mutation(
         "account: what breaks for others is no reason against it",
@@ -1533,69 +1529,31 @@ saved = save(tx, report) if save else ()
         "account: what is lost with it is no reason against it",
         "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
         "return not self.of(BREAKS)",
-        "tests/test_account.py -k are_no_reason",
+        "tests/test_account.py -k each_tie",
     ),
     Mutation(
         "account: people whom only it knows are overlooked in a common group",
         """SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (""",
         """SELECT p."personGroupId" FROM v_person p WHERE false AND NOT EXISTS (""",
-        "tests/test_account.py -k common_group",
+        "tests/test_account.py -k common-group",
     ),
     Mutation(
-        "account: people of others in its group are overlooked",
-        """        WHERE p."ownerId" <> %(user)s
-        """
-        + '"""'
-        + """,
+        "account: a copy in the trash counts as a copy",
+        """bool_or("deletedAt" IS NULL AND status = 'active') AS there""",
+        """true AS there""",
+        "tests/test_account.py -k his-trash",
     ),
-    # person_user goes""",
-        """        WHERE false
-        """
-        + '"""'
-        + """,
-    ),
-    # person_user goes""",
-        "tests/test_account.py -k she_shares",
+    Mutation(
+        "account: half of a live photo is to be handed over for ever",
+        "UPDATE doomed_asset d SET state = 'half'",
+        "UPDATE doomed_asset d SET state = state",
+        "tests/test_account.py -k half",
     ),
     Mutation(
         "account: foreign keys that nobody knows are overlooked",
         """        if number := value(tx, query.as_string(tx.cursor)):""",
         """        if number := 0 * value(tx, query.as_string(tx.cursor)):""",
         "tests/test_account.py -k nobody_knows",
-    ),
-    Mutation(
-        "account: comments move to a photo that the album does not show",
-        "b.status = 'active' AND b.visibility IN ('timeline', 'archive')\"\"\"",
-        'b.status = \'active\'"""',
-        "tests/test_account.py -k stands_in_nothing",
-    ),
-    Mutation(
-        "account: comments move although they are others than were shown",
-        """    if how.expected_digest not in (None, digest):
-        raise Changed("What would be moved""",
-        """    if False:
-        raise Changed("What would be moved""",
-        "tests/test_account.py -k since_it_was_shown",
-    ),
-    Mutation(
-        "account: a like of both photos breaks off the move",
-        """AND NOT {liked_already("s.new")}\n""",
-        "\n",
-        "tests/test_account.py -k like_of_both",
-    ),
-    Mutation(
-        "undo: a comment goes back although its photo was liked again",
-        """        AND NOT (c."isLiked" AND EXISTS (""",
-        """        AND NOT (false AND EXISTS (""",
-        "tests/test_account.py -k done_since",
-    ),
-    Mutation(
-        "undo: a comment goes back to a photo that has left the album",
-        """        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
-        AND NOT (c""",
-        """        true
-        AND NOT (c""",
-        "tests/test_account.py -k done_since",
     ),
     Mutation(
         "the analysis counts items that the album does not show",

@@ -15,7 +15,7 @@ import transfer
 from tests import schemas
 from tests.conftest import EVERYTHING, Snapshot
 from tests.library import Library, new_id
-from tests.random_library import Plan, adapted, albums_of, ask, build, ids, plans
+from tests.random_library import Plan, adapted, albums_of, build, ids, plans
 from tests.terminal import Installation, Terminal, installation
 from tests.test_move_files import FOLDERS, ROOT, Disk, known_media
 from tests.test_undo_random import examples, named
@@ -322,6 +322,15 @@ def comment_on_hers(w: World) -> None:
     w.library.comment(w.library.album(w.carla, "Hers", [photo]), w.carla, "Nice", asset=photo)
 
 
+def comment_beside_a_copy(w: World) -> None:
+    """Ben's photo of the same file is in the album, too; there the comment goes, and of two likes one stays."""
+    old, new = w.copy(w.anna), w.copy()
+    album = w.library.album(w.carla, "Hers", [old, new], members={w.ben: "editor"})
+    w.library.comment(album, w.carla, "Nice", asset=old)
+    for photo in (old, new):
+        w.library.like(album, w.carla, asset=photo)
+
+
 def partners_things(w: World) -> None:
     photo = w.library.asset(w.anna)
     w.library.partner(w.anna, w.carla)
@@ -352,6 +361,12 @@ def stack_shows_hers(w: World) -> None:
 
 def face_by_hand(w: World) -> None:
     w.library.face(w.library.asset(w.ben), w.library.person(w.anna, "Lea"))
+
+
+def face_in_a_common_group(w: World) -> None:
+    """Ben has no row of her person, whom nobody else knows."""
+    w.library.cluster(w.anna, w.ben)
+    face_by_hand(w)
 
 
 def known_from_hers(w: World) -> None:
@@ -422,6 +437,7 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
             select al.id, a.id from album al, asset a on conflict do nothing""")),
     ),
     "comment": (comment_on_hers, {"comment": 1, "album_photo": 1, "photo": 1}, (everything,)),
+    "comment beside a copy": (comment_beside_a_copy, {"comment": 1, "copied": 1}, (everything,)),
     "partner's memory and link": (
         partners_things,
         {"held": 2, "photo": 1},
@@ -439,6 +455,7 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
     "stack, his photo below": (stack_below, {"stack": 1, "photo": 1}, (repair,)),
     "stack that shows hers": (stack_shows_hers, {"stack": 1, "photo": 1}, (repair,)),
     "face": (face_by_hand, {"face": 1}, (repair,)),
+    "face in a common group": (face_in_a_common_group, {"face": 1}, (repair,)),
     "known from hers": (known_from_hers, {"person_faces": 1, "photo": 1}, (everything,)),
     "shared person": (shares_a_person, {"person_share": 1}, (in_immich("delete from person_user"),)),
     "photo": (lambda w: w.library.asset(w.anna), {"photo": 1}, (everything,)),
@@ -474,7 +491,7 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
     "link to his album": (her_album_link, {"link": 1}, (everything, END_LINKS)),
     "link to his photo": (partners_in_her_link, {"link_others": 1}, (END_LINKS,)),
 }  # fmt: skip
-NEEDS = {"shared person": "has_person_sharing"}
+NEEDS = {"shared person": "has_person_sharing", "face in a common group": "has_people_groups"}
 
 
 WAYS = [(name, number) for name, (_plant, _codes, ways) in TIES.items() for number in range(-1, len(ways))]
@@ -486,7 +503,7 @@ def world(library, params, anna, ben, carla) -> World:
 
 
 @pytest.mark.every_version
-@pytest.mark.parametrize(("name", "number"), WAYS)
+@pytest.mark.parametrize(("name", "number"), WAYS, ids=lambda value: str(value).replace(" ", "-"))
 def test_each_tie_is_told_and_its_sentence_leads_to_the_end(world: World, name: str, number: int) -> None:
     """At once (-1) others lose what was told. After what the sentence says, the deletion takes nothing from anybody."""
     plant, wanted, ways = TIES[name]
@@ -784,169 +801,6 @@ def test_libraries_of_chance(version, pool) -> None:
     look()
 
 
-# ---- comments on photos that have a copy ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Carla's album with Anna's photo and Ben's photo of the same file; and what was said about Anna's."""
-
-    album: str
-    old: str
-    new: str
-    comments: tuple[str, ...]
-
-
-@pytest.fixture
-def beside(library, anna, ben, carla) -> Beside:
-    old, new = library.asset(anna, "lake.jpg", checksum=SAME), library.asset(ben, "lake.jpg", checksum=SAME)
-    album = library.album(carla, "Trip", [old, new], members={anna: "editor", ben: "editor"})
-    comments = (
-        library.comment(album, carla, "Nice", asset=old),
-        library.comment(album, ben, "Where is that?", asset=old),
-        library.like(album, carla, asset=old),
-        library.comment(album, anna, "Como", asset=old),
-        library.comment(album, carla, "All of it"),
-    )
-    return Beside(album, old, new, comments)
-
-
-def photo_of(library: Library, comment: str) -> str | None:
-    return library.value('select "assetId" from activity where id = %s', comment)
-
-
-@pytest.fixture
-def moved(library, params, anna, tmp_path) -> Callable[[], transfer.Report]:
-    """Dry run and run."""
-
-    def run() -> transfer.Report:
-        before = library.snapshot()
-        shown = transfer.move_comments(params, anna)
-        assert library.snapshot() == before
-        how = transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers")
-        done = transfer.move_comments(params, anna, how)
-        assert done == shown
-        after = library.snapshot(ignore=("updatedAt", "updateId"))
-        old = library_without(before, "activity")
-        assert library_without(library.snapshot(), "activity") == old
-        assert len(after["activity"]) == len(before["activity"])
-        return done
-
-    return run
-
-
-def library_without(snapshot: Snapshot, table: str) -> Snapshot:
-    return {name: rows for name, rows in snapshot.items() if name != table}
-
-
-@pytest.mark.every_version
-def test_comments_of_others_go_to_the_copy_and_survive(library, params, anna, beside, moved, codes) -> None:
-    check = transfer.account_ties(params, anna)
-    assert (check.movable, codes()["comment"], check.can_go) == (3, 3, False)
-    report = moved()
-    assert report.comments == (
-        ("carla@example.com", "Nice", "lake.jpg", "Trip"),
-        ("ben@example.com", "Where is that?", "lake.jpg", "Trip"),
-        ("carla@example.com", "", "lake.jpg", "Trip"),
-    )
-    where = [photo_of(library, comment) for comment in beside.comments]
-    assert where == [beside.new, beside.new, beside.new, beside.old, None]
-    check = judge(library, params, anna)
-    assert (check.movable, check.can_go) == (0, True)
-    assert library.value("select count(*) from activity") == 4
-
-
-@pytest.mark.every_version
-def test_an_undo_takes_them_back(library, params, beside, moved, tmp_path) -> None:
-    before = library.snapshot(ignore=("updatedAt", "updateId"))
-    moved()
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    assert (past.state, past.header["kind"]) == ("committed", "comments")
-    undone = transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert undone.of("comments_back") == 3
-    assert library.snapshot(ignore=("updatedAt", "updateId")) == before
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    assert past.state == "undone"
-
-
-def test_an_undo_leaves_what_was_done_since(library, params, carla, beside, moved, tmp_path) -> None:
-    """A comment that was deleted, a like that was given again; and a photo that has left the album gets nothing."""
-    moved()
-    again = library.like(beside.album, carla, asset=beside.old)
-    library.rows("delete from activity where id = %s", beside.comments[0])
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    assert transfer.undo(params, past.path).of("comments_back") == 1
-    library.rows(adapted(library, "delete from album_asset where <album_asset.assetId> = %s"), beside.old)
-    assert transfer.undo(params, past.path, transfer.How(dry_run=False)).of("comments_back") == 0
-    assert photo_of(library, beside.comments[1]) == photo_of(library, beside.comments[2]) == beside.new
-    assert not library.rows("select 1 from activity where id = %s", again)
-
-
-def test_a_like_of_both_stays_and_is_not_missed(library, params, anna, carla, beside, moved, codes) -> None:
-    own = library.like(beside.album, carla, asset=beside.new)
-    assert codes()["comment"] == 2
-    assert len(moved().comments) == 2
-    assert photo_of(library, beside.comments[2]) == beside.old
-    assert photo_of(library, own) == beside.new
-    assert judge(library, params, anna).can_go
-    assert library.rows('select id from activity where "isLiked"') == [(own,)]
-
-
-def test_a_second_time_there_is_nothing_to_move(params, anna, beside, moved) -> None:
-    moved()
-    assert transfer.move_comments(params, anna).comments == ()
-
-
-@pytest.mark.parametrize("spoil", ["locked", "trashed", "not in the album", "anna's album"])
-def test_without_a_photo_that_stands_in_nothing_moves(library, params, anna, beside, spoil) -> None:
-    if spoil == "locked":
-        library.rows("update asset set visibility = 'locked' where id = %s", beside.new)
-    elif spoil == "trashed":
-        library.rows("""update asset set status = 'trashed', "deletedAt" = now() where id = %s""", beside.new)
-    elif spoil == "not in the album":
-        ask(library, "delete from album_asset where <album_asset.assetId> = %s", beside.new)
-    elif not library.has_album_owner_rows:
-        library.rows('update album set "ownerId" = %s where id = %s', anna, beside.album)
-    else:
-        carla = library.album_owner(beside.album)
-        library.rows('delete from album_user where "albumId" = %s and "userId" = %s', beside.album, anna)
-        library.rows(
-            """update album_user set "userId" = %s where "albumId" = %s and "userId" = %s""",
-            *(anna, beside.album, carla),
-        )
-    assert transfer.move_comments(params, anna).comments == ()
-    check = transfer.account_ties(params, anna)
-    assert check.movable == 0 and not check.can_go
-
-
-def test_what_changed_since_it_was_shown_stops_the_run(library, params, anna, carla, beside, tmp_path) -> None:
-    shown = transfer.move_comments(params, anna)
-    library.comment(beside.album, carla, "One more", asset=beside.old)
-    before = library.snapshot()
-    with pytest.raises(transfer.Changed):
-        transfer.move_comments(params, anna, transfer.How(dry_run=False, expected_digest=shown.digest))
-    assert library.snapshot() == before
-
-
-@pytest.mark.every_version
-def test_the_whole_way_with_photos_that_both_have(library, params, disk, anna, ben, carla) -> None:
-    """Everything to Ben, whose copies join the albums with the comments; files moved, account deleted: all is there."""
-    old, new = library.asset(anna, "lake.jpg", checksum=SAME), library.asset(ben, "lake.jpg", checksum=SAME)
-    goes = library.asset(anna, "goes.jpg")
-    album = library.album(anna, "Trip", [old, goes], members={carla: "viewer"}, cover=old)
-    said = [library.comment(album, carla, text, asset=photo) for text, photo in (("Lake", old), ("Goes", goes))]
-    for photo in (old, new):  # the same file, so that originals keep their checksum
-        path = library.value('select "originalPath" from asset where id = %s', photo)
-        disk.at(path).parent.mkdir(parents=True, exist_ok=True)
-        disk.at(path).write_bytes(b"the same")
-    disk.make()
-    request = transfer.Request(anna, ben, everything=True)
-    transfer.transfer(params, request, transfer.How(dry_run=False))
-    disk.move()
-    assert judge(library, params, anna, disk).can_go
-    assert [photo_of(library, comment) for comment in said] == [new, goes]
-
-
 # ---- the screen -----------------------------------------------------------------------------------------------------
 
 
@@ -965,7 +819,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.mark.screens
-def test_the_screen_lists_moves_comments_and_then_says_yes(there: Installation) -> None:
+def test_the_screen_says_what_hangs_on_it_and_whether_it_can_be_deleted(there: Installation) -> None:
     before = there.library.snapshot()
     with Terminal(there.path) as terminal:
         terminal.menu("11")
@@ -974,7 +828,7 @@ def test_the_screen_lists_moves_comments_and_then_says_yes(there: Installation) 
         assert "Nothing was changed." in terminal.until("MAIN MENU")
         terminal.menu("11")
         terminal.pick("Account that is to be deleted", "alice@")
-        screen = terminal.until("Look at that now? (y/N): ")
+        screen = terminal.until("MAIN MENU")
         for text in (
             "Alice <alice@example.com>",
             "Goes or breaks for others:",
@@ -983,26 +837,13 @@ def test_the_screen_lists_moves_comments_and_then_says_yes(there: Installation) 
             "✗ Do not delete it yet.",
         ):
             assert text in screen, screen
-        terminal.type()
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "alice@")
-        terminal.answer("Look at that now? (y/N): ", "y")
-        assert "bob@example.com: “Nice [31m one” on lake.jpg in “Trip”" in terminal.answer("Type yes to go ahead", "no")
-        assert there.library.snapshot() == before
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "alice@")
-        terminal.answer("Look at that now? (y/N): ", "y")
-        terminal.answer("Type yes to go ahead", "yes")
-        assert "Comments and likes moved: 1" in terminal.until("MAIN MENU")
+        there.library.rows("delete from activity")
         terminal.menu("11")
         terminal.pick("Account that is to be deleted", "alice@")
         screen = terminal.until("MAIN MENU")
         assert "It can be deleted, if what is listed as going with it may go." in " ".join(screen.split())
-        terminal.menu("9")
-        screen = terminal.answer("Enter to go back, 0 for the menu): ", "1")
-        assert "alice@example.com: 1 comment or like moved to other users' photos" in screen
-        assert "go back to their photos: 1" in terminal.answer("Type yes to go ahead", "yes")
-        assert "moved back: 1" in terminal.until("MAIN MENU")
+    there.library.rows("delete from activity")
+    assert {table for table, rows in there.library.snapshot().items() if rows != before[table]} <= {"activity"}
 
 
 @pytest.mark.screens

@@ -22,7 +22,7 @@ import pytest
 
 import transfer
 from tests import forks
-from tests.conftest import few, model_versions
+from tests.conftest import few, model_versions, repair_one
 from tests.forks import PATIENCE
 from tests.library import Library
 
@@ -71,7 +71,8 @@ def work(job):
     if job["undo"]:
         transfer.undo(job["params"], Path(job["undo"]), transfer.How(**how))
     elif job["request"] is None:
-        transfer.repair(job["params"], job["user"], transfer.How(undo_folder=Path(job["folder"]), **how))
+        how["undo_folder"] = Path(job["folder"])
+        transfer.repair_all(job["params"], {job["user"]: frozenset()}, transfer.How(**how))
     else:
         request = transfer.Request(**job["request"] | {"merge": frozenset(job["request"]["merge"])})
         transfer.transfer(job["params"], request, transfer.How(undo_folder=Path(job["folder"]), **how))
@@ -260,7 +261,7 @@ def test_a_repair_killed_at_any_step(library, scene, runner, killed, folder) -> 
     before = library.snapshot()
 
     def run(progress, dry_run: bool = True) -> transfer.Report:
-        return transfer.repair(
+        return repair_one(
             runner.params, scene.ben, transfer.How(dry_run=dry_run, undo_folder=folder, progress=progress)
         )
 

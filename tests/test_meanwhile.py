@@ -9,7 +9,7 @@ import psycopg2.errors
 import pytest
 
 import transfer
-from tests.conftest import problems
+from tests.conftest import problems, repair_one
 from tests.library import Library
 
 pytestmark = pytest.mark.long
@@ -70,7 +70,7 @@ def test_a_second_run_is_refused_and_the_first_goes_on(library, scene, runner, p
             lambda: transfer.transfer(params, request, transfer.How(dry_run=True)),
             lambda: transfer.transfer(params, elsewhere, transfer.How(dry_run=False)),
             lambda: transfer.merge_pairs(params, elsewhere),
-            lambda: transfer.repair(params, scene.carla, transfer.How(dry_run=False)),
+            lambda: repair_one(params, scene.carla, transfer.How(dry_run=False)),
         ):
             with pytest.raises(transfer.AnotherRun):
                 attempt()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import transfer
 from tests import family, postgres
-from tests.conftest import EVERYTHING, usage, usage_by_immich
+from tests.conftest import EVERYTHING, repair_one, usage, usage_by_immich
 from tests.library import TAKEN, Library
 from tests.model import State, Trouble
 from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
         assert wrong(library) == set()
         assert usage(library, user) == usage_by_immich(library, user)
         again = library.snapshot()
-        assert transfer.repair(params, user, transfer.How(dry_run=False)).parts == ()
+        assert repair_one(params, user, transfer.How(dry_run=False)).parts == ()
         assert library.snapshot() == again
         undo_all(library, params, folder)
         left = difference(before, library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")))
@@ -297,10 +297,10 @@ def test_a_kind_that_is_left_out_stays_as_it_is(library, params, ben, torn, kind
         return {trouble.kind for trouble in transfer.find_faults(params)}
 
     assert kinds() == set(transfer.MENDED) - {"duplicate", "cover", "album owner"}
-    done = transfer.repair(params, ben, transfer.How(dry_run=False), leave=frozenset([kind]))
+    done = repair_one(params, ben, transfer.How(dry_run=False), leave=frozenset([kind]))
     assert done.wrong_after == 0
     assert kinds() == {kind}
-    transfer.repair(params, ben, transfer.How(dry_run=False))
+    repair_one(params, ben, transfer.How(dry_run=False))
     assert kinds() == set()
 
 

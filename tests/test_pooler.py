@@ -15,6 +15,7 @@ import pytest
 
 import transfer
 from tests import family, postgres
+from tests.conftest import repair_one
 from tests.library import Library
 
 PGBOUNCER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
@@ -94,7 +95,7 @@ def test_all_that_is_one_transaction_works(library: Library, pooled: dict[str, A
     (past,) = transfer.list_past(pooled, folder)
     assert transfer.undo(pooled, past.path, transfer.How(dry_run=False)).wrong_after == 0
     assert library.snapshot(ignore=("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")) == before
-    mended = transfer.repair(pooled, people.bob, transfer.How(dry_run=False, undo_folder=folder))
+    mended = repair_one(pooled, people.bob, transfer.How(dry_run=False, undo_folder=folder))
     assert mended.wrong_after == 0
     transfer.list_albums(None, pooled, people.alice)
     transfer.list_lying(pooled)

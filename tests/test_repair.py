@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 import transfer
-from tests.conftest import cross_owner
+from tests.conftest import cross_owner, repair_one
 
 
 @pytest.fixture
@@ -161,16 +161,16 @@ def test_a_deleted_user_is_refused(library, params) -> None:
     gone = library.user("Gone", deleted=True)
     for dry_run in (True, False):
         with pytest.raises(transfer.TransferError):
-            transfer.repair(params, gone, transfer.How(dry_run=dry_run))
+            repair_one(params, gone, transfer.How(dry_run=dry_run))
 
 
 def test_what_was_shown_is_what_is_mended_or_nothing_is(library, anna, ben, his, params) -> None:
     library.face(his, library.person(anna, "Max"))
-    shown = transfer.repair(params, ben, transfer.How(dry_run=True))
+    shown = repair_one(params, ben, transfer.How(dry_run=True))
     library.face(his, library.person(anna, "Lea"))
     before = library.snapshot()
     with pytest.raises(transfer.Changed):
-        transfer.repair(params, ben, transfer.How(dry_run=False, expected_digest=shown.digest))
+        repair_one(params, ben, transfer.How(dry_run=False, expected_digest=shown.digest))
     assert library.snapshot() == before
 
 
@@ -187,5 +187,5 @@ def test_a_violation_planted_in_a_repair_rolls_back(library, anna, ben, his, par
     )
     before = library.snapshot()
     with pytest.raises(transfer.InvariantBroken):
-        transfer.repair(params, ben, transfer.How(dry_run=False))
+        repair_one(params, ben, transfer.How(dry_run=False))
     assert library.snapshot() == before

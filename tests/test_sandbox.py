@@ -17,7 +17,7 @@ import requests
 
 import transfer
 from tests import postgres, sandbox, schemas
-from tests.conftest import Pool, problems
+from tests.conftest import Pool, problems, repair_one
 from tests.family import Family, build
 from tests.library import Library
 
@@ -55,9 +55,7 @@ def test_an_older_transfer_leaves_faces_and_a_picture_to_repair(every: Library) 
         "face of another's person",
         "featured photo of another's",
     }
-    report = transfer.repair(
-        postgres.server().params(every.connection.info.dbname), family.bob, transfer.How(dry_run=True)
-    )
+    report = repair_one(postgres.server().params(every.connection.info.dbname), family.bob, transfer.How(dry_run=True))
     assert (report.assets, report.faces, report.of("featured")) != (0, 0, 0)
 
 

@@ -219,9 +219,13 @@ def test_control_characters_are_taken_out_of_names(there: Installation) -> None:
     assert "\r" not in progress.replace("\r\n", "")
 
 
-def test_a_deleted_user_is_not_listed(there: Installation) -> None:
+def test_a_user_marked_for_deletion_is_listed_as_such_and_cannot_be_chosen(there: Installation) -> None:
     there.library.user("Gone", deleted=True)
-    assert "gone@example.com" not in listed(there)
+    assert "Gone <gone@example.com>: 0 photos, 0 B, no quota  [marked for deletion]" in listed(there)
+    with Terminal(there.path) as terminal:
+        screen = " ".join(terminal.menu("3").split())
+        assert "Not listed: Gone <gone@example.com>, who is marked for deletion." in screen
+        assert ". Gone" not in screen
 
 
 MOVE = 'update asset set "ownerId" = %s where id = %s'

@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 
 import transfer
 from tests import conftest
+from tests.conftest import repair_one
 from tests.library import Library
 from tests.model import Complaint, Run, Since, State, changes, judge, together, told
 from tests.random_library import HAPPENINGS, NUMBER, USERS, Plan, World, active, build, pick, plans
@@ -59,7 +60,7 @@ def run_transfer(world: World, request: transfer.Request, folder: Path, **how: A
 
 
 def run_repair(world: World, user: str, merge: frozenset[str], folder: Path, **how: Any) -> transfer.Report:
-    return transfer.repair(world.params, user, transfer.How(undo_folder=folder, **how), merge=merge)
+    return repair_one(world.params, user, transfer.How(undo_folder=folder, **how), merge=merge)
 
 
 def run_undo(world: World, path: Path, **how: Any) -> transfer.Report:

@@ -7,7 +7,7 @@ import pytest
 
 import transfer
 from tests import family
-from tests.conftest import assert_adds_up, people_told
+from tests.conftest import assert_adds_up, people_told, repair_one
 from tests.library import Library
 
 pytestmark = [pytest.mark.every_version, pytest.mark.always]
@@ -60,9 +60,9 @@ def test_repair_and_back(library: Library, params: dict[str, Any], tmp_path: Pat
     """What an older transfer by hand left with the wrong people is mended, and can be had back."""
     people = family.build(library, older_transfer=True)
     before = library.snapshot(ignore=NOT_PUT_BACK)
-    done = transfer.repair(params, people.bob, transfer.How(dry_run=False, undo_folder=tmp_path))
+    done = repair_one(params, people.bob, transfer.How(dry_run=False, undo_folder=tmp_path))
     assert done.people
-    assert not transfer.repair(params, people.bob, transfer.How(dry_run=True)).people
+    assert not repair_one(params, people.bob, transfer.How(dry_run=True)).people
     transfer.undo(params, transfer.list_past(params, tmp_path)[0].path, transfer.How(dry_run=False))
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 

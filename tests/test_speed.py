@@ -8,6 +8,7 @@ import pytest
 
 import transfer
 from tests import benchmark
+from tests.conftest import repair_one
 from tests.library import Library
 
 pytestmark = [pytest.mark.long, pytest.mark.as_owner]
@@ -45,7 +46,7 @@ def test_an_account_that_was_made_for_the_photos_is_no_slower(
         if work == "undo":
             benchmark.undo(params, tmp_path)
         elif by_hand:
-            transfer.repair(params, scene.bob, transfer.How(dry_run=False, undo_folder=tmp_path))
+            repair_one(params, scene.bob, transfer.How(dry_run=False, undo_folder=tmp_path))
         else:
             benchmark.execute(params, scene, tmp_path)
         # a few times all that there is, and some dozen times what moves; not what moves for each that moves

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 import transfer
-from tests.conftest import chosen_versions, problems, usage, usage_by_immich
+from tests.conftest import chosen_versions, problems, repair_one, usage, usage_by_immich
 from tests.library import Library
 from tests.random_library import (
     ask,
@@ -84,7 +84,7 @@ class Story:
 
     def repair(self) -> Path:
         """Give Ben his own people. Gives the file for the undo."""
-        return self._run({self.anna, self.ben}, lambda how: transfer.repair(self.params, self.ben, transfer.How(**how)))
+        return self._run({self.anna, self.ben}, lambda how: repair_one(self.params, self.ben, transfer.How(**how)))
 
     def _run(self, pair: set[str], do: Callable[[dict[str, Any]], transfer.Report]) -> Path:
         self.library.settle_usage()

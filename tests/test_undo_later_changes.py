@@ -21,6 +21,7 @@ from tests.conftest import (
     fixed_part,
     model_versions,
     problems,
+    repair_one,
     usage,
     usage_by_immich,
     with_dry_run,
@@ -826,7 +827,7 @@ def repaired(library, anna, ben, carla, runner, tmp_path) -> Callable[..., Any]:
     library.settle_usage()
     before, wrong = library.snapshot(), problems(library)
     folder = tmp_path / "transfers"
-    transfer.repair(runner.params, ben, transfer.How(dry_run=False, undo_folder=folder))
+    repair_one(runner.params, ben, transfer.How(dry_run=False, undo_folder=folder))
     (path,) = folder.iterdir()
     scene = type("Small", (), {"anna": anna, "ben": ben, "carla": carla, "photo": photo, "own": own, "faces": faces})
     return Past(library, scene, runner, path, before, wrong)

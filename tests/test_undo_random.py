@@ -28,6 +28,7 @@ from tests.conftest import (
     fixed_part,
     people_told,
     problems,
+    repair_one,
     usage,
     usage_by_immich,
 )
@@ -68,7 +69,7 @@ def selection(**wanted: Any) -> Run:
 
 
 def repair(world: World, **how: Any) -> transfer.Report:
-    return transfer.repair(world.params, world.destination, transfer.How(**how), merge=world.merge)
+    return repair_one(world.params, world.destination, transfer.How(**how), merge=world.merge)
 
 
 ALBUM, TAG = (lambda world: world.album), (lambda world: world.tag)

@@ -6,6 +6,7 @@ import pytest
 
 import transfer
 from tests import schemas
+from tests.conftest import repair_one
 from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
 from transfer import KNOWN_LINKS, UnknownLinks
@@ -123,7 +124,7 @@ def test_a_repair_and_an_undo_ask_for_the_same(library, anna, ben, params, tmp_p
     library.rows(PHOTO_LINK)
     accepted = frozenset([NAMED])
     for run in (
-        lambda **how: transfer.repair(params, ben, transfer.How(**how)),
+        lambda **how: repair_one(params, ben, transfer.How(**how)),
         lambda **how: transfer.undo(params, past.path, transfer.How(**how)),
     ):
         before = library.snapshot()
