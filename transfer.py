@@ -8547,6 +8547,7 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 #        in them, people, tags, memories, links, stacks, comments, memberships, sessions, keys
 #    It asks nothing about anybody else's things on the way. So each entry of TIES asks for one of the ways in
 #    which they hang on the account, over these temporary tables:
+#      others_file     files of others in the account's folders, or where it cannot be told
 #      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
 #      doomed_album    the user's albums
 #      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
@@ -8561,27 +8562,32 @@ REPAIR_ALL = "Repair (6), for all of them"
 
 @dataclass(frozen=True)
 class Tie:
-    """One way in which things hang on an account: words for one and for many, and what to do about it.
-
-    `query` yields a name for each; it is empty where code counts them.
+    """One way in which things hang on an account: of which thing, the words for one and for many, what to do
+    about it, and a query for a name of each.
     """
 
+    thing: str
     weight: str
     words: tuple[str, str]
-    todo: str = ""
-    query: str = ""
+    todo: str
+    query: str
+
+
+def _own_photos(state: str, one: str, many: str, todo: str) -> Tie:
+    """Photos of the account that are in that state, of which nobody else has a copy."""
+    of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
+    return Tie("photos", LOST_WITH_IT, (one, many), todo, of_them)
 
 
 # The account's public links that show something yet, each with whether that is its own, or a whole album.
-LINKS_THAT_SHOW = """
-    SELECT coalesce(al."albumName", l.slug, ''), l."albumId" IS NOT NULL OR EXISTS (
+LINKS_THAT_SHOW = """(
+    SELECT coalesce(al."albumName", l.slug, '') AS name, l."albumId" IS NOT NULL OR EXISTS (
         SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
-        WHERE h."sharedLinkId" = l.id)
+        WHERE h."sharedLinkId" = l.id) AS own
     FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
     WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
       AND (l."albumId" IS NOT NULL OR EXISTS (
-        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))
-"""
+        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))) link"""
 
 
 # What may hang on an account, in the order in which it is told. The weights:
@@ -8594,25 +8600,21 @@ LINKS_THAT_SHOW = """
 TIES: Mapping[str, Tie] = {
     # the folders are removed whoever owns what lies in them
     "file": Tie(
-        BREAKS,
+        *("photos", BREAKS),
         ("file of another user lies in its folders", "files of others lie in its folders"),
         "Move files (10).",
+        "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
     ),
     "file_odd": Tie(
-        BREAKS,
-        ("file there that Move files leaves", "files there that Move files leaves"),
+        *("photos", BREAKS, ("file there that Move files leaves", "files there that Move files leaves")),
         "They are of another user's external library: move them elsewhere, and change its import path. Or it "
         "cannot be told where they lie: Move files (10) names those, and Immich's storage template migration "
         "gives them new paths.",
-    ),
-    "file_unknown": Tie(
-        BREAKS,
-        ("A storage label is not the name of a folder, so what Immich would delete cannot be told.",) * 2,
-        "In Immich, under Administration > Users, give that user another storage label or none.",
+        "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
     ),
     # asset.libraryId and library.ownerId cascade
     "library_others": Tie(
-        BREAKS,
+        *("libraries", BREAKS),
         ("photo of another user is in its external libraries", "photos of others are in its libraries"),
         f"{REPAIR_ALL}: it asks who is to have both, photos and library. If Immich is deleting the library, "
         "wait for the end.",
@@ -8620,7 +8622,7 @@ TIES: Mapping[str, Tie] = {
     ),
     # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
     "album_others": Tie(
-        BREAKS,
+        *("albums", BREAKS),
         ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
         f"{HAND_OVER}, or that album.",
         """
@@ -8635,129 +8637,106 @@ TIES: Mapping[str, Tie] = {
     ),
     # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
     "album_photo": Tie(
-        BREAKS,
-        ("photo in an album of another user", "photos in albums of others"),
+        *("albums", BREAKS, ("photo in an album of another user", "photos in albums of others")),
         f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
         """
         SELECT d.name || ' in ' || al."albumName"
-        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId" JOIN v_album al
-            ON al.id = aa."albumId"
+        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId"
+        JOIN v_album al ON al.id = aa."albumId"
         WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
           AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
         """,
     ),
     # activity goes with its photo, and with the photo's row in the album
     "comment": Tie(
-        BREAKS,
+        *("albums", BREAKS),
         ("comment or like of another user on its photos", "comments and likes of others on its photos"),
         f"{HAND_OVER}; if another user has the same file, to that user: they move to it with the album.",
-        """
+        f"""
         SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
         WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
-          AND NOT EXISTS (  -- the same like is on the photo that stands in for it
-            SELECT FROM stand_in s JOIN v_activity o ON o."albumId" = s."albumId" AND o."assetId" = s.new
-            WHERE s."albumId" = c."albumId" AND s.old = d.id AND c."isLiked" AND o."isLiked"
-              AND o."userId" = c."userId")
+          AND NOT EXISTS (
+            SELECT FROM stand_in s WHERE s."albumId" = c."albumId" AND s.old = d.id
+                AND {liked_already("s.new")})
         """,
     ),
     # a partner's photos may be in memories and links; tags of others are left by transfers by hand
     "held": Tie(
-        BREAKS,
-        (
-            "memory, public link or tag of another user loses photos",
-            "memories, public links and tags of others lose photos",
-        ),
+        *("memories", BREAKS),
+        ("photo in a memory, link or tag of another user", "photos in memories, links or tags of others"),
         f"{REPAIR_ALL}. A partner's photos may be in memories and links: {HAND_OVER}, or let them take it "
         "out.",
-        """
-        SELECT 'memory' FROM v_memory o WHERE o."ownerId" <> %(user)s AND o.id IN (
-            SELECT h."memoriesId" FROM v_memory_asset h JOIN doomed_asset d ON d.id = h."assetId")
-        UNION ALL
-        SELECT concat_ws(' ', 'link', o.slug) FROM v_shared_link o WHERE o."userId" <> %(user)s AND o.id IN (
-            SELECT h."sharedLinkId" FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId")
-        UNION ALL
-        SELECT 'tag ' || o.value FROM v_tag o WHERE o."userId" <> %(user)s AND o.id IN (
-            SELECT h."tagId" FROM v_tag_asset h JOIN doomed_asset d ON d.id = h."assetId")
-        """,
+        " UNION ALL ".join(
+            f"""SELECT d.name FROM {RULES[kind].rows} JOIN doomed_asset d ON d.id = a.id
+                WHERE o."{owner}" <> %(user)s"""
+            for kind, (_join, _column, _table, owner) in HOLDERS.items()
+        ),
     ),
     "tag_others": Tie(
-        BREAKS,
+        *("tags", BREAKS),
         ("tag of this account on a photo of another user", "tags of this account on photos of others"),
         f"{REPAIR_ALL}.",
-        """
-        SELECT t.value FROM v_tag t JOIN v_tag_asset h ON h."tagId" = t.id
-        JOIN v_asset a ON a.id = h."assetId" WHERE t."userId" = %(user)s AND a."ownerId" <> %(user)s
-        """,
+        f"""SELECT o.value FROM {RULES["tag"].rows}
+            WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
     ),
     # tag.parentId and tag_closure cascade
     "tag_below": Tie(
-        BREAKS,
+        *("tags", BREAKS),
         ("tag of another user is below a tag of this account", "tags of others are below its tags"),
         "Let the owner delete that tag and make it again.",
         """
-        SELECT t.value FROM v_tag t WHERE t."userId" <> %(user)s AND t.id IN (
-            SELECT c.id FROM v_tag c JOIN v_tag p ON p.id = c."parentId" WHERE p."userId" = %(user)s
-            UNION
-            SELECT c.id_descendant FROM v_tag_closure c JOIN v_tag p ON p.id = c.id_ancestor
-            WHERE p."userId" = %(user)s)
+        SELECT t.value FROM v_tag t JOIN v_tag p ON p."userId" = %(user)s WHERE t."userId" <> %(user)s AND (
+            t."parentId" = p.id OR EXISTS (
+                SELECT FROM v_tag_closure c WHERE c.id_ancestor = p.id AND c.id_descendant = t.id))
         """,
     ),
     # asset.livePhotoVideoId becomes NULL
     "live": Tie(
-        BREAKS,
+        *("live photos", BREAKS),
         ("live photo of another user has its video here", "live photos of others have their videos here"),
         f"{REPAIR_ALL}: it asks who is to have both halves.",
-        """
-        SELECT a."originalFileName" FROM v_asset a JOIN doomed_asset d ON d.id = a."livePhotoVideoId"
-        WHERE NOT EXISTS (SELECT FROM doomed_asset o WHERE o.id = a.id)
-        """,
+        f"""SELECT s."originalFileName" FROM {RULES["live"].rows} JOIN doomed_asset d ON d.id = v.id
+            WHERE s.id NOT IN (SELECT id FROM doomed_asset)""",
     ),
     # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it.
     # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions), and it is
     # asked when the folders have gone already.
     "stack": Tie(
-        BREAKS,
+        *("stacks", BREAKS),
         ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
         f"{REPAIR_ALL}. If another's has a photo of this account on top, Immich would remove the folders, "
         "then fail.",
         """
         SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
         JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
-        LEFT JOIN doomed_asset d ON d.id = a.id
-        WHERE (s."ownerId" = %(user)s) <> (d.id IS NOT NULL) GROUP BY s.id
+        WHERE (s."ownerId" = %(user)s) <> (a.id IN (SELECT id FROM doomed_asset)) GROUP BY s.id
         """,
     ),
     # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
     # person row knows, and cluster groups without a user with all that is in them.
     "face": Tie(
-        BREAKS,
+        *("people", BREAKS),
         ("face on a photo of another user shows its person", "faces on photos of others show its people"),
         f"{REPAIR_ALL}.",
         """
         SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
-        JOIN v_asset a ON a.id = f."assetId"
-        WHERE NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = a.id)
+        JOIN v_asset a ON a.id = f."assetId" WHERE a.id NOT IN (SELECT id FROM doomed_asset)
         """,
     ),
     # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
     "person_faces": Tie(
-        BREAKS,
+        *("people", BREAKS),
         ("person of another user is on its photos only", "people of others are on its photos only"),
         f"{HAND_OVER} to that user, with the photos.",
         """
-        SELECT p.name FROM v_person p WHERE p."ownerId" <> %(user)s
-          AND EXISTS (
-            SELECT FROM v_asset_face f JOIN doomed_asset d ON d.id = f."assetId"
-            WHERE f."personGroupId" = p."personGroupId")
-          AND NOT EXISTS (
-            SELECT FROM v_asset_face f WHERE f."personGroupId" = p."personGroupId"
-              AND NOT EXISTS (SELECT FROM doomed_asset d WHERE d.id = f."assetId"))
+        SELECT p.name FROM v_person p JOIN v_asset_face f USING ("personGroupId")
+        LEFT JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+        GROUP BY p."ownerId", p."personGroupId", p.name HAVING every(d.id IS NOT NULL)
         """,
     ),
     # person_user goes with the person (3.3)
     "person_share": Tie(
-        BREAKS,
-        ("person is shared with another user", "people are shared with others"),
+        *("people", BREAKS, ("person is shared with another user", "people are shared with others")),
         "Let whoever has the photos share them again, and end this share in Immich.",
         """
         SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
@@ -8767,63 +8746,66 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     "unknown": Tie(
-        BREAKS,
-        ("row that this tool does not know hangs on it", "rows that this tool does not know hang on it"),
+        *("photos", BREAKS),
+        ("kind of row that this tool does not know may hang on it",
+         "kinds of rows that this tool does not know may hang on it"),
         "Look for a newer version of this tool.",
+        "SELECT unnest(%(unknown)s::text[])",
     ),
-    **{
-        code: Tie(
-            LOST_WITH_IT,
-            (one, many),
-            todo,
-            f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{code}'",
-        )
-        for code, one, many, todo in (
-            ("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
-            ("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
-            ("half", "half of a live photo of which another user has the other half",
-             "halves of live photos of which another user has the other half",
-             f"Let that user delete theirs for good, then {HAND_OVER.lower()}."),
-            ("in_trash", "photo that another user has in the trash",
-             "photos that another user has in the trash",
-             f"Let that user restore it, or delete it for good; then {HAND_OVER.lower()}."),
-            ("trashed", "photo in the trash", "photos in the trash",
-             f"{HAND_OVER}, with the trash; or empty the trash."),
-            ("locked", "photo in the locked folder", "photos in the locked folder",
-             f"{HAND_OVER}, with the locked folder."),
-            ("unfinished", "photo with an unfinished file move", "photos with an unfinished file move",
-             "Let Immich finish it: start its storage template migration, or its migration, under "
-             f"Administration > Job Queues. Then {HAND_OVER.lower()}."),
-            ("astray", "photo in an external library of another user",
-             "photos in external libraries of others", f"{REPAIR_ALL}: it asks who is to have both."),
-            ("external", "photo in an external library", "photos in external libraries",
-             "Hand over the library with everything (4). The files themselves stay on the disk."),
-        )
-    },
+    "photo": _own_photos("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
+    "video": _own_photos("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+    "half": _own_photos(
+        *("half", "half of a live photo of which another user has the other half"),
+        "halves of live photos of which another user has the other half",
+        f"Let that user delete theirs for good, then {HAND_OVER.lower()}.",
+    ),
+    "in_trash": _own_photos(
+        *("in_trash", "photo that another user has in the trash"),
+        "photos that another user has in the trash",
+        f"Let that user restore it, or delete it for good; then {HAND_OVER.lower()}.",
+    ),
+    "trashed": _own_photos(
+        *("trashed", "photo in the trash", "photos in the trash"),
+        f"{HAND_OVER}, with the trash; or empty the trash.",
+    ),
+    "locked": _own_photos(
+        *("locked", "photo in the locked folder", "photos in the locked folder"),
+        f"{HAND_OVER}, with the locked folder.",
+    ),
+    "unfinished": _own_photos(
+        *("unfinished", "photo with an unfinished file move", "photos with an unfinished file move"),
+        "Let Immich finish it: start its storage template migration, or its migration, under Administration "
+        f"> Job Queues. Then {HAND_OVER.lower()}.",
+    ),
+    "astray": _own_photos(
+        *("astray", "photo in an external library of another user", "photos in external libraries of others"),
+        f"{REPAIR_ALL}: it asks who is to have both.",
+    ),
+    "external": _own_photos(
+        *("external", "photo in an external library", "photos in external libraries"),
+        "Hand over the library with everything (4). The files themselves stay on the disk.",
+    ),
     "album": Tie(
-        LOST_WITH_IT,
-        ("album", "albums"),
-        f"{HAND_OVER}.",
+        *("albums", LOST_WITH_IT, ("album", "albums"), f"{HAND_OVER}."),
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
         WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
         """,
     ),
     "link": Tie(
-        LOST_WITH_IT,
-        ("public link", "public links"),
+        *("public links", LOST_WITH_IT, ("public link", "public links")),
         f"{HAND_OVER} to whoever is to have the photos or has the album; or share again as that user, and "
         "remove this link.",
-        f"SELECT name FROM ({LINKS_THAT_SHOW}) AS link (name, own) WHERE own",
+        f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
     ),
     "link_others": Tie(
-        LOST_WITH_IT,
+        *("public links", LOST_WITH_IT),
         ("public link to photos of others only", "public links to photos of others only"),
         "Remove it when whoever has the photos has shared them.",
-        f"SELECT name FROM ({LINKS_THAT_SHOW}) AS link (name, own) WHERE NOT own",
+        f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
     ),
     "copied": Tie(
-        GOES_ALONG,
+        *("photos", GOES_ALONG),
         (
             "photo or video of which another user has the same file",
             "photos and videos of which another user has the same file",
@@ -8833,7 +8815,7 @@ TIES: Mapping[str, Tie] = {
         "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
     ),
     "own_comment": Tie(
-        GOES_ALONG,
+        *("albums", GOES_ALONG),
         (
             "comment or like that it made in an album of another user",
             "comments and likes that it made in albums of others",
@@ -8844,17 +8826,6 @@ TIES: Mapping[str, Tie] = {
         WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
         """,
     ),
-}
-
-# Rows that go with an account, by table: the condition over a row t, in names that all versions have. Foreign
-# keys to them that KNOWN_LINKS lacks are a newer Immich's, or an addition's.
-ROWS_THAT_GO = {
-    "user": "t.id = %(user)s",
-    "asset": "t.id IN (SELECT id FROM doomed_asset)",
-    "asset_face": 't."assetId" IN (SELECT id FROM doomed_asset)',
-    "album": "t.id IN (SELECT id FROM doomed_album)",
-    **dict.fromkeys(("library", "memory", "person", "stack"), 't."ownerId" = %(user)s'),
-    **dict.fromkeys(("shared_link", "tag"), 't."userId" = %(user)s'),
 }
 
 EXAMPLES_SHOWN = 5
@@ -8889,37 +8860,23 @@ class AccountCheck:
         return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
 
 
-def list_accounts(database_config: Mapping[str, Any]) -> tuple[User, ...]:
-    """Every account, also those marked for deletion; without figures."""
-    with looking(database_config) as tx:
-        found = rows(tx, """
-            SELECT id, email, name, "deletedAt" IS NOT NULL OR status <> 'active' FROM v_user
-            ORDER BY 4, lower(name), email, id
-        """)
-    return tuple(User(str(user), email, name, deleted=deleted) for user, email, name, deleted in found)
-
-
 def account_ties(database_config: Mapping[str, Any], user: str, progress: Progress = quiet) -> AccountCheck:
-    """Everything that goes or breaks when Immich deletes that account. Only looks, and locks nothing."""
+    """Everything that goes or breaks when Immich deletes that account. Only looks, and locks nothing. Raises
+    TransferError if there is no such account, or if it cannot be told what Immich would delete (LabelOdd).
+    """
+    tied = []
     with looking(database_config) as tx:
-        tx = replace(tx, values={"user": user})
-        progress("Photos")
+        tx = replace(tx, values={"user": user, "unknown": list(tx.schema.unknown_links)})
+        progress("Photos and files")
         find_doomed(tx)
-        progress("Files in its folders")
-        found = {**_files_in_folders(tx), "unknown": _unknown_ties(tx)}
-        tied = []
         for code, tie in TIES.items():
-            if tie.query:
-                progress(f"Looking for {tie.words[1]}")
-                number, examples = rows(tx, f"""
-                    WITH found (name) AS MATERIALIZED ({tie.query})
-                    SELECT (SELECT count(*) FROM found),
-                        ARRAY(SELECT name FROM found ORDER BY name = '', name LIMIT {EXAMPLES_SHOWN})
-                """)[0]
-                tied.append(Tied(code, number, tuple(filter(None, examples))))
-            elif named := found.get(code):
-                words = tuple(f"{number} {word}" for word, number in named if word)
-                tied.append(Tied(code, sum(number for _word, number in named), words))
+            progress(f"Looking for {tie.words[1]}")
+            number, examples = rows(tx, f"""
+                WITH found (name) AS MATERIALIZED ({tie.query})
+                SELECT (SELECT count(*) FROM found), ARRAY(
+                    SELECT DISTINCT name FROM found WHERE name <> '' ORDER BY name LIMIT {EXAMPLES_SHOWN})
+            """)[0]
+            tied.append(Tied(code, number, tuple(examples)))
     return AccountCheck(tuple(entry for entry in tied if entry.count))
 
 
@@ -8927,7 +8884,12 @@ def find_doomed(tx: Transaction) -> None:
     """The temporary tables of this part. Raises TransferError if there is no such user."""
     if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
         raise TransferError("That account is not there any more.", "It was deleted.")
+    create_lying_file(tx)
     run(tx, f"""
+        -- `sure` where Move files takes it out of the folder
+        CREATE TEMP TABLE others_file ON COMMIT DROP AS
+        SELECT kind, holder IS NOT NULL AND NOT external AS sure FROM lying_file
+        WHERE owner <> %(user)s AND (holder = %(user)s OR holder IS NULL);
         CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
         SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
             a."livePhotoVideoId" AS video, copied OR state = 'deleting' AS spare,
@@ -8981,59 +8943,6 @@ def find_doomed(tx: Transaction) -> None:
                     AND o."ownerId" <> %(user)s));
         ANALYZE stand_in; ANALYZE tied_group
     """)
-
-def _files_in_folders(tx: Transaction) -> dict[str, list[tuple[str, int]]]:
-    """Files of others in the account's folders: code of TIES: [(kind in words, how many)]."""
-    try:
-        create_lying_file(tx)
-    except LabelOdd:
-        return {"file_unknown": [("", 1)]}
-    found = rows(tx, """
-        SELECT kind, external OR holder IS NULL, count(*) FROM lying_file
-        WHERE owner <> %(user)s AND (holder = %(user)s OR holder IS NULL) GROUP BY 1, 2
-    """)
-    kinds = {kind: int(files) for kind, odd, files in found if not odd}
-    odd = sum(files for _kind, odd, files in found if odd)
-    return {
-        "file": [
-            (words[kinds[kind] != 1], kinds[kind]) for kind, words in FILE_KINDS.items() if kind in kinds
-        ],
-        "file_odd": [("", int(odd))],
-    }
-
-
-def _unknown_ties(tx: Transaction) -> list[tuple[str, int]]:
-    """Rows that hang on what goes by a foreign key that this tool does not know: (its name, how many)."""
-    found = []
-    for space, table, target, columns, named in rows(tx, """
-        SELECT n.nspname, source.relname, target.relname,
-            (SELECT array_agg(a.attname::text ORDER BY k.place)
-             FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
-             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number),
-            (SELECT array_agg(a.attname::text ORDER BY k.place)
-             FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
-             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)
-        FROM pg_constraint c JOIN pg_class source ON source.oid = c.conrelid
-        JOIN pg_namespace n ON n.oid = source.relnamespace
-        JOIN pg_class target ON target.oid = c.confrelid
-            AND target.relnamespace = 'public'::regnamespace
-        WHERE c.contype = 'f' AND target.relname = ANY (%(targets)s) ORDER BY 1, 2, 4
-    """, targets=list(ROWS_THAT_GO)):
-        names = sorted(RENAMED_COLUMNS.get((table, column), column) for column in columns)
-        if space == "public" and ".".join([table, *names]) in KNOWN_LINKS[target]:
-            continue
-        query = sql.SQL(
-            "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} t WHERE ({}) = ({}) AND {})"
-        ).format(
-            sql.Identifier(space, table),
-            sql.Identifier("public", target),
-            sql.SQL(", ").join(sql.Identifier("t", name) for name in named),
-            sql.SQL(", ").join(sql.Identifier("s", name) for name in columns),
-            sql.SQL(ROWS_THAT_GO[target]),
-        )
-        if number := value(tx, query.as_string(tx.cursor)):
-            found.append((f"{table} ({', '.join(columns)}) -> {target}", int(number)))
-    return found
 
 
 # ============================================================================================================
@@ -11675,7 +11584,7 @@ def account_screen(state: State) -> State:
     """Menu entry 11."""
     state, api, server = need_server(state)
     config = state.config.database
-    users = list_accounts(config)
+    users = list_users(api, server, config)
     options = [who(user) + ("  [marked for deletion]" if user.deleted else "") for user in users]
     chosen = 0
 
@@ -11710,9 +11619,9 @@ def show_account(check: AccountCheck, user: User) -> None:
         for entry in entries:
             tie = TIES[entry.code]
             shown = ", ".join(shortened(name) for name in entry.examples)
-            more = ", …" if shown and len(entry.examples) < entry.count and tie.query else ""
-            what = tie.words[0] if entry.code == "file_unknown" else count(entry.count, *tie.words)
-            paragraph(f"{what}{f' ({shown}{more})' if shown else ''}", "      ", "    • ")
+            more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
+            such = f" ({shown}{more})" if shown else ""
+            paragraph(count(entry.count, *tie.words) + such, "      ", "    • ")
             if tie.todo:
                 paragraph(tie.todo, "        ", "      → ")
     say()

@@ -223,7 +223,8 @@ def test_a_user_marked_for_deletion_is_listed_as_such_and_cannot_be_chosen(there
     there.library.user("Gone", deleted=True)
     assert "Gone <gone@example.com>: 0 photos, 0 B, no quota  [marked for deletion]" in listed(there)
     with Terminal(there.path) as terminal:
-        screen = " ".join(terminal.menu("3").split())
+        terminal.menu("3")
+        screen = " ".join(terminal.until("Enter to go back, 0 for the menu): ").split())
         assert "Not listed: Gone <gone@example.com>, who is marked for deletion." in screen
         assert ". Gone" not in screen
 
