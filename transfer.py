@@ -9942,14 +9942,14 @@ LINES = (
     )) for reason, words in UNDO_REASONS.items()),
     Line("stacks", "stacks_moved", {
         "also": ("{n} stack moves whole", "{n} stacks move whole"),
-        "repair": "Stacks that become this user's", "repaired": "Stacks", "page": "Stacks that move whole",
+        "repair": "Stacks that become this user's", "repaired": "Stacks",
     }),
     Line("stacks", "stacks_split", {
         "also": (
             "{n} stack is split, since a photo of it stays",
             "{n} stacks are split, since a photo of each stays",
         ),
-        "repair": "Stacks to split", "repaired": "Stacks split", "page": "Stacks that are split",
+        "repair": "Stacks to split", "repaired": "Stacks split",
     }),
     Line("stacks", "lost stack", {"lost": (
         "{n} photo does not find its stack again", "{n} photos do not find their stacks again",
@@ -10003,7 +10003,7 @@ LINES = (
     )}, lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}"),
     Line("tags", "tags", {
         "also": ("{n} tag is kept, as a tag of {taker}'s", "{n} tags are kept, as tags of {taker}'s"),
-        "repair": "Tags to give this user", "repaired": "Tags", "page": "Tags kept",
+        "repair": "Tags to give this user", "repaired": "Tags",
     }),
     Line("tags", "tags_taken", {"kept": ("{n} tag", "{n} tags", " of photos: taken from them since")}),
     Line("tags", "tags_kept", {
@@ -10015,7 +10015,6 @@ LINES = (
             "{n} memories lose photos, or go if they are empty",
         ),
         "repair": "Memories of others that lose photos", "repaired": "Memories",
-        "page": "Memories that lose photos",
     }),
     Line("memories", "lost memory", {"lost": (
         "{n} memory does not get all of its photos back", "{n} memories do not get all of their photos back",
@@ -10023,7 +10022,6 @@ LINES = (
     Line("public links", "links_moved", {
         "also": ("{n} public link goes along", "{n} public links go along"),
         "repair": "Public links that become this user's", "repaired": "Public links",
-        "page": "Public links that go along",
     }),
     Line("public links", "links_losing", {
         "also": (
@@ -10031,7 +10029,6 @@ LINES = (
             "{n} public links lose photos, or go if they are empty",
         ),
         "repair": "Public links of others that lose photos", "repaired": "Links of others",
-        "page": "Public links that lose photos",
     }),
     Line("public links", "lost link", {"lost": (
         "{n} public link does not get all of its photos back",
@@ -10132,6 +10129,11 @@ def found_in(report: Report, reads: str) -> int | Sequence[Any]:
     if what in ("assets", "faces", "along", "libraries"):
         return cast("int | Sequence[Any]", getattr(report, what))
     return report.listed(what) or report.of(what)
+
+
+def names_told(source: User, destination: User) -> dict[str, str]:
+    """The users of a transfer, as the words of LINES name them."""
+    return {"giver": clean(source.name), "taker": clean(destination.name), "taker_mail": who(destination)}
 
 
 def show_told(report: Report, telling: str, **names: str) -> int:
@@ -10405,21 +10407,19 @@ def ask_destination(wish: Wish, users: Sequence[User]) -> None:
 def ask_album_itself(wish: Wish) -> None:
     """What becomes of the album."""
     giver, taker = clean(wish.source.name), clean(wish.destination.name)
-    say("\n  The album itself:")
-    say(f"    1. stays {giver}'s as it is")
-    say(f"    2. stays {giver}'s, and {taker} becomes an editor")
-    say(f"    3. is handed over to {taker}, and {giver} stays as an editor")
-    say(f"    4. is handed over to {taker}, and {giver} leaves it")
     choices = {
-        "": ALBUM_STAYS,
-        "1": ALBUM_STAYS,
-        "2": ALBUM_SHARED,
-        "3": ALBUM_HANDED_OVER,
-        "4": ALBUM_GIVEN_UP,
+        ALBUM_STAYS: f"stays {giver}'s as it is",
+        ALBUM_SHARED: f"stays {giver}'s, and {taker} becomes an editor",
+        ALBUM_HANDED_OVER: f"is handed over to {taker}, and {giver} stays as an editor",
+        ALBUM_GIVEN_UP: f"is handed over to {taker}, and {giver} leaves it",
     }
-    while (answer := ask_step(f"  Number (1-4, Enter for 1, {GO_BACK}): ")) not in choices:
+    say("\n  The album itself:")
+    for number, words in enumerate(choices.values(), 1):
+        say(f"    {number}. {words}")
+    prompt = f"  Number (1-4, Enter for 1, {GO_BACK}): "
+    while (chosen := number_typed(ask_step(prompt) or "1")) not in (1, 2, 3, 4):
         say("  Please give a number from 1 to 4.")
-    wish.request = replace(wish.request, album_itself=choices[answer])
+    wish.request = replace(wish.request, album_itself=list(choices)[(chosen or 1) - 1])
 
 
 def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
@@ -10623,9 +10623,7 @@ def faces(person: Person) -> str:
 
 def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
     """The analysis: what moves, which people, what comes along, what stays and why, what else."""
-    names = {
-        "giver": clean(source.name), "taker": clean(destination.name), "taker_mail": who(destination),
-    }
+    names = names_told(source, destination)
     say(f"  Assets to transfer: {report.assets}")
     show_sum(report, names["giver"])
     show_people(report, names["taker"], address)
@@ -11819,23 +11817,21 @@ def page_html(page: Page) -> str:
 
 
 def _page_summary(page: Page) -> Iterator[str]:
-    """Figures, and what is before and after."""
-    report = page.report
+    """Figures, what else is told, and the storage before and after."""
+    names = names_told(page.source, page.destination)
     yield "<table>"
-    for number, words, _listed in told(report, "page"):
+    for number, words, _listed in told(page.report, "page", **names):
         yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
-    yield "</table>"
-    if report.storage:
-        yield "<h2>Before and after</h2><table><tr><th></th><th>before</th><th>after</th></tr>"
-        for user in report.storage:
-            over = " (over the quota)" if user.over_quota else ""
-            yield _page_row(f"{user.email}: storage{over}", size(user.before), size(user.after))
-        yield "</table>"
-
-
-def _page_row(words: str, before: str, after: str) -> str:
-    cells = "".join(f'<td class="number">{figure}</td>' for figure in (before, after))
-    return f"<tr><td>{escaped(words)}</td>{cells}</tr>"
+    for user in page.report.storage:
+        over = " (over the quota)" if user.over_quota else ""
+        words = f"{user.email}: storage before and after{over}"
+        change = f"{size(user.before)} → {size(user.after)}"
+        yield f'<tr><td>{escaped(words)}</td><td class="number">{change}</td></tr>'
+    yield "</table><ul>"
+    for telling in ("warning", "also"):
+        for _number, words, _listed in told(page.report, telling, **names):
+            yield f"<li>{escaped(words)}</li>"
+    yield "</ul>"
 
 
 def _figure(page: Page, kind: str, whose: str, name: str, words: str = "") -> str:

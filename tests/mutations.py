@@ -332,7 +332,7 @@ MUTATIONS = (
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL""",
         """LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum""",
-        "tests/test_choosing.py -k copies_elsewhere",
+        "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
         "half of a live photo stays",
@@ -357,7 +357,7 @@ MUTATIONS = (
         "a photo that the destination has is not seen",
         "WHEN b.id IS NULL THEN CASE",
         "WHEN true THEN CASE",
-        "tests/test_choosing.py -k has_already",
+        "tests/test_choosing.py -k may_not_move",
     ),
     Mutation(
         "the video of a live photo stays behind",

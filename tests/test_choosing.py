@@ -42,60 +42,55 @@ def test_archived_and_favourite_photos_move_as_they_are(library, anna, ben, visi
     assert found == (ben, visibility, favorite)
 
 
-def staying(library, anna, reason: str) -> str:
-    """A photo that has to stay for that reason."""
-    if reason == "unfinished":
-        photo = library.asset(anna, "stay.jpg")
-        library.move_history(photo)
+SAME = b"\x05" * 20
+STAY = {  # what the photo is like, what others have of it: the reason, or None where it goes
+    "external": ({"library": "anna"}, (), "external"),
+    "marked external, without a library": ({"sql": '"isExternal" = true'}, (), "external"),
+    "trashed": ({"trashed": True}, (), "trashed"),
+    "trashed by status only": ({"sql": "status = 'trashed'"}, (), "trashed"),
+    "trashed by date only": ({"sql": '"deletedAt" = now()'}, (), "trashed"),
+    "locked": ({"visibility": "locked"}, (), "locked"),
+    "deleting": ({"deleted": True}, (), "deleting"),
+    "unfinished": ({"unfinished": True}, (), "unfinished"),
+    "two reasons are one": ({"trashed": True, "library": "anna", "unfinished": True}, (), "external"),
+    # Immich allows one copy per user, wherever it lies; copies in the trash are listed apart, since one can act
+    "he has it": ({}, ("ben", {}), "duplicate"),
+    "he has it archived": ({}, ("ben", {"visibility": "archive"}), "duplicate"),
+    "he has it hidden": ({}, ("ben", {"visibility": "hidden"}), "duplicate"),
+    "he has it locked": ({}, ("ben", {"visibility": "locked"}), "duplicate"),
+    "he has it in the trash": ({}, ("ben", {"trashed": True}), "duplicate_in_trash"),
+    "he deletes it": ({}, ("ben", {"deleted": True}), "duplicate_in_trash"),
+    "somebody else has it": ({}, ("carla", {}), None),
+    # Tools that mirror Immich into folders leave one; in the trash it is no second photo
+    "in a library of his": ({}, ("ben", {"library": "ben"}), None),
+    "in the trash of a library of his": ({}, ("ben", {"library": "ben", "trashed": True}), None),
+}
+
+
+@pytest.mark.cases
+@pytest.mark.parametrize("case", STAY)
+def test_what_may_not_move_stays_and_is_named(library, anna, ben, carla, case, move) -> None:
+    photo_is, theirs, reason = STAY[case]
+    users = {"anna": anna, "ben": ben, "carla": carla}
+
+    def made(owner: str, name: str, *, sql: str = "", unfinished: bool = False, **how: object) -> str:
+        if "library" in how:
+            how["library"] = library.library(users[how["library"]])
+        photo = library.asset(users[owner], name, checksum=SAME, **how)
+        if sql:
+            library.rows(f"update asset set {sql} where id = %s", photo)
+        if unfinished:
+            library.move_history(photo)
         return photo
-    how = {
-        "external": {"library": library.library(anna)},
-        "trashed": {"trashed": True},
-        "locked": {"visibility": "locked"},
-        "deleting": {"deleted": True},
-    }
-    return library.asset(anna, "stay.jpg", **how[reason])
 
-
-@pytest.mark.parametrize("reason", ["external", "trashed", "locked", "deleting", "unfinished"])
-def test_a_photo_that_may_not_move_stays_and_is_named(library, anna, ben, reason, move) -> None:
-    photo, other = staying(library, anna, reason), library.asset(anna, "go.jpg")
+    photo, other = made("anna", "same.jpg", **photo_is), library.asset(anna, "go.jpg")
+    copy = made(theirs[0], "copy.jpg", **theirs[1]) if theirs else None
     report = move(library.album(anna, "Trip", [photo, other]))
-    assert library.owner_of(photo) == anna
-    assert library.owner_of(other) == ben
-    assert report.stays == ((reason, ("stay.jpg",)),)
-    assert (report.assets, report.of("chosen")) == (1, 2)
-
-
-def test_a_photo_marked_external_without_a_library_stays(library, anna, move) -> None:
-    """Its file belongs to a folder that the server only reads."""
-    photo = library.asset(anna, "stay.jpg")
-    library.rows('update asset set "isExternal" = true where id = %s', photo)
-    assert move(library.album(anna, "Trip", [photo])).stays == (("external", ("stay.jpg",)),)
-
-
-@pytest.mark.parametrize("trashed", [False, True])
-def test_a_copy_in_a_library_of_the_destinations_stops_nothing_and_is_named(library, anna, ben, trashed, move) -> None:
-    """Tools that mirror Immich into folders leave one; in the trash it is no second photo."""
-    photo, same = library.asset(anna, "twin.jpg", checksum=b"\x07" * 20), library.library(ben)
-    library.asset(ben, "mirrored.jpg", checksum=b"\x07" * 20, library=same, trashed=trashed)
-    report = move(library.album(anna, "Trip", [photo]))
-    assert library.owner_of(photo) == ben
-    assert (report.listed("doubled"), report.stays) == (() if trashed else ("twin.jpg",), ())
-
-
-@pytest.mark.parametrize("half", ["status", "date"])
-def test_half_trashed_counts_as_trashed(library, anna, half, move) -> None:
-    photo = library.asset(anna, "stay.jpg")
-    setting = "status = 'trashed'" if half == "status" else '"deletedAt" = now()'
-    library.rows(f"update asset set {setting} where id = %s", photo)
-    assert move(library.album(anna, "Trip", [photo])).stays == (("trashed", ("stay.jpg",)),)
-
-
-def test_a_photo_with_two_reasons_is_counted_once(library, anna, move) -> None:
-    photo = library.asset(anna, "stay.jpg", trashed=True, library=library.library(anna))
-    library.move_history(photo)
-    assert move(library.album(anna, "Trip", [photo])).stays == (("external", ("stay.jpg",)),)
+    assert [library.owner_of(one) for one in (photo, other)] == [anna if reason else ben, ben]
+    assert copy is None or library.owner_of(copy) == users[theirs[0]]
+    assert report.stays == (((reason, ("same.jpg",)),) if reason else ())
+    assert (report.assets, report.of("chosen")) == (1 if reason else 2, 2)
+    assert report.listed("doubled") == (("same.jpg",) if case == "in a library of his" else ())
 
 
 def test_each_reason_has_its_list(library, anna, move) -> None:
@@ -104,44 +99,6 @@ def test_each_reason_has_its_list(library, anna, move) -> None:
     report = move(library.album(anna, "Trip", photos))
     assert dict(report.stays) == {"trashed": ("c.jpg",), "locked": ("a.jpg", "b.jpg")}
     assert (report.assets, report.of("chosen")) == (0, 3)
-
-
-@pytest.mark.cases
-@pytest.mark.parametrize(
-    ("theirs", "reason"),
-    [
-        ({}, "duplicate"),
-        ({"visibility": "archive"}, "duplicate"),
-        ({"visibility": "hidden"}, "duplicate"),
-        ({"visibility": "locked"}, "duplicate"),
-        ({"trashed": True}, "duplicate_in_trash"),
-        ({"deleted": True}, "duplicate_in_trash"),
-    ],
-    ids=["timeline", "archived", "hidden", "locked", "trashed", "deleting"],
-)
-def test_a_photo_that_the_destination_has_already_stays(library, anna, ben, theirs, reason, move) -> None:
-    """Immich allows one copy per user, wherever it lies; copies in the trash are listed apart, since one can act."""
-    same = b"\x05" * 20
-    photo, other = library.asset(anna, "same.jpg", checksum=same), library.asset(anna, "go.jpg")
-    copy = library.asset(ben, "copy.jpg", checksum=same, **theirs)
-    report = move(library.album(anna, "Trip", [photo, other]))
-    assert [library.owner_of(a) for a in (photo, copy, other)] == [anna, ben, ben]
-    assert report.stays == ((reason, ("same.jpg",)),)
-
-
-def test_copies_elsewhere_do_not_stop_a_photo(library, anna, ben, carla, move) -> None:
-    """A third user's copy, and one in an external library of the destination's, are no collision for Immich."""
-    same = b"\x05" * 20
-    photo = library.asset(anna, checksum=same)
-    library.asset(carla, checksum=same)
-    library.asset(ben, checksum=same, library=library.library(ben))
-    assert move(library.album(anna, "Trip", [photo])).assets == 1
-    assert library.owner_of(photo) == ben
-
-
-def test_an_album_with_nothing_of_the_sources_moves_nothing(library, anna, carla, move) -> None:
-    report = move(library.album(anna, "Trip", [library.asset(carla)]))
-    assert (report.assets, report.of("chosen"), report.of("others")) == (0, 0, 1)
 
 
 def test_a_second_run_finds_nothing_left(library, anna, move) -> None:

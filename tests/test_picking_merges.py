@@ -34,50 +34,20 @@ def asked(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "chosen"),
     [
-        *((yes, {1, 2, 3}) for yes in ("y", "Y", "yes", "YES")),
-        *((no, set()) for no in ("n", "N", "no", "No")),
-        ("1", {1}),
-        ("3", {3}),
-        ("1,3", {1, 3}),
-        ("3, 1", {1, 3}),
-        ("2 3", {2, 3}),
-        ("1;2", {1, 2}),
-        ("1,1,1", {1}),
-        ("01", {1}),
-        (" 2 ,", {2}),
-        ("1,2,3", {1, 2, 3}),
+        *((yes, "123") for yes in ("y", "Y", "yes", "YES", "1,2,3")),
+        *((no, "") for no in ("n", "N", "no", "No")),
+        *(("1", "1"), ("3", "3"), ("1,3", "13"), ("3, 1", "13"), ("2 3", "23"), ("1;2", "12")),
+        *(("1,1,1", "1"), ("01", "1"), (" 2 ,", "2")),
     ],
 )
 def test_all_none_or_some(asked, answer, chosen) -> None:
     assert asked(answer)[0] == {f"id{number}" for number in chosen}
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "",
-        "  ",
-        "00",
-        "4",
-        "1,4",
-        "1,0",
-        "13",
-        "-1",
-        "3-1",
-        "1-4",
-        "1.5",
-        "x",
-        "1 x",
-        "y,1",
-        "all",
-        "1,y",
-        "²",
-        "١",
-        "yn",
-        ",",
-        ";,",
-    ],
-)
+WRONG = ["", "  ", "00", "4", "1,4", "1,0", "13", "-1", "3-1", "1-4", "1.5", "x", "1 x", "y,1", "all", "1,y", "²", "١"]
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, "yn", ",", ";,"])
 def test_what_is_no_answer_is_asked_again(asked, wrong) -> None:
     chosen, screen = asked(wrong, "2")
     assert chosen == {"id2"}
@@ -93,19 +63,18 @@ def test_one_pair_is_not_asked_about_by_numbers(asked, answer, chosen) -> None:
     assert "Is that the same person?" in screen
 
 
-def test_the_pairs_are_numbered(asked) -> None:
-    _, screen = asked("n")
-    assert "Ben <ben@example.com> already has people of these names:" in screen
-    for number, name in enumerate(("Oma", "Lea", "Max"), 1):
-        assert f"{number}. {name} (2 faces on these photos, 1 on others)  =  {name.lower()} (0 faces)" in screen
-        assert f"http://immich:2283/people/id{number}" in screen
-        assert f"http://immich:2283/people/his{number}" in screen
-
-
-def test_birth_dates_are_shown(asked) -> None:
+def test_the_pairs_are_numbered_with_what_is_known_of_both(asked) -> None:
     _, screen = asked("n", pairs=(replace(PAIRS[0], birth="1950-01-02"), replace(PAIRS[1], merge_birth="2001-02-03")))
-    assert "Oma (2 faces on these photos, 1 on others, born 1950-01-02)  =  oma (0 faces)" in screen
-    assert "lea (0 faces, born 2001-02-03)" in screen
+    lines = [line.strip() for line in screen.splitlines() if line.startswith("  ")]
+    assert lines[:7] == [
+        "Ben <ben@example.com> already has people of these names:",
+        "1. Oma (2 faces on these photos, 1 on others, born 1950-01-02)  =  oma (0 faces)",
+        "http://immich:2283/people/id1",
+        "http://immich:2283/people/his1",
+        "2. Lea (2 faces on these photos, 1 on others)  =  lea (0 faces, born 2001-02-03)",
+        "http://immich:2283/people/id2",
+        "http://immich:2283/people/his2",
+    ]
 
 
 def test_without_a_pair_nothing_is_asked(asked) -> None:
