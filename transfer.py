@@ -7533,7 +7533,6 @@ class MoveReport:
     stays: list[tuple[str, str]] = field(default_factory=list)  # (code of FILE_REASONS, file)
     renamed: list[tuple[str, str]] = field(default_factory=list)  # (file, new path): its name was taken
     copied: int = 0  # not linked: links are impossible there
-    settled: int = 0  # files that were put right first, see settle()
     untracked: int = 0  # were on Immich's report of untracked files, and are off it
     old_names: list[str] = field(default_factory=list)  # moved, and the old name could not be removed
     stopped: str = ""  # why the run ended before its end
@@ -7794,7 +7793,7 @@ def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Med
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
-    gone_to = dict(itertools.chain(*_read_list(listed)[0])) if listed else {}
+    gone_to = dict(_read_list(listed)[0]) if listed else {}
     for order in ("DESC", "ASC"):
         tried = [
             path
@@ -8245,9 +8244,8 @@ def move_files(
         media = open_media(tx, folder, listed)
         if media is None:
             return MoveReport()
-        settled = settle(tx, media, listed)
+        settle(tx, media, listed)
         report = plan_moves(tx, media, only)
-        report.settled = settled
         if report.moves and not dry_run:
             _carry_out(tx, media, listed, report, progress)
         return report
@@ -8265,14 +8263,12 @@ def _carry_out(
         progress(*totals)
 
     try:
-        for number in itertools.count(_read_list(listed)[2]):
-            if report.stopped or not ahead:
-                break
+        while ahead and not report.stopped:
             batch = ahead[:limit]
-            _add_to_list(listed, {"batch": number, "files": [(move.old, move.new) for move in batch]})
+            name = _begin_batch(listed, [(move.old, move.new) for move in batch])
             begun, moved = _move_batch(tx, media, batch, report, tell)
             if moved is not None:
-                _add_to_list(listed, {"done": number, "moved": moved})
+                _add_to_list(listed, {"done": name, "moved": moved})
             ahead, limit = batch[begun:] + ahead[limit:], min(BATCH_FILES, 2 * begun + 1)
         report.untracked += forget_untracked(tx)
         tx.cursor.connection.commit()
@@ -8429,33 +8425,40 @@ def _add_to_list(path: Path, record: Mapping[str, Any]) -> None:
 Pairs = list[tuple[str, str]]  # old and new paths below the media folder
 
 
-def _read_list(path: Path) -> tuple[list[Pairs], dict[int, Pairs], int]:
-    """The list of moves: the files of each batch, but of one that is done only those that have moved; those
-    batches that are not done, by number; the next number.
+def _begin_batch(listed: Path, files: Pairs) -> str:
+    """Write down a batch before anything is done with it; its name. Raises OSError."""
+    name = os.urandom(8).hex()
+    _add_to_list(listed, {"batch": name, "files": files})
+    return name
+
+
+def _read_list(path: Path) -> tuple[Pairs, dict[str, Pairs]]:
+    """The list of moves: all that has or may have moved, the oldest first; and the batches that are not done.
 
     A line that was cut off is of a batch that was never begun, so it says nothing. Raises TransferError.
     """
-    batches: dict[int, Pairs] = {}
-    done: set[int] = set()
+    batches: dict[str, Pairs] = {}
+    done: set[str] = set()
     try:
         content = read_regular(path, MOVES_SIZE, ours=True)
     except (FileNotFoundError, NotADirectoryError):
         content = b""
     except OSError as error:
-        raise TransferError(f"{path} cannot be read.", _why_stopped(error)) from None
+        todo = "Make it readable; or move it away, if no move of files was interrupted."
+        raise TransferError(f"{path} cannot be read.", _why_stopped(error), todo) from None
     for line in content.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError):
             record = json.loads(line or b"{}")
             if "files" in record:
                 files = [(str(old), str(new)) for old, new in record["files"]]
                 if all(_is_plain(name) for names in files for name in names):
-                    batches[int(record["batch"])] = files
+                    batches[str(record["batch"])] = files
             elif "done" in record:
-                number = int(record["done"])
-                batches[number] = [batches[number][int(index)] for index in record["moved"]]
-                done.add(number)
-    begun = {number: files for number, files in batches.items() if number not in done}
-    return [batches[number] for number in sorted(batches)], begun, max(batches, default=-1) + 1
+                name = str(record["done"])
+                batches[name] = [batches[name][int(index)] for index in record["moved"]]
+                done.add(name)
+    pairs = list(itertools.chain(*batches.values()))
+    return pairs, {name: files for name, files in batches.items() if name not in done}
 
 
 def _where_now(media: Media, old: str, gone_to: Mapping[str, str]) -> str:
@@ -8476,8 +8479,7 @@ def settle(tx: Transaction, media: Media, listed: Path) -> int:
     What has moved in batches that are done is looked at only where a row says its old name again: an older
     database was restored. Raises TransferError.
     """
-    batches, begun, number = _read_list(listed)
-    pairs = list(itertools.chain(*batches))
+    pairs, begun = _read_list(listed)
     said = {
         str(name)
         for (name,) in rows(tx, f"""
@@ -8495,14 +8497,13 @@ def settle(tx: Transaction, media: Media, listed: Path) -> int:
     concerned = 0
     try:
         if restored:
-            begun[number] = restored
-            _add_to_list(listed, {"batch": number, "files": restored})
-        for number in sorted(begun, reverse=True):
-            settled, is_done = _settle_batch(media, said, begun[number])
+            begun[_begin_batch(listed, restored)] = restored
+        for name, files in reversed(begun.items()):
+            settled, is_done = _settle_batch(media, said, files)
             concerned += settled
             if is_done:
-                moved = [index for index, (_old, new) in enumerate(begun[number]) if new in said]
-                _add_to_list(listed, {"done": number, "moved": moved})
+                moved = [index for index, (_old, new) in enumerate(files) if new in said]
+                _add_to_list(listed, {"done": name, "moved": moved})
     except OSError as error:
         raise TransferError(
             "The disk refused, so the move of files has stopped.",

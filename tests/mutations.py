@@ -1440,8 +1440,8 @@ saved = save(tx, report) if save else ()
     ),
     Mutation(
         "what an interrupted move left on the disk stays there",
-        "for number in sorted(begun, reverse=True):",
-        "for number in ():",
+        "for name, files in reversed(begun.items()):",
+        "for name, files in ():",
         "tests/test_move_files.py -k killed_at_every_step",
     ),
     Mutation(
