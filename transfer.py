@@ -57,6 +57,7 @@ import traceback
 import types
 import unicodedata
 import urllib.parse
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -3121,6 +3122,8 @@ def common_values(giver: str | None, taker: str) -> dict[str, Any]:
         "taker": taker,
         "remembered": [],
         "remembered_as": [],
+        "given": [],
+        "made_anew": [],
     }
 
 
@@ -3932,7 +3935,7 @@ PERSON_TARGET = """CASE
     WHEN action = 'MERGE' THEN merge_into
     -- from 3.2: inside one cluster group all share the group, and one that nobody else knows moves whole
     WHEN action = 'KEEP' OR same_cluster OR (action = 'TRANSFER' AND sole) THEN grp
-    ELSE gen_random_uuid()
+    ELSE new_id
 END"""
 
 # Whose row of the person ends.
@@ -3952,6 +3955,11 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
     """
     create_people(tx)
     gather_people(tx)
+    run(tx, """
+        UPDATE people SET new_id = made.grp
+        FROM unnest(%(given)s::uuid[], %(made_anew)s::uuid[]) AS made (given, grp)
+        WHERE people.grp = made.given AND NOT EXISTS (SELECT FROM v_person_group g WHERE g.id = made.grp)
+    """)
     _find_merges(tx)
     run(tx, f"UPDATE people SET action = {PERSON_ACTION}", merge=sorted(merge))
     run(tx, f"UPDATE people SET target = {PERSON_TARGET}, leaver = {PERSON_LEAVER}")
@@ -3982,6 +3990,7 @@ def create_people(tx: Transaction) -> None:
             sole boolean,           -- nobody else has a person row in the group, nor a share of it
             own bigint,             -- undeleted faces on the destination's photos that do not move
             merge_into uuid, note text, action text, target uuid, leaver uuid,
+            new_id uuid DEFAULT gen_random_uuid(),  -- of the taker's own, if one is made
             both_leave boolean,     -- the destination's own row ends too: its person is in another group then
             remembered boolean DEFAULT false,
             alike boolean DEFAULT false)  -- the name is the same but for accents
@@ -6041,7 +6050,7 @@ UNDO_REASONS = REASONS | {
 }
 
 # What an undo may be unable to give back, in the order in which it is told.
-LOST = ("album", "memory", "link", "stack", "person", "library")
+LOST = ("album", "member", "memory", "link", "stack", "person", "library")
 # Why an external library stays with all its photos, besides UNDO_REASONS of one of them.
 LIBRARY_REASONS = {
     "library_changed": "it has another owner by now",
@@ -6067,7 +6076,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
     return perform(
         database_config,
         work,
-        undo_values(header),
+        {**undo_values(header), "made_by_undone": made_by_undone(path, header)},
         how,
         save=lambda tx, _report: [write_marker(tx, path)],
         look_again=look_again,
@@ -6082,20 +6091,45 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
         source, destination = None, source
-    # faces that a person of the run's has got since belong to whom the run made that person from
     made_from = {
         person["target"]: person["id"]
         for person in reversed(header["report"]["people"])
-        if _fits([person["id"], person["target"]], [_ID, _ID]) and person["id"] != person["target"]
+        if _fits([person["id"], person["target"]], [_ID, _ID])
     }
+    anew = {} if is_repair else {now: made_anew(destination, then) for now, then in made_from.items()}
+    # faces that a person of the run's has got since belong to whom the run made that person from, or to whom
+    # an earlier undo has made anew in that one's place
+    remembered = [pair for pair in made_from.items() if len(set(pair)) == 2] + list(anew.items())
     return {
         **common_values(source, destination),
-        "remembered": list(made_from),
-        "remembered_as": list(made_from.values()),
+        "remembered": [now for now, _then in remembered],
+        "remembered_as": [then for _now, then in remembered],
+        "given": list(anew),
+        "given_from": [made_from[now] for now in anew],
+        "made_anew": list(anew.values()),
         "is_repair": is_repair,
         "tagger": destination if is_repair else source,  # whose tags took the place of others
         "merged": [person["id"] for person in header["report"]["people"] if person["action"] == MERGE],
     }
+
+
+def made_anew(owner: str, person: str) -> str:
+    """The id of the person that an undo makes for `owner` in the place of one that has gone. Always the same,
+    so that the undo of another run knows it, whichever comes first. Of version 4: Immich takes no other.
+    """
+    return str(uuid.UUID(bytes=hashlib.sha256(f"{owner} {person}".encode()).digest()[:16], version=4))
+
+
+def made_by_undone(path: Path, header: Mapping[str, Any]) -> list[str]:
+    """The people whom runs made for the same user that have been undone already."""
+    found = []
+    for other in path.parent.glob("*" + UNDONE):
+        with contextlib.suppress(JournalBroken):
+            past = read_header(other)
+            if past["kind"] == "transfer" and past["destination"]["id"] == header["destination"]["id"]:
+                people = past["report"]["people"]
+                found += [person["target"] for person in people if person["action"] == DUPLICATE]
+    return found
 
 
 def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> Report:
@@ -6594,6 +6628,11 @@ def spare_people(tx: Transaction) -> None:
                 SELECT (key ->> 'id')::uuid FROM judged
                     WHERE "table" = 'person_group' AND kind = 'changed')))
         UNION SELECT owner, grp FROM past_person WHERE owner = %(taker)s
+        -- in whose place one is made anew, under the id that other undos know
+        UNION SELECT %(giver)s, made.grp
+        FROM unnest(%(given)s::uuid[], %(given_from)s::uuid[]) AS made (grp, former)
+        WHERE made.grp <> made.former AND NOT EXISTS (
+            SELECT FROM v_person p WHERE p."personGroupId" = made.former AND p."ownerId" = %(taker)s)
     """)
 
 
@@ -6851,9 +6890,9 @@ def put_back_people(tx: Transaction) -> None:
         CREATE INDEX ON past_person (grp);
         ANALYZE past_person;
         -- a featured face that has gone since would break the foreign key
-        UPDATE back b SET before = b.before || '{"faceAssetId": null, "thumbnailPath": ""}'
-        WHERE b."table" = 'person' AND b.kind = 'removed' AND b.before ->> 'faceAssetId' IS NOT NULL
-          AND NOT EXISTS (SELECT FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid)
+        UPDATE back b SET before = b.before || jsonb_build_object('thumbnailPath', '', 'faceAssetId', (
+            SELECT f.id FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid))
+        WHERE b."table" = 'person' AND b.kind = 'removed'
     """)
     put_back_portraits(tx)
     put_back_removed(tx, "person_group")
@@ -6868,17 +6907,19 @@ def put_back_people(tx: Transaction) -> None:
     put_back_changed(tx, "asset_face")
     put_back_shares(tx)
     keep_new_names(tx)
+    join_made_anew(tx)
 
 
 def put_back_portraits(tx: Transaction) -> None:
-    """Featured photos, which Immich's jobs maintain: as they were if no job drew another, else to be drawn
-    anew.
+    """Featured photos, which Immich's jobs maintain. Where the run took one away, its picture is to be drawn
+    anew: the former file may be gone. No row has named it since, so Immich lists it as untracked (integrity
+    report, 3.0), with a button to delete it; and of pictures that are missing its job draws those alone whose
+    path is empty.
 
     Of people who are now whose they were before the run; mend_featured() looks at all of these afterwards.
     """
     change(tx, "person", ("faceAssetId", "thumbnailPath"), """
         SELECT t."ownerId", t."personGroupId", f.id AS "faceAssetId", CASE
-            WHEN t."thumbnailPath" = b.after ->> 'thumbnailPath' THEN b.before ->> 'thumbnailPath'
             WHEN t."faceAssetId" IS NOT DISTINCT FROM f.id THEN t."thumbnailPath"
             ELSE '' END AS "thumbnailPath"
         FROM back b JOIN v_person t ON t."personGroupId" = (b.key ->> 'personGroupId')::uuid
@@ -6950,6 +6991,37 @@ def put_back_shares(tx: Transaction) -> None:
     """)
     change(tx, "person", ("name", "birthDate"),
         'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
+
+
+def join_made_anew(tx: Transaction) -> None:
+    """Whom the undo of another run has made anew becomes one with the person who is back now, with what was
+    set since. Not if somebody else knows that person by now.
+    """
+    run(tx, """
+        CREATE TEMP TABLE anew ON COMMIT DROP AS
+        SELECT DISTINCT m.grp, m.back
+        FROM unnest(%(made_anew)s::uuid[], %(given_from)s::uuid[]) AS m (grp, back)
+        JOIN v_person a ON a."personGroupId" = m.grp AND a."ownerId" = %(taker)s
+        JOIN v_person b ON b."personGroupId" = m.back AND b."ownerId" = %(taker)s
+        JOIN v_person_group g ON g.id = m.back
+        JOIN v_user u ON u.id = %(taker)s AND u."clusterGroupId" = g."clusterGroupId"
+        WHERE NOT EXISTS (
+            SELECT FROM v_person p WHERE p."personGroupId" = m.grp AND p."ownerId" <> %(taker)s)
+          AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = m.grp);
+        INSERT INTO touched_group SELECT grp FROM anew EXCEPT SELECT grp FROM touched_group
+    """)
+    columns = ("name", "birthDate", "isHidden", "isFavorite", "color")
+    change(tx, "person", columns, f"""
+        SELECT p."ownerId", p."personGroupId", {_list("a", columns)}
+        FROM anew JOIN v_person p ON p."personGroupId" = anew.back AND p."ownerId" = %(taker)s
+        JOIN v_person a ON a."personGroupId" = anew.grp
+    """)
+    change(tx, "asset_face", ("personGroupId",), """
+        SELECT f.id, anew.back AS "personGroupId"
+        FROM anew JOIN v_asset_face f ON f."personGroupId" = anew.grp
+    """)
+    remove(tx, "person", 'SELECT %(taker)s::uuid AS "ownerId", grp AS "personGroupId" FROM anew')
+    remove(tx, "person_group", "SELECT grp AS id FROM anew")
 
 
 def keep_new_names(tx: Transaction) -> None:
@@ -7198,7 +7270,7 @@ def remove_made(tx: Transaction) -> None:
     remove(tx, "tag", "SELECT id FROM tag_unused")
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
-        SELECT p."ownerId", p."personGroupId", p.name, NOT j.unchanged OR EXISTS (
+        SELECT p."ownerId", p."personGroupId", p.name, j.told, NOT j.unchanged OR EXISTS (
                 SELECT FROM v_person_user s
                 WHERE s."personGroupId" = p."personGroupId"
                   AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
@@ -7212,10 +7284,18 @@ def remove_made(tx: Transaction) -> None:
                 JOIN v_person_group g ON g.id = f."personGroupId"
                 WHERE a."ownerId" = p."ownerId" AND NOT {exempt("face")})
                 AS in_use
-        FROM judged j JOIN v_person p
+        FROM (
+            SELECT key, unchanged, true AS told FROM judged WHERE "table" = 'person' AND kind = 'made'
+            UNION ALL
+            -- made by another run, and left by its undo since it was on the photos of this one
+            SELECT s.key, true, false FROM past s JOIN v_person p
+                ON p."ownerId" = (s.key ->> 'ownerId')::uuid
+                    AND p."personGroupId" = (s.key ->> 'personGroupId')::uuid
+            WHERE s."table" = 'person' AND s.kind = 'seen' AND p."ownerId" = %(giver)s
+              AND p."personGroupId" = ANY (%(made_by_undone)s::uuid[]) AND to_jsonb(p) @> s.before
+        ) j JOIN v_person p
             ON p."ownerId" = (j.key ->> 'ownerId')::uuid
                 AND p."personGroupId" = (j.key ->> 'personGroupId')::uuid
-        WHERE j."table" = 'person' AND j.kind = 'made'
     """)
     # deleted faces would keep the link to a person that goes
     change(tx, "asset_face", ("personGroupId",), f"""
@@ -7256,9 +7336,10 @@ def undo_report(tx: Transaction, report: Report) -> Report:
     """What an undo did, or would do: the counts are those of the rows that it wrote."""
     stays = rows(tx,
         "SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo GROUP BY reason ORDER BY reason")
-    people = rows(
-        tx, 'SELECT name, changed FROM made_person WHERE changed OR in_use ORDER BY name, "personGroupId"'
-    )
+    people = rows(tx, """
+        SELECT name, changed FROM made_person WHERE told AND (changed OR in_use)
+        ORDER BY name, "personGroupId"
+    """)
     written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
     given, removed, parted = people_counted(tx)
     return Report(
@@ -7279,6 +7360,25 @@ def undo_report(tx: Transaction, report: Report) -> Report:
             (name, "changed since" if changed else "still on photos") for name, changed in people
         ),
         albums_back=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
+        albums_shared=value(tx,
+            "SELECT count(*) FROM changing_album WHERE id NOT IN (SELECT id FROM handed_over)"),
+        copies_kept=tuple(rows(tx, """
+            SELECT a."originalFileName", al."albumName" FROM judged j
+            JOIN v_album_asset aa ON aa."albumId" = (j.key ->> 'albumId')::uuid
+                AND aa."assetId" = (j.key ->> 'assetId')::uuid
+            JOIN v_asset a ON a.id = aa."assetId" JOIN v_album al ON al.id = aa."albumId"
+            WHERE j."table" = 'album_asset' AND j.kind = 'made' ORDER BY 2, 1, a.id
+        """)),
+        links_back=tuple(rows(tx, """
+            SELECT coalesce(nullif(l.slug, ''), nullif(l.description, ''), al."albumName", ''), (
+                SELECT count(*) FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id)
+            FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
+            WHERE l.id IN (
+                SELECT id FROM journal_id WHERE "table" = 'shared_link'
+                UNION SELECT (key ->> 'sharedLinkId')::uuid FROM journal
+                WHERE "table" = 'shared_link_asset' AND kind = 'made')
+            ORDER BY 1, l.id
+        """)),
         tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
         tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         libraries_back=tuple(library.name for library in libraries_listed(tx)),
@@ -7288,7 +7388,8 @@ def undo_report(tx: Transaction, report: Report) -> Report:
         comments_back=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
         besides=value(tx, """
             SELECT coalesce(sum(rows), 0) FROM journal
-            WHERE %(is_repair)s AND kind IN ('made', 'removed', 'changed')
+            WHERE (%(is_repair)s OR NOT EXISTS (SELECT FROM run_photo))
+              AND kind IN ('made', 'removed', 'changed')
               AND "table" NOT IN ('asset_face', 'activity', 'session', 'user')
         """),
         files=value(tx, FILES_OF_SOURCE),
@@ -7337,6 +7438,13 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
         SELECT 'album', al."albumName", al.id::text FROM v_album al JOIN handed_over h USING (id)
             WHERE NOT h.unchanged
         UNION ALL
+        SELECT 'member', concat(u.name, ' <', u.email, '>: ', al."albumName"), concat(al.id, u.id)
+        FROM member_record r JOIN v_album al ON al.id = r.album JOIN v_user u ON u.id = r.member
+        WHERE r.role <> 'owner' AND r.album NOT IN (SELECT id FROM handed_over WHERE NOT unchanged)
+          AND NOT EXISTS (
+            SELECT FROM v_album_user m
+            WHERE m."albumId" = r.album AND m."userId" = r.member AND m.role::text = r.role)
+        UNION ALL
         SELECT DISTINCT 'memory', '', j.key ->> 'memoriesId' FROM judged j
         WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home)
             AND NOT EXISTS (
@@ -7349,6 +7457,13 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
           AND NOT EXISTS (
             SELECT FROM v_shared_link_asset la
             WHERE la."sharedLinkId" = (j.key ->> 'sharedLinkId')::uuid AND la."assetId" = j.photo)
+        UNION ALL
+        SELECT 'link', coalesce(l.slug, ''), l.id::text FROM judged j
+        JOIN v_shared_link l ON l.id = (j.key ->> 'id')::uuid
+        WHERE j."table" = 'shared_link' AND j.kind = 'changed' AND l."userId"::text <> j.before ->> 'userId'
+          AND (l."albumId" IN (SELECT id FROM changing_album) OR EXISTS (
+            SELECT FROM v_shared_link_asset h JOIN home ON home.id = h."assetId"
+            WHERE h."sharedLinkId" = l.id))
         UNION ALL
         SELECT 'stack', a."originalFileName", a.id::text FROM judged j JOIN v_asset a ON a.id = j.photo
         WHERE j."table" = 'asset' AND j.columns = 'stackId' AND j.before ->> 'stackId' IS NOT NULL
@@ -10031,6 +10146,9 @@ LINES = (
         ),
         "repair": "Public links of others that lose photos", "repaired": "Links of others",
     }),
+    Line("public links", "links_back", {
+        "undo": "Public links that show their photos again", "undone": "Public links",
+    }, lambda link: link_back_line(*link)),
     Line("public links", "lost link", {"lost": (
         "{n} public link does not get all of its photos back",
         "{n} public links do not get all of their photos back",
@@ -10066,8 +10184,15 @@ LINES = (
     Line("albums", "albums_changed", {
         "handed": ("Albums handed over to {taker}, or shared with {taker}:",) * 2, "done": "Albums",
     }),
-    Line("albums", "albums_back", {"undo": "Albums that go back", "undone": "Albums"}),
+    Line("albums", "albums_back", {"undo": "Albums that go back", "undone": "Albums given back"}),
+    Line("albums", "albums_shared", dict.fromkeys(("undo", "undone"), "Albums shared as before")),
+    Line("albums", "copies_kept", {
+        "kept": ("{n} photo put into an album by the run:", "{n} photos put into albums by the run:"),
+    }, lambda copy: f"{clean(copy[0])}: {clean(copy[1])}"),
     Line("albums", "lost album", {"lost": ("{n} album stays as it is", "{n} albums stay as they are")}),
+    Line("albums", "lost member", {"lost": (
+        "{n} membership of an album is not as it was", "{n} memberships of albums are not as they were",
+    )}),
     Line("albums", "albums_unseen", {"warning": (
         "{taker_mail} does not see album {names}", "{taker_mail} does not see albums {names}",
         ", which will show photos of {taker}'s. Share it in Immich if {taker} should.",
@@ -11268,6 +11393,11 @@ def show_undo(report: Report, past: Past) -> bool:
     show_told(report, "lost", **names)
     show_storage(report)
     return bool(goes_back)
+
+
+def link_back_line(name: str, photos: int) -> str:
+    """A public link: by its own address, its description or its album."""
+    return (clean(name) or "without a name") + (f" ({count(photos, 'photo')})" if photos else "")
 
 
 def kept_library_line(name: str, reason: str) -> str:

@@ -46,6 +46,10 @@ THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
 
+# What no undo puts back: the stamps, the mark that makes apps sync anew, Immich's record of deletions, and where
+# people's pictures are: what was there may have been deleted since, as a file that no row names.
+NOT_PUT_BACK = (*sorted(STAMPS), "session.isPendingSyncReset", "person.thumbnailPath", "*_audit")
+
 # All that a transfer may write, apart from the stamps. None: rows may come and go.
 MAY_CHANGE: dict[str, set[str] | None] = {
     "asset": {"ownerId", "stackId", "duplicateId"},

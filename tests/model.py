@@ -1351,7 +1351,7 @@ def judge_storage(run: Run, words: "Words") -> Iterator[Complaint]:
 
 
 # What an undo need not put back; what Immich makes itself in a healthy library.
-FREE = {("session", "isPendingSyncReset")}
+FREE = {("session", "isPendingSyncReset"), ("person", "thumbnailPath")}
 USUAL = {"lone duplicate", "tag not found by search", "memory without photos", "link without photos"}
 
 

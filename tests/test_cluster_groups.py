@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 import transfer
-from tests.conftest import assert_moved, assert_only_this_changed, cross_owner, problems
+from tests.conftest import NOT_PUT_BACK, assert_moved, assert_only_this_changed, cross_owner, problems
 from tests.library import Library, new_id
 
 pytestmark = [pytest.mark.since("3.2"), pytest.mark.long]
 
 Move = Callable[..., transfer.Report]
-
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 def cluster_of(library: Library, group: str) -> str | None:

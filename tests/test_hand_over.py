@@ -10,14 +10,12 @@ import psycopg2
 import pytest
 
 import transfer
-from tests.conftest import model_versions, problems, told
+from tests.conftest import NOT_PUT_BACK, model_versions, problems, told
 from tests.library import Library
 from tests.random_library import adapted
 from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED, ALBUM_STAYS
 
 pytestmark = pytest.mark.long
-
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 @pytest.fixture

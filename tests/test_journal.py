@@ -20,10 +20,8 @@ import pytest
 
 import transfer
 from tests import postgres, schemas
-from tests.conftest import chosen_versions
+from tests.conftest import NOT_PUT_BACK, chosen_versions
 from tests.library import Library
-
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 @pytest.fixture

@@ -22,13 +22,12 @@ import pytest
 
 import transfer
 from tests import forks
-from tests.conftest import few, model_versions, repair_one
+from tests.conftest import NOT_PUT_BACK, few, model_versions, repair_one
 from tests.forks import PATIENCE
 from tests.library import Library
 
 pytestmark = pytest.mark.long
 
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 VERSIONS = model_versions()
 
 # A job: a run that is broken off.

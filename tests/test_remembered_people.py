@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 import transfer
-from tests.conftest import problems, told
+from tests.conftest import NOT_PUT_BACK, problems, told
 from tests.library import Library
 from tests.terminal import Installation, Terminal, installation
 
 pytestmark = pytest.mark.long
-
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,10 @@ import pytest
 
 import transfer
 from tests import family
-from tests.conftest import assert_adds_up, people_told, repair_one
+from tests.conftest import NOT_PUT_BACK, assert_adds_up, people_told, repair_one
 from tests.library import Library
 
 pytestmark = [pytest.mark.every_version, pytest.mark.always]
-
-# What an undo need not put back: Immich's own stamps, its record of deletions, and the mark that makes apps sync anew.
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 def test_a_transfer_with_everything_in_it_and_back(library: Library, params: dict[str, Any], tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def there_and_back(
     assert planned is None or replace(undone, wrong_after=None) == planned
     left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
     assert not left, "\n".join(left)
-    assert problems(library) == wrong
+    # a path without a photo is not put back, as no path is
+    assert {what.split(":")[0] for what in problems(library) ^ wrong} <= {"picture of nothing"}
+    assert problems(library) <= wrong
     return undone
 
 

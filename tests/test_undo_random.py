@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import transfer
 from tests.conftest import (
     EVERYTHING,
+    NOT_PUT_BACK,
     Snapshot,
     assert_adds_up,
     assert_only_this_changed,
@@ -41,8 +42,6 @@ EXAMPLES_VARIABLE = "IMMICH_TRANSFER_TEST_EXAMPLES"
 LONG = int(os.environ.get(EXAMPLES_VARIABLE) or 0)
 FEW, FEWER = (14, 9) if EVERYTHING else (6, 4)  # examples on each schema: without, and with later changes
 
-# What is not put back, or is not the same twice: stamps, the sync flag, and what Immich records about deletions.
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 STAMPS = ("updatedAt", "updateId")
 
 Run = Callable[..., transfer.Report]

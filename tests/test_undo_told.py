@@ -70,6 +70,31 @@ def test_what_cannot_be_given_back_is_named(library, runner, scene, past, capsys
     assert "Look at it, and set it up anew where it matters." in shown
 
 
+def test_what_comes_back_and_what_stays_of_albums_and_links_is_named(
+    library, runner, scene, tmp_path, capsys, monkeypatch
+) -> None:
+    """A copy that somebody liked since, a link to the album that became somebody else's."""
+    library.rows('update shared_link set description = %s where "albumId" = %s', "For all of you", scene.album)
+    library.rows("update shared_link set slug = %s where id = %s", "lake", scene.link)
+    request = replace(runner.request(scene.album, merge=[scene.oma]), album_itself=transfer.ALBUM_HANDED_OVER)
+    transfer.transfer(runner.params, request, transfer.How(dry_run=False, undo_folder=tmp_path))
+    past = transfer.list_past(runner.params, tmp_path)[0]
+    copy = library.value('select id from asset where "ownerId" = %s and "originalFileName" = \'twin.jpg\'', scene.ben)
+    library.like(scene.album, scene.carla, asset=copy)
+    shown = told(runner, past, transfer.undo(runner.params, past.path, transfer.How(dry_run=True)), capsys, monkeypatch)
+    for words in (
+        "Albums that go back: 1",
+        "links that show their photos again: 4 without a name (",
+        "For all of you lake (2 photos) Albums that go back: 1",
+        "1 photo put into an album by the run: twin.jpg: Trip '26",
+        "• Public links: 4 • Albums given back: 1",
+    ):
+        assert words in shown
+    library.rows('update shared_link set "userId" = %s where "albumId" = %s', scene.carla, scene.album)
+    report = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
+    assert dict(report.lost)["link"] == ("",)
+
+
 def test_a_person_of_the_run_whose_photo_stays_is_not_lost(library, runner, scene, past) -> None:
     """Nobody misses a person without a photo."""
     delete_person(library, scene.ben, library.person_of(scene.faces["lea"]))
