@@ -3,6 +3,7 @@
 import pytest
 
 import transfer
+from tests.conftest import NOT_PUT_BACK
 from transfer import DUPLICATE, MERGE, TRANSFER
 
 
@@ -105,8 +106,6 @@ def test_a_stray_photo_on_a_link_to_an_album_leaves_it(library, anna, photo, alb
 
 
 # ---- memories of birthdays ------------------------------------------------------------------------------------------
-
-NOT_PUT_BACK = ("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")
 
 
 @pytest.mark.since("3.3")
