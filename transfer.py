@@ -5542,19 +5542,26 @@ def counted_after(
 # ============================================================================================================
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One way in which things are wrong: words for one and for many, what it does to people, and what to do.
+# What becomes of what is wrong: a repair mends it; a repair asks who is to have it; people must do it.
+MENDED, ASKED, BY_HAND = "mended", "asked", "by hand"
 
-    `query` yields owner (whose it is to have it mended), photo, thing and name. Without a `todo` a repair
-    mends it, which does what `mended` says.
+
+@dataclass(frozen=True)
+class Point:
+    """Something that people are told of, such as a way in which things are wrong: of which thing, how it
+    weighs, words for one and for many, what to do about it (or what a repair does), and what it does to
+    people.
+
+    `query` yields a name for each; in FAULTS (owner, photo, thing, name), the owner being whose it is to have
+    it mended.
     """
 
+    thing: str
+    weight: str
     words: tuple[str, str]
-    harm: str
+    todo: str
     query: str
-    todo: str = ""
-    mended: str = ""
+    harm: str = ""
 
 
 def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
@@ -5579,70 +5586,72 @@ _A_PHOTO = ('a."ownerId"', "a.id")
 _ITS_NAME = 'a."originalFileName"'
 
 # In the order in which it is told: what loses photos first.
-FAULTS: Mapping[str, Fault] = {
-    "library": Fault(
-        (
-            "photo in an external library of another user",
-            "photos in external libraries of other users",
-        ),
-        "They are deleted with that library, or with that user's account, whoever owns them.",
-        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
+FAULTS: Mapping[str, Point] = {
+    "library": Point(
+        *("libraries", ASKED),
+        ("photo in an external library of another user", "photos in external libraries of other users"),
         "Repair asks who is to have both: these photos, or the library with all that is in it.",
+        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
+        "They are deleted with that library, or with that user's account, whoever owns them.",
     ),
-    "checksum": Fault(
-        ("photo that this user has twice", "photos that this user has twice"),
-        "Immich forbids two photos of one file with one owner. It may take one of the two for the other, and "
-        "delete both.",
+    "checksum": Point(
+        *("photos", BY_HAND, ("photo that this user has twice", "photos that this user has twice")),
+        "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names for "
+        "good: put it into the trash, then delete it there.",
         """
         SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
         WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
         """,
-        "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names for "
-        "good: put it into the trash, then delete it there.",
+        "Immich forbids two photos of one file with one owner. It may take one of the two for the other, and "
+        "delete both.",
     ),
-    "live": Fault(
+    "live": Point(
+        *("live photos", ASKED),
         (
             "live photo whose still and video belong to two users",
             "live photos whose stills and videos belong to two users",
         ),
-        "The video does not play, and counts for the other user's storage. It goes with that user's account.",
+        "Repair asks who is to have both, and transfers the other half.",
         " UNION ALL ".join(
             _faulty("live", f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
             for half in ("s", "v")
         ),
-        "Repair asks who is to have both, and transfers the other half.",
+        "The video does not play, and counts for the other user's storage. It goes with that user's account.",
     ),
-    "stack": Fault(
+    "stack": Point(
+        *("stacks", MENDED),
         ("stack that holds, or shows, another user's photos", "stacks that hold, or show, others' photos"),
-        "Photos below another user's are hidden from their owner. While a photo of another user is on top, "
-        "that account cannot be deleted: Immich removes its files, then fails.",
+        "Each user's photos of it become a stack of their own.",
         f"""
         WITH torn AS (
             SELECT s.id FROM {RULES["stack"].rows} WHERE {RULES["stack"].broken}
             UNION SELECT s.id FROM {RULES["primary"].rows} WHERE {RULES["primary"].broken}
         )
         SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
-        FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id
-        GROUP BY coalesce(a."ownerId", s."ownerId"), s.id
+        FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id GROUP BY 1, s.id
         """,
-        mended="Each user's photos of it become a stack of their own.",
+        "Photos below another user's are hidden from their owner. While a photo of another user is on top, "
+        "that account cannot be deleted: Immich removes its files, then fails.",
     ),
-    "link": Fault(
+    "link": Point(
+        *("public links", MENDED),
         ("photo in a public link of another user", "photos in public links of other users"),
-        "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
+        "A link that shows this user's photos only becomes this user's; others lose the photos.",
         _faulty("link", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
-        mended="A link that shows this user's photos only becomes this user's; others lose the photos.",
+        "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
     ),
-    "face": Fault(
+    "face": Point(
+        *("people", MENDED),
         ("face that is linked to another user's person", "faces that are linked to other users' people"),
+        "The owner of the photo gets the person: whole, a second one, or the one of that name.",
+        _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
         "The face has no name here, and the other user counts it. It loses its person with the other "
         "account, or goes itself when an older Immich is upgraded to 3.0; the sync of older phones stops.",
-        _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
-        mended="The owner of the photo gets the person: whole, a second one, or the one of that name.",
     ),
-    "featured": Fault(
+    "featured": Point(
+        *("people", MENDED),
         ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
-        "The picture shows somebody else, another user's photo, or a face that was deleted.",
+        "The largest face of that person on a photo of theirs, if there is one.",
         " UNION ALL ".join(
             _faulty("featured", owner, photo, 'p."personGroupId"', "p.name", unless)
             for owner, photo, unless in (
@@ -5651,57 +5660,55 @@ FAULTS: Mapping[str, Fault] = {
                 (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
             )
         ),
-        mended="The largest face of that person on a photo of theirs, if there is one.",
+        "The picture shows somebody else, another user's photo, or a face that was deleted.",
     ),
-    "tag": Fault(
-        ("photo with another user's tag", "photos with other users' tags"),
-        "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
+    "tag": Point(
+        *("tags", MENDED, ("photo with another user's tag", "photos with other users' tags")),
+        "A tag of this user's with the same path, made if it is missing.",
         _faulty("tag", *_A_PHOTO, "o.id", _ITS_NAME),
-        mended="A tag of this user's with the same path, made if it is missing.",
+        "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
     ),
-    "duplicate": Fault(
+    "duplicate": Point(
+        *("duplicates", MENDED),
         ("photo in a group of duplicates with another user's", "photos in groups of duplicates with others'"),
-        "Each user sees only a part of the group, and what one decides about it changes the other's photos.",
+        "The group goes, and Immich's next look for duplicates makes groups for each user.",
         """
         SELECT "ownerId", id, "duplicateId", "originalFileName" FROM v_asset
         WHERE "duplicateId" IN (
             SELECT "duplicateId" FROM v_asset WHERE "duplicateId" IS NOT NULL
             GROUP BY "duplicateId" HAVING count(DISTINCT "ownerId") > 1)
         """,
-        mended="The group goes, and Immich's next look for duplicates makes groups for each user.",
+        "Each user sees only a part of the group, and what one decides about it changes the other's photos.",
     ),
-    "memory": Fault(
-        ("photo in another user's memory", "photos in other users' memories"),
-        "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
+    "memory": Point(
+        *("memories", MENDED, ("photo in another user's memory", "photos in other users' memories")),
+        "The photo leaves that memory; a memory that is left empty goes.",
         _faulty("memory", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
-        mended="The photo leaves that memory; a memory that is left empty goes.",
+        "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
     ),
-    "cover": Fault(
-        ("album whose cover is not in it", "albums whose covers are not in them"),
-        "The cover is missing, and the sync of older phones stops there.",
+    "cover": Point(
+        *("albums", MENDED, ("album whose cover is not in it", "albums whose covers are not in them")),
+        "The newest photo of the album.",
         f"""
         SELECT o."userId", NULL, al.id, al."albumName"
-        FROM {RULES["cover"].rows} LEFT JOIN v_album_owner o ON o."albumId" = al.id
-        WHERE {RULES["cover"].broken}
+        FROM {RULES["cover"].rows} JOIN v_album_owner o ON o."albumId" = al.id WHERE {RULES["cover"].broken}
         """,
-        mended="The newest photo of the album.",
+        "The cover is missing, and the sync of older phones stops there.",
     ),
-    "album owner": Fault(
-        ("album without an owner", "albums without an owner"),
-        "Nobody can change it as its owner, nor end it.",
+    "album owner": Point(
+        *("albums", MENDED, ("album without an owner", "albums without an owner")),
+        "This member becomes its owner: the first who could edit it.",
         # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
         f"""
-        SELECT m."userId", NULL, al.id, al."albumName" FROM v_album al
-        JOIN LATERAL (
-            SELECT * FROM v_album_user u WHERE u."albumId" = al.id
-            ORDER BY u.role <> 'editor', u."createId" LIMIT 1) m ON true
-        WHERE al.id IN (SELECT c.id FROM {RULES["album owner"].rows} WHERE {RULES["album owner"].broken})
+        SELECT DISTINCT ON (c.id) m."userId", NULL, c.id, al."albumName"
+        FROM {RULES["album owner"].rows} JOIN v_album al USING (id) JOIN v_album_user m ON m."albumId" = c.id
+        WHERE {RULES["album owner"].broken} ORDER BY c.id, m.role <> 'editor', m."createId"
         """,
-        mended="This member becomes its owner: the first who could edit it.",
+        "Nobody can change it as its owner, nor end it.",
     ),
-    "storage": Fault(
-        ("storage figure that is wrong", "storage figures that are wrong"),
-        "Uploads may be refused too early or too late. Immich counts anew every night.",
+    "storage": Point(
+        *("storage", MENDED, ("storage figure that is wrong", "storage figures that are wrong")),
+        "Counted anew, as Immich does it.",
         """
         SELECT u.id, NULL, NULL, u.email
         FROM v_user u LEFT JOIN (
@@ -5710,14 +5717,16 @@ FAULTS: Mapping[str, Fault] = {
             WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
         WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
         """,
-        mended="Counted anew, as Immich does it.",
+        "Uploads may be refused too early or too late. Immich counts anew every night.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with a user's things: a key of FAULTS, how many, the first of them."""
+    """What is wrong with a user's things, or hangs on an account: a key of FAULTS or TIES, how many, the
+    first of them by name.
+    """
 
     kind: str
     user: str
@@ -5756,37 +5765,42 @@ def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] =
 
 @dataclass(frozen=True)
 class Torn:
-    """What belongs together and has two owners: a key of FAULTS, and whose the two sides are; for either of
-    them what must be transferred from the other: photos, or an external library (ids).
+    """What belongs together and has two owners: a key of FAULTS, whose the two sides are, how many photos it
+    is about; and the transfers that give all of it to the one, or to the other.
     """
 
     kind: str
     owners: tuple[str, str]
-    photos: tuple[tuple[str, ...], tuple[str, ...]]
-    library: str | None
+    count: int
+    requests: tuple[Request, Request]
 
 
 def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
     """Live photos whose halves, and external libraries that with some of their photos, have two owners."""
+    torn = []
     with looking(database_config) as tx:
-        return tuple(
-            Torn(kind, (one, other), (tuple(to_one), tuple(to_other)), library)
-            for kind, one, other, to_one, to_other, library in rows(tx, f"""
-                SELECT 'live', s."ownerId"::text, v."ownerId"::text, array_agg(v.id::text),
-                    array_agg(s.id::text), NULL
-                FROM {RULES["live"].rows} WHERE {RULES["live"].broken} GROUP BY 2, 3
-                UNION ALL
-                SELECT 'library', l."ownerId"::text, a."ownerId"::text, array_agg(a.id::text), '{{}}',
-                    l.id::text
-                FROM {RULES["library"].rows} WHERE {RULES["library"].broken} AND l."deletedAt" IS NULL
-                GROUP BY 2, 3, l.id
-                ORDER BY 1, 2, 3, 6
-            """)
-        )
+        for kind, one, other, to_one, to_other, library in rows(tx, f"""
+            SELECT 'live', s."ownerId"::text, v."ownerId"::text, array_agg(v.id::text), array_agg(s.id::text),
+                NULL
+            FROM {RULES["live"].rows} WHERE {RULES["live"].broken} GROUP BY 2, 3
+            UNION ALL
+            SELECT 'library', l."ownerId"::text, a."ownerId"::text, array_agg(a.id::text), NULL, l.id::text
+            FROM {RULES["library"].rows} WHERE {RULES["library"].broken} AND l."deletedAt" IS NULL
+            GROUP BY 2, 3, l.id
+            ORDER BY 1, 2, 3, 6
+        """):
+            back = Request(other, one, photos=tuple(to_one))
+            on = (
+                Request(one, other, libraries=frozenset([library]))
+                if library else Request(one, other, photos=tuple(to_other))
+            )
+            torn.append(Torn(kind, (one, other), len(to_one), (back, on)))
+    return tuple(torn)
 
 
-# What a repair mends.
-MENDED = tuple(kind for kind, fault in FAULTS.items() if not fault.todo)
+def mended_kinds(leave: Iterable[str] = ()) -> list[str]:
+    """What a repair mends, but for kinds that are left."""
+    return [kind for kind, fault in FAULTS.items() if fault.weight == MENDED and kind not in leave]
 
 
 def repair_all(
@@ -5798,10 +5812,10 @@ def repair_all(
     """Mend what is wrong with the things of several users, one after the other, in one transaction: what
     hangs on a photo becomes its present owner's. Raises TransferError; nothing is changed then.
 
-    `merges` has for each user the people who may be merged by name. `leave` are kinds of MENDED that stay as
+    `merges` has for each user the people who may be merged by name. `leave` are kinds of FAULTS that stay as
     they are. Each user's part has an undo file of its own.
     """
-    users, kinds = list(merges), [kind for kind in MENDED if kind not in leave]
+    users, kinds = list(merges), mended_kinds(leave)
 
     def work(tx: Transaction) -> Report:
         parts = []
@@ -8676,23 +8690,10 @@ HAND_OVER = "Hand over everything (4)"
 REPAIR_ALL = "Repair (6), for all of them"
 
 
-@dataclass(frozen=True)
-class Tie:
-    """One way in which things hang on an account: of which thing, the words for one and for many, what to do
-    about it, and a query for a name of each.
-    """
-
-    thing: str
-    weight: str
-    words: tuple[str, str]
-    todo: str
-    query: str
-
-
-def _own_photos(state: str, one: str, many: str, todo: str) -> Tie:
+def _own_photos(state: str, one: str, many: str, todo: str) -> Point:
     """Photos of the account that are in that state, of which nobody else has a copy."""
     of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
-    return Tie("photos", LOST_WITH_IT, (one, many), todo, of_them)
+    return Point("photos", LOST_WITH_IT, (one, many), todo, of_them)
 
 
 # The account's public links that show something yet, each with whether that is its own, or a whole album.
@@ -8713,15 +8714,15 @@ LINKS_THAT_SHOW = """(
 # What hangs on the account's own photos goes where they go, and so is not told by itself. What nobody misses
 # is not told either: devices, keys, settings, memberships, partner shares, what holds no photo. Nor are the
 # cover of an album, or the picture of a person, on a photo that goes: Immich chooses another.
-TIES: Mapping[str, Tie] = {
+TIES: Mapping[str, Point] = {
     # the folders are removed whoever owns what lies in them
-    "file": Tie(
+    "file": Point(
         *("photos", BREAKS),
         ("file of another user lies in its folders", "files of others lie in its folders"),
         "Move files (10).",
         "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
     ),
-    "file_odd": Tie(
+    "file_odd": Point(
         *("photos", BREAKS, ("file there that Move files leaves", "files there that Move files leaves")),
         "They are of another user's external library: move them elsewhere, and change its import path. Or it "
         "cannot be told where they lie: Move files (10) names those, and Immich's storage template migration "
@@ -8729,7 +8730,7 @@ TIES: Mapping[str, Tie] = {
         "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
     ),
     # asset.libraryId and library.ownerId cascade
-    "library_others": Tie(
+    "library_others": Point(
         *("libraries", BREAKS),
         ("photo of another user is in its external libraries", "photos of others are in its libraries"),
         f"{REPAIR_ALL}: it asks who is to have both, photos and library. If Immich is deleting the library, "
@@ -8737,7 +8738,7 @@ TIES: Mapping[str, Tie] = {
         "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
     ),
     # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
-    "album_others": Tie(
+    "album_others": Point(
         *("albums", BREAKS),
         ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
         f"{HAND_OVER}, or that album.",
@@ -8752,7 +8753,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
-    "album_photo": Tie(
+    "album_photo": Point(
         *("albums", BREAKS, ("photo in an album of another user", "photos in albums of others")),
         f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
         """
@@ -8764,7 +8765,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # activity goes with its photo, and with the photo's row in the album
-    "comment": Tie(
+    "comment": Point(
         *("albums", BREAKS),
         ("comment or like of another user on its photos", "comments and likes of others on its photos"),
         f"{HAND_OVER}; if another user has the same file, to that user: they move to it with the album.",
@@ -8777,7 +8778,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # a partner's photos may be in memories and links; tags of others are left by transfers by hand
-    "held": Tie(
+    "held": Point(
         *("memories", BREAKS),
         ("photo in a memory, link or tag of another user", "photos in memories, links or tags of others"),
         f"{REPAIR_ALL}. A partner's photos may be in memories and links: {HAND_OVER}, or let them take it "
@@ -8788,7 +8789,7 @@ TIES: Mapping[str, Tie] = {
             for kind, (_join, _column, _table, owner) in HOLDERS.items()
         ),
     ),
-    "tag_others": Tie(
+    "tag_others": Point(
         *("tags", BREAKS),
         ("tag of this account on a photo of another user", "tags of this account on photos of others"),
         f"{REPAIR_ALL}.",
@@ -8796,7 +8797,7 @@ TIES: Mapping[str, Tie] = {
             WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
     ),
     # tag.parentId and tag_closure cascade
-    "tag_below": Tie(
+    "tag_below": Point(
         *("tags", BREAKS),
         ("tag of another user is below a tag of this account", "tags of others are below its tags"),
         "Let the owner delete that tag and make it again.",
@@ -8807,7 +8808,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # asset.livePhotoVideoId becomes NULL
-    "live": Tie(
+    "live": Point(
         *("live photos", BREAKS),
         ("live photo of another user has its video here", "live photos of others have their videos here"),
         f"{REPAIR_ALL}: it asks who is to have both halves.",
@@ -8817,7 +8818,7 @@ TIES: Mapping[str, Tie] = {
     # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it.
     # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions), and it is
     # asked when the folders have gone already.
-    "stack": Tie(
+    "stack": Point(
         *("stacks", BREAKS),
         ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
         f"{REPAIR_ALL}. If another's has a photo of this account on top, Immich would remove the folders, "
@@ -8830,7 +8831,7 @@ TIES: Mapping[str, Tie] = {
     ),
     # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
     # person row knows, and cluster groups without a user with all that is in them.
-    "face": Tie(
+    "face": Point(
         *("people", BREAKS),
         ("face on a photo of another user shows its person", "faces on photos of others show its people"),
         f"{REPAIR_ALL}.",
@@ -8840,7 +8841,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
-    "person_faces": Tie(
+    "person_faces": Point(
         *("people", BREAKS),
         ("person of another user is on its photos only", "people of others are on its photos only"),
         f"{HAND_OVER} to that user, with the photos.",
@@ -8851,7 +8852,7 @@ TIES: Mapping[str, Tie] = {
         """,
     ),
     # person_user goes with the person (3.3)
-    "person_share": Tie(
+    "person_share": Point(
         *("people", BREAKS, ("person is shared with another user", "people are shared with others")),
         "Let whoever has the photos share them again, and end this share in Immich.",
         """
@@ -8861,7 +8862,7 @@ TIES: Mapping[str, Tie] = {
         WHERE s."sharedById" = %(user)s
         """,
     ),
-    "unknown": Tie(
+    "unknown": Point(
         *("photos", BREAKS),
         ("kind of row that this tool does not know may hang on it",
          "kinds of rows that this tool does not know may hang on it"),
@@ -8901,26 +8902,26 @@ TIES: Mapping[str, Tie] = {
         *("external", "photo in an external library", "photos in external libraries"),
         "Hand over the library with everything (4). The files themselves stay on the disk.",
     ),
-    "album": Tie(
+    "album": Point(
         *("albums", LOST_WITH_IT, ("album", "albums"), f"{HAND_OVER}."),
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
         WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
         """,
     ),
-    "link": Tie(
+    "link": Point(
         *("public links", LOST_WITH_IT, ("public link", "public links")),
         f"{HAND_OVER} to whoever is to have the photos or has the album; or share again as that user, and "
         "remove this link.",
         f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
     ),
-    "link_others": Tie(
+    "link_others": Point(
         *("public links", LOST_WITH_IT),
         ("public link to photos of others only", "public links to photos of others only"),
         "Remove it when whoever has the photos has shared them.",
         f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
     ),
-    "copied": Tie(
+    "copied": Point(
         *("photos", GOES_ALONG),
         (
             "photo or video of which another user has the same file",
@@ -8930,7 +8931,7 @@ TIES: Mapping[str, Tie] = {
         "copies are with the right user.",
         "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
     ),
-    "own_comment": Tie(
+    "own_comment": Point(
         *("albums", GOES_ALONG),
         (
             "comment or like that it made in an album of another user",
@@ -8948,23 +8949,14 @@ EXAMPLES_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Tied:
-    """What hangs on an account: a code of TIES, how many, and the first of them by name."""
-
-    code: str
-    count: int
-    examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class AccountCheck:
     """What would go or break with an account, in the order of TIES."""
 
-    tied: tuple[Tied, ...] = ()
+    tied: tuple[Trouble, ...] = ()
 
-    def of(self, weight: str) -> tuple[Tied, ...]:
+    def of(self, weight: str) -> tuple[Trouble, ...]:
         """What has that weight."""
-        return tuple(entry for entry in self.tied if TIES[entry.code].weight == weight)
+        return tuple(entry for entry in self.tied if TIES[entry.kind].weight == weight)
 
     @property
     def can_go(self) -> bool:
@@ -8992,7 +8984,7 @@ def account_ties(database_config: Mapping[str, Any], user: str, progress: Progre
                 SELECT (SELECT count(*) FROM found), ARRAY(
                     SELECT DISTINCT name FROM found WHERE name <> '' ORDER BY name LIMIT {EXAMPLES_SHOWN})
             """)[0]
-            tied.append(Tied(code, number, tuple(examples)))
+            tied.append(Trouble(code, user, number, tuple(examples)))
     return AccountCheck(tuple(entry for entry in tied if entry.count))
 
 
@@ -11143,15 +11135,28 @@ def show_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
     """What is wrong with these users' things: what a repair mends, and what it does not."""
     for user in users:
         found = [trouble for trouble in troubles if trouble.user == user.id]
-        left = [trouble for trouble in found if FAULTS[trouble.kind].todo]
+        left = [trouble for trouble in found if FAULTS[trouble.kind].weight != MENDED]
         if found:
             heading("WHAT IS WRONG")
             say(f"  With what {who(user)} has:")
-        show_troubles([trouble for trouble in found if trouble not in left])
+        show_points(FAULTS, [trouble for trouble in found if trouble not in left])
         if left:
             say("\n  This has to be put right in another way:")
-            show_troubles(left)
+            show_points(FAULTS, left)
     say()
+
+
+def show_points(points: Mapping[str, Point], found: Sequence[Trouble]) -> None:
+    """What was found, what it does to people, and what to do."""
+    for entry in found:
+        point = points[entry.kind]
+        more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
+        such = f" ({', '.join(map(shortened, entry.examples))}{more})" if entry.examples else ""
+        paragraph(count(entry.count, *point.words) + such, "      ", "    • ")
+        if point.harm:
+            paragraph(point.harm, "      ")
+        if point.todo:
+            paragraph(point.todo, "        ", "      → ")
 
 
 def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> None:
@@ -11188,8 +11193,7 @@ def repair_action(
             say("  Left as it is: " + ", ".join(FAULTS[kind].words[1] for kind in sorted(wish.leave)))
         return bool(report.parts)
 
-    kinds = [kind for kind in MENDED if any(
-        trouble.kind == kind and trouble.user in users for trouble in troubles)]
+    wrong = {trouble.kind for trouble in troubles if trouble.user in users}
     return Action(
         title="REPAIR ANALYSIS",
         done="REPAIR COMPLETED",
@@ -11202,7 +11206,7 @@ def repair_action(
         entry="6",
         keys=lambda: {"l": (
             "leaves kinds of problems out",
-            lambda: ask_kinds(wish, [kind for kind in kinds if kind not in wish.leave]),
+            lambda: ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong]),
         )},
     )
 
@@ -11226,34 +11230,16 @@ def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, e
     """Who gets what belongs together and has two owners; then the transfer of the other part."""
     users = {user.id: user for user in everybody}
     for torn in torn_of(wish, everybody, state):
-        owners = [users[owner] for owner in torn.owners]
-        words = FAULTS[torn.kind].words
         both = "both halves" if torn.kind == "live" else "photos and library"
-        say(f"\n  {count(len(torn.photos[0]), *words)}, as above. Who is to have {both}?")
-        for number, user in enumerate(owners, 1):
-            say(f"    {number:>3}. {who(user)}")
+        say(f"\n  {count(torn.count, *FAULTS[torn.kind].words)}, as above. Who is to have {both}?")
+        for number, owner in enumerate(torn.owners, 1):
+            say(f"    {number:>3}. {who(users[owner])}")
         answer = number_typed(ask("  Number (Enter leaves them as they are): "))
-        if answer not in (1, 2):
-            continue
-        taker, giver, photos = owners[answer - 1], owners[2 - answer], torn.photos[answer - 1]
-        if torn.library and answer == 2:
-            request = Request(giver.id, taker.id, libraries=frozenset([torn.library]))
-        else:
-            request = Request(giver.id, taker.id, photos=photos)
-        what = clean(describe(state.config.database, request))
-        steps = last_steps(Wish(giver, taker, request, what), state, api, execute=execute)
-        ask_in_turn(functools.partial(list, steps))
-
-
-def show_troubles(troubles: Sequence[Trouble]) -> None:
-    """What is wrong, what that does to people, and what to do."""
-    for trouble in troubles:
-        fault = FAULTS[trouble.kind]
-        names = ", ".join(shortened(name) for name in trouble.examples)
-        such = f", such as {names}" if names else ""
-        paragraph(count(trouble.count, *fault.words) + such, "      ", "    • ")
-        paragraph(fault.harm, "      ")
-        paragraph(fault.todo or fault.mended, "      ", "      → ")
+        if answer in (1, 2):
+            request = torn.requests[answer - 1]
+            what = clean(describe(state.config.database, request))
+            part = Wish(users[request.source], users[request.destination], request, what)
+            ask_in_turn(functools.partial(list, last_steps(part, state, api, execute=execute)))
 
 
 def show_repair(report: Report, address: str) -> None:
@@ -11742,36 +11728,25 @@ def show_account(check: AccountCheck, user: User) -> None:
     """What hangs on an account, the weightiest first, and whether it can be deleted."""
     say(f"  {who(user)}{', marked for deletion' if user.deleted else ''}")
     for weight, words in WEIGHT_WORDS.items():
-        entries = check.of(weight)
-        if entries:
+        if entries := check.of(weight):
             say(f"\n  {words}")
-        for entry in entries:
-            tie = TIES[entry.code]
-            shown = ", ".join(shortened(name) for name in entry.examples)
-            more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
-            such = f" ({shown}{more})" if shown else ""
-            paragraph(count(entry.count, *tie.words) + such, "      ", "    • ")
-            if tie.todo:
-                paragraph(tie.todo, "        ", "      → ")
+            show_points(TIES, entries)
     say()
+    verdict = "Nothing is left that anybody would miss: it can be deleted."
     if not check.can_go:
-        paragraph("Do not delete it yet.", "    ", "  ✗ ", RED)
+        verdict = "Do not delete it yet."
         if user.deleted:
-            paragraph(
-                "Immich deletes it by itself, some days after it was marked: restore it first, under "
-                "Administration > Users.",
-                "    ",
+            verdict += (
+                " Immich deletes it by itself, some days after it was marked: restore it first, under "
+                "Administration > Users."
             )
     elif check.of(GOES_ALONG):
-        paragraph(
+        verdict = (
             "It can be deleted, if what is listed as going with it may go. Nothing else is left that anybody "
-            "would miss.",
-            "    ",
-            "  ✓ ",
-            GREEN,
+            "would miss."
         )
-    else:
-        paragraph("Nothing is left that anybody would miss: it can be deleted.", "    ", "  ✓ ", GREEN)
+    mark, colour = ("✓", GREEN) if check.can_go else ("✗", RED)
+    paragraph(verdict, "    ", f"  {mark} ", colour)
 
 
 def shortened(text: str, width: int = 40) -> str:

@@ -424,8 +424,8 @@ SELECT unit AS id FROM candidate
     ),
     Mutation(
         "who is to have both halves of a live photo loses the own one",
-        "owners[2 - answer], torn.photos[answer - 1]",
-        "owners[2 - answer], torn.photos[2 - answer]",
+        "request = torn.requests[answer - 1]",
+        "request = torn.requests[2 - answer]",
         "tests/test_repair_screen.py -k both_halves",
     ),
     Mutation(

@@ -47,7 +47,7 @@ def test_all_users_at_once(there: Installation) -> None:
         shown = words(terminal.until("Do exactly this now?"))
         for text in (
             "With what Bob <bob@example.com> has:",
-            "1 face that is linked to another user's person, such as IMG_1.jpg",
+            "1 face that is linked to another user's person (IMG_1.jpg)",
             "→ A tag of this user's with the same path, made if it is missing.",
             "Carol <carol@example.com>: Photos concerned: 1",
             "Tags to give this user: 1",
