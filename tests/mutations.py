@@ -429,6 +429,12 @@ SELECT unit AS id FROM candidate
         "tests/test_repair_screen.py -k both_halves",
     ),
     Mutation(
+        "kinds that are left out are only left out of the analysis",
+        "repair_all(state.config.database, merges, how, wish.leave)",
+        "repair_all(state.config.database, merges, how, wish.leave if how.dry_run else frozenset())",
+        "tests/test_repair_screen.py -k left_out",
+    ),
+    Mutation(
         "all users are the first one",
         "wish.mend = users if number == len(users) else [users[number]]",
         "wish.mend = users[:1] if number == len(users) else [users[number]]",
@@ -1486,13 +1492,13 @@ saved = save(tx, report) if save else ()
         "a backup of yesterday counts",
         "if size > 0 and before.get(name) != size",
         "if size > 0",
-        "tests/test_jobs.py -k proven_by_immichs_list",
+        "tests/test_jobs.py -k is_proven",
     ),
     Mutation(
         "a backup whose job failed counts",
         "if waited or queue.failed > (queues or {}).get(BACKUP_QUEUE, Queue()).failed:",
         "if waited:",
-        "tests/test_jobs.py -k 'before_2_5 or without_the_permission'",
+        "tests/test_jobs.py -k is_proven",
     ),
     Mutation(
         "jobs count as done when their queue is empty once",

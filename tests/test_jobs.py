@@ -47,29 +47,27 @@ def soon(work: Callable[[], Any], seconds: float = 0.5) -> None:
 # ---- backup ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["2.5", "2.7", "3.1", "3.3"])
-def test_a_backup_is_proven_by_immichs_list(there: Installation, api: Api, version: str) -> None:
-    there.immich.version = version
+# Immich's version, the key's permissions: from 2.5 on a list proves it, before, or without it, that the job has ended.
+PROOFS = {
+    **{version: (version, ("all",), True) for version in ("2.5", "2.7", "3.1", "3.3")},
+    "before 2.5": ("2.3", ("all",), False),
+    "without the permission for the list": ("2.7", ("job.create", "job.read"), False),
+}
+
+
+@pytest.mark.parametrize("case", PROOFS)
+def test_a_backup_is_proven(there: Installation, case: str) -> None:
+    there.immich.version, permissions, is_listed = PROOFS[case]
     there.immich.backups["of yesterday.sql.gz"] = 5
+    api = may(there, *permissions)
     backup = transfer.back_up_database(api, quiet)
-    assert (backup.name, backup.size) == (f"immich-db-backup-2-v{version}-pg14.sql.gz", 1_234_567)
+    name = f"immich-db-backup-2-v{there.immich.version}-pg14.sql.gz"
+    assert (backup.name, backup.size) == ((name, 1_234_567) if is_listed else ("", 0))
     assert there.immich.started == ["backup-database"]
-
-
-def test_before_2_5_a_backup_is_proven_by_its_job(there: Installation, api: Api) -> None:
-    there.immich.version = "2.3"
-    assert transfer.back_up_database(api, quiet).name == ""
-    there.immich.backs_up = False
-    with pytest.raises(TransferError, match="made no backup"):
-        transfer.back_up_database(api, quiet)
-
-
-def test_without_the_permission_for_the_list_the_job_proves_it(there: Installation) -> None:
-    api = may(there, "job.create", "job.read")
-    assert transfer.back_up_database(api, quiet).name == ""
-    there.immich.backs_up = False
-    with pytest.raises(TransferError, match="made no backup"):
-        transfer.back_up_database(api, quiet)
+    if not is_listed:
+        there.immich.backs_up = False
+        with pytest.raises(TransferError, match="made no backup"):
+            transfer.back_up_database(api, quiet)
 
 
 def test_a_backup_is_waited_for(there: Installation, api: Api) -> None:
@@ -123,41 +121,31 @@ def test_one_backup_is_enough_for_a_start(there: Installation) -> None:
     assert there.immich.started == ["backup-database"]
 
 
-def test_without_a_backup_the_line_to_run_is_shown(there: Installation) -> None:
+@pytest.mark.parametrize("why", ["it fails", "Ctrl-C", "an ordinary user's key"])
+def test_without_a_backup_the_line_to_run_is_shown(there: Installation, why: str) -> None:
     something_to_repair(there)
-    there.immich.answer("POST /api/jobs", 500, {"message": "pg_dump was not found"})
+    if why == "it fails":
+        there.immich.answer("POST /api/jobs", 500, {"message": "pg_dump was not found"})
+    elif why == "Ctrl-C":
+        there.immich.on_job = lambda _name: there.immich.busy("backupDatabase", waiting=0, active=1)
+    else:
+        there.save(api_key=there.immich.key(there.bob))
     with Terminal(there.path) as terminal:
-        screen = confirm(there, terminal)
-    assert "pg_dump was not found" in screen
-    assert "Go on only with one of the database, made today" in screen
+        if why == "Ctrl-C":
+            terminal.menu("6")
+            terminal.pick("User whose faces", "bob@example.com")
+            terminal.until("Immich is at work: backupDatabase (1)")
+            terminal.interrupt()
+            screen = " ".join(terminal.until("Type yes").split())
+        else:
+            screen = confirm(there, terminal)
+    assert "No backup was made. Go on only with one of the database, made today" in screen
+    assert ("pg_dump was not found" in screen, "Not waited for." in screen) == (why == "it fails", why == "Ctrl-C")
+    assert why != "an ordinary user's key" or ("is to back up" not in screen and "permission" not in screen)
     line = " ".join(" ".join(transfer.BACKUP_COMMAND).split())
     assert line in screen
     readme = Path(transfer.__file__).with_name("README.md").read_text(encoding="utf-8")
     assert line in " ".join(readme.split())
-
-
-def test_an_ordinary_users_key_is_not_told_of_what_it_cannot_have(there: Installation) -> None:
-    something_to_repair(there)
-    there.save(api_key=there.immich.key(there.bob, ["all"]))
-    with Terminal(there.path) as terminal:
-        screen = confirm(there, terminal)
-    assert "No backup was made." in screen
-    for words in ("Immich is to back up", "permissions", "could not be seen"):
-        assert words not in screen
-    assert there.immich.started == []
-
-
-def test_ctrl_c_goes_on_without_a_backup(there: Installation) -> None:
-    something_to_repair(there)
-    there.immich.on_job = lambda _name: there.immich.busy("backupDatabase", waiting=0, active=1)
-    with Terminal(there.path) as terminal:
-        terminal.menu("6")
-        terminal.pick("User whose faces", "bob@example.com")
-        terminal.until("Immich is at work: backupDatabase (1)")
-        terminal.interrupt()
-        screen = terminal.answer("Type yes to go ahead, Enter to go back, anything else for the menu: ", "no")
-    assert "Not waited for." in screen
-    assert "No backup was made." in screen
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------
@@ -175,19 +163,13 @@ def test_queues_are_waited_for_until_they_are_idle_twice(there: Installation, ap
     assert sum(path == "/api/jobs" for _, path, _ in there.immich.calls) == len(answers)
 
 
-def test_other_queues_are_not_waited_for(there: Installation, api: Api) -> None:
+def test_what_is_not_waited_for(there: Installation, api: Api) -> None:
+    assert "job.read" in transfer.wait_for_queues(may(there, "job.create"), ["migration"], quiet)
     there.immich.busy("smartSearch")
     assert transfer.wait_for_queues(api, ["migration"], quiet) == ""
-
-
-def test_a_paused_queue_is_not_waited_for(there: Installation, api: Api) -> None:
     paused = {"migration": {"jobCounts": {"paused": 4}, "queueStatus": {"isPaused": True}}}
     there.immich.answer("GET /api/jobs", 200, paused)
     assert "migration is paused" in transfer.wait_for_queues(api, ["migration"], quiet)
-
-
-def test_a_key_that_may_not_see_queues_does_not_wait(there: Installation) -> None:
-    assert "job.read" in transfer.wait_for_queues(may(there, "job.create"), ["migration"], quiet)
 
 
 @pytest.mark.parametrize("answer", [[], "x", {"migration": 5}, {"migration": {"jobCounts": {"active": "many"}}}])
@@ -303,43 +285,33 @@ def test_a_notice_needs_a_key_with_all(there: Installation) -> None:
         transfer.notify(may(there, "user.read"), there.bob, "Photos", "3 photos")
 
 
-def handed_over(there: Installation, terminal: Terminal) -> None:
-    """A transfer of one photo up to the questions after it."""
+FEW = ["user.read", "album.read", "adminUser.read", "job.create", "job.read"]
+# What is answered to jobs and notices, what fails, the key's permissions: the exit code, how many notices there are.
+AFTER = {
+    "neither": ("n", "n", "", ["all"], 0, 0),
+    "both": ("", "", "", ["all"], 0, 2),
+    "a job fails": ("y", "y", "PUT /api/jobs/thumb", ["all"], 1, 2),
+    "notices fail": ("y", "y", "POST /api/admin/notifications", ["all"], 1, 0),
+    "a key that may give no notices": ("y", None, "", FEW, 0, 0),
+}
+
+
+@pytest.mark.parametrize("case", AFTER)
+def test_jobs_and_notices_are_asked_about_once(there: Installation, case: str) -> None:
+    """The exit code says whether all that was asked for was done."""
+    jobs, notices, failing, permissions, code, given = AFTER[case]
+    there.save(api_key=there.immich.key(there.root, permissions))
     there.library.album(there.alice, "Trip", [there.library.asset(there.alice)])
-    terminal.hand_over_trip()
-
-
-def test_notices_are_asked_about_once(there: Installation) -> None:
     with Terminal(there.path) as terminal:
-        handed_over(there, terminal)
-        terminal.answer("Start them now? (Y/n): ", "n")
-        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "n")
-        terminal.menu("0")
-    assert there.immich.notices == []
-    assert there.immich.started == ["backup-database"]
-
-
-@pytest.mark.parametrize("failing", ["", "PUT /api/jobs/thumb", "POST /api/admin/notifications"])
-def test_the_exit_code_says_whether_all_that_was_asked_for_was_done(there: Installation, failing: str) -> None:
-    with Terminal(there.path) as terminal:
-        handed_over(there, terminal)
+        terminal.hand_over_trip()
         if failing:
             there.immich.hang_up(failing)
-        terminal.answer("Start them now? (Y/n): ", "y")
-        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "y")
+        terminal.answer("Start them now? (Y/n): ", jobs)
+        if notices is not None:
+            terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", notices)
         screen = terminal.menu("0")
-        assert terminal.end()[0] == bool(failing)
-    assert "Nothing was changed" not in screen
-
-
-def test_a_key_that_may_not_give_notices_is_not_asked(there: Installation) -> None:
-    key = there.immich.key(there.root, ["user.read", "album.read", "adminUser.read", "job.create", "job.read"])
-    there.save(api_key=key)
-    with Terminal(there.path) as terminal:
-        handed_over(there, terminal)
-        terminal.answer("Start them now? (Y/n): ", "")
-        screen = terminal.menu("0")
-    assert "Tell both" not in screen
-    assert "They have ended." in screen
-    assert {"thumbnailGeneration", "migration", "duplicateDetection"} <= set(there.immich.started)
-    assert "storageTemplateMigration" not in there.immich.started
+        assert terminal.end()[0] == code
+    assert ("Nothing was changed" in screen, "Tell both" in screen) == (False, False)
+    assert len(there.immich.notices) == given
+    started = {"thumbnailGeneration", "migration", "duplicateDetection"} if jobs != "n" else set()
+    assert set(there.immich.started) == {"backup-database"} | {job for job in started if job[:5] not in failing}
