@@ -245,18 +245,13 @@ def test_mode_owner_and_times_stay_and_folders_look_alike(library, disk, things,
     ]
 
 
-def test_progress_counts_files_and_bytes(disk, things) -> None:
-    told: list[tuple[int, int, int, int]] = []
+def test_many_batches_are_as_one_and_progress_counts_files_and_bytes(disk, things, anna, monkeypatch) -> None:
+    contents, told = disk.contents(), []
+    monkeypatch.setattr(transfer, "BATCH_FILES", 3)
     report = disk.run(progress=lambda *numbers: told.append(numbers))
+    assert away(disk, anna) == [] and disk.contents() == contents
     assert [numbers[0] for numbers in told] == list(range(1, report.files + 1))
     assert told[-1] == (report.files, report.files, report.size, report.size)
-
-
-def test_many_batches_are_as_one(library, disk, things, anna, monkeypatch) -> None:
-    contents = disk.contents()
-    monkeypatch.setattr(transfer, "BATCH_FILES", 3)
-    disk.move()
-    assert away(disk, anna) == [] and disk.contents() == contents
 
 
 # ---- names that are taken -------------------------------------------------------------------------------------------
@@ -354,20 +349,6 @@ def assert_stays(disk: Disk, reason: str = "", files: int = 1) -> None:
     assert (disk.paths(), disk.files()) == (paths, found) and not disk.is_open()
 
 
-def test_a_missing_file_is_named(disk, anna, ben) -> None:
-    one_photo(disk, anna, ben)
-    (disk.folder / f"upload/{anna}/aa/one.jpg").unlink()
-    assert_stays(disk, "missing")
-    assert "one.jpg" in disk.run(dry_run=True).stays[0][1]
-
-
-def test_a_file_of_two_owners_stays(library, disk, anna, ben) -> None:
-    one_photo(disk, anna, ben)
-    library.asset(anna, "same.jpg", path=f"{ROOT}/upload/{anna}/aa/one.jpg")
-    disk.make()
-    assert_stays(disk, "shared")
-
-
 def test_a_file_that_one_owner_has_twice_moves_once(library, disk, anna, ben) -> None:
     first = one_photo(disk, anna, ben)
     second = library.asset(ben, "again.jpg", path=f"{ROOT}/upload/{anna}/aa/one.jpg", checksum=b"2" * 20)
@@ -405,13 +386,6 @@ def test_a_video_that_immich_took_out_of_an_external_photo_moves(library, disk, 
     moved = f"{ROOT}/encoded-video/{ben}/ab/cd/video-MP.mp4"
     assert library.value('select "originalPath" from asset where id = %s', video) == moved
     assert disk.at(moved).exists()
-
-
-def test_a_file_that_is_also_an_external_librarys_stays(library, disk, anna, ben) -> None:
-    one_photo(disk, anna, ben)
-    library.asset(ben, "same.jpg", library=library.library(ben), path=f"{ROOT}/upload/{anna}/aa/one.jpg")
-    disk.make()
-    assert_stays(disk, "external")
 
 
 # How a path in the database begins, by mount: (the path, where the file lies below the media folder, whose folder
@@ -466,12 +440,6 @@ def test_an_original_by_an_older_path_must_be_the_right_one(library, disk, anna,
     assert library.value('select "originalPath" from asset where id = %s', photo) == f"upload/upload/{anna}/one.jpg"
 
 
-def test_two_paths_for_one_file(library, disk, anna, ben) -> None:
-    one_photo(disk, anna, ben)
-    library.asset(ben, "old.jpg", path=f"upload/upload/{anna}/aa/one.jpg")
-    assert_stays(disk, "paths")
-
-
 def test_a_label_that_is_another_users_id(library, disk, params, anna, ben) -> None:
     """Immich deletes library/<label or id>: the folder is both users'."""
     library.rows("""update "user" set "storageLabel" = %s where id = %s""", ben, anna)
@@ -496,13 +464,6 @@ def test_a_label_that_leads_out_is_refused(library, disk, params, things, anna, 
         transfer.account_ties(params, anna)
 
 
-def test_a_path_of_thousands_of_folders(library, disk, anna, ben) -> None:
-    photo = one_photo(disk, anna, ben)
-    path = f"{ROOT}/upload/{anna}/" + "a/" * 1900 + "one.jpg"
-    library.rows('update asset set "originalPath" = %s where id = %s', path, photo)
-    assert_stays(disk, "missing")
-
-
 def test_labels_changed_since(library, disk, anna, ben) -> None:
     """What was Anna's label is Carla's now; Ben has a new one, and files under his id are his."""
     one_photo(disk, anna, ben, path=f"{ROOT}/library/family/2024/one.jpg")
@@ -513,23 +474,6 @@ def test_labels_changed_since(library, disk, anna, ben) -> None:
     report = disk.move()
     assert report.files == 1
     assert {f"{ROOT}/library/new/2024/one.jpg", f"{ROOT}/library/{ben}/2024/own.jpg"} <= set(disk.paths().values())
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["upload/ANNA/../ANNA/one.jpg", "upload/BEN/../ANNA/one.jpg", "upload/ANNA/./one.jpg", "upload/ANNA//one.jpg"],
-)
-def test_paths_that_are_not_plain_are_not_followed(disk, anna, ben, path) -> None:
-    for user in (anna, ben):
-        (disk.folder / "upload" / user).mkdir(parents=True)
-    one_photo(disk, anna, ben, path=f"{ROOT}/" + path.replace("ANNA", anna).replace("BEN", ben))
-    assert_stays(disk, "odd")
-
-
-def test_paths_outside_are_not_touched(disk, anna, ben) -> None:
-    one_photo(disk, anna, ben, path="/etc/passwd")
-    assert_stays(disk, "elsewhere")
-    assert Path("/etc/passwd").exists()
 
 
 def test_a_link_directly_below_the_media_folder_is_followed(disk, things, anna, tmp_path) -> None:
@@ -544,60 +488,90 @@ def test_a_link_directly_below_the_media_folder_is_followed(disk, things, anna, 
     assert (disk.folder / "thumbs").is_symlink()
 
 
-@pytest.mark.parametrize("where", ["file", "folder", "user's folder", "new folder"])
-def test_no_symbolic_link_is_followed(disk, anna, ben, tmp_path, where) -> None:
-    one_photo(disk, anna, ben)
-    outside = tmp_path / "outside"
-    old = disk.folder / f"upload/{anna}/aa/one.jpg"
-    link = {
-        "file": old,
-        "folder": old.parent,
-        "user's folder": old.parent.parent,
-        "new folder": disk.folder / f"upload/{ben}",
-    }[where]
-    if where == "new folder":
-        disk.make()
-    link.rename(outside)
-    link.symlink_to(outside)
-    before = sorted(outside.rglob("*"))
-    assert_stays(disk, "link")
-    assert sorted(outside.rglob("*")) == before
+@dataclass(frozen=True)
+class Scene:
+    """Ben's photo in Anna's folder."""
+
+    disk: Disk
+    asset: str
+    anna: str
+    ben: str
+    patch: pytest.MonkeyPatch
+
+    def folder(self, user: str) -> Path:
+        return self.disk.folder / "upload" / user / "aa"
+
+    def sql(self, statement: str) -> None:
+        with self.disk.library.connection.cursor() as cursor:
+            cursor.execute(statement, {"asset": self.asset, "anna": self.anna, "ben": self.ben})
+
+    def path(self, path: str) -> None:
+        """The row says that."""
+        path = path.replace("ANNA", self.anna).replace("BEN", self.ben)
+        self.disk.library.rows('update asset set "originalPath" = %s where id = %s', path, self.asset)
+
+    def also(self, owner: str, path: str = "/data/upload/ANNA/aa/one.jpg", **photo: Any) -> None:
+        """Another photo of that file."""
+        self.disk.library.asset(owner, "same.jpg", path=path.replace("ANNA", self.anna), **photo)
+
+    def link(self, place: Path) -> None:
+        """That lies elsewhere, and a link leads to it."""
+        outside = self.disk.folder.parent / "outside"
+        place.rename(outside)
+        place.symlink_to(outside)
+
+    def file_for_a_folder(self) -> None:
+        here, kept = self.folder(self.ben), f"{self.ben}/kept"
+        here.rename(here.with_name("kept"))
+        here.write_bytes(b"")
+        self.disk.library.rows(
+            'update asset set "originalPath" = replace("originalPath", %s, %s)', f"{self.ben}/aa", kept
+        )
+
+    def shut(self, folder: Path) -> None:
+        access = os.access
+        self.patch.setattr(os, "access", lambda path, mode: Path(path) != folder and access(path, mode))
 
 
-def test_a_file_where_a_folder_should_be(disk, anna, ben) -> None:
-    one_photo(disk, anna, ben)
-    (disk.folder / f"upload/{ben}/aa").rename(disk.folder / f"upload/{ben}/kept")
-    (disk.folder / f"upload/{ben}/aa").write_bytes(b"")
-    disk.library.rows('update asset set "originalPath" = replace("originalPath", %s, %s)', f"{ben}/aa", f"{ben}/kept")
-    assert_stays(disk, "not_a_file")
+UNFINISHED = """insert into move_history ("entityId", "pathType", "oldPath", "newPath")
+                values (%(asset)s, 'original', 'a', 'b')"""
+STAYS: dict[str, tuple[str, Callable[[Scene], Any]]] = {
+    "it has gone": ("missing", lambda s: (s.folder(s.anna) / "one.jpg").unlink()),
+    "thousands of folders": ("missing", lambda s: s.path("/data/upload/ANNA/" + "a/" * 1900 + "one.jpg")),
+    "a photo of two owners": ("shared", lambda s: s.also(s.anna)),
+    "an external library's, too": ("external", lambda s: s.also(s.ben, library=s.disk.library.library(s.ben))),
+    "by two paths": ("paths", lambda s: s.also(s.ben, "upload/upload/ANNA/aa/one.jpg")),
+    "round about": ("odd", lambda s: s.path("/data/upload/ANNA/../ANNA/aa/one.jpg")),
+    "out of another's": ("odd", lambda s: s.path("/data/upload/BEN/../ANNA/aa/one.jpg")),
+    "a dot": ("odd", lambda s: s.path("/data/upload/ANNA/./aa/one.jpg")),
+    "two strokes": ("odd", lambda s: s.path("/data/upload/ANNA//aa/one.jpg")),
+    "outside": ("elsewhere", lambda s: s.path("/etc/passwd")),
+    "a link": ("link", lambda s: s.link(s.folder(s.anna) / "one.jpg")),
+    "a linked folder": ("link", lambda s: s.link(s.folder(s.anna))),
+    "a linked user's folder": ("link", lambda s: s.link(s.folder(s.anna).parent)),
+    "a linked new folder": ("link", lambda s: s.link(s.folder(s.ben).parent)),
+    "a file for a folder": ("not_a_file", Scene.file_for_a_folder),
+    "being deleted": ("deleting", lambda s: s.sql("update asset set status = 'deleted' where id = %(asset)s")),
+    "an account on its way": (
+        "leaving",
+        lambda s: s.sql("""update "user" set "deletedAt" = now() where id = %(ben)s"""),
+    ),
+    "an unfinished move": ("unfinished", lambda s: s.sql(UNFINISHED)),
+    "a shut folder": ("read_only", lambda s: s.shut(s.folder(s.anna))),
+    "a shut new folder": ("read_only", lambda s: s.shut(s.folder(s.ben))),
+}
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ("update asset set status = 'deleted' where id = %(asset)s", "deleting"),
-        ("""update "user" set "deletedAt" = now() where id = %(ben)s""", "leaving"),
-        (
-            """insert into move_history ("entityId", "pathType", "oldPath", "newPath")
-               values (%(asset)s, 'original', 'a', 'b')""",
-            "unfinished",
-        ),
-    ],
-)
-def test_what_is_on_the_way_out_stays(library, disk, anna, ben, change, reason) -> None:
-    asset = one_photo(disk, anna, ben)
-    with library.connection.cursor() as cursor:
-        cursor.execute(change, {"asset": asset, "ben": ben})
+@pytest.mark.parametrize("why", STAYS)
+def test_a_file_that_cannot_move_is_left_and_named(disk, anna, ben, monkeypatch, why) -> None:
+    reason, prepare = STAYS[why]
+    scene = Scene(disk, one_photo(disk, anna, ben), anna, ben, monkeypatch)
+    prepare(scene)
+    disk.make(but=(f"{ROOT}/upload/{anna}/aa/one.jpg",)) if reason in ("shared", "external") else None
+    outside = sorted((disk.folder.parent / "outside").rglob("*"))
     assert_stays(disk, reason)
-
-
-@pytest.mark.parametrize("whose", ["old", "new"])
-def test_a_folder_that_cannot_be_written(disk, anna, ben, whose, monkeypatch) -> None:
-    one_photo(disk, anna, ben)
-    folder = disk.folder / "upload" / {"old": anna, "new": ben}[whose] / "aa"
-    access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and access(path, mode))
-    assert_stays(disk, "read_only")
+    assert "one.jpg" in disk.run(dry_run=True).stays[0][1]
+    assert sorted((disk.folder.parent / "outside").rglob("*")) == outside
 
 
 def test_a_folder_that_the_system_says_is_read_only(disk, anna, ben) -> None:
@@ -973,9 +947,6 @@ def test_originals_alone_are_counted(library, disk, anna, ben) -> None:
 # ---- an older database is restored ----------------------------------------------------------------------------------
 
 
-COLUMNS = (("asset", "originalPath"), ("asset", "sidecarPath"), ("asset", "encodedVideoPath"), ("asset_file", "path"))
-
-
 def say(disk: Disk, said: dict[tuple[str, str], str]) -> None:
     """The paths in the database are those again, and the owners: a dump was restored."""
     for (row, owner), path in said.items():
@@ -1113,27 +1084,18 @@ def small(disk: Disk, anna: str, ben: str) -> None:
 
 
 def keep(disk: Disk, where: Path) -> Callable[[], None]:
-    """Remember files, journals and paths; what is returned puts them back, as no undo has to."""
-    kept = {folder: where / folder.name for folder in (disk.folder, disk.journals)}
+    """Remember files, the list and paths; what is returned puts them back, as nothing else has to."""
+    kept, said = {folder: where / folder.name for folder in (disk.folder, disk.journals)}, disk.paths()
     for folder, copy in kept.items():
         if folder.exists():
             shutil.copytree(folder, copy, copy_function=os.link)
-    columns = [("asset", "originalPath"), ("asset_file", "path"), ("person", "thumbnailPath")]
-    columns += [("asset", name) for name in ("sidecarPath", "encodedVideoPath") if disk.library.has("asset", name)]
-    key = {"person": disk.library.name("person", "personGroupId")}
-    rows = [
-        (table, column, disk.library.rows(f'select "{key.get(table, "id")}", "{column}" from {table}'))
-        for table, column in columns
-    ]
 
     def put_back() -> None:
         for folder, copy in kept.items():
             shutil.rmtree(folder, ignore_errors=True)
             if copy.exists():
                 shutil.copytree(copy, folder, copy_function=os.link)
-        for table, column, found in rows:
-            for row, path in found:
-                disk.library.rows(f'update {table} set "{column}" = %s where "{key.get(table, "id")}" = %s', path, row)
+        say(disk, said)
 
     return put_back
 
