@@ -106,6 +106,21 @@ def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
         assert not left, "\n".join(left)
 
 
+@pytest.mark.every_version
+@pytest.mark.parametrize("name", ["library", "live", "twice"])
+def test_what_a_repair_does_not_mend_by_itself_ends_as_it_is_said(library, anna, ben, params, name) -> None:
+    """It is asked who is to have both; or one of two is deleted in Immich."""
+    {plant.__name__: plant for plant in PLANTS}[f"plant_{name}"](library, anna, ben)
+    library.settle_usage()
+    (trouble, *_) = transfer.find_faults(params)
+    assert trouble.kind not in transfer.mended_kinds()
+    if name == "twice":
+        library.rows("delete from asset where id = (select min(id::text)::uuid from asset)")
+        library.settle_usage()
+    put_together(params, 1)
+    assert transfer.find_faults(params) == ()
+
+
 # ---- careless transfers ---------------------------------------------------------------------------------------------
 
 

@@ -104,23 +104,34 @@ def tear(there: Installation) -> tuple[str, str]:
     return still, video
 
 
+def tear_library(there: Installation) -> tuple[str, str]:
+    """Two photos of Bob's and Alice's in an external library of Alice's."""
+    nas = there.library.library(there.alice, "NAS")
+    return tuple(there.library.asset(user, library=nas, path=f"/mnt/{user}.jpg") for user in (there.bob, there.alice))
+
+
 @pytest.mark.parametrize("who", ["bob", "alice"])
-def test_who_gets_both_halves_of_a_live_photo_is_asked(there: Installation, who: str) -> None:
-    halves = tear(there)
+@pytest.mark.parametrize(("part", "asked"), [(tear, "both halves"), (tear_library, "photos and library")])
+def test_who_gets_what_has_two_owners_is_asked(there: Installation, who: str, part, asked: str) -> None:
+    """With Alice's things nothing else is wrong: it is neither said that nothing is, nor to repair first."""
+    both = part(there)
     with Terminal(there.path) as terminal:
         terminal.menu("6")
-        terminal.pick(USERS, "bob@example.com")
-        terminal.answer(YES, "yes")
-        screen = terminal.until("Start them now?")
-        terminal.type("n")
+        terminal.pick(USERS, "alice@example.com" if part is tear else "bob@example.com")
+        if part is not tear:
+            terminal.answer(YES, "yes")
+            terminal.answer("Start them now?", "n")
         screen = terminal.until("Number (Enter leaves them as they are): ")
-        assert "1 live photo whose still and video belong to two users, as above. Who is to have" in words(screen)
-        terminal.type(number_of(screen.split("both halves?")[1], f"{who}@"))
+        assert f"as above. Who is to have {asked}?" in words(screen)
+        assert "There is nothing to repair" not in screen
+        terminal.type(number_of(screen.split("as above.")[1], f"{who}@"))
         shown = words(terminal.answer(YES, "yes"))
         assert "Assets to transfer: 1" in shown
+        assert "Repair (5)" not in shown
         terminal.afterwards()
     owner = there.bob if who == "bob" else there.alice
-    assert {there.library.owner_of(half) for half in halves} == {owner}
+    assert {there.library.owner_of(half) for half in both} == {owner}
+    assert not wrong(there) & {"live", "library"}
 
 
 def test_live_photos_may_stay_in_two_halves(there: Installation) -> None:
