@@ -808,31 +808,20 @@ def clear_config(path: Path) -> None:
 ENV_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
+# What is read from Immich's .env, and the setting that it is.
+ENV_NAMES = {
+    "DB_PASSWORD": "password",
+    "DB_USERNAME": "user",
+    "DB_DATABASE_NAME": "dbname",
+    "UPLOAD_LOCATION": "media",
+}
+
+
 def read_env_file(path: Path) -> dict[str, str]:
-    """The database settings in Immich's .env, as psycopg2 names them. Raises TransferError if there are
-    none.
-    """
-    names = {"DB_PASSWORD": "password", "DB_USERNAME": "user", "DB_DATABASE_NAME": "dbname"}
-    found = _env_values(path, names)
-    if not found:
-        wanted = ", ".join(names)
-        raise TransferError(f"{path} has none of {wanted}.", todo="Give the path of Immich's .env file.")
-    return found
+    """The settings in Immich's .env. Raises TransferError if there are none.
 
-
-def read_upload_location(path: Path) -> str:
-    """Immich's media folder as its .env has it, '' if it has none. Raises TransferError if it cannot be read.
-
-    Docker Compose takes a relative one from the folder that the .env lies in.
-    """
-    told = _env_values(path, {"UPLOAD_LOCATION": "media"}).get("media", "")
-    return str((path.expanduser().resolve().parent / Path(told).expanduser()).resolve()) if told else ""
-
-
-def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
-    """What an .env says of these names, under the names that they are given here.
-
-    Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes.
+    Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes; a folder
+    is meant from the one that the .env lies in.
     """
     try:
         lines = read_regular(path.expanduser(), SETTINGS_SIZE).decode("utf-8-sig").splitlines()
@@ -844,7 +833,7 @@ def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
-        if match is None or match[1] not in names:
+        if match is None or match[1] not in ENV_NAMES:
             continue
         value = match[2]
         if quoted := re.match(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", value):
@@ -855,7 +844,14 @@ def _env_values(path: Path, names: Mapping[str, str]) -> dict[str, str]:
             )
         else:
             value = re.sub(r"(^|\s+)#.*", "", value)
-        found[names[match[1]]] = value
+        found[ENV_NAMES[match[1]]] = value
+    if not found:
+        raise TransferError(
+            f"{path} has none of {', '.join(ENV_NAMES)}.", todo="Give the path of Immich's .env file."
+        )
+    if found.get("media"):
+        folder = path.expanduser().resolve().parent / Path(found["media"]).expanduser()
+        found["media"] = str(folder.resolve())
     return found
 
 
@@ -9698,152 +9694,120 @@ def show_other_fault(config: Config, shown: TransferError) -> None:
             show_error(error)
 
 
-@dataclass
-class Draft:
-    """The settings while they are asked for. `told` is the media folder that Enter stands for."""
+def read_key(text: str) -> str:
+    """An API key, as far as it can be told. Raises TransferError."""
+    if not text.strip():
+        raise TransferError("Without an API key it cannot be seen that both ends are the same Immich.")
+    if "://" in text:
+        raise TransferError("That is an address, not an API key.")
+    open_api("localhost", text.strip())
+    return text.strip()
 
-    url: str
-    key: str
-    database: dict[str, Any]
-    told: str
-    media: str = ""
-    from_env: bool = False  # user and password were read from Immich's .env
+
+def read_host(text: str) -> str:
+    """A database's host. Raises TransferError."""
+    if "://" in text:
+        raise TransferError("A host is a name or an IP address, without http:// or anything else around it.")
+    return text
+
+
+def read_port(text: str) -> int:
+    """A port. Raises TransferError."""
+    if (number := number_typed(text) or 0) not in range(1, 65536):
+        raise TransferError("A port is a number from 1 to 65535.")
+    return number
+
+
+def read_folder(text: str) -> str:
+    """A folder of this computer, '' for none. Raises TransferError."""
+    if text in ("", "-"):
+        return ""
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise TransferError(f"{clean(text)} is not a folder on this computer.")
+    return str(folder.absolute())
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of the set-up: how it is asked, and what makes a setting of the answer."""
+
+    words: str
+    read: Callable[[str], Any] = str
+    example: str = ""  # shown where there is no value yet
+    is_secret: bool = False
+
+
+MEDIA_QUESTION = Question(
+    "Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer\n"
+    "  sees it. It can be given later. - for none.\n  Media folder",
+    read_folder,
+    " (Enter to skip)",
+)
+# In the order in which they are asked, by the setting that each is for.
+QUESTIONS: Mapping[str, Question] = {
+    "env": Question(
+        "Path of Immich's .env file, if it is on this computer",
+        lambda text: read_env_file(Path(text)) if text else {},
+        " (Enter to skip)",
+    ),
+    "url": Question("Immich address", base_url, " (such as http://192.168.1.10:2283)"),
+    "key": Question("API key", read_key, is_secret=True),
+    "host": Question("Database host", read_host),
+    "port": Question("Database port", read_port),
+    "dbname": Question("Database name"),
+    "user": Question("Database user"),
+    "password": Question("Database password", is_secret=True),
+    "media": MEDIA_QUESTION,
+}
 
 
 def ask_settings(old: Config | None) -> Config:
-    """The settings, one question each, in a fixed order."""
-    draft = Draft("", "", {**DEFAULT_DATABASE}, "")
+    """The settings, one question each. What an .env with a password has answered is not asked for."""
+    say()
+    answers: dict[str, Any] = {**DEFAULT_DATABASE}
     if old:
-        draft = Draft(old.api_url, old.api_key, {**DEFAULT_DATABASE, **old.database}, old.media)
-    if "database" in draft.database:  # psycopg2's other name for dbname; both at once it refuses
-        draft.database["dbname"] = draft.database.pop("database")
+        answers |= {**old.database, "url": old.api_url, "key": old.api_key, "media": old.media}
+    if "database" in answers:  # psycopg2's other name for dbname; both at once it refuses
+        answers["dbname"] = answers.pop("database")
+
+    def ask_for(setting: str) -> None:
+        known = "" if setting == "env" else answers.get(setting, "")
+        answers[setting] = ask_question(QUESTIONS[setting], known)
+        if setting == "env" and answers["env"]:
+            say(f"  Read from it: {', '.join(sorted(answers['env']))}.")
+            answers.update(answers["env"])
 
     def steps() -> list[Callable[[], None]]:
-        left = [step for step in SETTINGS_ASKED if not (draft.from_env and step in IN_ENV)]
-        return [functools.partial(step, draft) for step in left]
+        found = answers.get("env") or {}
+        told = found.keys() - {"media"} if "password" in found else ()
+        return [functools.partial(ask_for, setting) for setting in QUESTIONS if setting not in told]
 
     while True:  # at the first question there is no step back
         with contextlib.suppress(StepBack):
             ask_in_turn(steps)
-            return Config(draft.url, draft.key, draft.database, draft.media)
+            break
+    of_database = {name: answers[name] for name in answers if name not in ("env", "url", "key", "media")}
+    return Config(answers["url"], answers["key"], of_database, answers["media"])
 
 
-def ask_setting(prompt: str, secret: bool = False) -> str:
-    """One answer. Raises StepBack."""
-    answer = ask_secret(prompt) if secret else ask(prompt)
-    if answer.strip() == "<":
-        raise StepBack
-    return answer
-
-
-def ask_url(draft: Draft) -> None:
-    """Immich's address."""
-    hint = f" [{draft.url}]" if draft.url else " (such as http://192.168.1.10:2283)"
+def ask_question(question: Question, known: Any) -> Any:
+    """The answer, as a setting; Enter stands for `known`, if that can be one. Raises StepBack."""
+    try:
+        known = str(known) and str(question.read(str(known)))
+    except TransferError as error:
+        show_error(error)
+        known = ""
+    shown = " (not shown)" if question.is_secret else f" [{known}]" if known else question.example
     while True:
-        answer = ask_setting(f"\n  Immich address{hint}: ") or draft.url
+        prompt = f"  {question.words}{shown}: "
+        answer = ask_secret(prompt) if question.is_secret else ask(prompt)
+        if answer.strip() == "<":
+            raise StepBack
         try:
-            draft.url = base_url(answer)
-            return
+            return question.read(answer or known)
         except TransferError as error:
             show_error(error)
-
-
-def ask_key(draft: Draft) -> None:
-    """The API key."""
-    while True:
-        key = ask_setting("  API key (not shown): ", secret=True).strip() or draft.key
-        try:
-            if "://" in key:
-                raise TransferError("That is an address, not an API key.")
-            if key:
-                open_api(draft.url, key)
-                draft.key = key
-                return
-        except TransferError as error:
-            show_error(error)
-
-
-def ask_host(draft: Draft) -> None:
-    """The database's host."""
-    while True:
-        host = ask_setting(f"  Database host [{draft.database['host']}]: ") or draft.database["host"]
-        if "://" not in str(host):
-            draft.database["host"] = host
-            return
-        say("  A host is a name or an IP address, without http:// or anything else around it.")
-
-
-def ask_port(draft: Draft) -> None:
-    """The database's port."""
-    while True:
-        port = ask_setting(f"  Database port [{draft.database['port']}]: ") or str(draft.database["port"])
-        if (number := number_typed(port) or 0) in range(1, 65536):
-            draft.database["port"] = number
-            return
-        say("  A port is a number from 1 to 65535.")
-
-
-def ask_name(draft: Draft) -> None:
-    """The database's name; or an .env that has it, with user and password."""
-    draft.from_env = False
-    while True:
-        name = ask_setting(
-            f"  Database name [{draft.database['dbname']}], or the path of Immich's .env file: "
-        )
-        if not (name.endswith(".env") or "/" in name or "\\" in name):
-            draft.database["dbname"] = name or draft.database["dbname"]
-            return
-        try:
-            found = read_env_file(Path(name))
-        except TransferError as error:
-            show_error(error)
-            continue
-        draft.database.update(found)
-        say(f"  Read from it: {', '.join(sorted(found))}.")
-        draft.told = read_upload_location(Path(name)) or draft.told
-        draft.from_env = "password" in found
-        return
-
-
-def ask_user(draft: Draft) -> None:
-    """The database's user."""
-    draft.database["user"] = (
-        ask_setting(f"  Database user [{draft.database['user']}]: ") or draft.database["user"]
-    )
-
-
-def ask_password(draft: Draft) -> None:
-    """The password of that user."""
-    password = ask_setting("  Database password (not shown): ", secret=True)
-    draft.database["password"] = password or draft.database.get("password", "")
-
-
-def ask_folder(draft: Draft) -> None:
-    """Immich's media folder."""
-    draft.media = ask_media(draft.told)
-
-
-# The questions of the set-up in their order, and those that an .env with a password has answered.
-SETTINGS_ASKED = (ask_url, ask_key, ask_host, ask_port, ask_name, ask_user, ask_password, ask_folder)
-IN_ENV = (ask_user, ask_password)
-
-
-def ask_media(told: str) -> str:
-    """Immich's media folder as this computer sees it, '' for none. `told` is what Enter stands for."""
-    if told and not Path(told).is_dir():
-        say(f"  Immich's media folder, {clean(told)}, is not to be seen from here.")
-        told = ""
-    say("  Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer")
-    say("  sees it. It can be given later." + (" - for none." if told else ""))
-    while True:
-        prompt = f"  Media folder [{told}]: " if told else "  Media folder (Enter to skip): "
-        answer = ask_setting(prompt) or told
-        if answer in ("", "-"):
-            return ""
-        folder = Path(answer).expanduser()
-        if folder.is_dir():
-            return str(folder.absolute())
-        say(f"  {clean(answer)} is no folder here.")
 
 
 def connect_saved(state: State) -> State:
@@ -11558,7 +11522,7 @@ def see_media(state: State) -> State:
     if state.config.media:
         return state
     say("\n  Moving them needs Immich's media folder, the one that holds upload, library and thumbs.")
-    if media := ask_media(""):
+    if media := ask_question(MEDIA_QUESTION, ""):
         check_media(state.config.database, Path(media))
         state = replace(state, config=replace(state.config, media=media))
         save_config(state.path, state.config)

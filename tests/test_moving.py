@@ -117,7 +117,8 @@ def test_the_folder_can_be_given_when_it_is_needed(house: House) -> None:
     with Terminal(house.there.path) as terminal:
         terminal.menu("10")
         terminal.answer("Media folder (Enter to skip): ", "/nonexistent/immich")
-        assert "is no folder here" in terminal.answer("Media folder (Enter to skip): ", str(house.media.folder))
+        screen = terminal.answer("Media folder (Enter to skip): ", str(house.media.folder))
+        assert "is not a folder on this computer" in screen
         terminal.answer("Type yes", "no")
         terminal.menu("0")
     assert transfer.load_config(house.there.path).media == str(house.media.folder)
@@ -324,15 +325,13 @@ def test_no_new_missing_files_are_said_too(house: House, state: transfer.State, 
 def set_up(house: House, terminal: Terminal, env: Path) -> None:
     there = house.there
     terminal.menu("7")
-    terminal.answer("Immich address", "")
-    terminal.answer("API key", "")
-    terminal.answer("Database host", "")
-    terminal.answer("Database port", "")
     env.write_text(
         f"UPLOAD_LOCATION=./immich\nDB_USERNAME={there.params['user']}\nDB_DATABASE_NAME={there.params['dbname']}\n"
         f"DB_PASSWORD='{there.params['password']}'\n"
     )
-    terminal.answer(".env file: ", str(env))
+    terminal.answer("Path of Immich's .env file", str(env))
+    for question in ("Immich address", "API key", "Database host", "Database port"):
+        terminal.answer(question, "")
 
 
 def test_the_env_file_names_the_folder(house: House) -> None:
@@ -351,7 +350,7 @@ def test_a_folder_on_another_computer_is_not_taken(house: House) -> None:
     with Terminal(house.there.path) as terminal:
         set_up(house, terminal, elsewhere / ".env")
         screen = terminal.answer("Media folder (Enter to skip): ", "")
-        assert "is not to be seen from here" in " ".join(screen.split())
+        assert "is not a folder on this computer" in " ".join(screen.split())
         terminal.menu("0")
     assert transfer.load_config(house.there.path).media == ""
 

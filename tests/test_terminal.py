@@ -19,6 +19,7 @@ from tests.terminal import PATIENCE, Installation, Terminal, installation, lines
 
 pytestmark = pytest.mark.screens
 
+ENV_ASKED = "Path of Immich's .env file"
 PASSWORD_NOT_ECHOED = "Database password (not shown): "
 
 
@@ -109,6 +110,7 @@ def settings(there: Installation, **changed: Any) -> list[tuple[str, str]]:
     """The questions of the set-up with the answers that fit."""
     database = {**there.params, **changed}
     return [
+        (ENV_ASKED, ""),
         ("Immich address", changed.get("url", there.immich.url)),
         ("API key (not shown): ", changed.get("key", there.key)),
         ("Database host [", database["host"]),
@@ -166,12 +168,12 @@ def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> N
     )
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
-        give(terminal, settings(unchanged)[:4])
         for missing in ("/nonexistent/.env", str(blank.parent), "~nobody-of-that-name/.env"):
-            terminal.answer(".env file: ", missing)
+            terminal.answer(ENV_ASKED, missing)
             assert "cannot be read" in terminal.question()[1]
             terminal.type("other.env")
-        terminal.answer(".env file: ", str(env))
+        terminal.answer(ENV_ASKED, str(env))
+        give(terminal, settings(unchanged)[1:5])
         screen = terminal.answer("Media folder (Enter to skip): ") + terminal.menu("0")
         assert "Read from it: dbname, password, user." in screen
         assert terminal.end()[0] == 0
@@ -184,9 +186,8 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     env.write_text(f"DB_DATABASE_NAME={unchanged.params['dbname']}\n")
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
-        give(terminal, settings(unchanged)[:4])
-        terminal.answer(".env file: ", str(env))
-        give(terminal, settings(unchanged)[5:])
+        terminal.answer(ENV_ASKED, str(env))
+        give(terminal, settings(unchanged)[1:])
         terminal.menu("0")
     assert transfer.load_config(blank).database == unchanged.params
 
@@ -196,12 +197,12 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     ("changed", "sentence"),
     [
         ({"key": "wrong-key-of-mine"}, "does not accept the API key"),
-        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "Wrong password"),
-        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "was refused"),
-        ({"password": "wrong-secret"}, "Wrong password"),
-        ({"dbname": "no_such_database"}, "no database no_such_database"),
+        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "password authentication failed"),
+        ({"url": "http://127.0.0.1:1", "password": "wrong-secret"}, "Connection refused"),
+        ({"password": "wrong-secret"}, "password authentication failed"),
+        ({"dbname": "no_such_database"}, 'database "no_such_database" does not exist'),
         ({"dbname": "postgres"}, "not Immich's database"),
-        ({"url": "http://127.0.0.1:1"}, "was refused"),
+        ({"url": "http://127.0.0.1:1"}, "Connection refused"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -217,6 +218,7 @@ def test_nothing_is_saved_when_a_try_fails(
         assert question == "Nothing was saved. Try again with other answers? (Y/n):"
         assert not blank.exists()
         terminal.type()
+        terminal.answer(ENV_ASKED)
         question, screen = terminal.question()
         assert f"[{changed.get('url', unchanged.immich.url)}]" in question
         terminal.interrupt()
@@ -231,9 +233,8 @@ def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Pat
         terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged, dbname="postgres"))
         terminal.answer("(Y/n): ")
-        give(terminal, [(start, "") for start, _ in settings(unchanged)[:4]])
-        terminal.answer(".env file: ", unchanged.params["dbname"])
-        give(terminal, [(start, "") for start, _ in settings(unchanged)[5:]])
+        give(terminal, [(start, "") for start, _ in settings(unchanged)[:5]])
+        give(terminal, [settings(unchanged)[5], *((start, "") for start, _ in settings(unchanged)[6:])])
         terminal.menu("0")
     assert transfer.load_config(blank) == unchanged.config
 
@@ -241,7 +242,7 @@ def test_a_second_round_keeps_what_was_right(unchanged: Installation, blank: Pat
 def test_what_was_typed_at_the_wrong_question_is_noticed_at_once(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
-        give(terminal, settings(unchanged)[:1])
+        give(terminal, settings(unchanged)[:2])
         for wrong, words in (
             (unchanged.immich.url, "That is an address, not an API key."),
             ("two words", "The API key has characters that no key of Immich's has."),
@@ -252,19 +253,19 @@ def test_what_was_typed_at_the_wrong_question_is_noticed_at_once(unchanged: Inst
             assert question.startswith("API key")
             assert wrong not in screen
             terminal.type()
-        give(terminal, settings(unchanged)[1:2])
+        give(terminal, settings(unchanged)[2:3])
         give(terminal, [("Database host", "http://127.0.0.1")])
-        assert "without http://" in give(terminal, settings(unchanged)[2:3])
+        assert "without http://" in give(terminal, settings(unchanged)[3:4])
 
 
 def test_one_question_back(unchanged: Installation, blank: Path) -> None:
     right = settings(unchanged)
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
-        give(terminal, [("Immich address", "<"), ("Immich address", "http://127.0.0.1:1"), ("API key", "<")])
-        give(terminal, [*right[:3], ("Database port", "<"), ("Database host", ""), *right[3:6]])
+        give(terminal, [(ENV_ASKED, "<"), *right[:1], ("Immich address", "http://127.0.0.1:1"), ("API key", "<")])
+        give(terminal, [*right[1:4], ("Database port", "<"), ("Database host", ""), *right[4:7]])
         give(terminal, [(PASSWORD_NOT_ECHOED, "<"), ("Database user", ""), (PASSWORD_NOT_ECHOED, "wrong")])
-        give(terminal, [("Media folder", "<"), *right[6:]])
+        give(terminal, [("Media folder", "<"), *right[7:]])
         assert "Immich 2.7.5" in terminal.menu("0")
     assert transfer.load_config(blank) == unchanged.config
 
@@ -283,13 +284,14 @@ def test_giving_up_after_a_try_that_failed(unchanged: Installation, blank: Path)
 def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
+        give(terminal, settings(unchanged)[:1])
         for wrong in ("", "ftp://host", "http://host:port", "http://ho st"):
             give(terminal, [("Immich address", wrong)])
-        give(terminal, settings(unchanged)[:1])
-        give(terminal, [("API key", ""), ("API key", " "), *settings(unchanged)[1:3]])
+        give(terminal, settings(unchanged)[1:2])
+        give(terminal, [("API key", ""), ("API key", " "), *settings(unchanged)[2:4]])
         for wrong in ("x", "0", "65536", "-1", "5432.0", "5 432", "²", "٣"):
             give(terminal, [("Database port [5432]", wrong)])
-        give(terminal, settings(unchanged)[3:])
+        give(terminal, settings(unchanged)[4:])
         assert "Immich 2.7.5" in terminal.menu("0")
         assert terminal.said.count("A port is a number from 1 to 65535.") == 8
     assert transfer.load_config(blank) == unchanged.config
@@ -300,9 +302,9 @@ def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, bl
 def test_odd_characters_of_a_password_are_saved_as_typed(unchanged: Installation, blank: Path, text: str) -> None:
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
-        give(terminal, [*settings(unchanged)[:6], (PASSWORD_NOT_ECHOED, text), ("Media folder", "")])
+        give(terminal, [*settings(unchanged)[:7], (PASSWORD_NOT_ECHOED, text), ("Media folder", "")])
         question, screen = terminal.question()
-        if "Wrong password" in screen:  # typed as it is, asked for anew as it is
+        if "password authentication failed" in screen:  # typed as it is, asked for anew as it is
             assert text.strip() not in screen
             terminal.interrupt()
             assert terminal.end()[0] == 130
