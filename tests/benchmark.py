@@ -245,8 +245,7 @@ def figures(params: dict[str, Any]) -> None:
 
 
 def albums(params: dict[str, Any], owner: str | None) -> None:
-    transfer.api_albums = lambda _api: []  # what is measured is the database
-    transfer.list_albums(None, params, owner)
+    transfer.list_albums(params, owner)
 
 
 def find(params: dict[str, Any]) -> None:
