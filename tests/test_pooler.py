@@ -15,7 +15,7 @@ import pytest
 
 import transfer
 from tests import family, postgres
-from tests.conftest import repair_one
+from tests.conftest import NOT_PUT_BACK, repair_one
 from tests.library import Library
 
 PGBOUNCER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
@@ -83,7 +83,7 @@ def test_all_that_is_one_transaction_works(library: Library, pooled: dict[str, A
     people = family.build(library, older_transfer=True)
     library.settle_usage()
     folder = tmp_path / "transfers"
-    before = library.snapshot(ignore=("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit"))
+    before = library.snapshot(ignore=NOT_PUT_BACK)
     request = transfer.Request(people.alice, people.bob, everything=True)
     shown = transfer.transfer(pooled, request, transfer.How())
     assert left_behind(pooled) == []
@@ -94,7 +94,7 @@ def test_all_that_is_one_transaction_works(library: Library, pooled: dict[str, A
     assert transfer.find_faults(pooled)
     (past,) = transfer.list_past(pooled, folder)
     assert transfer.undo(pooled, past.path, transfer.How(dry_run=False)).wrong_after == 0
-    assert library.snapshot(ignore=("updatedAt", "updateId", "session.isPendingSyncReset", "*_audit")) == before
+    assert library.snapshot(ignore=NOT_PUT_BACK) == before
     mended = repair_one(pooled, people.bob, transfer.How(dry_run=False, undo_folder=folder))
     assert mended.wrong_after == 0
     transfer.list_albums(pooled, people.alice)

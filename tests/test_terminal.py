@@ -173,8 +173,8 @@ def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> N
             assert "cannot be read" in terminal.question()[1]
             terminal.type("other.env")
         terminal.answer(ENV_ASKED, str(env))
-        give(terminal, settings(unchanged)[1:5])
-        screen = terminal.answer("Media folder (Enter to skip): ") + terminal.menu("0")
+        screen = give(terminal, [*settings(unchanged)[1:5], settings(unchanged)[8]])
+        terminal.menu("0")
         assert "Read from it: dbname, password, user." in screen
         assert terminal.end()[0] == 0
         assert unchanged.params["password"] not in terminal.raw
