@@ -11383,7 +11383,10 @@ def files_screen(state: State) -> State:
     config = state.config.database
     # what an interrupted move left, or a restored database, is put right before anybody looks
     if state.config.media and (settled := settle_moves(config, Path(state.config.media), state.undo_folder)):
-        say(f"  Of a move that was interrupted {count(settled, 'file')} had to be put right first.")
+        paragraph(
+            f"{count(settled, 'file')} had to be put where the database says: a move of files was "
+            "interrupted, or an older database was restored."
+        )
     say_untracked(clear_untracked(config))
     with looking(config) as tx:
         lying = lying_away(tx)
@@ -11428,7 +11431,7 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
         title="FILE ANALYSIS",
         done="FILES MOVED",
         kept_as=("files",),
-        run=lambda how: work(True, how.progress) if how.dry_run else moved_for_real(work, how.progress),
+        run=lambda how: work(how.dry_run, how.progress),
         show=show_it,
         nothing="There is nothing to move.",
         question=lambda report: f"Move {count(report.files, 'file')}, {size(report.size)}?",
@@ -11464,24 +11467,27 @@ MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
 
 
 def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
-    """A move of files; `only` as in move_files()."""
-    return lambda dry_run, progress: move_files(
-        *(state.config.database, Path(state.config.media), state.undo_folder),
-        dry_run=dry_run,
-        only=only,
-        progress=file_bar(progress),
-    )
+    """A move of files; `only` as in move_files(). If the real one breaks off, it raises MoveStopped, since a
+    part may have moved.
+    """
 
+    def work(dry_run: bool, progress: Progress) -> MoveReport:
+        folders = Path(state.config.media), state.undo_folder
+        goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
+        try:
+            return move_files(
+                state.config.database, *folders, dry_run=dry_run, only=only, progress=file_bar(progress)
+            )
+        except KeyboardInterrupt:
+            if dry_run:
+                raise
+            raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
+        except TransferError as error:
+            if dry_run:
+                raise
+            raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
 
-def moved_for_real(work: MoveWork, progress: Progress) -> MoveReport:
-    """A move of files; if it breaks off, raises MoveStopped, since a part may have moved."""
-    goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
-    try:
-        return work(False, progress)
-    except KeyboardInterrupt:
-        raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
-    except TransferError as error:
-        raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
+    return work
 
 
 def kinds_of_files(kinds: Mapping[str, int]) -> str:
@@ -11613,7 +11619,7 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
         return
     before = watch_missing(api, None)
     try:
-        show_moved(working(lambda progress: moved_for_real(work, progress)))
+        show_moved(working(lambda progress: work(False, progress)))
     except MoveStopped as error:
         show_failed(error)
     watch_missing(api, before)

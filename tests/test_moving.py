@@ -262,7 +262,7 @@ def test_an_interrupted_move_is_named_and_finished(
     answer(monkeypatch)
     transfer.files_screen(state)
     said = capsys.readouterr().out
-    assert f"Of a move that was interrupted {FILES} files had to be put right first." in said
+    assert f"{FILES} files had to be put where the database says: a move of files" in " ".join(said.split())
     assert "name is taken" not in said and "+1" not in said  # what it lists is what then happens
     assert (house.lying(), len(house.media.files())) == (0, FILES)
 
