@@ -7388,7 +7388,6 @@ def undo_report(tx: Transaction, report: Report) -> Report:
               AND kind IN ('made', 'removed', 'changed')
               AND "table" NOT IN ('asset_face', 'activity', 'session', 'user')
         """),
-        files=value(tx, FILES_OF_SOURCE),
     )
 
 
@@ -7483,24 +7482,6 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
         for what in LOST
         if any(kind == what for kind, *_rest in found)
     )
-
-
-# Files of the photos that went back which Immich's jobs have moved to the folders of the user who gave them
-# back.
-FILES_OF_SOURCE = """
-    WITH folder AS MATERIALIZED (
-        SELECT '/' || id || '/' AS own, '/library/' || coalesce("storageLabel", '') || '/' AS labelled
-        FROM v_user WHERE id = %(giver)s
-    ), file AS (
-        SELECT path FROM run_photo JOIN v_asset a USING (id)
-        CROSS JOIN LATERAL (VALUES (a."originalPath"), (a."sidecarPath"), (a."encodedVideoPath")) AS f (path)
-        UNION ALL SELECT path FROM v_asset_file f JOIN run_photo m ON m.id = f."assetId"
-    )
-    SELECT count(*) FROM folder JOIN file ON strpos(path, own) > 0
-        -- a label is a common word: only where it is the folder in the library
-        OR (strpos(path, labelled) > 0
-            AND starts_with(substring(path FROM '/(?:upload|library|thumbs|encoded-video)/.*'), labelled))
-"""
 
 
 # ============================================================================================================
@@ -10906,12 +10887,7 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
         lambda: offer_jobs(api, state),
         lambda: offer_notices(state, api, report, source, destination, wish.what),
     )
-    steps = [
-        say_lying(state, source, destination),
-        f"If the photos are still on the phone of {clean(source.name)} and its backup covers them, it "
-        "uploads them again. Remove them there, or take their folder out of the backup.",
-        "The apps of both users fetch everything anew, once; that can take a while.",
-    ]
+    steps = steps_after(state, source, destination)
     if report.listed("albums_unseen"):
         steps.append(
             f"{who(destination)} sees an album only as its member: share it where {clean(destination.name)} "
@@ -10923,6 +10899,16 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
             "finds everything that would go or break with it."
         )
     say_steps(steps)
+
+
+def steps_after(state: State, holder: User, owner: User) -> list[str]:
+    """What is left to do once photos in one user's folders and phone are another's."""
+    return [
+        say_lying(state, holder, owner),
+        f"If the photos are still on the phone of {clean(holder.name)} and its backup covers them, it "
+        "uploads them again. Remove them there, or take their folder out of the backup.",
+        "The apps of both users fetch everything anew, once; that can take a while.",
+    ]
 
 
 def offer_in_turn(*offers: Callable[[], None]) -> None:
@@ -10979,8 +10965,8 @@ def show_wrong_after(report: Report) -> None:
         )
     elif report.wrong_after:
         warn(
-            f"{count(report.wrong_after, 'link')} to another owner's people or things appeared on these "
-            "photos just now: a job of Immich's was under way. Repair (5, then 6) mends that."
+            f"{count(report.wrong_after, 'thing is', 'things are')} wrong, still or again, since a job of "
+            "Immich's was under way. Repair (5, then 6) mends that."
         )
 
 
@@ -11208,16 +11194,10 @@ def repair_done(state: State, api: Api, report: Report) -> None:
         counts=sum((collections.Counter(part.counts) for part in parts), collections.Counter()),
     )
     show_told(whole, "repaired")
-    if report.wrong_after:
-        warn(
-            f"{count(report.wrong_after, 'thing is', 'things are')} wrong still, or again: a job of Immich's "
-            "was under way. Repair (5) looks again."
-        )
-    else:
-        show_wrong_after(report)
+    show_wrong_after(report)
     say_undoable(state)
     jobs = ["thumbnailGeneration", *["duplicateDetection"] * bool(whole.of("duplicates"))]
-    offer_jobs(api, state, jobs)
+    offer_in_turn(lambda: offer_jobs(api, state, jobs))
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -11346,25 +11326,18 @@ def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
     """The summary of an undo, and Immich's jobs."""
     show_told(report, "undone")
     show_wrong_after(report)
-    steps = ["The apps of the users concerned fetch everything anew, once."]
     if past.header["kind"] == "repair":
         offer_in_turn(lambda: offer_jobs(api, state, ["thumbnailGeneration"]))
+        steps = ["The apps of the users concerned fetch everything anew, once."]
     else:
         former, present = (
             User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
             for who_was in (past.header["source"], past.header["destination"])
         )
-        if report.of("files"):
-            offer_in_turn(lambda: offer_move(state, api, present, former))
-        offer_in_turn(lambda: offer_jobs(api, state))
-        given_by = clean(present.email)
-        if report.of("files"):
-            steps.append(say_lying(state, present, former))
-        if report.assets:
-            steps.append(
-                f"If the photos are on the phone of {given_by} and its backup covers them, it uploads them "
-                "again."
-            )
+        offer_in_turn(
+            lambda: offer_move(state, api, present, former), lambda: offer_jobs(api, state)
+        )
+        steps = steps_after(state, present, former)
     if report.lost:
         steps.append(
             "What could not be given back is listed above. Look at it, and set it up anew where it matters."
