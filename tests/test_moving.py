@@ -239,6 +239,7 @@ def test_a_move_that_breaks_off_in_the_menu(house: House) -> None:
             screen = terminal.until("Select option: ")
         assert "The move of files was stopped. " in " ".join(screen.split())
         assert "Nothing was changed" not in screen
+        assert house.there.wait_for_no_session() == []
         terminal.type("10")
         terminal.answer("Type yes", "yes")
         assert f"Files moved:         {FILES}" in terminal.answer("Start them now? (Y/n): ", "n")
