@@ -7828,7 +7828,9 @@ def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
 # service: handleUntrackedRefresh, handleDeleteIntegrityReports). A file is there before its row whenever one
 # is moved, or when a person's picture is drawn anew: what is in use is taken off the report here.
 def forget_untracked(tx: Transaction, paths: Sequence[str] | None = None) -> int:
-    """Take files that rows name off Immich's report of untracked files: all, or those with these paths."""
+    """Take files that rows name, by whatever mount, off Immich's report of untracked files: all, or those
+    with these paths. Raises LabelOdd.
+    """
     if "integrity_report" not in tx.schema.tables:
         return 0
     reported = "FROM public.integrity_report WHERE type = 'untracked_file'"
@@ -7836,17 +7838,20 @@ def forget_untracked(tx: Transaction, paths: Sequence[str] | None = None) -> int
         return run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths)
     if not value(tx, f"SELECT EXISTS (SELECT {reported})"):
         return 0
-    return run(tx, f"DELETE {reported} AND path IN (SELECT path FROM file_row)")
+    return run(tx, f"""
+        DELETE {reported} AND path IN (
+            SELECT unnest(ARRAY[f.path, %(root)s || '/' || {FILE_BELOW}]) FROM file_row f)
+    """, **file_places(tx))
 
 
 def clear_untracked(database_config: Mapping[str, Any]) -> int:
-    """forget_untracked() on its own; how many files it was. Who may only read the database cannot mend it."""
+    """forget_untracked() on its own; how many files it was. 0 where the database may only be read."""
     with database(database_config) as connection, connection.cursor() as cursor:
         tx = opened(cursor, {})
         create_file_row(tx)
         try:
             number = forget_untracked(tx)
-        except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction):
+        except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction, LabelOdd):
             return 0
         drop_temporary(tx)
         connection.commit()

@@ -830,6 +830,9 @@ def test_what_is_in_use_is_taken_off_the_report_of_untracked_files(library, disk
     assert report.untracked == report.files + 1  # a picture that was drawn after it was reported
     assert disk.reported() == ["/data/upload/missing.jpg", f"{ROOT}/upload/really/untracked.jpg"]
     assert transfer.clear_untracked(disk.params) == 0
+    library.asset(anna, "old.jpg", path=f"upload/upload/{anna}/old.jpg")  # by an older mount's path
+    disk.reported(f"{ROOT}/upload/{anna}/old.jpg")
+    assert transfer.clear_untracked(disk.params) == 1
     disk.reported(*disk.paths().values())
     assert transfer.clear_untracked(disk.params) == len(set(disk.paths().values()))
     assert disk.reported() == ["/data/upload/missing.jpg", f"{ROOT}/upload/really/untracked.jpg"]
