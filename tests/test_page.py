@@ -2,11 +2,9 @@
 
 import base64
 import csv
-import os
 import re
 import stat
 import struct
-import subprocess
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -348,30 +346,3 @@ def test_immich_is_left_in_peace_after_three_refusals() -> None:
     read_one = transfer.from_immich(transfer.Api("http://immich", Refusing()), frozenset("abcdef"))  # type: ignore[arg-type]
     assert [read_one("assets", whose, "") for whose in "abcdefg"] == [b""] * 7
     assert len(asked) == 3
-
-
-if browser := os.environ.get("IMMICH_TRANSFER_TEST_CHROMIUM"):  # Debian's chromium is 300 MB, so not in the gate
-
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_a_browser_shows_it(tmp_path: Path, scheme: str) -> None:
-        """It paints, runs nothing, and asks the network for nothing (its log would name it)."""
-        photos = [photo(n, NASTY if n == 1 else "", day=f"2024-07-{1 + n // 9:02}") for n in range(40)]
-        photos += [photo(50, moves=False, why="duplicate"), photo(51, why="live")]
-        pictures = {f"id{n}": "data:image/png;base64," + base64.b64encode(png(n * 5)).decode() for n in range(0, 40, 2)}
-        people = (
-            transfer.Person("p1", "Lea", transfer.MERGE, 2, 0, "id4", "lea", 4),
-            transfer.Person("p2", "", transfer.TRANSFER, 3, 0),
-        )
-        page = shown(photos, pictures=pictures | {"p1": pictures["id2"]})
-        page = replace(page, report=transfer.Report(
-            assets=41, people=people, storage=(transfer.Storage("alice@example.com", 1 << 30, 1 << 29, None),)
-        ))  # fmt: skip
-        path = transfer.new_page(tmp_path, page)
-        transfer.write_page(replace(page, path=path))
-        image = Path(os.environ.get("IMMICH_TRANSFER_TEST_SCREENSHOTS", tmp_path)) / f"page-{scheme}.png"
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
-        command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=420,2600", f"--screenshot={image}"]
-        command += ["--blink-settings=preferredColorScheme=" + {"dark": "0", "light": "1"}[scheme]]
-        result = subprocess.run([*command, path.as_uri()], capture_output=True, timeout=90, check=True)
-        assert image.stat().st_size > 5_000
-        assert b"CONSOLE" not in result.stderr
