@@ -6,7 +6,7 @@
 # The address that you open Immich with.
 API_URL = "http://192.168.1.10:2283"
 
-# Account Settings > API Keys. An administrator's key with adminUser.read, user.read, job.read,
+# Account Settings > API Keys. An administrator's key with adminUser.read, user.read, album.read, job.read,
 # job.create, maintenance and systemConfig.read; `all` is simplest. README.md says what works without some.
 API_KEY = "paste the key here"
 

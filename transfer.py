@@ -91,7 +91,7 @@ OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; reco
 
 # What an API key needs, and what each is for. Immich's names; `all` covers each of them. Without the last
 # ones the tool works, and tells what to click instead.
-KEY_PERMISSIONS = {"user.read": "whose key it is"}
+KEY_PERMISSIONS = {"user.read": "whose key it is", "album.read": "the key owner's albums"}
 ADMIN_KEY_PERMISSIONS = {"adminUser.read": "all users"}
 ADMIN_KEY_WISHES = ("job.read", "job.create", "maintenance", "systemConfig.read")
 
@@ -1194,6 +1194,11 @@ def api_users(api: Api, is_admin: bool) -> list[dict[str, Any]]:
     """
     users = _shaped_list(call(api, "GET", "/admin/users" if is_admin else "/users"), "id", "email", "name")
     return [user for user in users if not user.get("deletedAt")]
+
+
+def api_albums(api: Api) -> list[dict[str, Any]]:
+    """The key owner's albums; an API key sees nobody else's. 3.x lists shared ones too."""
+    return _shaped_list(call(api, "GET", "/albums"), "id", "albumName", "assetCount")
 
 
 def job_queues(api: Api) -> dict[str, Queue] | None:
@@ -2884,8 +2889,11 @@ def list_undrawn(database_config: Mapping[str, Any]) -> dict[str, int]:
         """)}
 
 
-def list_albums(database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
-    """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's."""
+def list_albums(api: Api, database_config: Mapping[str, Any], owner: str | None = None) -> tuple[Album, ...]:
+    """Everybody's albums, or those that `owner` owns: from the database, as a key sees only its owner's over
+    REST.
+    """
+    shown = {str(entry["id"]): entry for entry in api_albums(api)} if owner is None else {}
     with looking(database_config) as tx:
         found = rows(tx, """
             SELECT al.id, al."albumName", coalesce(o."userId"::text, ''), (
@@ -2900,9 +2908,15 @@ def list_albums(database_config: Mapping[str, Any], owner: str | None = None) ->
             WHERE al."deletedAt" IS NULL AND (%(owner)s IS NULL OR o."userId"::text = %(owner)s)
             ORDER BY lower(al."albumName"), al."albumName", al.id
         """, owner=owner)
-    return tuple(
+    albums = [
         Album(str(album), name, str(user), items, tuple(shared or ()), made)
         for album, name, user, items, shared, made in found
+    ]
+    return tuple(
+        replace(album, name=str(shown[album.id]["albumName"]), items=shown[album.id]["assetCount"])
+        if album.id in shown and isinstance(shown[album.id]["assetCount"], int)
+        else album
+        for album in albums
     )
 
 
@@ -9909,7 +9923,7 @@ def albums_screen(state: State) -> State:
     users = {user.id: user for user in list_users(api, server, state.config.database)}
     heading("ALBUMS")
     # stable: by name within one owner; those without an owner come last, Repair gives them one
-    albums = sorted(list_albums(state.config.database), key=lambda album: (
+    albums = sorted(list_albums(api, state.config.database), key=lambda album: (
         album.owner == "", users.get(album.owner, NOBODY).name.casefold(), album.owner))
     owner = None
     for album in albums:
@@ -10232,7 +10246,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
     users = active_users(api, server, config)
     wish = Wish()
     ask_in_turn(lambda: [
-        *transfer_questions(wish, users, config, state.config.api_url),
+        *transfer_questions(wish, users, api, config, state.config.api_url),
         *last_steps(wish, state, api, execute=execute),
     ])
     return state
@@ -10305,18 +10319,18 @@ def transfer_words(wish: Wish) -> str:
 
 
 def transfer_questions(
-    wish: Wish, users: Sequence[User], config: Mapping[str, Any], address: str
+    wish: Wish, users: Sequence[User], api: Api, config: Mapping[str, Any], address: str
 ) -> list[Callable[[], None]]:
     """What is asked of a transfer, each only where it applies; whose people are the same comes last."""
     questions: list[Callable[[], None]] = [
         lambda: ask_source(wish, users),
-        lambda: ask_selection(wish, config),
+        lambda: ask_selection(wish, api, config),
         lambda: ask_destination(wish, users),
     ]
     if wish.by_tag:
         questions.insert(2, lambda: ask_tag(wish, config))
     if wish.asked is not None:
-        questions[2:2] = condition_questions(wish, config, wish.asked, address)
+        questions[2:2] = condition_questions(wish, api, config, wish.asked, address)
     if wish.request.every_album:
         questions.append(lambda: ask_album_itself(wish))
     if wish.request.everything:
@@ -10345,10 +10359,10 @@ def tag_lines(tags: Sequence[Tag]) -> list[str]:
     return [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
 
 
-def ask_selection(wish: Wish, config: Mapping[str, Any]) -> None:
+def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any]) -> None:
     """What to transfer: albums, photos with a tag, photos by several conditions, or everything."""
     source = wish.source
-    albums = list_albums(config, source.id)
+    albums = list_albums(api, config, source.id)
     others = [
         "Photos with a tag …",
         "Photos of people, of some days, favourites, or several of these at once …",
@@ -10376,12 +10390,12 @@ def choose_what(wish: Wish, config: Mapping[str, Any], **asked: Any) -> None:
 
 
 def condition_questions(
-    wish: Wish, config: Mapping[str, Any], asked: dict[str, Any], address: str
+    wish: Wish, api: Api, config: Mapping[str, Any], asked: dict[str, Any], address: str
 ) -> list[Callable[[], None]]:
     """What the photos must be, one thing after another; Enter leaves each open."""
 
     def albums() -> None:
-        found = list_albums(config, wish.source.id)
+        found = list_albums(api, config, wish.source.id)
         title = f"Albums of {who(wish.source)}, in one of which the photos are"
         chosen = choose_some(title, album_lines(found), may_be_any=True, empty="(there are no albums)")
         asked["albums"] = tuple(found[number].id for number in chosen)

@@ -422,6 +422,63 @@ class Immich:
         )
         return [_full_user(row) for row in call.cursor]
 
+    def _albums(self, call: Call) -> list[Row]:
+        albums = _read_albums(call)
+        me = call.user["id"]
+        if self._new:
+            owned, shared = call.query.get("isOwned"), call.query.get("isShared")
+            chosen = [
+                album
+                for album in albums
+                if (album["owner"] == me or me in album["members"])
+                and owned in (None, "true" if album["owner"] == me else "false")
+                and shared in (None, "true" if album["members"] or album["links"] else "false")
+            ]
+        else:
+            shared = call.query.get("shared")
+            if shared == "true":
+                chosen = [
+                    album
+                    for album in albums
+                    if (album["owner"] == me and album["members"]) or me in album["members"] or me in album["links"]
+                ]
+            else:
+                chosen = [album for album in albums if album["owner"] == me]
+                if shared == "false":
+                    chosen = [album for album in chosen if not album["members"] and not album["links"]]
+        return [self._album(album) for album in chosen]
+
+    def _album(self, album: Row) -> Row:
+        people = {user: _user(row, embedded=True) for user, row in album["users"].items()}
+        answer: Row = {
+            "albumName": album["albumName"],
+            "description": album["description"] or "",
+            "albumThumbnailAssetId": album["albumThumbnailAssetId"],
+            "createdAt": _time(album["createdAt"]),
+            "updatedAt": _time(album["updatedAt"]),
+            "id": album["id"],
+        }
+        members = [{"user": people[user], "role": role} for user, role in album["members"].items()]
+        if self._new:
+            members.insert(0, {"user": people[album["owner"]], "role": "owner"})
+        else:
+            answer |= {"ownerId": album["owner"], "owner": people[album["owner"]]}
+        answer |= {
+            "albumUsers": members,
+            "shared": bool(album["members"] or album["links"]),
+            "hasSharedLink": bool(album["links"]),
+        }
+        figures = album["figures"]
+        if figures:  # an album without photos has no dates: the keys are missing, not null
+            answer |= {"startDate": _time(figures["first"]), "endDate": _time(figures["last"])}
+        answer |= {} if self._new else {"assets": []}
+        answer |= {
+            "assetCount": figures["count"] if figures else 0,
+            "isActivityEnabled": album["isActivityEnabled"],
+            "order": album["order"],
+        }
+        return answer | ({"lastModifiedAssetTimestamp": _time(figures["changed"])} if figures else {})
+
     def _jobs(self, _: Call) -> Row:
         return {name: self._queue(name) for name in self.queues}
 
@@ -495,6 +552,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/api-keys/me"): Route(Immich._api_key),
     ("GET", "/api/users"): Route(Immich._users, "user.read"),
     ("GET", "/api/admin/users"): Route(Immich._all_users, "adminUser.read", admin=True),
+    ("GET", "/api/albums"): Route(Immich._albums, "album.read"),
     ("GET", "/api/jobs"): Route(Immich._jobs, "job.read", admin=True),
     ("PUT", "/api/jobs/*"): Route(Immich._command, "job.create", admin=True),
     ("POST", "/api/jobs"): Route(Immich._manual_job, "job.create", admin=True, status=204),
@@ -544,6 +602,50 @@ def _authorised(cursor: Cursor, columns: dict[tuple[str, str], str], route: Rout
     return key
 
 
+def _read_albums(call: Call) -> list[Row]:
+    """Every album with owner, members (user to role), makers of links, the users named, and figures of its photos."""
+    cursor = call.cursor
+    album, user = call.pick("album_user", "albumId", "albumsId"), call.pick("album_user", "userId", "usersId")
+    cursor.execute('SELECT * FROM album WHERE "deletedAt" IS NULL ORDER BY "createdAt" DESC, id')
+    albums = {row["id"]: dict(row, owner=row.get("ownerId"), members={}, links=[], users={}) for row in cursor}
+
+    def add(album_id: str, user_id: str, row: Row) -> None:
+        albums[album_id]["users"][user_id] = row
+
+    if call.has("album", "ownerId"):
+        cursor.execute('SELECT al.id AS "inAlbum", u.* FROM album al JOIN "user" u ON u.id = al."ownerId"')
+        for row in cursor:
+            if row["inAlbum"] in albums:
+                add(row["inAlbum"], row["id"], row)
+    cursor.execute(
+        f"""SELECT au.{album} AS "inAlbum", au.role::text AS "inRole", u.*
+              FROM album_user au JOIN "user" u ON u.id = au.{user} ORDER BY u.name, u.id"""
+    )
+    for row in cursor:
+        entry = albums.get(row["inAlbum"])
+        if not entry:
+            continue
+        add(entry["id"], row["id"], row)
+        if row["inRole"] == "owner":
+            entry["owner"] = row["id"]
+        else:
+            entry["members"][row["id"]] = row["inRole"]
+    cursor.execute('SELECT "albumId", "userId" FROM shared_link WHERE "albumId" IS NOT NULL')
+    for row in cursor:
+        if row["albumId"] in albums:
+            albums[row["albumId"]]["links"].append(row["userId"])
+    cursor.execute(
+        f"""SELECT aa.{call.pick("album_asset", "albumId", "albumsId")} AS album, count(*) AS count,
+                   min(a."localDateTime") AS first, max(a."localDateTime") AS last, max(a."updatedAt") AS changed
+              FROM album_asset aa JOIN asset a ON a.id = aa.{call.pick("album_asset", "assetId", "assetsId")}
+             WHERE a."deletedAt" IS NULL AND a.visibility::text IN ('timeline', 'archive')
+             GROUP BY 1"""
+    )
+    figures = {row["album"]: row for row in cursor}
+    # From 3.0 an album without an owner row shows up nowhere.
+    return [dict(row, figures=figures.get(row["id"])) for row in albums.values() if row["owner"]]
+
+
 def _draw_people(call: Call, draw: bool) -> None:
     """What the job for missing thumbnails does to people without a picture.
 
@@ -574,8 +676,9 @@ def _draw_people(call: Call, draw: bool) -> None:
 # Shapes
 
 
-def _user(row: Row) -> Row:
-    """The short form of a user."""
+def _user(row: Row, embedded: bool = False) -> Row:
+    """The short form of a user; inside an album PostgreSQL has written the time, and with an offset."""
+    changed = row["profileChangedAt"]
     return {
         "id": row["id"],
         "email": row["email"],
@@ -583,7 +686,7 @@ def _user(row: Row) -> Row:
         "profileImagePath": row["profileImagePath"],
         # Without a choice of the user's, the e-mail address decides.
         "avatarColor": row["avatarColor"] or AVATAR_COLORS[sum(map(ord, row["email"])) % len(AVATAR_COLORS)],
-        "profileChangedAt": _time(row["profileChangedAt"]),
+        "profileChangedAt": changed.astimezone(UTC).isoformat() if embedded else _time(changed),
     }
 
 

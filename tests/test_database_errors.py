@@ -76,7 +76,7 @@ def opening(database: dict[str, Any], secret: str = "the-password", seconds: int
         at_most(seconds),
         pytest.raises(TransferError) as caught,
     ):
-        transfer.list_albums({"password": secret, **database}, NOBODY)
+        transfer.list_albums(None, {"password": secret, **database}, NOBODY)
     printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + words(caught.value)
     assert database.get("password", secret) not in printed
     assert "\n" not in words(caught.value)

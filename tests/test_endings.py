@@ -132,7 +132,7 @@ def test_a_signal_rolls_back_and_says_so(unchanged: Installation, name: str) -> 
 def test_a_signal_at_a_secret_gives_the_terminal_its_echo_back(unchanged: Installation, name: str) -> None:
     with Terminal(unchanged.path) as terminal:
         terminal.menu("7")
-        terminal.answer("if it is on this computer (Enter to skip): ")
+        terminal.answer("Path of Immich's .env file")
         terminal.answer("Immich address")
         terminal.until("API key (not shown): ")
         assert terminal.child.waitnoecho(PATIENCE)

@@ -1,5 +1,6 @@
 """The stand-in for Immich's REST API has the shapes and errors of the real servers."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,28 @@ FULL_USER = SHORT_USER + [
     "status",
     "license",
 ]
+OLD_ALBUM = [
+    "albumName",
+    "description",
+    "albumThumbnailAssetId",
+    "createdAt",
+    "updatedAt",
+    "id",
+    "ownerId",
+    "owner",
+    "albumUsers",
+    "shared",
+    "hasSharedLink",
+    "startDate",
+    "endDate",
+    "assets",
+    "assetCount",
+    "isActivityEnabled",
+    "order",
+    "lastModifiedAssetTimestamp",
+]
+NEW_ALBUM = [name for name in OLD_ALBUM if name not in ("ownerId", "owner", "assets")]
+
 OLD_QUEUES = [
     "thumbnailGeneration",
     "metadataExtraction",
@@ -153,9 +176,66 @@ def test_users(every: Scene) -> None:
 
 
 def test_own_key(every: Scene) -> None:
-    key = every.get("/api/api-keys/me", every.bob, ("asset.read", "user.read"))
+    key = every.get("/api/api-keys/me", every.bob, ("album.read", "user.read"))
     assert list(key) == ["id", "name", "createdAt", "updatedAt", "permissions"]
-    assert key["permissions"] == ["asset.read", "user.read"]
+    assert key["permissions"] == ["album.read", "user.read"]
+
+
+def test_album(every: Scene) -> None:
+    photos = [every.library.asset(every.alice), every.library.asset(every.alice, trashed=True)]
+    shared = every.library.album(every.alice, "Trip", photos, members={every.bob: "editor"}, cover=photos[0])
+
+    (album,) = every.get("/api/albums", every.alice)
+    assert list(album) == (NEW_ALBUM if is_new(every) else OLD_ALBUM)
+    assert (album["id"], album["albumName"], album["description"]) == (shared, "Trip", "")
+    assert (album["albumThumbnailAssetId"], album["assetCount"], album["order"]) == (photos[0], 1, "desc")
+    assert (album["shared"], album["hasSharedLink"], album["startDate"]) == (True, False, "2024-05-17T12:30:00.000Z")
+    members = [(each["user"]["id"], each["role"]) for each in album["albumUsers"]]
+    if is_new(every):
+        assert members == [(every.alice, "owner"), (every.bob, "editor")]
+    else:
+        assert members == [(every.bob, "editor")]
+        assert album["ownerId"] == album["owner"]["id"] == every.alice
+    assert all(list(each["user"]) == SHORT_USER for each in album["albumUsers"])
+    assert album["albumUsers"][0]["user"]["profileChangedAt"].endswith("+00:00")
+
+
+def test_album_without_photos_has_no_dates(both: Scene) -> None:
+    both.library.album(both.alice, "Empty")
+    (album,) = both.get("/api/albums", both.alice)
+    assert album["assetCount"] == 0
+    assert not {"startDate", "endDate", "lastModifiedAssetTimestamp"} & set(album)
+
+
+@pytest.fixture
+def shelf(both: Scene) -> Scene:
+    """Albums of alice's: kept to herself, shared with bob, with a public link, deleted; and one that is only bob's."""
+    both.library.album(both.alice, "own")
+    both.library.album(both.alice, "given", members={both.bob: "viewer"})
+    both.library.link(both.alice, album=both.library.album(both.alice, "public"))
+    both.library.album(both.alice, "deleted", deleted=True)
+    both.library.album(both.bob, "strange")
+    return both
+
+
+def test_which_albums_are_listed(shelf: Scene) -> None:
+    def names(query: str, user: str) -> set[str]:
+        return {album["albumName"] for album in shelf.get(f"/api/albums{query}", user)}
+
+    if is_new(shelf):
+        everything = {"": {"own", "given", "public"}, "?shared=true": {"own", "given", "public"}}
+        assert {query: names(query, shelf.alice) for query in everything} == everything
+        assert names("", shelf.bob) == {"given", "strange"}
+        assert names("?isOwned=true", shelf.bob) == {"strange"}
+        assert names("?isOwned=false", shelf.bob) == {"given"}
+        assert names("?isShared=true", shelf.alice) == {"given", "public"}
+        assert names("?isOwned=true&isShared=false", shelf.alice) == {"own"}
+    else:
+        assert names("", shelf.alice) == {"own", "given", "public"}
+        assert names("", shelf.bob) == {"strange"}
+        assert names("?shared=true", shelf.alice) == {"given", "public"}
+        assert names("?shared=true", shelf.bob) == {"given"}
+        assert names("?shared=false", shelf.alice) == {"own"}
 
 
 def test_settings(both: Scene) -> None:
@@ -181,6 +261,7 @@ def test_key_missing_wrong_or_of_a_deleted_user(every: Scene) -> None:
     [
         ("GET", "/api/users/me", "user.read", False),
         ("GET", "/api/users", "user.read", False),
+        ("GET", "/api/albums", "album.read", False),
         ("GET", "/api/admin/users", "adminUser.read", True),
         ("GET", "/api/jobs", "job.read", True),
         ("PUT", "/api/jobs/migration", "job.create", True),
@@ -335,13 +416,62 @@ def test_planted_answers(one: Scene) -> None:
     assert one.call("PUT", "/api/jobs/migration", one.root, body={}).status_code == 500
     assert one.get("/api/jobs", one.root)
 
+    one.immich.answer("/api/albums", 200, b'[{"id": "', {"Content-Length": "500"})
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        one.call("GET", "/api/albums", one.bob)
+
     one.immich.forget()
-    assert one.get("/api/users", one.bob)
+    assert one.get("/api/albums", one.bob) == []
+
+
+def test_hang_up_and_delay(one: Scene) -> None:
+    one.immich.hang_up("/api/server", times=1)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        one.call("GET", "/api/server/ping")
+    assert one.call("GET", "/api/server/ping").ok
+
+    one.immich.delay(900)
+    started = time.monotonic()
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.get(f"{one.immich.url}/api/server/ping", timeout=0.2)
+    one.immich.stop()
+    assert time.monotonic() - started < 90, "stopping waits for no delay"
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_redirect(one: Scene, status: int) -> None:
+    with Immich(one.immich.params, tls=True) as secure:
+        one.immich.redirect(secure.url, status)
+        answer = requests.get(f"{one.immich.url}/api/server/ping?a=b", timeout=90, verify=str(secure.ca_file))
+        assert answer.json() == {"res": "pong"}
+        assert [each.status_code for each in answer.history] == [status]
+        assert secure.calls == [("GET", "/api/server/ping?a=b", None)]
+
+
+def test_tls_is_trusted_through_its_own_authority_only() -> None:
+    with Immich({}, tls=True) as immich:
+        assert immich.url.startswith("https://127.0.0.1:")
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(f"{immich.url}/api/server/ping", timeout=90)
+        assert requests.get(f"{immich.url}/api/server/ping", timeout=90, verify=str(immich.ca_file)).ok
+    assert not immich.ca_file.exists()
+
+
+def test_stop_ends_connections_kept_alive_and_frees_the_port() -> None:
+    with requests.Session() as session:
+        with Immich({}) as immich:
+            assert session.get(f"{immich.url}/api/server/ping", timeout=90).ok
+        with pytest.raises(requests.exceptions.ConnectionError):
+            session.get(f"{immich.url}/api/server/ping", timeout=90)
+        with Immich({}, port=immich.port) as again:
+            assert session.get(f"{again.url}/api/server/ping", timeout=90).ok
 
 
 def test_wrong_claims_are_possible() -> None:
     """A server that says 3.1 over a database of 2.7, as after an upgrade that did not finish."""
     with scene("2.7") as made:
+        made.library.album(made.alice, "Trip")
         made.immich.version = "3.1"
         assert made.get("/api/server/version")["major"] == 3
-        assert "clusterGroupId" not in made.get("/api/users/me", made.bob)
+        (album,) = made.get("/api/albums", made.alice)
+        assert album["albumUsers"][0]["role"] == "owner"

@@ -285,7 +285,7 @@ def test_a_notice_needs_a_key_with_all(there: Installation) -> None:
         transfer.notify(may(there, "user.read"), there.bob, "Photos", "3 photos")
 
 
-FEW = ["user.read", "adminUser.read", "job.create", "job.read"]
+FEW = ["user.read", "album.read", "adminUser.read", "job.create", "job.read"]
 # What is answered to jobs and notices, what fails, the key's permissions: the exit code, how many notices there are.
 AFTER = {
     "neither": ("n", "n", "", ["all"], 0, 0),

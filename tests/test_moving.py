@@ -330,7 +330,7 @@ def set_up(house: House, terminal: Terminal, env: Path) -> None:
         f"UPLOAD_LOCATION=./immich\nDB_USERNAME={there.params['user']}\nDB_DATABASE_NAME={there.params['dbname']}\n"
         f"DB_PASSWORD='{there.params['password']}'\n"
     )
-    terminal.answer("if it is on this computer (Enter to skip): ", str(env))
+    terminal.answer("Path of Immich's .env file", str(env))
     for question in ("Immich address", "API key", "Database host", "Database port"):
         terminal.answer(question, "")
 

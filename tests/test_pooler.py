@@ -97,7 +97,7 @@ def test_all_that_is_one_transaction_works(library: Library, pooled: dict[str, A
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     mended = repair_one(pooled, people.bob, transfer.How(dry_run=False, undo_folder=folder))
     assert mended.wrong_after == 0
-    transfer.list_albums(pooled, people.alice)
+    transfer.list_albums(None, pooled, people.alice)
     transfer.list_lying(pooled)
     assert left_behind(pooled) == []
 

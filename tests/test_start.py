@@ -179,7 +179,7 @@ def test_a_version_that_is_newer_than_what_was_tested(there: Installation, claim
 # Permissions
 
 
-NEEDED = ("user.read", "adminUser.read")
+NEEDED = ("user.read", "album.read", "adminUser.read")
 FOR_MORE = ("job.read", "job.create", "maintenance", "systemConfig.read")
 
 
@@ -187,9 +187,12 @@ FOR_MORE = ("job.read", "job.create", "maintenance", "systemConfig.read")
     ("permissions", "missing"),
     [
         ([], NEEDED),
-        (["adminUser.read"], ["user.read"]),
-        (["user.read"], ["adminUser.read"]),
-        (["user.readAll", "adminUser.read"], ["user.read"]),
+        (["user.read", "adminUser.read"], ["album.read"]),
+        (["album.read", "adminUser.read"], ["user.read"]),
+        (["album.read"], ["user.read", "adminUser.read"]),
+        (["user.read"], ["album.read", "adminUser.read"]),
+        (["user.read", "album.read"], ["adminUser.read"]),
+        (["user.readAll", "album.read.all", "adminUser.read"], ["user.read", "album.read"]),
     ],
 )
 def test_all_that_an_administrators_key_lacks_is_named_at_once(
@@ -205,11 +208,13 @@ def test_all_that_an_administrators_key_lacks_is_named_at_once(
 
 
 def test_an_ordinary_users_key_is_asked_for_nothing_that_only_an_administrators_can_do(there: Installation) -> None:
-    """Whose it is can only be seen with user.read; that is all that it needs."""
-    with pytest.raises(NotAllowed) as caught:
-        check(there, there.immich.key(there.alice, ["job.read"]))
-    assert "in an administrator's key: adminUser.read" in caught.value.why
-    assert not check(there, there.immich.key(there.alice, ["user.read"])).is_admin
+    """Whose it is can only be seen with user.read."""
+    for permissions, about_administrators in (["user.read"], False), (["album.read"], True):
+        with pytest.raises(NotAllowed) as caught:
+            check(there, there.immich.key(there.alice, permissions))
+        error = caught.value
+        assert ("administrator's key: adminUser.read" in error.why) == about_administrators, permissions
+        assert any(name in error.todo for name in FOR_MORE) == about_administrators, permissions
 
 
 def test_a_lacking_permission_is_said_in_plain_words_on_screen(there: Installation) -> None:
@@ -218,11 +223,12 @@ def test_a_lacking_permission_is_said_in_plain_words_on_screen(there: Installati
         shown_there = " ".join(terminal.until("Enter for the menu").split())
     there.save()
     assert "The API key may not see all that is needed." in shown_there
-    assert "What is missing: user.read (whose key it is)." in shown_there
+    assert "What is missing: user.read (whose key it is), album.read (the key owner's albums)." in shown_there
 
 
 def test_the_fewest_permissions_suffice(there: Installation) -> None:
-    assert check(there, there.immich.key(there.root, ["user.read", "adminUser.read"])).is_admin
+    assert check(there, there.immich.key(there.root, ["user.read", "album.read", "adminUser.read"])).is_admin
+    assert not check(there, there.immich.key(there.alice, ["user.read", "album.read"])).is_admin
 
 
 def test_a_demoted_administrator_is_no_administrator(there: Installation) -> None:
