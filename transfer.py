@@ -8082,7 +8082,7 @@ def _names(group: Sequence[Move], number: int) -> list[str]:
     return names
 
 
-# ---- the disk: nothing outside the media folder, and no symbolic link below it -----------------------------
+# ---- the disk: nothing outside the media folder, and no symbolic link but directly below it ----------------
 
 
 def _at(media: Media, path: str) -> str:
@@ -8482,14 +8482,14 @@ def _change_paths(tx: Transaction, media: Media, moves: Sequence[tuple[int, Move
         ANALYZE move_batch
     """, **{name: list(column) for name, column in columns})
     changed: list[int] = []
-    for name in {place for _index, place, *_ in changes}:
-        table, key, column = PLACES[name]
+    places = {place for _index, place, *_ in changes}
+    for place, (table, key, column) in PLACES.items():
         changed += [index for (index,) in rows(tx, f"""
             UPDATE {table} t SET "{column}" = m.new FROM move_batch m
             WHERE m.place = %(place)s AND t."{key}" = m.key AND t."{column}" = m.old
               {'AND t."ownerId" = m.owner' if table == "v_person" else ""}
             RETURNING m.file
-        """, place=name)]
+        """, place=place)] if place in places else []
     said, known = collections.Counter(changed), {}  # type: collections.Counter[int], dict[str, str]
     good = [
         (index, move)
@@ -8591,6 +8591,8 @@ def settle(tx: Transaction, media: Media, listed: Path) -> int:
     database was restored. Raises TransferError.
     """
     pairs, begun = _read_list(listed)
+    if not pairs:
+        return 0
     said = {
         str(name)
         for (name,) in rows(tx, f"""
