@@ -9099,9 +9099,8 @@ class Wish:
     destination: User = NOBODY
     request: Request = Request("", "", tag="")  # nothing chosen yet
     what: str = ""  # the words for the selection
-    by_tag: bool = False
-    asked: dict[str, Any] | None = None  # conditions, as a Request has them, while they are asked for
-    libraries: Sequence[ExternalLibrary] = ()  # that may be handed over with everything
+    more: Sequence[Callable[[], None]] = ()  # what has to be asked because of the selection, before the
+    last: Sequence[Callable[[], None]] = ()  # destination and after it
     merge: frozenset[str] = frozenset()  # who is merged by name
     mend: Sequence[User] = ()  # of a repair: whose things,
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
@@ -10324,21 +10323,14 @@ def transfer_questions(
     wish: Wish, users: Sequence[User], api: Api, config: Mapping[str, Any], address: str
 ) -> list[Callable[[], None]]:
     """What is asked of a transfer, each only where it applies; whose people are the same comes last."""
-    questions: list[Callable[[], None]] = [
+    return [
         lambda: ask_source(wish, users),
-        lambda: ask_selection(wish, api, config),
+        lambda: ask_selection(wish, api, config, address),
+        *wish.more,
         lambda: ask_destination(wish, users),
+        *[lambda: ask_album_itself(wish)] * bool(wish.request.every_album),
+        *wish.last,
     ]
-    if wish.by_tag:
-        questions.insert(2, lambda: ask_tag(wish, config))
-    if wish.asked is not None:
-        questions[2:2] = condition_questions(wish, api, config, wish.asked, address)
-    if wish.request.every_album:
-        questions.append(lambda: ask_album_itself(wish))
-    if wish.request.everything:
-        questions += [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
-        questions += [functools.partial(ask_library, wish, config, each.id) for each in wish.libraries]
-    return questions
 
 
 def ask_source(wish: Wish, users: Sequence[User]) -> None:
@@ -10361,7 +10353,7 @@ def tag_lines(tags: Sequence[Tag]) -> list[str]:
     return [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
 
 
-def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any]) -> None:
+def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str) -> None:
     """What to transfer: albums, photos with a tag, photos by several conditions, or everything."""
     source = wish.source
     albums = list_albums(api, config, source.id)
@@ -10372,17 +10364,21 @@ def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any]) -> None:
     ]
     chosen = choose_some(f"Albums of {who(source)}", [*album_lines(albums), *others], always=len(others))
     other = chosen[0] - len(albums)
-    wish.by_tag, wish.asked, wish.libraries = other == 0, {} if other == 1 else None, ()
-    if other == 2:
+    wish.more, wish.last = (), ()
+    if other == 0:
+        wish.more = [lambda: ask_tag(wish, config)]
+    elif other == 1:
+        wish.more = condition_questions(wish, api, config, {}, address)
+    elif other == 2:
         wish.request, wish.what = Request(source.id, "", everything=True), "everything"
-        wish.libraries = list_libraries(config, source.id)
+        found = list_libraries(config, source.id)
+        wish.last = [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
+        wish.last += [functools.partial(ask_library, wish, config, library.id) for library in found]
     elif len(chosen) > 1:
         choose_what(wish, config, albums=tuple(albums[number].id for number in chosen))
     elif other < 0:
         wish.request = Request(source.id, "", album=albums[chosen[0]].id)
         wish.what = f"album {clean(albums[chosen[0]].name)}"
-    else:
-        wish.request = Request("", "", tag="")  # it is asked for next
 
 
 def choose_what(wish: Wish, config: Mapping[str, Any], **asked: Any) -> None:
