@@ -171,16 +171,6 @@ class ConfigBroken(TransferError):
     """config.py cannot be read as data."""
 
 
-class Redirected(TransferError):
-    """The server sends us elsewhere. Not followed: the key must not travel to another host."""
-
-    def __init__(self, what: str, location: str) -> None:
-        super().__init__(
-            what, "A key must not travel to another host unasked.", f"Use {location} if you trust it."
-        )
-        self.location = location
-
-
 class NotAllowed(TransferError):
     """Immich refuses the key this call."""
 
@@ -701,19 +691,6 @@ def open_ours(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def is_private(path: Path) -> bool:
-    """Whether nobody but its owner can read a file, as far as that can be seen here."""
-    return os.name != "posix" or not path.stat().st_mode & 0o077
-
-
-def make_private(path: Path) -> None:
-    """Let nobody but its owner read a file. Raises TransferError."""
-    try:
-        path.chmod(0o600)
-    except OSError as error:
-        raise TransferError(f"{path} stays as it is.", error.strerror or str(error)) from None
-
-
 def load_config(path: Path) -> Config:
     """Read config.py. Raises ConfigMissing, or ConfigBroken naming the line."""
     try:
@@ -919,7 +896,7 @@ def open_api(url: str, key: str) -> Api:
 def call(api: Api, method: str, path: str, body: Any = None) -> Any:
     """One REST call; the parsed answer, or None where there is none. Every failure becomes one sentence.
 
-    Raises Redirected, NotAllowed (401, 403), NotThere (404), TransferError for all else.
+    Raises NotAllowed (401, 403), NotThere (404), TransferError for all else.
     """
     answer, content = _asked(api, method, path, body)
     try:
@@ -1032,15 +1009,21 @@ def waiting_for(what: str) -> Iterator[Callable[[], None]]:
 
 
 def _elsewhere(base: str, url: str, location: str) -> TransferError:
-    """What a redirection means."""
-    todo = "Give the address that you open Immich with, or look at the proxy that stands before Immich."
+    """What a redirection means. It is not followed: the key must not travel to another host unasked."""
     try:
-        new_base = base_url(urllib.parse.urljoin(url, location).split("/api/")[0].split("?")[0])
+        there = base_url(urllib.parse.urljoin(url, location).split("/api/")[0].split("?")[0])
     except (TransferError, ValueError):
-        return TransferError(f"{base} sends us on to an address that is none.", todo=todo)
-    if new_base == base:
-        return TransferError(f"{base} sends us on to itself.", todo=todo)
-    return Redirected(f"{base} sends us on to {clean(new_base)}.", new_base)
+        there = ""
+    if there in ("", base):
+        return TransferError(
+            f"{base} sends us on, to {'itself' if there else 'an address that is none'}.",
+            todo="Give the address that you open Immich with, or look at the proxy that stands before it.",
+        )
+    return TransferError(
+        f"{base} sends us on to {clean(there)}.",
+        "A key must not travel to another host unasked.",
+        "If you trust it, give that address instead.",
+    )
 
 
 def _variable(*names: str) -> str:
@@ -9345,21 +9328,18 @@ def who(user: User) -> str:
 
 def ask(prompt: str) -> str:
     """One answer, trimmed. Raises EndOfInput."""
-    return ask_line(prompt).strip()
-
-
-def ask_line(prompt: str) -> str:
-    """One answer as it was typed. Raises EndOfInput."""
     show_held()
-    return read_line(prompt)
+    return read_line(prompt).strip()
 
 
-def read_line(prompt: str) -> str:
-    """One line that is typed now. Raises EndOfInput."""
+def read_line(prompt: str, *, is_secret: bool = False) -> str:
+    """One line that is typed now, with its echo or without. Raises EndOfInput."""
     if TERMINAL.ended:  # it came where nothing could be ended
         raise Ended
-    put(folded_to_fit(prompt))
     try:
+        if is_secret and sys.stdin.isatty():
+            return getpass.getpass(folded_to_fit(prompt))
+        put(folded_to_fit(prompt))
         return input()
     except (EOFError, OSError):  # OSError: a terminal that has gone
         put("\n")
@@ -9422,25 +9402,6 @@ def number_typed(answer: str) -> int | None:
     """A whole number from 0 on; None if it is none, or has ten digits: Python reads no more than 4,300."""
     short = answer.isascii() and answer.isdigit() and len(answer.lstrip("0")) < 10
     return int(answer[-10:]) if short else None
-
-
-def ask_secret(prompt: str) -> str:
-    """One answer that is not echoed."""
-    if not sys.stdin.isatty():
-        return ask(prompt)
-    show_held()
-    if TERMINAL.ended:
-        raise Ended
-    try:
-        return getpass.getpass(folded_to_fit(prompt))
-    except (EOFError, OSError):
-        put("\n")
-        raise EndOfInput from None
-    except UnicodeDecodeError:
-        return ""
-    finally:
-        TERMINAL.has_news = False
-        TERMINAL.answers += 1
 
 
 # One question after another: `<` goes one step back, and so does Enter where it stands for nothing else.
@@ -9788,37 +9749,20 @@ def ask_question(question: Question, known: Any) -> Any:
     shown = " (not shown)" if question.is_secret else f" [{known}]" if known else question.example
     while True:
         prompt = f"  {question.words}{shown}: "
-        answer = ask_secret(prompt) if question.is_secret else ask(prompt)
+        show_held()
+        answer = read_line(prompt, is_secret=question.is_secret)
         if answer.strip() == "<":
             raise StepBack
         try:
-            return question.read(answer or known)
+            return question.read((answer if question.is_secret else answer.strip()) or known)
         except TransferError as error:
             show_error(error)
 
 
-def connect_saved(state: State) -> State:
-    """connect_both() with the saved settings; an address that was corrected on the way is saved."""
-    connected = connect_both(state)
-    if connected.config != state.config:
-        save_config(state.path, connected.config)
-    return connected
-
-
 def connect_both(state: State) -> State:
-    """The state with both ends tried and compared. A redirection is shown and asked about."""
+    """The state with both ends tried and compared."""
     say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
-    for _ in range(3):
-        try:
-            api = open_api(state.config.api_url, state.config.api_key)
-            server = check_server(api, state.config.database)
-            break
-        except Redirected as error:
-            if not ask_yes(f"  {error.what} Use that address, and give it the key?"):
-                raise
-            state = replace(state, config=replace(state.config, api_url=error.location))
-    else:
-        raise TransferError("The server sends us round in circles.", todo="Check the address.")
+    server = check_server(open_api(state.config.api_url, state.config.api_key), state.config.database)
     state = replace(state, server=server)
     say(coloured("  ✓ ", GREEN) + "Connected.")
     if server.is_newer:
@@ -9849,7 +9793,7 @@ def connected_to(state: State) -> str:
 def need_server(state: State) -> tuple[State, Api, Server]:
     """Both ends, tried now if they were not reachable before."""
     if state.server is None:
-        state = connect_saved(state)
+        state = connect_both(state)
     assert state.server is not None
     return state, open_api(state.config.api_url, state.config.api_key), state.server
 
@@ -12088,17 +12032,16 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
 }
 
 
-def see_privacy(path: Path) -> None:
-    """Warn of a config.py that others can read, and mend it when asked."""
-    if is_private(path):
+def make_private(path: Path) -> None:
+    """Let nobody but its owner read config.py, and say so."""
+    if os.name != "posix" or not path.stat().st_mode & 0o077:
         return
-    say()
-    warn(f"Others on this computer can read {path}, with the API key and the database's password in it.")
-    if sys.stdin.isatty() and ask_yes("  Let nobody but you read it?", default=True):
-        try:
-            make_private(path)
-        except TransferError as error:
-            show_error(error)
+    try:
+        path.chmod(0o600)
+        say(f"\n  Others on this computer could read {path}, with its secrets. Now only you can.")
+    except OSError as error:
+        say()
+        warn(f"Others on this computer can read {path}, with its secrets: {error.strerror}.")
 
 
 def first_state(path: Path) -> State:
@@ -12112,9 +12055,9 @@ def first_state(path: Path) -> State:
         if not ask_yes("  Run setup now?"):
             raise Back from None
         return set_up(path, None)
-    see_privacy(path)
+    make_private(path)
     try:
-        return connect_saved(state)
+        return connect_both(state)
     except TransferError as error:
         show_error(error)
         return state

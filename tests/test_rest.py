@@ -23,7 +23,7 @@ import transfer
 from tests import postgres
 from tests.immich import Immich
 from tests.terminal import Installation, installation
-from transfer import Api, NotAllowed, NotThere, Redirected, TransferError
+from transfer import Api, NotAllowed, NotThere, TransferError
 
 pytestmark = pytest.mark.screens
 
@@ -665,8 +665,7 @@ def other(shared: Installation) -> Iterator[Immich]:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirection_is_not_followed(there: Installation, api: Api, other: Immich, status: int) -> None:
     there.immich.redirect(other.url, status)
-    error = refused(there.key, transfer.immich_version, api, kind=Redirected)
-    assert error.location == other.url
+    error = refused(there.key, transfer.immich_version, api)
     assert other.url in error.what
     assert other.calls == []
     assert len(there.immich.calls) == 1
@@ -675,7 +674,7 @@ def test_a_redirection_is_not_followed(there: Installation, api: Api, other: Imm
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_later_redirection_is_not_followed_either(there: Installation, api: Api, other: Immich, method: str) -> None:
     there.immich.redirect(other.url)
-    refused(there.key, transfer.call, api, method, "/jobs", kind=Redirected)
+    refused(there.key, transfer.call, api, method, "/jobs")
     assert transfer.start_job(api, "thumbnailGeneration").startswith(there.immich.url)
     assert other.calls == []
 
@@ -700,7 +699,7 @@ def test_a_later_redirection_is_not_followed_either(there: Installation, api: Ap
 def test_where_a_redirection_leads(there: Installation, api: Api, location: str, base: str | None) -> None:
     there.immich.answer("/api/server/ping", 302, b"", headers={"Location": location})
     error = refused("secret", transfer.immich_version, api)
-    assert base is None or (isinstance(error, Redirected) and error.location == base)
+    assert error.what.endswith(f"sends us on to {base}." if base else ("to itself.", "to an address that is none."))
     assert "\x1b" not in words(error)
 
 

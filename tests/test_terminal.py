@@ -376,51 +376,20 @@ def other(unchanged: Installation) -> Iterator[Immich]:
         yield immich
 
 
-@pytest.fixture
-def moved(unchanged: Installation, other: Immich, tmp_path: Path) -> Path:
-    """A configuration whose address sends us on to the other one."""
-    unchanged.immich.redirect(other.url)
-    path = tmp_path / "config.py"
-    transfer.save_config(path, unchanged.config)
-    return path
-
-
-@pytest.mark.parametrize("answer", ["", "n", "y"])
-def test_a_redirection_is_asked_about(unchanged: Installation, other: Immich, moved: Path, answer: str) -> None:
-    with Terminal(moved) as terminal:
-        screen = terminal.answer("(y/N): ", answer)
-        assert f"sends us on to {other.url}." in screen
-        wanted = f"Immich 2.7.5 at {other.url}" if answer == "y" else "Not connected."
-        assert wanted in terminal.menu("0")
-    assert bool(other.calls) == (answer == "y")
-    address = other.url if answer == "y" else unchanged.immich.url
-    assert transfer.load_config(moved) == replace(unchanged.config, api_url=address)
-    assert stat.S_IMODE(moved.stat().st_mode) == 0o600
-
-
-def test_a_redirection_without_end(unchanged: Installation) -> None:
-    unchanged.immich.redirect(unchanged.immich.url)
-    with Terminal(unchanged.path) as terminal:
-        while "(y/N)" in terminal.question()[0]:
-            terminal.type("y")
-        assert "Not connected." in terminal.said
-        assert terminal.said.count("(y/N)") <= 5
-
-
-def test_a_redirection_in_a_set_up_from_nothing(unchanged: Installation, other: Immich, blank: Path) -> None:
+def test_a_redirection_is_not_followed_but_its_address_can_be_given(
+    unchanged: Installation, other: Immich, blank: Path
+) -> None:
     unchanged.immich.redirect(other.url)
     with Terminal(blank) as terminal:
         terminal.answer("Run setup now? (y/N): ", "y")
         give(terminal, settings(unchanged))
-        terminal.answer("(y/N): ", "n")
-        terminal.until("Nothing was saved.")
-        assert not blank.exists()
-        assert other.calls == []
-        terminal.answer("(Y/n): ", "y")
-        give(terminal, [(start, "") for start, _ in settings(unchanged)])
-        terminal.answer("(y/N): ", "y")
-        terminal.menu("0")
-    assert transfer.load_config(blank).api_url == other.url
+        screen = terminal.answer("Try again with other answers? (Y/n): ", "y")
+        assert f"sends us on to {other.url}." in screen
+        assert (blank.exists(), other.calls) == (False, [])
+        given = [(start, other.url if start == "Immich address" else "") for start, _ in settings(unchanged)]
+        give(terminal, given)
+        assert f"Immich 2.7.5 at {other.url}" in terminal.menu("0")
+    assert transfer.load_config(blank) == replace(unchanged.config, api_url=other.url)
 
 
 # Transfer and repair, from the menu
