@@ -1014,7 +1014,7 @@ def _elsewhere(base: str, url: str, location: str) -> TransferError:
         there = base_url(urllib.parse.urljoin(url, location).split("/api/")[0].split("?")[0])
     except (TransferError, ValueError):
         there = ""
-    if there in ("", base):
+    if not there or f"{there}/".startswith(f"{base}/"):
         return TransferError(
             f"{base} sends us on, to {'itself' if there else 'an address that is none'}.",
             todo="Give the address that you open Immich with, or look at the proxy that stands before it.",
