@@ -18,7 +18,7 @@ from tests.terminal import PATIENCE, Installation, Terminal, installation, lines
 
 pytestmark = pytest.mark.screens
 
-ENV_ASKED = "Path of Immich's .env file"
+ENV_ASKED = "Path of Immich's .env file, if it is on this computer (Enter to skip): "
 PASSWORD_NOT_ECHOED = "Database password (not shown): "
 
 
