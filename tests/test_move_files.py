@@ -418,7 +418,7 @@ def test_where_a_file_lies_is_told_as_immich_deletes(library, disk, params, anna
         checksum = hashlib.sha1(b"the photo").digest()
         library.rows("update asset set checksum = %s where id = %s", checksum, photo)
     assert transfer.list_lying(params) == ({} if holder is None else {(holder, ben): {"original": 1}})
-    ties = {tie.code for tie in transfer.account_ties(params, anna).tied if tie.count and "file" in tie.code}
+    ties = {tie.kind for tie in transfer.account_ties(params, anna).tied if tie.count and "file" in tie.kind}
     assert ties == ({"file"} if holder else set() if holder is None else {"file_odd"})
     if holder:
         assert disk.move().files == 1
@@ -448,7 +448,7 @@ def test_a_label_that_is_another_users_id(library, disk, params, anna, ben) -> N
     disk.make()
     assert transfer.list_lying(params) == {(anna, ben): {"original": 1}, (ben, anna): {"original": 1}}
     for user in (anna, ben):
-        assert "file" in {tie.code for tie in transfer.account_ties(params, user).tied if tie.count}
+        assert "file" in {tie.kind for tie in transfer.account_ties(params, user).tied if tie.count}
     assert_stays(disk, "label", 2)
 
 
