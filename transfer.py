@@ -9925,7 +9925,8 @@ TELLINGS: Mapping[str, tuple[str, str, str | None]] = {
     "kept": ("\n  Changed since, so it stays as it is now:", "    {text}", "      "),
     "lost": ("\n  Taken away by the run, and cannot be given back:", "    {text}", "      "),
     "undone": ("  Summary:", "    • {l:<20} {n}", None),
-    # besides: `warning` before a transfer, `page` on its page
+    "warning": ("", "", ""),  # before a transfer
+    "page": ("", "", None),  # in the table of its page
 }
 
 LINES = (
@@ -10121,12 +10122,13 @@ def told(report: Report, telling: str, **names: str) -> Iterator[tuple[int, str,
     """What a report has to tell, line by line: how many, the words, and each by its name. `names` are those
     of the users concerned.
     """
+    is_listed = TELLINGS[telling][2] is not None
     for line in LINES:
         words = line.says.get(telling)
         found = found_in(report, line.reads) if words else ()
         number = found if isinstance(found, int) else len(found)
         if words and number:
-            listed = [] if isinstance(found, int) else [line.one(one) for one in found]
+            listed = [line.one(one) for one in found] if is_listed and not isinstance(found, int) else []
             text = words if isinstance(words, str) else words[number != 1] + "".join(words[2:])
             yield number, text.format(n=number, names=some_of(listed), **names), listed
 
@@ -10200,7 +10202,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
 def last_steps(wish: Wish, state: State, api: Api, *, execute: bool) -> list[Callable[[], None]]:
     """Whose people are the same; then the transfer."""
     return [
-        lambda: ask_pairs(wish, state, lambda: transfer_pairs(wish, state)),
+        lambda: ask_pairs(wish, state),
         lambda: act(transfer_action(wish, state, api), state, api, execute=execute),
     ]
 
@@ -10256,11 +10258,6 @@ def page_pictures(page: Page, state: State, api: Api, progress: Progress) -> dic
         say("  No pictures: this key is not of the photos' owner, and Immich's media folder is not set (7).")
         return {}
     return gather_pictures(pictures_wanted(page.inventory, page.report), readers, progress)
-
-
-def transfer_words(wish: Wish) -> str:
-    """Who gives what to whom."""
-    return f"From {who(wish.source)}, {wish.what}, to {who(wish.destination)}."
 
 
 def transfer_questions(
@@ -10411,7 +10408,7 @@ def ask_destination(wish: Wish, users: Sequence[User]) -> None:
     empty = "(there is no other active user)"
     wish.destination = others[choose("Destination user (who gets them)", lines, empty)]
     wish.request = replace(wish.request, destination=wish.destination.id)
-    say(f"\n  {transfer_words(wish)}")
+    say(f"\n  From {who(wish.source)}, {wish.what}, to {who(wish.destination)}.")
 
 
 def ask_album_itself(wish: Wish) -> None:
@@ -10465,16 +10462,15 @@ def library_line(library: ExternalLibrary) -> str:
     return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
 
 
-def transfer_pairs(wish: Wish, state: State) -> Sequence[Person]:
-    """The namesakes of a transfer, those included whom earlier runs remember."""
+def ask_pairs(wish: Wish, state: State) -> None:
+    """Who is merged. Earlier runs remember some of the namesakes."""
     config = state.config.database
-    remembered = remembered_people(config, state.undo_folder, wish.destination.id)
-    wish.request = replace(wish.request, remembered=remembered)
-    return merge_pairs(config, wish.request)
 
+    def look() -> Sequence[Person]:
+        remembered = remembered_people(config, state.undo_folder, wish.destination.id)
+        wish.request = replace(wish.request, remembered=remembered)
+        return merge_pairs(config, wish.request)
 
-def ask_pairs(wish: Wish, state: State, look: Callable[[], Sequence[Person]]) -> None:
-    """Who is merged."""
     wish.merge = ask_merges(waiting("Looking", look), wish.destination, state.config.api_url)
 
 
