@@ -1,5 +1,6 @@
 """What is shown: boxes to the column, lists, colours, and what is left of it where a terminal can do less."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -168,6 +169,23 @@ def test_analysis_and_summary(there: Installation) -> None:
         assert "Type yes" in question
         terminal.type("yes")
         assert COMPLETED in terminal.until("Start them now?")
+
+
+def test_every_line_reads_what_a_report_has() -> None:
+    """And what a report has is told somewhere, or read by name."""
+    source = PROGRAM.read_text(encoding="utf-8")
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    given = {word.arg for call in calls if getattr(call.func, "attr", "") == "plus" for word in call.keywords}
+    own = {"assets", "along", "faces", "libraries", "stays", "lost", "TRANSFER", "DUPLICATE", "MERGE"}
+    read = {line.reads.partition(" ")[0] for line in transfer.LINES}
+    assert read - own <= given
+    assert {what for what in given - read if f'("{what}")' not in source and f'"{what}",' not in source} <= {
+        "chosen",
+        "others",
+        "tags_made",
+    }
+    for line in transfer.LINES:
+        assert line.says.keys() <= transfer.TELLINGS.keys()
 
 
 # Users
