@@ -1755,7 +1755,7 @@ def rows(tx: Transaction, statement: str, **values: Any) -> list[tuple[Any, ...]
     return list(tx.cursor.fetchall())
 
 
-def value(tx: Transaction, statement: str, **values: Any) -> Any:
+def one_value(tx: Transaction, statement: str, **values: Any) -> Any:
     """The first column of a query's first row."""
     return rows(tx, statement, **values)[0][0]
 
@@ -1768,7 +1768,7 @@ def lock(tx: Transaction, query: str) -> None:
     wait.
     """
     if not tx.values.get("looks_only"):
-        value(tx, f"SELECT count(*) FROM ({query}) locked")
+        one_value(tx, f"SELECT count(*) FROM ({query}) locked")
 
 
 @contextlib.contextmanager
@@ -1878,7 +1878,7 @@ CHECKED_TABLES = (
 def carry_over(tx: Transaction) -> list[tuple[str, str, str]]:
     """Of each of those that there are: name, columns and rows."""
     return [
-        (table, columns, value(tx, f"SELECT coalesce(json_agg({table}), '[]')::text FROM {table}"))
+        (table, columns, one_value(tx, f"SELECT coalesce(json_agg({table}), '[]')::text FROM {table}"))
         for table, columns in rows(tx, """
             SELECT c.relname, string_agg(
                 format('%%I %%s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
@@ -1904,7 +1904,7 @@ def carried_on(tx: Transaction, cursor: Any) -> Transaction:
 
 def drop_temporary(tx: Transaction) -> None:
     """Drop the tables and views that this transaction has made."""
-    statements = value(tx, """
+    statements = one_value(tx, """
         SELECT string_agg(format('DROP %%s IF EXISTS %%I CASCADE',
             CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname), '; ')
         FROM pg_class
@@ -2348,7 +2348,7 @@ def transaction_identity(tx: Transaction) -> dict[str, str]:
 
 def made_tables(tx: Transaction) -> str:
     """What tells these tables from those that a restored dump makes anew in the same database."""
-    return str(value(tx, "SELECT 'public.asset'::regclass::oid"))
+    return str(one_value(tx, "SELECT 'public.asset'::regclass::oid"))
 
 
 def server_process(tx: Transaction) -> dict[str, str]:
@@ -2376,7 +2376,7 @@ def end_orphan(tx: Transaction, header: Mapping[str, Any]) -> None:
 def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a journal, some hundred at a time."""
     yield json.dumps(header) + "\n"
-    total, done = value(tx, "SELECT count(*) FROM journal"), 0
+    total, done = one_value(tx, "SELECT count(*) FROM journal"), 0
     # a cursor on the server's side: a million rows need no memory here
     with tx.cursor.connection.cursor(name="journal_lines") as cursor:
         cursor.execute(
@@ -2534,7 +2534,7 @@ def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None
     if not same_database(tx, header):
         return None
     # a number that is still to come: the server was set back, to a snapshot of its disk, say
-    status: str | None = value(tx, """
+    status: str | None = one_value(tx, """
         SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
             THEN pg_xact_status(%(xid)s::text::xid8) END
     """, xid=header["xid"])
@@ -2782,7 +2782,7 @@ def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
     except TransferError:
         pass
     with looking(database_config) as tx:
-        return bool(value(tx, """
+        return bool(one_value(tx, """
             SELECT coalesce((
                 SELECT (value #>> '{storageTemplate,enabled}')::boolean FROM public.system_metadata
                 WHERE key = 'system-config'), false)
@@ -3304,7 +3304,7 @@ def choose_selection(tx: Transaction) -> None:
         WHERE o."userId" = %(giver)s AND %(album_owner)s IS NOT NULL
           AND (%(everything)s OR al.id = ANY (%(albums)s::uuid[]))
     """)
-    taken = value(tx, "SELECT count(*) FROM changing_album")
+    taken = one_value(tx, "SELECT count(*) FROM changing_album")
     if tx.values["album_owner"] and not tx.values["everything"] and taken != len(tx.values["albums"]):
         raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
     # Whoever joins or leaves an album that changes hands waits until it has an owner again.
@@ -3434,7 +3434,7 @@ def plan_digest(tx: Transaction) -> str:
     """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
     target.
     """
-    return str(value(tx, """
+    return str(one_value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
@@ -3489,7 +3489,7 @@ def plan_report(tx: Transaction) -> Report:
                 SELECT a."localDateTime" AT TIME ZONE 'UTC' AS taken
                 FROM v_asset a JOIN run_photo USING (id)) moving
         """)[0])),
-        assets=value(tx, "SELECT count(*) FROM run_photo"),
+        assets=one_value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
         along=tuple(
             rows(tx, """
@@ -3506,8 +3506,8 @@ def plan_report(tx: Transaction) -> Report:
         items=items,
         items_moving=items_moving,
         items_staying=items_staying,
-        chosen=value(tx, "SELECT count(*) FROM chosen"),
-        others=value(tx, """
+        chosen=one_value(tx, "SELECT count(*) FROM chosen"),
+        others=one_value(tx, """
             SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
             WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
         """),
@@ -3527,7 +3527,7 @@ def plan_report(tx: Transaction) -> Report:
         albums_unseen=tuple(unseen or ()),
         albums_public=tuple(public or ()),
         covers=tuple(covers or ()),
-        already_wrong=value(
+        already_wrong=one_value(
             tx,
             """
             SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s) AND NOT (
@@ -3814,7 +3814,7 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         SELECT m.id, f.new_id AS "stackId" FROM stack_member m JOIN stack_fate f ON f.id = m."stackId"
         WHERE NOT f.whole AND NOT m.stays AND f.leaving > 1
     """)
-    split = value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
+    split = one_value(tx, "SELECT count(*) FROM stack_fate WHERE NOT whole")
     return report.plus(stacks_moved=moved, stacks_split=split)
 
 
@@ -4148,7 +4148,7 @@ def step_people(tx: Transaction, report: Report) -> Report:
     given, ended = (drop_people_by_group if tx.schema.person_groups else drop_people_by_id)(tx)
     fill_gaps(tx, "SELECT p.grp, p.target FROM people p WHERE p.action IN ('MERGE', 'KEEP')")
     featured = mend_featured(tx)
-    left = value(tx, """
+    left = one_value(tx, """
         SELECT count(DISTINCT key) FROM journal WHERE "table" = 'person' AND kind = 'changed'
           AND before ->> 'faceAssetId' <> coalesce(after ->> 'faceAssetId', '')
           AND key ->> 'ownerId' <> %(taker)s
@@ -4532,7 +4532,7 @@ def step_memories(tx: Transaction, report: Report) -> Report:
         SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
         WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
     """)
-    return report.plus(memories=value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
+    return report.plus(memories=one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
 
 
 MEMORIES = Thing(
@@ -4578,7 +4578,7 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
         WHERE l.individual AND NOT l.goes
           AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
     """)
-    losing = value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
+    losing = one_value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
     return report.plus(links_moved=moved, links_losing=losing)
 
 
@@ -4636,7 +4636,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     add(tx, "tag_asset", ("assetId", "tagId"),
         'SELECT DISTINCT l."assetId", w.id FROM tag_leaving l JOIN tag_wanted w ON w.value = l.value')
     remove(tx, "tag_asset", 'SELECT "assetId", "tagId" FROM tag_leaving')
-    return report.plus(tags=value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
+    return report.plus(tags=one_value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
 
 TAGS = Thing(
@@ -4674,7 +4674,7 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
         GROUP BY a."duplicateId" HAVING count(*) FILTER (WHERE a."deletedAt" IS NULL) <= 1
     """)
     detect_again(tx, "SELECT id FROM run_photo")
-    return report.plus(duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+    return report.plus(duplicates=one_value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def detect_again(tx: Transaction, photos: str) -> None:
@@ -4776,7 +4776,7 @@ def choose_libraries(tx: Transaction) -> None:
     """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
     run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
     lock_libraries(tx)
-    there = value(tx, """
+    there = one_value(tx, """
         SELECT count(*) FROM v_library JOIN changing_library USING (id)
         WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
     """)
@@ -4836,7 +4836,7 @@ def libraries_go_whole(tx: Transaction) -> None:
 
 def require_whole_libraries(tx: Transaction) -> None:
     """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
-    taker = value(tx, "SELECT name FROM v_user WHERE id = %(taker)s")
+    taker = one_value(tx, "SELECT name FROM v_user WHERE id = %(taker)s")
     for name, reason, count, example in rows(tx, """
         SELECT l.name, v.reason, count(*), min(v.name)
         FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
@@ -5370,7 +5370,7 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
     """Before the steps: what is already wrong, and how many rows were written. `groups` are the people whose
     faces on other photos could become wrong.
     """
-    if value(tx, "SELECT current_setting('track_counts')") != "on":
+    if one_value(tx, "SELECT current_setting('track_counts')") != "on":
         raise TransferError(
             "This PostgreSQL does not count the rows that are written, which the safety checks need.",
             "Its setting track_counts is off. Autovacuum does not work without it, either.",
@@ -5490,7 +5490,7 @@ def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
         look_around(again)
         find_faces(again)
         return sum(
-            value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS breach (key)")
+            one_value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS breach (key)")
             for kind, query in CHECKS.items()
         )
 
@@ -5825,7 +5825,8 @@ def repair_all(
 
     def still_wrong(tx: Transaction) -> int:
         find_all(tx, kinds=kinds)
-        return int(value(tx, "SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])", users=users))
+        wrong = "SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])"
+        return int(one_value(tx, wrong, users=users))
 
     def look(connection: Any, tx: Transaction, report: Report) -> Report:
         return counted_after(connection, tx, report, still_wrong)
@@ -5932,7 +5933,7 @@ def _repair(
 ) -> Report | None:
     """One user's part of a repair; None when nothing is wrong."""
     plan_repair(tx, merge, kinds, progress)
-    if not value(tx, "SELECT count(*) FROM found"):
+    if not one_value(tx, "SELECT count(*) FROM found"):
         return None
     find_neighbours(tx, """
         INSERT INTO concerned_album SELECT thing FROM found WHERE kind IN ('cover', 'album owner');
@@ -5945,13 +5946,13 @@ def _repair(
         digest=_digest_of([plan_digest(tx), *(" ".join(map(str, row)) for row in rows(tx, """
             SELECT kind, photo, thing FROM found WHERE kind <> 'storage' ORDER BY 1, 2, 3
         """))]),
-        assets=value(tx, "SELECT count(*) FROM run_photo"),
+        assets=one_value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
     )
     note_kept(tx)
     note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
     report = take_steps(tx, REPAIR_STEPS, report, progress)
-    if value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
+    if one_value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
         report = replace(report, storage=count_storage(tx))
     reset_apps(tx)
     return report
@@ -5978,7 +5979,7 @@ def step_shared_groups(tx: Transaction, report: Report) -> Report:
     run(tx, f"CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS {members}")
     change(tx, "asset", ("duplicateId",), 'SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing')
     detect_again(tx, "SELECT id FROM duplicate_losing JOIN run_photo USING (id)")
-    return report.plus(duplicates=value(tx, "SELECT count(*) FROM duplicate_losing"))
+    return report.plus(duplicates=one_value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
 def step_album_owners(tx: Transaction, report: Report) -> Report:
@@ -7314,7 +7315,7 @@ def remove_made(tx: Transaction) -> None:
 
 def undo_digest(tx: Transaction) -> str:
     """What ties the undo to its analysis: photos, records that go back, each person's decision."""
-    return str(value(tx, """
+    return str(one_value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
@@ -7337,23 +7338,23 @@ def undo_report(tx: Transaction, report: Report) -> Report:
     given, removed, parted = people_counted(tx)
     return Report(
         digest=undo_digest(tx),
-        assets=0 if tx.values["is_repair"] else value(tx, "SELECT count(*) FROM run_photo"),
+        assets=0 if tx.values["is_repair"] else one_value(tx, "SELECT count(*) FROM run_photo"),
         stays=tuple((reason, tuple(names)) for reason, names in stays),
-        faces=value(
+        faces=one_value(
             tx, written.format("id", "journal_id", "asset_face", "after ->> 'personGroupId' IS NOT NULL")
         ),
         lost=lost_things(tx),
         storage=report.storage,
     ).plus(
-        faces_changed=value(tx, "SELECT count(*) FROM face_changed"),
+        faces_changed=one_value(tx, "SELECT count(*) FROM face_changed"),
         people_given=given,
         people_removed=removed,
         people_parted=parted,
         people_kept=tuple(
             (name, "changed since" if changed else "still on photos") for name, changed in people
         ),
-        albums_back=value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
-        albums_shared=value(tx,
+        albums_back=one_value(tx, "SELECT count(*) FROM changing_album JOIN handed_over USING (id)"),
+        albums_shared=one_value(tx,
             "SELECT count(*) FROM changing_album WHERE id NOT IN (SELECT id FROM handed_over)"),
         copies_kept=tuple(rows(tx, """
             SELECT a."originalFileName", al."albumName" FROM judged j
@@ -7372,14 +7373,14 @@ def undo_report(tx: Transaction, report: Report) -> Report:
                 WHERE "table" = 'shared_link_asset' AND kind = 'made')
             ORDER BY 1, l.id
         """)),
-        tags_taken=value(tx, "SELECT count(*) FROM tag_taken"),
-        tags_kept=value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        tags_taken=one_value(tx, "SELECT count(*) FROM tag_taken"),
+        tags_kept=one_value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
         libraries_back=tuple(library.name for library in libraries_listed(tx)),
         libraries_kept=tuple(
             rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
         ),
-        comments_back=value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
-        besides=value(tx, """
+        comments_back=one_value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
+        besides=one_value(tx, """
             SELECT coalesce(sum(rows), 0) FROM journal
             WHERE (%(is_repair)s OR NOT EXISTS (SELECT FROM run_photo))
               AND kind IN ('made', 'removed', 'changed')
@@ -7833,7 +7834,7 @@ def forget_untracked(tx: Transaction, paths: Sequence[str] | None = None) -> int
     reported = "FROM public.integrity_report WHERE type = 'untracked_file'"
     if paths is not None:
         return run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths)
-    if not value(tx, f"SELECT EXISTS (SELECT {reported})"):
+    if not one_value(tx, f"SELECT EXISTS (SELECT {reported})"):
         return 0
     return run(tx, f"""
         DELETE {reported} AND path IN (
@@ -7870,7 +7871,7 @@ def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Med
     new ones. One counts also where it has moved to, by the list of moves: an older database may have been
     restored. Raises TransferError when they are not there.
     """
-    if not value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
+    if not one_value(tx, "SELECT EXISTS (SELECT FROM file_row WHERE NOT external)"):
         return None
     places = file_places(tx)
     root = places["root"]
@@ -9303,7 +9304,7 @@ def warn(text: str) -> None:
     paragraph(text, "    ", "  ⚠ ", YELLOW)
 
 
-def size(amount: int) -> str:
+def shown_size(amount: int) -> str:
     """Bytes in the unit that Immich's pages use."""
     number = float(amount)
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -9313,7 +9314,7 @@ def size(amount: int) -> str:
     return f"{number:.2f} TiB"
 
 
-def count(number: int, word: str, plural: str = "") -> str:
+def number_of(number: int, word: str, plural: str = "") -> str:
     """1 photo, 2 photos."""
     return f"{number} {word if number == 1 else plural or word + 's'}"
 
@@ -9821,16 +9822,16 @@ def users_screen(state: State) -> State:
     )
     heading("USERS")
     for user in users:
-        quota = "no quota" if user.quota is None else f"quota {size(user.quota)}"
+        quota = "no quota" if user.quota is None else f"quota {shown_size(user.quota)}"
         gone = "  [marked for deletion]" if user.deleted else ""
-        say(f"  {who(user)}: {count(user.photos, 'photo')}, {size(user.usage)}, {quota}{gone}")
+        say(f"  {who(user)}: {number_of(user.photos, 'photo')}, {shown_size(user.usage)}, {quota}{gone}")
         if number := sum(trouble.user == user.id for trouble in troubles):
-            say(f"      {count(number, 'problem')}, see Repair (5)")
+            say(f"      {number_of(number, 'problem')}, see Repair (5)")
     for user in users:
         if user.foreign_files:
             say()
             warn(
-                f"{count(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
+                f"{number_of(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
                 "Immich deletes those folders with the account, whoever owns the files in them: do not "
                 "delete this account before they have moved (10)."
                 + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
@@ -9838,8 +9839,8 @@ def users_screen(state: State) -> State:
         if user.untold_files:
             say()
             warn(
-                f"Of {count(user.untold_files, 'file')} of {who(user)} it cannot be told in whose folders "
-                "they lie. Do not delete any account before that is known: Move files (10)."
+                f"Of {number_of(user.untold_files, 'file')} of {who(user)} it cannot be told in whose "
+                "folders they lie. Do not delete any account before that is known: Move files (10)."
             )
     if any(user.foreign_files is None for user in users):
         say()
@@ -9855,7 +9856,7 @@ def show_undrawn(undrawn: Mapping[str, int], names: Mapping[str, str]) -> None:
     """Whose people have no picture yet: a job that was started too early, or not at all, has left them."""
     for user, number in undrawn.items():
         label, button, _does = JOBS["thumbnailGeneration"]
-        people = count(number, "person has no picture", "people have no pictures")
+        people = number_of(number, "person has no picture", "people have no pictures")
         warn(
             f"{people} yet, of {names.get(user, user)}. Immich draws what is missing: Administration > "
             f"Job Queues > {label} > {button}."
@@ -9876,7 +9877,7 @@ def albums_screen(state: State) -> State:
             owner = album.owner
             say(f"  {who(users[owner]) if owner in users else 'Nobody, see Repair (5)'}")
         shared = f", shared with {', '.join(map(clean, album.shared_with))}" if album.shared_with else ""
-        say(f"    {clean(album.name)}: {count(album.items, 'item')}{shared}")
+        say(f"    {clean(album.name)}: {number_of(album.items, 'item')}{shared}")
     if not albums:
         say("  There are no albums.")
     return state
@@ -10285,13 +10286,13 @@ def album_lines(albums: Sequence[Album]) -> list[str]:
     lines = []
     for album in albums:
         made = f", made {album.made}" if times[folded(album.name)] > 1 else ""
-        lines.append(f"{clean(album.name).strip()} ({count(album.items, 'item')}{made})")
+        lines.append(f"{clean(album.name).strip()} ({number_of(album.items, 'item')}{made})")
     return lines
 
 
 def tag_lines(tags: Sequence[Tag]) -> list[str]:
     """Tags to choose from."""
-    return [f"{clean(tag.path)} ({count(tag.photos, 'photo')})" for tag in tags]
+    return [f"{clean(tag.path)} ({number_of(tag.photos, 'photo')})" for tag in tags]
 
 
 def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str) -> None:
@@ -10381,7 +10382,7 @@ def people_lines(people: Sequence[KnownPerson], address: str) -> list[str]:
         born = f", born {person.birth}" if person.birth else ""
         is_clear = person.name.strip() and times[folded(person.name)] == 1
         look = "" if is_clear else f"  {clean(address)}/people/{person.id}"
-        lines.append(f"{clean(person.name) or 'Unknown'} ({count(person.photos, 'photo')}{born}){look}")
+        lines.append(f"{clean(person.name) or 'Unknown'} ({number_of(person.photos, 'photo')}{born}){look}")
     return lines
 
 
@@ -10459,7 +10460,7 @@ def library_line(library: ExternalLibrary) -> str:
     """An external library with its photos: it goes whole, so those that people may have put away are told."""
     places = ((library.trashed, "in the trash"), (library.locked, "in the locked folder"))
     apart = "".join(f", {number} of them {where}" for number, where in places if number)
-    return f"“{clean(library.name)}” ({count(library.photos, 'photo')}{apart})"
+    return f"“{clean(library.name)}” ({number_of(library.photos, 'photo')}{apart})"
 
 
 def ask_pairs(wish: Wish, state: State) -> None:
@@ -10540,7 +10541,7 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
         run=run_it,
         show=show_it,
         nothing="There is nothing to transfer.",
-        question=lambda report: f"Transfer {count(report.assets, 'photo')} to {who(destination)}?",
+        question=lambda report: f"Transfer {number_of(report.assets, 'photo')} to {who(destination)}?",
         finish=lambda report: transfer_done(state, api, report, wish),
         entry="4",
         typed=source.email if wish.request.everything else None,
@@ -10614,7 +10615,7 @@ def ask_pairs_listed(
 def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
     """A pair of namesakes: what is known of both, and where to look at them."""
     born, theirs_born = (f", born {birth}" if birth else "" for birth in (person.birth, person.merge_birth))
-    theirs = f"{clean(person.merge_name).strip()} ({count(person.merge_faces, 'face')}{theirs_born})"
+    theirs = f"{clean(person.merge_name).strip()} ({number_of(person.merge_faces, 'face')}{theirs_born})"
     yield f"{number:>3}. {clean(person.name).strip()} ({faces(person)}{born})  =  {theirs}"
     for person_id in (person.id, person.merge_id):
         yield f"       {clean(address)}/people/{person_id}"
@@ -10623,8 +10624,8 @@ def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
 def faces(person: Person) -> str:
     """A person's faces on photos that move, and on others, which may be in the same album."""
     if not person.outside:
-        return count(person.inside, "face")
-    return f"{count(person.inside, 'face')} on these photos, {person.outside} on others"
+        return number_of(person.inside, "face")
+    return f"{number_of(person.inside, 'face')} on these photos, {person.outside} on others"
 
 
 def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
@@ -10637,7 +10638,7 @@ def show_transfer(report: Report, source: User, destination: User, address: str)
     if staying := sum(len(found) for _reason, found in report.stays):
         unseen = staying - report.of("items_staying")
         apart = f", {unseen} of them not shown in the album" if unseen else ""
-        say(f"\n  Stays {names['giver']}'s: {count(staying, 'photo')}{apart}")
+        say(f"\n  Stays {names['giver']}'s: {number_of(staying, 'photo')}{apart}")
         show_told(report, "stays", **names)
     show_told(report, "also", **names)
     show_told(report, "handed", **names)
@@ -10657,16 +10658,16 @@ def show_sum(report: Report, giver: str) -> None:
         "conditions": ("photo", "photos", " chosen"),
         "everything": ("photo or video", "photos and videos", f" of {giver}'s"),
     }[report.selection]
-    move = [f"{moving} of the {count(items, word, plural)}{where}"]
+    move = [f"{moving} of the {number_of(items, word, plural)}{where}"]
     if unseen:
-        move.append(f"{count(unseen, 'photo')} that the album does not show")
+        move.append(f"{number_of(unseen, 'photo')} that the album does not show")
     if report.along:
-        move.append(count(len(report.along), "photo that comes along", "photos that come along"))
+        move.append(number_of(len(report.along), "photo that comes along", "photos that come along"))
     paragraph(" + ".join(move), "    ")
     if staying:
-        say(f"    {count(staying, f'{word} stays', f'{plural} stay')} {giver}'s")
+        say(f"    {number_of(staying, f'{word} stays', f'{plural} stay')} {giver}'s")
     if others:
-        say(f"    {count(others, 'item is', 'items are')} of other users: theirs they stay")
+        say(f"    {number_of(others, 'item is', 'items are')} of other users: theirs they stay")
     if report.dates:
         first, last = report.dates
         say(f"    Taken on {first}" if first == last else f"    Taken from {first} to {last}")
@@ -10688,7 +10689,7 @@ def show_people(report: Report, taker: str = "", address: str = "") -> None:
         if len(unnamed) > NAMELESS_SHOWN:
             say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
     if kept := [clean(name) for name in report.listed("kept_people")]:
-        belong = count(len(kept), "person belongs", "people belong")
+        belong = number_of(len(kept), "person belongs", "people belong")
         say(f"    {belong} to {taker} already: {some_of(kept)}")
 
 
@@ -10706,8 +10707,8 @@ def show_storage(report: Report) -> None:
     if report.storage:
         say("\n  Storage:")
     for user in report.storage:
-        quota = "" if user.quota is None else f" of {size(user.quota)}"
-        say(f"    {clean(user.email)}: {size(user.before)} → {size(user.after)}{quota}")
+        quota = "" if user.quota is None else f" of {shown_size(user.quota)}"
+        say(f"    {clean(user.email)}: {shown_size(user.before)} → {shown_size(user.after)}{quota}")
     for user in report.storage:
         if user.over_quota:
             warn(f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user.")
@@ -10765,7 +10766,9 @@ def back_up_first(api: Api, state: State) -> None:
     except KeyboardInterrupt:
         say("\n  Not waited for.")
     for backup in state.backups:
-        proof = f": {clean(backup.name)}, {size(backup.size)}" if backup.name else " (its job has ended well)"
+        proof = " (its job has ended well)"
+        if backup.name:
+            proof = f": {clean(backup.name)}, {shown_size(backup.size)}"
         say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
     if not state.backups:
         warn(
@@ -10898,7 +10901,7 @@ def offer_notices(
         return
     if not ask_yes("\n  Tell both users in Immich what was handed over?", default=True):
         return
-    photos = f"{count(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
+    photos = f"{number_of(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
     try:
         notify(
             *(api, destination.id, f"Photos from {source.name}"),
@@ -10922,8 +10925,8 @@ def show_wrong_after(report: Report) -> None:
         )
     elif report.wrong_after:
         warn(
-            f"{count(report.wrong_after, 'thing is', 'things are')} wrong, still or again, since a job of "
-            "Immich's was under way. Repair (5, then 6) mends that."
+            f"{number_of(report.wrong_after, 'thing is', 'things are')} wrong, still or again, since a job "
+            "of Immich's was under way. Repair (5, then 6) mends that."
         )
 
 
@@ -11015,7 +11018,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
 def told_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> str:
     """How many kinds of things are wrong with what they have, for a list."""
     number = sum(trouble.user in {user.id for user in users} for trouble in troubles)
-    return f": {count(number, 'problem')}" if number else ""
+    return f": {number_of(number, 'problem')}" if number else ""
 
 
 def names_of(users: Sequence[User]) -> str:
@@ -11045,7 +11048,7 @@ def show_points(points: Mapping[str, Point], found: Sequence[Trouble]) -> None:
         point = points[entry.kind]
         more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
         such = f" ({', '.join(map(shortened, entry.examples))}{more})" if entry.examples else ""
-        paragraph(count(entry.count, *point.words) + such, "      ", "    • ")
+        paragraph(number_of(entry.count, *point.words) + such, "      ", "    • ")
         if point.harm:
             paragraph(point.harm, "      ")
         if point.todo:
@@ -11124,7 +11127,7 @@ def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, e
     users = {user.id: user for user in everybody}
     for torn in torn_of(wish, everybody, state):
         both = "both halves" if torn.kind == "live" else "photos and library"
-        say(f"\n  {count(torn.count, *FAULTS[torn.kind].words)}, as above. Who is to have {both}?")
+        say(f"\n  {number_of(torn.count, *FAULTS[torn.kind].words)}, as above. Who is to have {both}?")
         for number, owner in enumerate(torn.owners, 1):
             say(f"    {number:>3}. {who(users[owner])}")
         answer = number_typed(ask("  Number (Enter leaves them as they are): "))
@@ -11239,10 +11242,10 @@ def past_line(past: Past) -> str:
         done = header["report"]
         numbers = {key: len(found) if isinstance(found, list) else found for key, found in done.items()}
         numbers.update(done.get("counts", {}))
-        mended = [count(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
+        mended = [number_of(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
         return f"{when}  {destination}: {' of '.join(['repair', *mended])}{state}"
     what = clean(header["selection"]["name"])
-    photos = count(header["report"]["assets"], "photo")
+    photos = number_of(header["report"]["assets"], "photo")
     return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
 
 
@@ -11270,7 +11273,7 @@ def show_undo(report: Report, past: Past) -> bool:
 
 def link_back_line(name: str, photos: int) -> str:
     """A public link: by its own address, its description or its album."""
-    return (clean(name) or "without a name") + (f" ({count(photos, 'photo')})" if photos else "")
+    return (clean(name) or "without a name") + (f" ({number_of(photos, 'photo')})" if photos else "")
 
 
 def kept_library_line(name: str, reason: str) -> str:
@@ -11314,7 +11317,7 @@ def files_screen(state: State) -> State:
     # what an interrupted move left, or a restored database, is put right before anybody looks
     if state.config.media and (settled := settle_moves(config, Path(state.config.media), state.undo_folder)):
         paragraph(
-            f"{count(settled, 'file')} had to be put where the database says: a move of files was "
+            f"{number_of(settled, 'file')} had to be put where the database says: a move of files was "
             "interrupted, or an older database was restored."
         )
     say_untracked(clear_untracked(config))
@@ -11364,7 +11367,7 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
         run=lambda how: work(how.dry_run, how.progress),
         show=show_it,
         nothing="There is nothing to move.",
-        question=lambda report: f"Move {count(report.files, 'file')}, {size(report.size)}?",
+        question=lambda report: f"Move {number_of(report.files, 'file')}, {shown_size(report.size)}?",
         finish=finish,
         prepare=lambda: before.append(watch_missing(api, None)),
     )
@@ -11422,7 +11425,7 @@ def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
 
 def kinds_of_files(kinds: Mapping[str, int]) -> str:
     """47 originals, 1 sidecar."""
-    return ", ".join(count(kinds[kind], *words) for kind, words in FILE_KINDS.items() if kinds.get(kind))
+    return ", ".join(number_of(kinds[kind], *words) for kind, words in FILE_KINDS.items() if kinds.get(kind))
 
 
 def file_bar(progress: Progress) -> FileProgress:
@@ -11434,7 +11437,8 @@ def file_bar(progress: Progress) -> FileProgress:
         if now - last[0] >= (0.1 if sys.stdout.isatty() else 10) or files == of_files:
             last[0] = now
             share = 100 * done // of_bytes if of_bytes else 100
-            progress(f"{files} of {count(of_files, 'file')}, {size(done)} of {size(of_bytes)}, {share} %")
+            amount = f"{shown_size(done)} of {shown_size(of_bytes)}"
+            progress(f"{files} of {number_of(of_files, 'file')}, {amount}, {share} %")
 
     return show
 
@@ -11463,9 +11467,9 @@ def say_what_jobs_do(api: Api, state: State) -> None:
 
 def show_move(report: MoveReport) -> None:
     """What a move of files would do."""
-    say(f"  Files to move: {report.files}, {size(report.size)}")
+    say(f"  Files to move: {report.files}, {shown_size(report.size)}")
     for kind, files, amount in report.kinds:
-        say(f"    • {count(files, *FILE_KINDS[kind])}, {size(amount)}")
+        say(f"    • {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}")
     show_move_rest(report)
 
 
@@ -11477,16 +11481,16 @@ def show_move_rest(report: MoveReport) -> None:
     if report.stays:
         say("\n  Stay where they are:")
     for reason, names in report.reasons:
-        say(f"    {count(len(names), 'file')}: {FILE_REASONS[reason]}")
+        say(f"    {number_of(len(names), 'file')}: {FILE_REASONS[reason]}")
         show_list(names, "      ")
 
 
 def show_moved(report: MoveReport) -> None:
     """What a move of files has done."""
     say("  Summary:")
-    say(f"    • Files moved:         {report.files}, {size(report.size)}")
+    say(f"    • Files moved:         {report.files}, {shown_size(report.size)}")
     for kind, files, amount in report.kinds:
-        say(f"        {count(files, *FILE_KINDS[kind])}, {size(amount)}")
+        say(f"        {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}")
     if report.copied:
         say(f"    • Copied, as links are impossible there: {report.copied}")
     show_move_rest(report)
@@ -11513,7 +11517,7 @@ def watch_missing(api: Api, before: int | None) -> int | None:
         return missing
     if missing > before:
         warn(
-            f"Immich now misses {count(missing - before, 'file')} more than before the move. "
+            f"Immich now misses {number_of(missing - before, 'file')} more than before the move. "
             "Administration > Maintenance in Immich names them."
         )
     else:
@@ -11525,8 +11529,8 @@ def say_untracked(number: int) -> None:
     """That files in use were offered for deletion."""
     if number:
         warn(
-            f"Immich's report of untracked files named {count(number, 'file')} in use, which 'Delete all' "
-            f"there would have deleted. {'It is' if number == 1 else 'They are'} off that report now."
+            f"Immich's report of untracked files named {number_of(number, 'file')} in use, which 'Delete "
+            f"all' there would have deleted. {'It is' if number == 1 else 'They are'} off that report now."
         )
 
 
@@ -11817,7 +11821,7 @@ def _page_summary(page: Page) -> Iterator[str]:
     for user in page.report.storage:
         over = " (over the quota)" if user.over_quota else ""
         words = f"{user.email}: storage before and after{over}"
-        change = f"{size(user.before)} → {size(user.after)}"
+        change = f"{shown_size(user.before)} → {shown_size(user.after)}"
         yield f'<tr><td>{escaped(words)}</td><td class="number">{change}</td></tr>'
     yield "</table><ul>"
     for telling in ("warning", "also"):
@@ -11847,12 +11851,12 @@ def _page_photos(page: Page) -> Iterator[str]:
         ("What comes along", [photo for photo in moving if photo.why != "chosen"]),
     ):
         if found:
-            yield f"<h2>{title} <small>{count(len(found), 'photo')}</small></h2>"
+            yield f"<h2>{title} <small>{number_of(len(found), 'photo')}</small></h2>"
         for day, of_day in itertools.groupby(found, lambda photo: photo.day):
             yield from _page_group(page, day or "No day", list(of_day), framed)
     staying = [photo for photo in listed if not photo.moves]
     if staying:
-        yield f"<h2>What stays <small>{count(len(staying), 'photo')}</small></h2>"
+        yield f"<h2>What stays <small>{number_of(len(staying), 'photo')}</small></h2>"
     for reason in REASONS:
         of_reason = [photo for photo in staying if photo.why == reason]
         if of_reason:
@@ -11866,7 +11870,7 @@ def _page_photos(page: Page) -> Iterator[str]:
 
 def _page_group(page: Page, title: str, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
     """Photos under one title: those that get a picture, then the names of the rest."""
-    yield f"<h3>{escaped(title)} <small>{count(len(photos), 'photo')}</small></h3><div class=grid>"
+    yield f"<h3>{escaped(title)} <small>{number_of(len(photos), 'photo')}</small></h3><div class=grid>"
     for photo in photos:
         if photo.id in framed:
             number = page.numbers.get(photo.id)
@@ -11888,13 +11892,13 @@ def _page_people(page: Page) -> Iterator[str]:
     people = page.report.people
     pairs = [person for person in people if person.merge_id]
     if pairs:
-        yield f"<h2>The same name <small>{count(len(pairs), 'pair')}</small></h2>"
+        yield f"<h2>The same name <small>{number_of(len(pairs), 'pair')}</small></h2>"
     for person in pairs:
         words = "become one person" if person.action == MERGE else "stay two"
         yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
         ours = f"({faces(person)})"
         yield _figure(page, "people", person.id, person.name or "Unknown", ours)
-        theirs = f"({count(person.merge_faces, 'face')}, of {page.destination.name})"
+        theirs = f"({number_of(person.merge_faces, 'face')}, of {page.destination.name})"
         yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
         yield "</div>"
     rest = [person for person in people if not person.merge_id]
@@ -11916,7 +11920,7 @@ def _page_things(page: Page) -> Iterator[str]:
         for album, name, owner, photos in found.albums:
             yield (
                 f'<li><a rel="noreferrer" href="{escaped(page.address)}/albums/{escaped(album)}">'
-                f"{escaped(name)}</a>, of {escaped(owner)}: {count(photos, 'photo')} that "
+                f"{escaped(name)}</a>, of {escaped(owner)}: {number_of(photos, 'photo')} that "
                 f"{'moves' if photos == 1 else 'move'}</li>"
             )
         yield "</ul>"
@@ -11924,7 +11928,9 @@ def _page_things(page: Page) -> Iterator[str]:
         if changed:
             yield f"<p>Handed over or shared with the new owner: {escaped(changed)}.</p>"
     if found.tags:
-        tags = "".join(f"<li>{escaped(path)}: {count(photos, 'photo')}</li>" for path, photos in found.tags)
+        tags = "".join(
+            f"<li>{escaped(path)}: {number_of(photos, 'photo')}</li>" for path, photos in found.tags
+        )
         yield f"<h2>Tags</h2><ul>{tags}</ul>"
     if found.links:
         links = "".join(f"<li>{escaped(name) or 'without a name'}</li>" for name in found.links)
@@ -11944,9 +11950,9 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
         words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
         yield ("person", "", person.name, "", words, person.id)
     for album, name, owner, photos in page.inventory.albums:
-        yield ("album", "", name, "", f"of {owner}: {count(photos, 'photo')}", album)
+        yield ("album", "", name, "", f"of {owner}: {number_of(photos, 'photo')}", album)
     for path, photos in page.inventory.tags:
-        yield ("tag", "", path, "", count(photos, "photo"), "")
+        yield ("tag", "", path, "", number_of(photos, "photo"), "")
     for name in page.inventory.links:
         yield ("public link", "", name, "", "", "")
     for user in page.report.storage:

@@ -353,7 +353,7 @@ def test_a_database_that_only_allows_reading(shared: Installation, place: str, d
 def settings_of(database: dict[str, Any], *names: str) -> dict[str, str]:
     """The settings during a transaction, as SHOW gives them."""
     with transfer.looking(database) as tx:
-        return {name: transfer.value(tx, f"show {name}") for name in names}
+        return {name: transfer.one_value(tx, f"show {name}") for name in names}
 
 
 SESSION = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "1min", "application_name": "transfer.py"}

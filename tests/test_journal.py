@@ -788,5 +788,5 @@ def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
         before = peak(reset=True)
         transfer.load_past(tx, path, transfer.read_header(path))
         assert peak() - before < 12_000_000
-        assert transfer.value(tx, "SELECT count(*) FROM past") == count
+        assert transfer.one_value(tx, "SELECT count(*) FROM past") == count
         connection.rollback()
