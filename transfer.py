@@ -7563,13 +7563,6 @@ PLACES = {
     "user.profileImagePath": ("v_user", "id", "profileImagePath"),
 }
 
-FileProgress = Callable[[int, int, int, int], None]  # files done, files in all, bytes done, bytes in all
-
-
-def no_progress(_files: int, _of_files: int, _bytes: int, _of_bytes: int) -> None:
-    """Says nothing."""
-
-
 class MoveStopped(TransferError):
     """A move of files broke off; what had moved until then is complete."""
 
@@ -8324,7 +8317,7 @@ def move_files(
     *,
     dry_run: bool,
     only: tuple[str, str] | None = None,
-    progress: FileProgress = no_progress,
+    progress: Progress = quiet,
 ) -> MoveReport:
     """Move every file that lies in another user's folder into its owner's; or say what would move and what
     not.
@@ -8347,21 +8340,17 @@ def move_files(
 
 
 def _carry_out(
-    tx: Transaction, media: Media, listed: Path, report: MoveReport, progress: FileProgress
+    tx: Transaction, media: Media, listed: Path, report: MoveReport, progress: Progress
 ) -> None:
     """Move the files of a plan, batch by batch. The report then says what has moved."""
     ahead, report.moves, limit = report.moves, [], BATCH_FILES
-    totals = [0, len(ahead), 0, sum(move.stamp[1] for move in ahead)]
-
-    def tell(move: Move) -> None:
-        totals[0], totals[2] = totals[0] + 1, totals[2] + move.stamp[1]
-        progress(*totals)
-
+    told, total = itertools.count(1), len(ahead)
+    progress("Moving files")
     try:
         while ahead and not report.stopped:
             batch = ahead[:limit]
             name = _begin_batch(listed, [(move.old, move.new) for move in batch])
-            begun, moved = _move_batch(tx, media, batch, report, tell)
+            begun, moved = _move_batch(tx, media, batch, report, lambda: progress("", next(told), total))
             if moved is not None:
                 _add_to_list(listed, {"done": name, "moved": moved})
             ahead, limit = batch[begun:] + ahead[limit:], min(BATCH_FILES, 2 * begun + 1)
@@ -8384,7 +8373,7 @@ def _why_stopped(error: OSError) -> str:
 
 
 def _move_batch(
-    tx: Transaction, media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[Move], None]
+    tx: Transaction, media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[], None]
 ) -> tuple[int, list[int] | None]:
     """New names, paths, old names. Returns how many files were begun with, and the numbers of those that
     moved, but None if there is an old name left to remove. Raises TransferError, psycopg2.Error or OSError
@@ -8417,7 +8406,7 @@ def _move_batch(
 
 
 def _new_names(
-    media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[Move], None]
+    media: Media, batch: Sequence[Move], report: MoveReport, tell: Callable[[], None]
 ) -> tuple[dict[int, bool], int]:
     """Give the files their new names, on disk, until the time of a batch is up. Returns {number: whether
     copied}, and how many were begun with.
@@ -8442,7 +8431,7 @@ def _new_names(
             if error.errno in NO_DISK:
                 report.stopped = _why_stopped(error)
                 break
-        tell(move)
+        tell()
     _flush(folders)
     return made, begun
 
@@ -11409,7 +11398,7 @@ def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
         goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
         try:
             return move_files(
-                state.config.database, *folders, dry_run=dry_run, only=only, progress=file_bar(progress)
+                state.config.database, *folders, dry_run=dry_run, only=only, progress=progress
             )
         except KeyboardInterrupt:
             if dry_run:
@@ -11426,21 +11415,6 @@ def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
 def kinds_of_files(kinds: Mapping[str, int]) -> str:
     """47 originals, 1 sidecar."""
     return ", ".join(number_of(kinds[kind], *words) for kind, words in FILE_KINDS.items() if kinds.get(kind))
-
-
-def file_bar(progress: Progress) -> FileProgress:
-    """Files and bytes, at most ten times a second on a terminal, elsewhere every ten seconds."""
-    last = [0.0]
-
-    def show(files: int, of_files: int, done: int, of_bytes: int) -> None:
-        now = time.monotonic()
-        if now - last[0] >= (0.1 if sys.stdout.isatty() else 10) or files == of_files:
-            last[0] = now
-            share = 100 * done // of_bytes if of_bytes else 100
-            amount = f"{shown_size(done)} of {shown_size(of_bytes)}"
-            progress(f"{files} of {number_of(of_files, 'file')}, {amount}, {share} %")
-
-    return show
 
 
 def see_media(state: State) -> State:
