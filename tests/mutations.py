@@ -1550,6 +1550,30 @@ saved = save(tx, report) if save else ()
         "tests/test_account.py -k half",
     ),
     Mutation(
+        "account: a link that an album has left behind stays with everything",
+        """WHERE l."userId" = %(giver)s AND %(everything)s""",
+        """WHERE false""",
+        "tests/test_account.py -k his-album",
+    ),
+    Mutation(
+        "account: a photo in a library of the destination's does not come back to it",
+        """AND e."ownerId" IS DISTINCT FROM %(taker)s THEN 'external'""",
+        """THEN 'external'""",
+        "tests/test_account.py -k his-library",
+    ),
+    Mutation(
+        "account: a library is not given to whom its photos are",
+        """FILTER (WHERE a."ownerId" NOT IN (l."ownerId", %(taker)s))""",
+        """FILTER (WHERE a."ownerId" <> l."ownerId")""",
+        "tests/test_account.py -k her-library",
+    ),
+    Mutation(
+        "account: in a common group a repair takes the person of whom has photos left",
+        """f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId") THEN 1""",
+        """f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId") THEN -1""",
+        "tests/test_mending.py -k one_cluster_group",
+    ),
+    Mutation(
         "account: foreign keys that nobody knows are overlooked",
         '"unknown": list(tx.schema.unknown_links)',
         '"unknown": []',
