@@ -1190,7 +1190,7 @@ saved = save(tx, report) if save else ()
     ),
     Mutation(
         "a file of a newer version is used",
-        'if header["format"] not in (1, JOURNAL_FORMAT):',
+        'if header["format"] != JOURNAL_FORMAT:',
         "if False:",
         "tests/test_journal.py -k newer_version",
     ),
