@@ -426,7 +426,7 @@ SELECT unit AS id FROM candidate
         "who is to have both halves of a live photo loses the own one",
         "request = torn.requests[answer - 1]",
         "request = torn.requests[2 - answer]",
-        "tests/test_repair_screen.py -k both_halves",
+        "tests/test_repair_screen.py -k two_owners",
     ),
     Mutation(
         "kinds that are left out are only left out of the analysis",
@@ -1529,7 +1529,7 @@ saved = save(tx, report) if save else ()
         "account: what is lost with it is no reason against it",
         "return not (self.of(BREAKS) or self.of(LOST_WITH_IT))",
         "return not self.of(BREAKS)",
-        "tests/test_account.py -k each_tie",
+        "tests/test_account.py -k trashed",
     ),
     Mutation(
         "account: people whom only it knows are overlooked in a common group",

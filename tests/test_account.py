@@ -465,6 +465,7 @@ def test_each_tie_is_told_and_its_sentence_leads_to_the_end(world: World, name: 
     world.lib.settle_usage()
     assert world.codes() == wanted
     assert all(transfer.TIES[code].todo for code in wanted)
+    assert not transfer.account_ties(world.params, world.anna).can_go
     if number >= 0:
         ways[number](world)
         assert next(iter(wanted)) not in world.codes()
