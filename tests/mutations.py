@@ -1468,6 +1468,31 @@ saved = save(tx, report) if save else ()
         "if False:",
         "tests/test_moving.py -k alarm",
     ),
+    # -- the connection
+    Mutation(
+        "what a transaction made is left to whoever gets the connection next",
+        "            drop_temporary(tx)\n",
+        "",
+        "tests/test_pooler.py -k one_transaction",
+    ),
+    Mutation(
+        "settings outlive their transaction",
+        "NOT %s)\n        FROM pg_settings s",
+        "NOT (%s OR true))\n        FROM pg_settings s",
+        "tests/test_pooler.py -k one_transaction",
+    ),
+    Mutation(
+        "what was told as done need not be on the disk",
+        "WHEN 'synchronous_commit' THEN s.setting = 'off'",
+        "WHEN 'synchronous_commit' THEN false",
+        "tests/test_database_errors.py -k relies",
+    ),
+    Mutation(
+        "a netrc is sent to Immich",
+        "    session.auth = lambda request: request",
+        "    pass",
+        "tests/test_rest.py -k netrc",
+    ),
     # -- endings
     Mutation(
         "what was pasted answers the last question",

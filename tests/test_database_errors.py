@@ -393,6 +393,9 @@ def test_what_the_tool_relies_on_is_not_the_persons_to_choose(shared: Installati
         "synchronous_commit": "on",
     }
     assert settings_of(database, *ours) == ours
+    with transfer.file_session(database) as tx:  # moves files in many transactions
+        tx.cursor.connection.commit()
+        assert {name: transfer.one_value(tx, f"show {name}") for name in ours} == ours
 
 
 def test_time_limits_of_the_user_are_set_aside(shared: Installation) -> None:
