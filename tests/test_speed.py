@@ -11,7 +11,7 @@ from tests import benchmark
 from tests.conftest import repair_one
 from tests.library import Library
 
-pytestmark = [pytest.mark.long, pytest.mark.as_owner]
+pytestmark = pytest.mark.long
 
 PHOTOS, PATIENCE = 1000, 30
 
