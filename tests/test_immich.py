@@ -1,6 +1,5 @@
 """The stand-in for Immich's REST API has the shapes and errors of the real servers."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -386,18 +385,6 @@ def test_no_pictures_while_recognition_is_off(one: Scene) -> None:
     assert one.library.person_row(one.alice, person)["thumbnailPath"] == ""
 
 
-def test_a_group_takes_a_face_whoever_owns_the_photo() -> None:
-    with scene("3.3") as made:
-        group = made.library.person(made.alice, "Mom", thumbnail="")
-        made.library.person(made.bob, "Mum", group=group, thumbnail="")
-        face = made.library.face(made.library.asset(made.alice), group)
-        draw(made)
-        for owner in (made.alice, made.bob):
-            row = made.library.person_row(owner, group)
-            assert row["faceAssetId"] == face
-            assert row["thumbnailPath"].startswith(f"/data/thumbs/{owner}/")
-
-
 # Trouble
 
 
@@ -422,49 +409,6 @@ def test_planted_answers(one: Scene) -> None:
 
     one.immich.forget()
     assert one.get("/api/albums", one.bob) == []
-
-
-def test_hang_up_and_delay(one: Scene) -> None:
-    one.immich.hang_up("/api/server", times=1)
-    with pytest.raises(requests.exceptions.ConnectionError):
-        one.call("GET", "/api/server/ping")
-    assert one.call("GET", "/api/server/ping").ok
-
-    one.immich.delay(900)
-    started = time.monotonic()
-    with pytest.raises(requests.exceptions.ReadTimeout):
-        requests.get(f"{one.immich.url}/api/server/ping", timeout=0.2)
-    one.immich.stop()
-    assert time.monotonic() - started < 90, "stopping waits for no delay"
-
-
-@pytest.mark.parametrize("status", [301, 308])
-def test_redirect(one: Scene, status: int) -> None:
-    with Immich(one.immich.params, tls=True) as secure:
-        one.immich.redirect(secure.url, status)
-        answer = requests.get(f"{one.immich.url}/api/server/ping?a=b", timeout=90, verify=str(secure.ca_file))
-        assert answer.json() == {"res": "pong"}
-        assert [each.status_code for each in answer.history] == [status]
-        assert secure.calls == [("GET", "/api/server/ping?a=b", None)]
-
-
-def test_tls_is_trusted_through_its_own_authority_only() -> None:
-    with Immich({}, tls=True) as immich:
-        assert immich.url.startswith("https://127.0.0.1:")
-        with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"{immich.url}/api/server/ping", timeout=90)
-        assert requests.get(f"{immich.url}/api/server/ping", timeout=90, verify=str(immich.ca_file)).ok
-    assert not immich.ca_file.exists()
-
-
-def test_stop_ends_connections_kept_alive_and_frees_the_port() -> None:
-    with requests.Session() as session:
-        with Immich({}) as immich:
-            assert session.get(f"{immich.url}/api/server/ping", timeout=90).ok
-        with pytest.raises(requests.exceptions.ConnectionError):
-            session.get(f"{immich.url}/api/server/ping", timeout=90)
-        with Immich({}, port=immich.port) as again:
-            assert session.get(f"{again.url}/api/server/ping", timeout=90).ok
 
 
 def test_wrong_claims_are_possible() -> None:
