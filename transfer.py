@@ -6519,7 +6519,10 @@ def choose_albums_back(tx: Transaction) -> None:
         SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS album, (key ->> 'userId')::uuid AS member,
             before ->> 'role' AS role, unchanged,
             "table" = 'album' OR coalesce(after ->> 'role' = 'owner', false) AS hands_over
-        FROM judged WHERE "table" = 'album_user' OR ("table" = 'album' AND columns = 'ownerId');
+        FROM judged
+        -- an album to which a repair gave an owner keeps it: without one nobody could end it
+        WHERE %(giver)s::uuid IS NOT NULL
+          AND ("table" = 'album_user' OR ("table" = 'album' AND columns = 'ownerId'));
         CREATE TEMP TABLE handed_over ON COMMIT DROP AS
             SELECT album AS id, unchanged FROM member_record WHERE hands_over;
         INSERT INTO changing_album (id, owner, source_role)
