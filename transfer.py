@@ -187,10 +187,6 @@ class TwoServers(TransferError):
     """The address and the database belong to two different Immich servers."""
 
 
-class UndoUnderWay(TransferError):
-    """What is to be undone was undone already, or its undo is under way."""
-
-
 class UnknownLinks(TransferError):
     """Something links to photos or people that this tool does not know. A dry run is allowed, execution is
     not.
@@ -219,12 +215,12 @@ class InvariantBroken(TransferError):
 class CommitUnknown(TransferError):
     """The connection was lost while COMMIT was under way, and PostgreSQL could not be asked yet."""
 
-    def __init__(self, saved: Sequence[Path], report: Any) -> None:
+    def __init__(self, saved: Sequence[Path], report: Any, sample: Sequence[Sequence[Any]]) -> None:
         super().__init__(
             "The connection was lost while the change was being committed.",
             "Whether it was committed is not known yet.",
         )
-        self.saved, self.report = saved, report
+        self.saved, self.report, self.sample = saved, report, sample
 
 
 def clean(text: str) -> str:
@@ -1851,10 +1847,11 @@ def in_transaction(
                 connection.rollback()
                 return report, tx
             saved = save(tx, report) if save else ()
+            sample = journal_sample(tx)
             tx = replace(tx, carried=carry_over(tx))
             drop_temporary(tx)
         with uninterrupted():
-            commit(connection, saved, report)
+            commit(connection, saved, report, sample)
             committed.append(report)
             for path in saved:
                 name_file(path, committed=True)
@@ -1915,15 +1912,15 @@ def drop_temporary(tx: Transaction) -> None:
         run(tx, statements)
 
 
-def commit(connection: Any, saved: Sequence[Path], report: Report) -> None:
-    """COMMIT. A connection that is lost here leaves the truth to be asked of PostgreSQL."""
+def commit(connection: Any, saved: Sequence[Path], report: Report, sample: Sequence[Sequence[Any]]) -> None:
+    """COMMIT. When the connection is lost here, the rows tell what became of it."""
     try:
         connection.commit()
     except BaseException as error:
         code = error.pgcode if isinstance(error, psycopg2.Error) else None
         if code is not None and not code.startswith(("57P", "08")):
             raise  # the server said no, so it is rolled back
-        raise CommitUnknown(saved, report) from error
+        raise CommitUnknown(saved, report, sample) from error
 
 
 @contextlib.contextmanager
@@ -2179,25 +2176,25 @@ def note_wrong(tx: Transaction, query: str) -> None:
 #
 # What an undo needs is on disk before COMMIT, or there is no COMMIT. A journal is gzip JSON lines: a header,
 # a line for each record ([kind, table, key, before, after], in newest names), and a checksum. A key of one
-# column, as {"id": [...]}, is that of many rows that are alike in all else. What became of the run is in the
-# file's name:
+# column, as {"id": [...]}, is that of many rows that are alike in all else.
 #
-#     <name>.pending.jsonl.gz    written, COMMIT not yet known of
+#     <name>.pending.jsonl.gz    COMMIT is under way, or its answer was lost
 #     <name>.jsonl.gz            committed
-#     <name>.undoing.json        beside it: its undo was written, COMMIT not yet known of
-#     <name>.undone.jsonl.gz     undone
+#     <name>.undone.jsonl.gz     undone, and nothing stayed. For the list only: the same transfer made again
+#                                would make the older file look as if it were there, too
 #
-# What is not known is asked of PostgreSQL (pg_xact_status), never guessed.
+# What became of a run its rows say: under our lock, which is free when the other transaction has ended,
+# however it ended, they are as the run left them, or they are not (is_there). So it makes no difference in
+# which database they are: one that a dump was restored into has them, an older state of the same one has not.
 
 JOURNAL_FORMAT = 1
-ROLLED_BACK, UNDO_ROLLED_BACK = "rolled back", "undo rolled back"
-PENDING, COMMITTED, UNDONE, UNDOING = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz", ".undoing.json"
+PENDING, COMMITTED, UNDONE = ".pending.jsonl.gz", ".jsonl.gz", ".undone.jsonl.gz"
 TEXT = ".txt"  # what was shown; never read again
 
 
 # What is read of one, unpacked; it is read line by line, so that no size needs memory. A million photos with
 # ten records of 500 bytes each are 5 GB; the longest line is the first, which names the photos that stayed.
-JOURNAL_SIZE, JOURNAL_LINE, JOURNAL_LINES, MARKER_SIZE = 2 * 10**10, 10**8, 2 * 10**7, 2**20
+JOURNAL_SIZE, JOURNAL_LINE, JOURNAL_LINES = 2 * 10**10, 10**8, 2 * 10**7
 
 
 class JournalBroken(TransferError):
@@ -2317,11 +2314,40 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
         "selection": selection_words(tx, kind),
         "immich": tx.schema.release,
         "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
-        **transaction_identity(tx),
-        "process": server_process(tx),
-        "tables": made_tables(tx),
+        "sample": journal_sample(tx),
         "report": asdict(report),
     }
+
+
+SAMPLE = 5  # rows of each table and kind
+
+
+def journal_sample(tx: Transaction) -> list[list[Any]]:
+    """Some records of what this run wrote, each of one row, by which to see later whether it is there.
+
+    A row that was written twice may end as it began, and people's pictures are Immich's jobs' to choose:
+    neither tells anything.
+    """
+    if one_value(tx, "SELECT to_regclass('pg_temp.journal')") is None:
+        return []
+    return [list(record) for record in rows(tx, """
+        WITH candidate AS (
+            SELECT *, row_number() OVER (PARTITION BY "table", kind ORDER BY md5(step::text)) AS place,
+                (SELECT jsonb_object_agg(k.key, CASE jsonb_typeof(k.value)
+                     WHEN 'array' THEN jsonb_build_array(k.value -> 0) ELSE k.value END)
+                 FROM jsonb_each(key) k) AS row
+            FROM journal
+            WHERE kind IN ('made', 'changed', 'removed') AND "table" <> ALL (%(computed)s)
+              AND NOT (kind = 'changed' AND after ? 'thumbnailPath')
+        )
+        SELECT kind, "table", (SELECT jsonb_object_agg(k.key, coalesce(k.value -> 0, k.value))
+            FROM jsonb_each(row) k), before, after
+        FROM candidate c
+        WHERE place <= %(some)s AND NOT EXISTS (
+            SELECT FROM journal o
+            WHERE o."table" = c."table" AND o.step <> c.step AND o.kind IN ('made', 'changed', 'removed')
+              AND o.key @> c.row)
+    """, computed=list(COMPUTED), some=SAMPLE)]
 
 
 def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
@@ -2335,42 +2361,6 @@ def selection_words(tx: Transaction, kind: str) -> dict[str, str]:
     if kind in ("albums", "tag") and len(names) == 1 and not more:
         return {"kind": kind.removesuffix("s"), "name": names[0]}
     return {"kind": "conditions", "name": condition_words(chosen)}
-
-
-def transaction_identity(tx: Transaction) -> dict[str, str]:
-    """This transaction, as PostgreSQL can be asked about it later: cluster, database and transaction id."""
-    system, place, xid = rows(tx, """
-        SELECT (SELECT system_identifier FROM pg_control_system())::text,
-            (SELECT oid FROM pg_database WHERE datname = current_database())::text, pg_current_xact_id()::text
-    """)[0]
-    return {"system": system, "database": place, "xid": xid}
-
-
-def made_tables(tx: Transaction) -> str:
-    """What tells these tables from those that a restored dump makes anew in the same database."""
-    return str(one_value(tx, "SELECT 'public.asset'::regclass::oid"))
-
-
-def server_process(tx: Transaction) -> dict[str, str]:
-    """The server's process that works for this connection, so that it can be told from all others later."""
-    [(pid, begun, name)] = rows(tx, """
-        SELECT pid::text, backend_start::text, application_name FROM pg_stat_activity
-        WHERE pid = pg_backend_pid()
-    """)
-    return {"pid": pid, "begun": begun, "name": name}
-
-
-def end_orphan(tx: Transaction, header: Mapping[str, Any]) -> None:
-    """End the server's process that worked on a run of ours whose connection is lost, and wait for its end:
-    what became of COMMIT is settled then. Without this the server may take minutes to notice.
-    """
-    process = header.get("process")
-    if isinstance(process, dict) and _fits(process, PROCESS_SHAPE) and same_database(tx, header):
-        rows(tx, """
-            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-            WHERE pid::text = %(pid)s AND backend_start::text = %(begun)s AND application_name = %(name)s
-              AND datname = current_database() AND pid <> pg_backend_pid()
-        """, **process)
 
 
 def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
@@ -2389,51 +2379,25 @@ def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
                 tx.progress("", done, total)
 
 
-def name_file(path: Path, *, committed: bool) -> None:
-    """Give a file that was written before COMMIT the name that tells what became of it.
+def name_file(path: Path, *, committed: bool) -> Path:
+    """Give a file that was written before COMMIT the name that tells what became of it; its name then.
 
-    A name that cannot be changed is no reason to fail: the list asks PostgreSQL again.
+    A name that cannot be changed is no reason to fail: the rows decide.
     """
     with contextlib.suppress(OSError):
-        if path.name.endswith(PENDING) and committed:
-            path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
-        elif path.name.endswith(UNDOING) and committed:
-            name = path.name.removesuffix(UNDOING)
-            path.with_name(name + COMMITTED).rename(path.with_name(name + UNDONE))
-            path.unlink()
+        if committed:
+            path = path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
         else:
             path.unlink()
         _sync_folder(path.parent)
-
-
-def write_marker(tx: Transaction, path: Path) -> Path:
-    """The file that says, should this program die now, which transaction is the undo of `path`."""
-    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
-    try:
-        with os.fdopen(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({**transaction_identity(tx), "process": server_process(tx)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(marker.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            marker.unlink()
-        raise TransferError(
-            f"{marker} could not be written, so nothing was committed.",
-            error.strerror or str(error),
-            "Then run again.",
-        ) from None
-    return marker
+    return path
 
 
 # What the first line of a journal must hold: every value that is used unasked later, as a type, a pattern, or
 # entries.
-_ID, _NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile(r"[0-9]{1,19}")
-IDENTITY_SHAPE: Mapping[str, Any] = {"xid": _NUMBER, "system": _NUMBER, "database": _NUMBER}
-PROCESS_SHAPE: Mapping[str, Any] = {"pid": _NUMBER, "begun": str, "name": str}  # not in older files
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 USER_SHAPE: Mapping[str, Any] = {"id": _ID, "email": str, "name": str, "cluster": _ID}
 HEADER_SHAPE: Mapping[str, Any] = {
-    **IDENTITY_SHAPE,
     "format": int,
     "kind": re.compile("transfer|repair"),
     "when": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.:+-]*"),
@@ -2442,8 +2406,10 @@ HEADER_SHAPE: Mapping[str, Any] = {
     "source": dict,  # of USER_SHAPE; empty after a repair
     "destination": USER_SHAPE,
     "selection": {"name": str},
+    "sample": list,  # of SAMPLE_SHAPE
     "report": {"people": list, "assets": int, "faces": int},
 }
+SAMPLE_SHAPE = [str, str, dict, dict | None, dict | None]
 PERSON_SHAPE: Mapping[str, Any] = {"id": str, "action": str, "target": str | None}
 
 
@@ -2462,23 +2428,20 @@ def _fits(found: Any, shape: Any) -> bool:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of a journal, or the identity in an undo's marker. Raises JournalBroken."""
-    is_marker = path.name.endswith(UNDOING)
+    """The header of a journal. Raises JournalBroken."""
     try:
-        if is_marker:
-            header = json.loads(read_regular(path, MARKER_SIZE))
-        else:
-            with open_ours(path) as packed, gzip.open(packed) as file:
-                header = json.loads(file.readline(JOURNAL_LINE))
+        with open_ours(path) as packed, gzip.open(packed) as file:
+            header = json.loads(file.readline(JOURNAL_LINE))
     except FileNotFoundError:
         raise JournalBroken(
             f"{path.name} is not there any more.", "It was undone meanwhile, or deleted."
         ) from None
     except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
-    whole = _fits(header, IDENTITY_SHAPE if is_marker else HEADER_SHAPE)
-    if whole and not is_marker:
+    whole = _fits(header, HEADER_SHAPE)
+    if whole:
         whole = all(_fits(person, PERSON_SHAPE) for person in header["report"]["people"])
+        whole &= all(_fits(record, SAMPLE_SHAPE) for record in header["sample"])
         has_source = header["kind"] == "transfer"
         whole &= _fits(header["source"], USER_SHAPE) if has_source else not header["source"]
     if not whole:
@@ -2514,156 +2477,90 @@ def read_journal(path: Path) -> Iterator[str]:
             ) from None
 
 
-def ask_commit(database_config: Mapping[str, Any], path: Path) -> bool | None:
-    """Whether the transaction behind a file was committed, asked of PostgreSQL; None when it cannot tell
-    (yet).
+def is_there(tx: Transaction, sample: Sequence[Sequence[Any]]) -> bool | None:
+    """Whether rows are as the run of this sample left them; None if it wrote none that could tell. Raises
+    JournalBroken.
+
+    That a row is absent says something only where its photo is there.
     """
-    header = read_header(path)
+    try:
+        run(tx, "SAVEPOINT looking")
+        create_past(tx)
+        run(tx, """
+            INSERT INTO past (kind, "table", key, before, after)
+            SELECT record ->> 0, record ->> 1, record -> 2, nullif(record -> 3, 'null'),
+                nullif(record -> 4, 'null')
+            FROM jsonb_array_elements(%(sample)s::jsonb) AS record
+        """, sample=json.dumps(sample))
+        judge_records(tx)
+        told: bool | None = one_value(tx, """
+            SELECT bool_or(unchanged) FROM judged
+            WHERE kind <> 'removed' OR photo IN (SELECT id FROM v_asset)
+        """)
+    except psycopg2.DataError as error:
+        raise JournalBroken("An undo file is damaged.", clean(str(error))[:100]) from None
+    finally:
+        run(tx, "ROLLBACK TO SAVEPOINT looking")
+    return told
+
+
+def ask_commit(database_config: Mapping[str, Any], sample: Sequence[Sequence[Any]]) -> bool | None:
+    """Whether the transaction of this sample was committed, as its rows say once it has ended; None when that
+    cannot be told (yet).
+    """
     for pause in (0, 0.2, 1, 3, 5):
         time.sleep(pause)
         with contextlib.suppress(TransferError), looking(database_config) as tx:
-            end_orphan(tx, header)
-            status = transaction_status(tx, header)
-            if status != "in progress":
-                return None if status is None else status == "committed"
+            if one_value(tx, "SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=ADVISORY_LOCK):
+                return is_there(tx, sample)
     return None
 
 
-def transaction_status(tx: Transaction, header: Mapping[str, Any]) -> str | None:
-    """committed, aborted, in progress; None when it is too long ago or another database."""
-    if not same_database(tx, header):
-        return None
-    # a number that is still to come: the server was set back, to a snapshot of its disk, say
-    status: str | None = one_value(tx, """
-        SELECT CASE WHEN %(xid)s::text::xid8 < pg_current_xact_id()
-            THEN pg_xact_status(%(xid)s::text::xid8) END
-    """, xid=header["xid"])
-    return status
-
-
-def same_database(tx: Transaction, header: Mapping[str, Any]) -> bool:
-    """Is this the database that the journal was written for? A restored dump is another one."""
-    here = transaction_identity(tx)
-    return (here["system"], here["database"]) == (header["system"], header["database"])
-
-
 def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
-    """The runs of the past, newest first. Files whose COMMIT was not known of get their names now."""
-    found, rolled_back = [], set()
+    """The runs of the past, newest first. A file whose COMMIT was not known of gets its name now."""
+    found: list[Past] = []
     if folder.exists():
         require_ours(folder, folder.stat())
     with looking(database_config) as tx:
-        for path in sorted(folder.glob("*" + PENDING)) + sorted(folder.glob("*" + UNDOING)):
-            with contextlib.suppress(JournalBroken, NotOurs):
-                status = transaction_status(tx, read_header(path))
-                if status == "committed":
-                    name_file(path, committed=True)
-                elif status == "aborted":  # forget_rolled_back() tells of it
-                    rolled_back.add(path)
+        at_rest = one_value(tx, "SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=ADVISORY_LOCK)
         for path in sorted(folder.glob("*" + COMMITTED)):
-            if path in rolled_back:
-                continue
-            error = None
+            header, state, error = {}, "damaged", None
+            pending = path.name.endswith(PENDING)
             try:
                 header = read_header(path)
-                state = "committed"
-                if not same_database(tx, header):
-                    state = "of another database"
-                elif is_gone(tx, path, header):
-                    state = GONE
-                elif path.name.endswith(UNDONE):
+                if path.name.endswith(UNDONE):
                     state = "undone"
-                elif path.name.endswith(PENDING):
-                    state = "not known whether committed"
-                elif (undoing := _undoing(path)).exists() and undoing not in rolled_back:
-                    state = "not known whether undone"
+                elif pending and not at_rest:
+                    state = "under way"
+                elif is_there(tx, header["sample"]) is False:
+                    state = NOT_THERE
+                else:
+                    state = "committed"
+                    if pending:
+                        path = name_file(path, committed=True)
             except NotOurs as not_ours:
-                header, state, error = {}, "may be somebody else's", not_ours
+                state, error = "may be somebody else's", not_ours
             except JournalBroken:
                 # a file is whole on disk before its COMMIT
-                header, state = {}, "never committed" if path.name.endswith(PENDING) else "damaged"
+                header, state = {}, NOT_THERE if pending else "damaged"
             found.append(Past(path, header, state, error))
     return tuple(
         sorted(found, key=lambda past: (str(past.header.get("when", "")), past.path.name), reverse=True)
     )
 
 
-GONE = "gone: an older state of the database was restored since"
-
-
-def is_gone(tx: Transaction, path: Path, header: Mapping[str, Any]) -> bool:
-    """Whether nothing of what a run wrote is there, since a backup was restored in place: one of the server's
-    disk, and the server has not come to the run's transaction yet; or a dump, which makes the tables anew.
-    """
-    reached, tables = rows(tx, """
-        SELECT %(xid)s::text::xid8 < pg_current_xact_id(), %(tables)s::text
-    """, xid=header["xid"], tables=made_tables(tx))[0]
-    if not reached or header.get("tables", tables) == tables:
-        return not reached
-    lines = list(itertools.islice(read_journal(path), 500))
-    wrote = rows(tx, """
-        WITH wrote AS (
-            SELECT each::uuid AS id, record -> 3 AS before, record -> 4 AS after
-            FROM unnest(%(lines)s::jsonb[]) AS record, jsonb_array_elements_text(record -> 2 -> 'id') AS each
-            WHERE record ->> 0 = 'changed' AND record ->> 1 IN ('asset', 'asset_face', 'activity')
-        )
-        SELECT id::text, before, after ->> 'ownerId' = a."ownerId"::text
-               OR after ->> 'personGroupId' = f."personGroupId"::text
-               OR after ->> 'assetId' = c."assetId"::text
-        FROM wrote w LEFT JOIN v_asset a USING (id) LEFT JOIN v_asset_face f USING (id)
-        LEFT JOIN v_activity c USING (id)
-    """, lines=lines)
-    there = {key: before for key, before, is_there in wrote if is_there}
-    return bool(wrote) and (not there or is_done_again(path.parent, tables, there))
-
-
-def is_done_again(folder: Path, tables: str, there: dict[str, dict[str, Any]]) -> bool:
-    """Whether rows are as a run left them only because runs since the restore did the same again: the first
-    of these that wrote a row found it as it was before that run. `there` has what it was, by id.
-
-    A run that was undone is no reason. With a file that cannot be read nobody knows.
-    """
-    try:
-        newer = [
-            (int(header["xid"]), path)
-            for path in folder.glob("*" + COMMITTED)
-            if not path.name.endswith(PENDING) and (header := read_header(path)).get("tables") == tables
-        ]
-        for _xid, path in sorted(newer):
-            for line in read_journal(path):
-                kind, _table, key, before, _after = json.loads(line)
-                for each in there.keys() & set(key["id"]) if kind == "changed" and "id" in key else ():
-                    if before.keys() == there[each].keys():
-                        if before != there[each]:
-                            return False
-                        if not path.name.endswith(UNDONE):
-                            del there[each]
-    except JournalBroken:
-        return False
-    return not there
-
-
-def _undoing(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
-
-
-def forget_rolled_back(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, ...]:
-    """Runs and undos that were broken off in COMMIT and that PostgreSQL has rolled back, once: their files
-    are removed. `state` is ROLLED_BACK or UNDO_ROLLED_BACK.
-    """
-    found = []
-    with looking(database_config) as tx:
-        for ending, state in ((PENDING, ROLLED_BACK), (UNDOING, UNDO_ROLLED_BACK)):
-            for path in sorted(folder.glob("*" + ending)):
-                with contextlib.suppress(JournalBroken, NotOurs):
-                    header = read_header(path)
-                    if transaction_status(tx, header) != "aborted":
-                        continue
-                    if state == UNDO_ROLLED_BACK:
-                        header = read_header(path.with_name(path.name.removesuffix(UNDOING) + COMMITTED))
-                    found.append(Past(path, header, state))
-                    name_file(path, committed=False)
-    return tuple(found)
+NOT_THERE = "not there"
+# The states of list_past() in which a run cannot be taken back: why, and what to do.
+WHY_NOT_BACK = {
+    "undone": ("It was taken back already.", "There is nothing left to do."),
+    "under way": ("It has not ended yet.", "Look again in a minute."),
+    NOT_THERE: (
+        "Nothing of what it wrote is in this database: it was rolled back or taken back, an older state of "
+        "the database was restored since, or it was made in another Immich.",
+        "There is nothing to take back here. Its undo file may be deleted.",
+    ),
+    "damaged": ("Its undo file is damaged.", "Restore that file, or the database, from a backup."),
+}
 
 
 def remembered_people(
@@ -2707,8 +2604,8 @@ def perform(
             return committed[0]
         raise
     except CommitUnknown as error:
-        how.progress("Asking PostgreSQL whether it was committed")
-        if not error.saved or (is_committed := ask_commit(database_config, error.saved[0])) is None:
+        how.progress("Looking whether it was committed")
+        if (is_committed := ask_commit(database_config, error.sample)) is None:
             raise
         for path in error.saved:
             name_file(path, committed=is_committed)
@@ -6056,8 +5953,8 @@ LIBRARY_REASONS = {
 def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Report:
     """Take back the run whose journal is at `path`. Raises TransferError; nothing is changed then."""
     header = read_header(path)
-    if not path.name.endswith(COMMITTED) or path.name.endswith((UNDONE, PENDING)):
-        raise TransferError("That run was taken back already, or never made.", todo="Look at the list again.")
+    if not path.name.endswith(COMMITTED) or path.name.endswith(UNDONE):
+        raise TransferError("That run was taken back already.", todo="Look at the list again.")
     if header["format"] != JOURNAL_FORMAT:
         raise JournalBroken(f"{path.name} was written by a newer transfer.py.", todo="Use that version.")
 
@@ -6067,14 +5964,19 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
         except psycopg2.DataError as error:  # its checksum is right, and still it names a day "x"
             raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
 
-    return perform(
-        database_config,
-        work,
-        {**undo_values(header), "made_by_undone": made_by_undone(path, header)},
-        how,
-        save=lambda tx, _report: [write_marker(tx, path)],
-        look_again=look_again,
-    )
+    values = {**undo_values(header), "made_by_undone": made_by_undone(path, header)}
+    report = perform(database_config, work, values, how, look_again=look_again)
+    if not how.dry_run and not something_stayed(report):
+        with contextlib.suppress(OSError):  # the rows decide
+            path.rename(path.with_name(path.name.removesuffix(COMMITTED) + UNDONE))
+            _sync_folder(path.parent)
+    return report
+
+
+def something_stayed(report: Report) -> bool:
+    """Whether an undo left something that a later one may take back, once people have put it right."""
+    kept = ("libraries_kept", "people_kept", "copies_kept", "tags_kept")
+    return bool(report.stays or report.lost or any(map(report.of, kept)))
 
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
@@ -6128,7 +6030,7 @@ def made_by_undone(path: Path, header: Mapping[str, Any]) -> list[str]:
 
 def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> Report:
     how.progress("Reading the undo file")
-    require_same_place(tx, path, header)
+    require_same_place(tx, header)
     create_tables(tx)
     load_past(tx, path, header)
     how.progress("Looking what has changed since")
@@ -6172,32 +6074,15 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     return undo_report(tx, report)
 
 
-def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
-    """The same database, the same kind of schema, and both users still there."""
-    if not same_database(tx, header):
-        raise TransferError(
-            f"{path.name} was written for another database.",
-            "A dump that was restored into a new one counts as another database, too.",
-            "Connect to the one that it was written for.",
-        )
-    if is_gone(tx, path, header):
-        raise TransferError(
-            "An older state of the database was restored since that run.",
-            "Nothing of what it wrote is there any more.",
-            "There is nothing to undo.",
-        )
+def require_same_place(tx: Transaction, header: Mapping[str, Any]) -> None:
+    """What the run wrote is there, the schema is of the same kind, and both users are active."""
+    if is_there(tx, header["sample"]) is False:
+        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[NOT_THERE])
     if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:
         raise TransferError(
             "Immich was upgraded since, to a version that keeps people or albums in another way.",
             f"The run was made on {clean(header['immich'])}, this is {tx.schema.release}.",
             "Transfer the photos back instead.",
-        )
-    marker = path.with_name(path.name.removesuffix(COMMITTED) + UNDOING)
-    if marker.exists() and transaction_status(tx, read_header(marker)) != "aborted":
-        raise UndoUnderWay("That run was undone already, or its undo is under way.")
-    if transaction_status(tx, header) == "aborted":
-        raise TransferError(
-            "That run was never committed.", "PostgreSQL rolled it back.", "There is nothing to undo."
         )
     for user in (header["source"], header["destination"]):
         if user and not rows(tx, """
@@ -6214,18 +6099,25 @@ def require_same_place(tx: Transaction, path: Path, header: Mapping[str, Any]) -
 # ---- what the run did --------------------------------------------------------------------------------------
 
 
+def create_past(tx: Transaction) -> None:
+    """past: empty."""
+    run(tx, """
+        CREATE TEMP TABLE past (
+            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
+                ON COMMIT DROP
+    """)
+
+
 def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
     """past: what the run did, one record for each row and set of columns; exempt: what was wrong before the
     run.
 
     Of a row that was written twice the first `before` and the last `after` count.
     """
+    create_past(tx)
     run(tx, """
-        CREATE TEMP TABLE past (
-            step bigint, kind text, "table" text, key jsonb, before jsonb, after jsonb, columns text)
-                ON COMMIT DROP;
         -- whose each photo was before the run, also of those that it did not move
-        CREATE TEMP TABLE past_owner (id uuid PRIMARY KEY, owner uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE past_owner (id uuid PRIMARY KEY, owner uuid) ON COMMIT DROP
     """)
     lines = enumerate(read_journal(path))
     while batch := list(itertools.islice(lines, 300)):
@@ -6361,8 +6253,9 @@ def judge_returning(tx: Transaction) -> None:
         INSERT INTO verdict (id, unit, origin, name, reason)
         SELECT p.id, coalesce(a."livePhotoVideoId", p.id), 'chosen', coalesce(a."originalFileName", ''),
             CASE WHEN a.id IS NULL THEN 'gone' ELSE 'handed_on' END
-        FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id WHERE a."ownerId" IS DISTINCT
-            FROM %(giver)s;
+        FROM returning_photo p LEFT JOIN v_asset a ON a.id = p.id
+        -- what an earlier undo has given back has no reason to stay
+        WHERE a.id IS NULL OR a."ownerId" NOT IN (%(giver)s, %(taker)s);
         UPDATE verdict v SET reason = 'stacked'
         WHERE v.reason IS NULL AND v."stackId" IS NOT NULL AND EXISTS (
             SELECT FROM v_asset o
@@ -9272,9 +9165,8 @@ def heading(title: str) -> None:
 
 # Where to click, for what the other parts only say has happened.
 WHERE_TO_CLICK: Mapping[type[TransferError], str] = {
-    CommitUnknown: "When the database is back, look at Undo a transfer (9): it asks PostgreSQL and tells.",
+    CommitUnknown: "When the database is back, look at Undo a transfer (9): its list tells what is there.",
     TwoServers: "Correct the one that is wrong (menu entry 7).",
-    UndoUnderWay: "Look at the list again (9): it asks PostgreSQL.",
 }
 
 
@@ -11161,9 +11053,6 @@ def undo_screen(state: State) -> State:
     """Menu entry 9."""
     state, api, _server = ready_to_change(state)
     config = state.config.database
-    for entry in forget_rolled_back(config, state.undo_folder):
-        begun = "An undo of it was begun" if entry.state == UNDO_ROLLED_BACK else "It was begun"
-        warn(f"{past_line(replace(entry, state='committed'))}. {begun} and rolled back: nothing was changed.")
     past = list_past(config, state.undo_folder)
     chosen = past[:0]
 
@@ -11174,33 +11063,6 @@ def undo_screen(state: State) -> State:
 
     ask_in_turn(lambda: [ask_run, lambda: act(undo_action(chosen[0], state, api), state, api)])
     return state
-
-
-# The states of list_past() in which a run cannot be taken back: why, and what to do.
-WHY_NOT_BACK = {
-    "undone": ("It was taken back already.", "There is nothing left to do."),
-    "of another database": (
-        "It was made in another database. A dump that was restored into a new one counts as another, too.",
-        "Connect to the database that it was made in (7).",
-    ),
-    GONE: (
-        "An older state of the database was restored since. Nothing of what the run wrote is there any more.",
-        "There is nothing left to do.",
-    ),
-    "not known whether committed": (
-        "PostgreSQL does not tell whether it was committed.",
-        "Look again in a minute (9). If it stays so, see in Immich whose the photos are.",
-    ),
-    "not known whether undone": (
-        "An undo of it was begun, and PostgreSQL does not tell whether that was committed.",
-        "Look again in a minute (9). If it stays so, see in Immich whose the photos are.",
-    ),
-    "never committed": (
-        "It broke off before its undo file was whole, so PostgreSQL has rolled it back.",
-        "There is nothing left to do.",
-    ),
-    "damaged": ("Its undo file is damaged.", "Restore that file, or the database, from a backup."),
-}
 
 
 def undo_action(past: Past, state: State, api: Api) -> Action[Report]:

@@ -20,7 +20,7 @@ import pytest
 
 import transfer
 from tests import postgres, schemas
-from tests.conftest import NOT_PUT_BACK, chosen_versions
+from tests.conftest import NOT_PUT_BACK, chosen_versions, problems
 from tests.library import Library
 
 
@@ -289,18 +289,8 @@ def test_a_disk_that_does_not_confirm_lets_nothing_be_committed(library, run, fo
     assert list(folder.iterdir()) == []
 
 
-def test_an_undo_that_cannot_be_noted_changes_nothing(library, params, journal) -> None:
-    before = library.snapshot()
-    with no_file_longer_than(0), pytest.raises(transfer.TransferError):
-        transfer.undo(params, journal, transfer.How(dry_run=False))
-    assert library.snapshot() == before
-    (past,) = transfer.list_past(params, journal.parent)
-    assert past.state == "committed"
-    transfer.undo(params, journal, transfer.How(dry_run=False))
-
-
 def test_a_name_that_cannot_be_changed_is_no_failure(library, scene, run, folder, params, monkeypatch) -> None:
-    """The commit has happened; the list asks PostgreSQL."""
+    """The commit has happened, as the rows say."""
 
     def fail(*_args):
         raise OSError(30, "Read-only file system")
@@ -308,13 +298,13 @@ def test_a_name_that_cannot_be_changed_is_no_failure(library, scene, run, folder
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
         assert run().wrong_after == 0
-        assert [past.state for past in transfer.list_past(params, folder)] == ["not known whether committed"]
+        assert [past.state for past in transfer.list_past(params, folder)] == ["committed"]
     assert [past.state for past in transfer.list_past(params, folder)] == ["committed"]
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
         transfer.undo(params, transfer.list_past(params, folder)[0].path, transfer.How(dry_run=False))
         assert library.owner_of(scene.lake) == scene.anna
-    assert [past.state for past in transfer.list_past(params, folder)] == ["undone"]
+    assert [past.state for past in transfer.list_past(params, folder)] == [transfer.NOT_THERE]
 
 
 # ---- it is damaged --------------------------------------------------------------------------------------------------
@@ -498,21 +488,16 @@ def test_the_files_of_the_owner_of_the_settings_are_used_by_root(params, journal
 # ---- it is not for this database ------------------------------------------------------------------------------------
 
 
-def test_one_of_another_database_is_refused(library, params, journal) -> None:
-    """Even of a copy, as a dump that was restored is."""
+def test_a_copy_of_the_database_has_the_run_too(library, params, journal) -> None:
+    """As one has that a dump was restored into."""
     server, name = postgres.server(), params["dbname"]
     copy = server.unique("copy")
     library.connection.close()
     server.create(copy, name)
-    connection = server.connect(copy)
     try:
-        elsewhere = Library(connection, library.version)
-        refused(elsewhere, server.params(copy), journal)
-        assert [past.state for past in transfer.list_past(server.params(copy), journal.parent)] == [
-            "of another database"
-        ]
+        assert [past.state for past in transfer.list_past(server.params(copy), journal.parent)] == ["committed"]
+        assert transfer.undo(server.params(copy), journal, transfer.How()).assets
     finally:
-        connection.close()
         server.drop(copy)
         library.connection = server.connect(name)
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
@@ -539,14 +524,14 @@ def restored_in_place(library: Library) -> Iterator[None]:
 
 
 def test_what_a_restored_dump_does_not_have_is_not_there_to_be_undone(library, scene, params, run, folder) -> None:
-    """PostgreSQL says of the run that it was committed, and so it was."""
+    """It was committed, and is not in the state that was restored."""
     with restored_in_place(library):
         before = library.snapshot()
         run()
     assert library.snapshot() == before
     (past,) = transfer.list_past(params, folder)
-    assert past.state == transfer.GONE
-    assert "restored" in refused(library, params, past.path).what
+    assert past.state == transfer.NOT_THERE
+    assert "restored" in refused(library, params, past.path).why
 
 
 def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) -> None:
@@ -560,68 +545,12 @@ def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) ->
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
-def test_what_a_restored_dump_does_not_have_is_gone_also_when_it_was_done_again(
-    library, scene, params, run, folder
-) -> None:
-    """The photos are Ben's again, by the newer run, which found them as they were before the older one."""
-    with restored_in_place(library):
-        run()
-    run(library.album(scene.anna, "Other", [library.asset(scene.anna)]))  # says nothing of these photos
-    run()
-    newer, other, older = transfer.list_past(params, folder)
-    assert (newer.state, other.state, older.state) == ("committed", "committed", transfer.GONE)
-    refused(library, params, older.path)
-    for past in (other, newer):
-        transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert [past.state for past in transfer.list_past(params, folder)] == ["undone", "undone", transfer.GONE]
-
-
-@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
-def test_what_a_restored_dump_has_is_there_also_when_it_was_done_again(
-    library, scene, params, run, folder, damaged
-) -> None:
-    """The photos went back and forth since: the first of these runs found them as the one in the dump left them.
-
-    If its file is damaged nobody knows.
-    """
-    album = library.album(scene.anna, "One photo", [library.asset(scene.anna)])
-    run(album)
-    with restored_in_place(library):
-        pass
-    back = transfer.Request(scene.ben, scene.anna, album=album)
-    transfer.transfer(params, back, transfer.How(dry_run=False, undo_folder=folder))
-    (path,) = (past.path for past in transfer.list_past(params, folder) if past.header["source"]["id"] == scene.ben)
-    if damaged:
-        repack(path, [*lines(path)[:-1], '{"sha256": ""}'])
-    run(album)
-    assert transfer.list_past(params, folder)[-1].state == "committed"
-
-
-def test_a_run_that_an_undo_has_brought_back_is_there(library, scene, params, run, folder) -> None:
-    """The dump has the run and the way back. It was done again, and that and the way back were undone."""
-    album = library.album(scene.anna, "One photo", [library.asset(scene.anna)])
-    run(album)
-    back = transfer.Request(scene.ben, scene.anna, album=album)
-    transfer.transfer(params, back, transfer.How(dry_run=False, undo_folder=folder))
-    with restored_in_place(library):
-        pass
-    run(album)
-    for past in transfer.list_past(params, folder)[:2]:
-        transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert transfer.list_past(params, folder)[-1].state == "committed"
-
-
-def test_a_run_to_which_the_server_was_set_back_is_not_there_to_be_undone(library, params, journal) -> None:
-    """A snapshot of its disk: the transaction is still to come."""
-    path = as_if(journal, ".jsonl.gz", xid=str(2**40))
-    assert [past.state for past in transfer.list_past(params, journal.parent)] == [transfer.GONE]
-    refused(library, params, path)
-
-
-def test_one_of_another_server_is_refused(library, params, journal, monkeypatch) -> None:
-    identity = transfer.transaction_identity
-    monkeypatch.setattr(transfer, "transaction_identity", lambda tx: identity(tx) | {"system": "1"})
-    refused(library, params, journal)
+def test_one_of_another_immich_is_refused(library, params, journal) -> None:
+    """None of its rows is here, nor a photo that lacks any of them."""
+    sample = json.loads(re.sub(r"[0-9a-f]{8}(?=-)", "00000000", json.dumps(transfer.read_header(journal)["sample"])))
+    path = as_if(journal, ".jsonl.gz", sample=sample)
+    assert [past.state for past in transfer.list_past(params, journal.parent)] == [transfer.NOT_THERE]
+    assert "another Immich" in refused(library, params, path).why
 
 
 # ---- more than one --------------------------------------------------------------------------------------------------
@@ -681,78 +610,54 @@ def test_an_empty_list(params, folder) -> None:
     assert (folder / "notes.txt").exists()
 
 
-# ---- what is not known is asked of PostgreSQL -----------------------------------------------------------------------
+# ---- what became of it its rows say ----------------------------------------------------------------------------------
 
 
-def as_if(path: Path, suffix: str, **changes: str) -> Path:
+def as_if(path: Path, suffix: str, **changes: Any) -> Path:
     """Give a file another state, and its header other values."""
     texts = lines(path)
     repack(path, [json.dumps(json.loads(texts[0]) | changes), *texts[1:]])
     return path.rename(path.with_name(path.name.removesuffix(".jsonl.gz") + suffix))
 
 
-def transaction(params):
-    """A transaction that is open, and its number."""
+def test_a_file_whose_commit_was_not_heard_of_is_settled(library, params, journal) -> None:
+    """As soon as the transaction has ended: until then its lock is taken."""
+    path = as_if(journal, ".pending.jsonl.gz")
     connection = psycopg2.connect(**params)
     with connection.cursor() as cursor:
-        cursor.execute("select pg_current_xact_id()::text")
-        return connection, cursor.fetchone()[0]
-
-
-def test_a_file_whose_commit_was_not_heard_of_is_settled(params, journal) -> None:
-    as_if(journal, ".pending.jsonl.gz")
+        cursor.execute("select pg_advisory_xact_lock(%s)", (transfer.ADVISORY_LOCK,))
+        assert [past.state for past in transfer.list_past(params, journal.parent)] == ["under way"]
+        refused(library, params, path, transfer.AnotherRun)
+    connection.close()
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
     assert journal.exists()
 
 
-def test_a_file_whose_transaction_was_rolled_back_goes(params, journal) -> None:
-    connection, number = transaction(params)
-    as_if(journal, ".pending.jsonl.gz", xid=number)
-    assert [past.state for past in transfer.list_past(params, journal.parent)] == ["not known whether committed"]
-    connection.rollback()
-    connection.close()
-    assert transfer.list_past(params, journal.parent) == ()
-    (told,) = transfer.forget_rolled_back(params, journal.parent)
-    assert (told.path, told.state) == (journal.with_name(told.path.name), transfer.ROLLED_BACK)
-    assert "8 photos [rolled back]" in transfer.past_line(told)
-    assert list(journal.parent.iterdir()) == []
+def test_a_run_that_was_rolled_back_is_not_there(library, scene, params, run, folder, monkeypatch) -> None:
+    """Killed before its COMMIT: the file is there, the rows are not."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(transfer, "commit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Path, "unlink", lambda *_args, **_more: None)
+        run()
+    (past,) = transfer.list_past(params, folder)
+    assert past.state == transfer.NOT_THERE
+    refused(library, params, past.path)
 
 
-def test_a_file_of_a_transaction_under_way_is_not_for_undoing(library, params, journal) -> None:
-    connection, number = transaction(params)
-    path = as_if(journal, ".pending.jsonl.gz", xid=number)
-    refused(library, params, path)
-    connection.close()
-
-
-def test_a_pending_file_of_another_database_is_left_alone(params, journal) -> None:
-    path = as_if(journal, ".pending.jsonl.gz", database="1")
-    assert [past.state for past in transfer.list_past(params, journal.parent)] == ["of another database"]
-    assert path.exists()
-
-
-def test_an_undo_whose_commit_was_not_heard_of_is_settled(library, params, journal) -> None:
-    marker = journal.with_name(journal.name.removesuffix(".jsonl.gz") + ".undoing.json")
-    connection, number = transaction(params)
-    header = json.loads(lines(journal)[0])
-    marker.write_text(json.dumps({name: header[name] for name in ("system", "database")} | {"xid": number}))
-    assert [past.state for past in transfer.list_past(params, journal.parent)] == ["not known whether undone"]
-    connection.rollback()
-    connection.close()
+def test_an_undo_goes_on_when_what_was_in_its_way_is_gone(library, scene, params, journal) -> None:
+    """A photo that was uploaded again stays until that copy is deleted for good."""
+    checksum = library.value("select checksum from asset where id = %s", scene.lake)
+    again = library.asset(scene.anna, "again.jpg")
+    library.rows("update asset set checksum = %s where id = %s", checksum, again)
+    first = transfer.undo(params, journal, transfer.How(dry_run=False))
+    assert [reason for reason, _names in first.stays] == ["again"]
+    assert library.owner_of(scene.lake) == scene.ben
     assert [past.state for past in transfer.list_past(params, journal.parent)] == ["committed"]
-    (told,) = transfer.forget_rolled_back(params, journal.parent)
-    assert (told.state, told.header) == (transfer.UNDO_ROLLED_BACK, transfer.read_header(journal))
-    assert not marker.exists()
-    marker.write_text(json.dumps({name: header[name] for name in ("system", "database", "xid")}))
-    assert [past.state for past in transfer.list_past(params, journal.parent)] == ["undone"]
-    assert not marker.exists()
-
-
-def test_a_damaged_mark_of_an_undo_is_not_guessed_at(params, journal) -> None:
-    marker = journal.with_name(journal.name.removesuffix(".jsonl.gz") + ".undoing.json")
-    for text in ("", "{", "[]", '{"xid": 1}'):
-        marker.write_text(text)
-        assert [past.state for past in transfer.list_past(params, journal.parent)] == ["not known whether undone"]
+    library.rows("delete from asset where id = %s", again)
+    second = transfer.undo(params, journal, transfer.How(dry_run=False))
+    assert not second.stays
+    assert library.owner_of(scene.lake) == scene.anna
+    assert problems(library) == set()
 
 
 # ---- memory ---------------------------------------------------------------------------------------------------------

@@ -13,11 +13,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 import transfer
@@ -63,7 +61,7 @@ def work(job):
             commit(connection, *rest)
         transfer.commit = sent
     elif job["at"] == "after COMMIT":
-        transfer.name_file = die
+        transfer.name_file = transfer.something_stayed = die
     elif job["at"] == "after the rename":
         transfer.look_again = die
     how = {"dry_run": False, "progress": progress}
@@ -141,14 +139,10 @@ AFTER_COMMIT = ("COMMIT sent", "after COMMIT", "after the rename")
 
 
 def states(params: dict[str, Any], folder: Path) -> list[str]:
-    """What the list says, twice the same, once it has told what was rolled back."""
-    for past in transfer.forget_rolled_back(params, folder):
-        assert past.state in (transfer.ROLLED_BACK, transfer.UNDO_ROLLED_BACK)
-        assert past.header["destination"]["email"]
-    assert transfer.forget_rolled_back(params, folder) == ()
+    """What the list says of the runs that are there, twice the same."""
     found = [past.state for past in transfer.list_past(params, folder)]
     assert [past.state for past in transfer.list_past(params, folder)] == found
-    return found
+    return [state for state in found if state != transfer.NOT_THERE]
 
 
 # ---- killed ---------------------------------------------------------------------------------------------------------
@@ -162,9 +156,8 @@ def test_a_transfer_killed_before_commit_has_not_happened(library, scene, runner
         killed(at)
         assert library.snapshot() == before, at
         assert states(runner.params, folder) == [], at
-        assert not folder.exists() or list(folder.iterdir()) == [], at
     assert transferred(runner, scene, folder).assets == scene.moving  # nothing is in the way
-    assert states(runner.params, folder) == ["committed"]
+    assert set(states(runner.params, folder)) == {"committed"}  # what was broken off at the end did the same
 
 
 def test_a_transfer_killed_while_it_writes_its_file_has_not_happened(library, scene, runner, killed, folder) -> None:
@@ -233,7 +226,7 @@ def test_an_undo_killed_after_commit_has_happened_and_is_not_done_twice(
     wait_for_owner(library, scene.lake, scene.anna)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
     after = library.snapshot()
-    assert states(runner.params, folder) == ["undone"]
+    assert states(runner.params, folder) == []
     with pytest.raises(transfer.TransferError):
         transfer.undo(runner.params, transfer.list_past(runner.params, folder)[0].path, transfer.How(dry_run=False))
     assert library.snapshot() == after
@@ -250,7 +243,7 @@ def test_an_undo_killed_after_commit_is_not_done_twice_even_if_nobody_has_looked
     with pytest.raises(transfer.TransferError):
         transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
     assert library.snapshot() == after
-    assert states(runner.params, folder) == ["undone"]
+    assert states(runner.params, folder) == []
 
 
 def test_a_repair_killed_at_any_step(library, scene, runner, killed, folder) -> None:
@@ -387,48 +380,6 @@ def test_a_commit_whose_answer_was_lost_is_a_success(library, scene, runner, fol
     assert states(runner.params, folder) == ["undone"]
 
 
-def test_a_commit_that_takes_long_is_ended_when_nobody_can_hear_of_it(library, scene, runner, folder) -> None:
-    """So that the answer is had at once: PostgreSQL does not know either while it is under way."""
-    library.rows(
-        """create function slow() returns trigger language plpgsql as $body$
-           begin perform pg_sleep(900); return null; end $body$;
-           create constraint trigger slow after update on stack deferrable initially deferred
-           for each row execute function slow()"""
-    )
-    before = library.snapshot()
-    with Proxy(runner.params, heard=True, waits=False, lingers=900) as proxy:
-        with pytest.raises(transfer.TransferError, match="rolled it back"):
-            transferred(replace(runner, params=proxy.params), scene, folder)
-        assert proxy.cut
-    wait_for_nobody(library)
-    assert library.snapshot() == before
-    assert states(runner.params, folder) == []
-
-
-@pytest.mark.parametrize("other", ["pid", "begun", "name", "nothing at all"])
-def test_nobody_elses_server_process_is_ended(library, scene, runner, folder, other) -> None:
-    """Its number may be another's by now."""
-    transferred(runner, scene, folder)
-    (past,) = transfer.list_past(runner.params, folder)
-    stranger = transfer.connect(runner.params)
-    with stranger.cursor() as cursor:
-        cursor.execute(
-            "select pid::text, backend_start::text, application_name from pg_stat_activity where pid = pg_backend_pid()"
-        )
-        process = dict(zip(("pid", "begun", "name"), cursor.fetchone(), strict=True))
-    changed = {"pid": "1", "begun": "2020-01-01 00:00:00+00", "name": "immich"}
-    for process_of_file in ({**process, other: changed.get(other)}, None) if other in changed else (None, {}, "x"):
-        with transfer.looking(runner.params) as tx:
-            transfer.end_orphan(tx, {**past.header, "process": process_of_file})
-    with stranger.cursor() as cursor:
-        cursor.execute("select 1")
-    with transfer.looking(runner.params) as tx:
-        transfer.end_orphan(tx, {**past.header, "process": process})
-    with pytest.raises(psycopg2.Error), stranger.cursor() as cursor:
-        cursor.execute("select 1")
-    stranger.close()
-
-
 def test_an_undo_that_the_server_did_not_hear_is_a_failure(library, scene, runner, folder) -> None:
     transferred(runner, scene, folder)
     (past,) = transfer.list_past(runner.params, folder)
@@ -466,7 +417,7 @@ def test_nothing_is_guessed_while_the_server_cannot_be_asked(
     wait_for_nobody(library)
     if not heard:
         assert library.snapshot() == before
-    happened = {(True, True): ["undone"], (False, True): ["committed"], (True, False): ["committed"]}
+    happened = {(False, True): ["committed"], (True, False): ["committed"]}
     assert states(runner.params, folder) == happened.get((heard, undo), [])
     owner = scene.ben if heard != undo else scene.anna
     assert library.owner_of(scene.lake) == owner

@@ -1,6 +1,5 @@
 """A run and its undo: everything is as it was, whatever kind of run and on every version; or nothing is changed."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -486,61 +485,3 @@ def test_the_same_library_passes_without_a_violation(library, scene, runner, fol
     library.rows(PLANT.format("insert into fired values (now())"))
     assert transfer.undo(runner.params, past.path, transfer.How(dry_run=False)).assets == scene.moving
     assert library.rows("select 1 from fired")
-
-
-def test_an_undo_writes_only_its_mark(scene, runner, folder, monkeypatch) -> None:
-    """Which is there, and tells the transaction, when COMMIT is sent."""
-    past = transferred(runner, scene, folder)
-    commit, seen = transfer.commit, []
-
-    def look(*args: Any) -> None:
-        (mark,) = [path for path in folder.iterdir() if path != past.path]
-        seen.append((mark.name, json.loads(mark.read_text()).keys(), mark.stat().st_mode & 0o777))
-        commit(*args)
-
-    monkeypatch.setattr(transfer, "commit", look)
-    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
-    name = past.path.name.removesuffix(".jsonl.gz") + ".undoing.json"
-    assert seen == [(name, {"xid", "system", "database", "process"}, 0o600)]
-
-
-def test_the_mark_of_an_undo_is_on_disk_before_commit(scene, runner, folder, monkeypatch) -> None:
-    """Itself, and its name in the folder."""
-    past = transferred(runner, scene, folder)
-    fsync, commit, flushed = transfer.os.fsync, transfer.commit, []
-
-    def note(handle: int) -> None:
-        flushed.append(Path(f"/proc/self/fd/{handle}").resolve())
-        fsync(handle)
-
-    def look(*args: Any) -> None:
-        (mark,) = [path for path in folder.iterdir() if path != past.path]
-        assert flushed == [mark, folder]
-        commit(*args)
-
-    monkeypatch.setattr(transfer.os, "fsync", note)
-    monkeypatch.setattr(transfer, "commit", look)
-    transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
-
-
-@pytest.mark.parametrize("xid", ["rolled back", "still to come"])
-def test_a_run_that_never_was_is_not_undone(library, scene, runner, folder, xid) -> None:
-    """Rolled back, whatever the file's name says; or of a time that the server, set back, has not reached."""
-    past = transferred(runner, scene, folder)
-    connection = psycopg2.connect(**runner.params)
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_current_xact_id()::text")
-        (number,) = cursor.fetchone()
-    connection.rollback()
-    connection.close()
-    header = transfer.read_header(past.path) | {"xid": number if xid == "rolled back" else "9" * 18}
-    with transfer.looking(runner.params) as tx:
-        status = transfer.transaction_status(tx, header)
-    assert status == ("aborted" if xid == "rolled back" else None)
-    before = library.snapshot()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(transfer, "read_header", lambda _path: header)
-        if xid == "rolled back":
-            with pytest.raises(transfer.TransferError, match="never committed"):
-                transfer.undo(runner.params, past.path, transfer.How(dry_run=False))
-    assert library.snapshot() == before

@@ -129,11 +129,8 @@ def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
     ("state", "words"),
     [
         ("undone", "It was taken back already. There is nothing left to do."),
-        ("of another database", "It was made in another database. … Connect to the database that it was made in"),
-        (transfer.GONE, "An older state of the database was restored since. … There is nothing left to do."),
-        ("not known whether committed", "PostgreSQL does not tell whether it was committed. Look again"),
-        ("not known whether undone", "An undo of it was begun, … Look again"),
-        ("never committed", "PostgreSQL has rolled it back. There is nothing left to do."),
+        ("under way", "It has not ended yet. Look again in a minute."),
+        (transfer.NOT_THERE, "Nothing of what it wrote is in this database: … Its undo file may be deleted."),
         ("damaged", "Its undo file is damaged. Restore that file"),
     ],
 )
