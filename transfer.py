@@ -6619,11 +6619,12 @@ BELONGS: Mapping[str, tuple[str, str]] = {
     "memory_asset": ("h", held_by_its_owner("memory")),
     "shared_link": (
         "o",
-        # a link to an album is its owner's; one to photos has some, all its owner's
+        # a link to an album that was handed over is its owner's; one to photos has some, all its owner's
         f"""
         EXISTS (SELECT FROM v_user u WHERE u.id = o."userId") AND CASE
             WHEN o."albumId" IS NOT NULL THEN
                 EXISTS (SELECT FROM changing_album c WHERE c.id = o."albumId" AND c.owner = o."userId")
+                OR o."albumId" NOT IN (SELECT id FROM handed_over)
             WHEN b.kind = 'removed' THEN EXISTS (
                 SELECT FROM back k
                 WHERE k."table" = 'shared_link_asset' AND k.key ->> 'sharedLinkId' = o.id::text)

@@ -902,7 +902,12 @@ def link_reason(run: Run, change: Change, column: str) -> bool:
     if (change.old[column], change.new[column]) != (run.giver, run.getter):
         return False
     if change.old["type"] == "ALBUM":
-        return run.undone is None and run.itself in (HANDED_OVER, GIVEN_UP) and change.old["albumId"] in run.albums
+        if run.undone is not None or run.itself not in (HANDED_OVER, GIVEN_UP):
+            return False
+        # with everything also what an album of the getter's had left behind
+        whole = run.itself == GIVEN_UP and run.chosen >= {a for a, who in run.before.owners.items() if who == run.giver}
+        album = change.old["albumId"]
+        return album in run.albums or (whole and run.before.album_owners(album) == [run.getter])
     return bool(had & run.moved) and all(run.after.owners[asset] == run.getter for asset in had)
 
 

@@ -476,6 +476,21 @@ def test_each_tie_is_told_and_its_sentence_leads_to_the_end(world: World, name: 
     judge(world.lib, world.params, world.anna)
 
 
+@pytest.mark.every_version
+@pytest.mark.parametrize("name", ["link to his album", "comment beside a copy", "copy not in his album"])
+def test_what_went_along_with_everything_comes_back(world: World, name: str, tmp_path) -> None:
+    TIES[name][0](world)
+    world.lib.settle_usage()
+    ignore = (*NOT_COMPARED, "session.isPendingSyncReset")
+    before = world.lib.snapshot(ignore=ignore)
+    request = transfer.Request(world.anna, world.ben, everything=True)
+    transfer.transfer(world.params, request, transfer.How(dry_run=False, undo_folder=tmp_path))
+    assert world.lib.snapshot(ignore=ignore) != before
+    (past,) = transfer.list_past(world.params, tmp_path)
+    transfer.undo(world.params, past.path, transfer.How(dry_run=False))
+    assert world.lib.snapshot(ignore=ignore) == before
+
+
 # ---- stories --------------------------------------------------------------------------------------------------------
 
 
