@@ -2500,7 +2500,8 @@ def is_there(tx: Transaction, sample: Sequence[Sequence[Any]]) -> bool | None:
     except psycopg2.DataError as error:
         raise JournalBroken("An undo file is damaged.", clean(str(error))[:100]) from None
     finally:
-        run(tx, "ROLLBACK TO SAVEPOINT looking")
+        # and nothing that follows is written in a subtransaction, whose number rows would have (xmin)
+        run(tx, "ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking")
     return told
 
 
@@ -3359,8 +3360,8 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
     """))
 
 
-def plan_report(tx: Transaction) -> Report:
-    """The part of the report that is known before the steps."""
+def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
+    """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
     unseen, public, covers = rows(tx, """
         SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
             array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
@@ -3376,6 +3377,15 @@ def plan_report(tx: Transaction) -> Report:
                 EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
             FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
     """)[0]
+    return {
+        "albums_unseen": tuple(unseen or ()),
+        "albums_public": tuple(public or ()),
+        "covers": tuple(covers or ()),
+    }
+
+
+def plan_report(tx: Transaction) -> Report:
+    """The part of the report that is known before the steps."""
     items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
@@ -3421,9 +3431,7 @@ def plan_report(tx: Transaction) -> Report:
                 WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
             ORDER BY a."originalFileName", a.id
         """)),
-        albums_unseen=tuple(unseen or ()),
-        albums_public=tuple(public or ()),
-        covers=tuple(covers or ()),
+        **albums_concerned(tx),
         already_wrong=one_value(
             tx,
             """
@@ -3640,14 +3648,9 @@ def nobody_comes_along_from_split_stacks(tx: Transaction) -> None:
     """)
 
 
-def step_stacks(tx: Transaction, report: Report) -> Report:
-    """A stack all of whose members will be the destination's goes along; any other is split, both parts
-    valid.
-
-    Immich's timeline shows a stack by its primary only, and stack.primaryAssetId forbids deleting that photo
-    (NO ACTION): a torn stack hides photos and stops the deletion of an account half-way. A stack has two
-    members or more (3.1 dissolves smaller ones), its primary among them, each primary once
-    (stack_primaryAssetId_uq).
+def sort_stacks(tx: Transaction) -> None:
+    """stack_member: the members of the stacks concerned, whether each stays, and who comes first on top.
+    stack_fate: what becomes of each of these stacks.
     """
     run(tx, f"""
         CREATE TEMP TABLE stack_member ON COMMIT DROP AS
@@ -3682,6 +3685,18 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
         GROUP BY "stackId", leads;
         ANALYZE stack_fate
     """)
+
+
+def step_stacks(tx: Transaction, report: Report) -> Report:
+    """A stack all of whose members will be the destination's goes along; any other is split, both parts
+    valid.
+
+    Immich's timeline shows a stack by its primary only, and stack.primaryAssetId forbids deleting that photo
+    (NO ACTION): a torn stack hides photos and stops the deletion of an account half-way. A stack has two
+    members or more (3.1 dissolves smaller ones), its primary among them, each primary once
+    (stack_primaryAssetId_uq).
+    """
+    sort_stacks(tx)
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
         SELECT f.id, %(taker)s::uuid AS "ownerId", coalesce(
             (SELECT m.id FROM stack_member m WHERE m."stackId" = f.id AND m.id = s."primaryAssetId"),
@@ -3873,8 +3888,8 @@ def create_people(tx: Transaction) -> None:
     """)
 
 
-def gather_people(tx: Transaction) -> None:
-    """people: whose faces are on the photos of this run, and where else they are."""
+def look_at_people(tx: Transaction) -> None:
+    """seen_on: for the people on the photos of this run."""
     # an undo has looked before, and may have put back something on other photos since
     run(tx, """
         DELETE FROM seen_on WHERE grp IN (
@@ -3885,6 +3900,11 @@ def gather_people(tx: Transaction) -> None:
     look_elsewhere(
         tx, 'SELECT "personGroupId" AS grp FROM run_face WHERE "personGroupId" IS NOT NULL'
     )
+
+
+def gather_people(tx: Transaction) -> None:
+    """people: whose faces are on the photos of this run, and where else they are."""
+    look_at_people(tx)
     run(tx, f"""
         INSERT INTO people (
             grp, holder, name, folded, "birthDate", "isHidden", faces, staying, own, kept, same_cluster, sole)
@@ -6060,7 +6080,8 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     else:
         for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
             report = step(tx, report)
-    remove_made(tx)
+    remove_made_tags(tx)
+    remove_made_people(tx)
     if how.expected_digest not in (None, undo_digest(tx)):
         raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
@@ -6145,6 +6166,12 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
             template="(%s, %s::jsonb)",
             page_size=len(batch),
         )
+    require_records(tx, path)
+    take_records_together(tx)
+
+
+def require_records(tx: Transaction, path: Path) -> None:
+    """Raise JournalBroken if `past` holds what no run writes."""
     for kind, table, columns, shape in rows(tx, """
         SELECT DISTINCT kind, "table", columns, jsonb_typeof(key) FROM past
     """):
@@ -6153,8 +6180,12 @@ def load_past(tx: Transaction, path: Path, header: Mapping[str, Any]) -> None:
         if (kind not in KINDS or shape != ("array" if kind == WRONG else "object")
                 or (kind == CHANGED and there and not set((columns or "").split(",")) <= columns_there)):
             raise JournalBroken(f"{path.name} is damaged.", "It says what no run writes.")
-    run(tx, """CREATE INDEX ON past ("table")""")
+
+
+def take_records_together(tx: Transaction) -> None:
+    """Of a row that was written twice, one record; what was wrong before the run becomes exempt."""
     run(tx, """
+        CREATE INDEX ON past ("table");
         ANALYZE past (kind, "table", columns);
         INSERT INTO exempt SELECT "table", key ->> 0, (key ->> 1)::uuid FROM past WHERE kind = 'wrong';
         CREATE INDEX ON exempt (kind, key);
@@ -7134,8 +7165,8 @@ def put_back_both(tx: Transaction, table: str, photos: str) -> None:
     put_back_removed(tx, photos)
 
 
-def remove_made(tx: Transaction) -> None:
-    """What the run made goes if nobody touched it since and nothing hangs on it: tags and people."""
+def remove_made_tags(tx: Transaction) -> None:
+    """Tags that the run made go if nobody touched them since and nothing hangs on them."""
     run(tx, """
         CREATE TEMP TABLE tag_made ON COMMIT DROP AS
         SELECT t.id, t."userId", t.value, j.unchanged, EXISTS (
@@ -7157,6 +7188,10 @@ def remove_made(tx: Transaction) -> None:
            AND t.id_descendant NOT IN (SELECT id FROM tag_made)
     """)
     remove(tx, "tag", "SELECT id FROM tag_unused")
+
+
+def remove_made_people(tx: Transaction) -> None:
+    """People that the run made go if nobody touched them since and no photo shows them."""
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
         SELECT p."ownerId", p."personGroupId", p.name, j.told, NOT j.unchanged OR EXISTS (
