@@ -2319,7 +2319,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
     }
 
 
-SAMPLE = 5  # rows of each table and kind
+SAMPLE = 20  # rows of each table and kind
 
 
 def journal_sample(tx: Transaction) -> list[list[Any]]:
@@ -2493,15 +2493,19 @@ def is_there(tx: Transaction, sample: Sequence[Sequence[Any]]) -> bool | None:
             FROM jsonb_array_elements(%(sample)s::jsonb) AS record
         """, sample=json.dumps(sample))
         judge_records(tx)
-        told: bool | None = one_value(tx, """
-            SELECT bool_or(unchanged) FROM judged
-            WHERE kind <> 'removed' OR photo IN (SELECT id FROM v_asset)
-        """)
+        return something_is_there(tx)
     except psycopg2.DataError as error:
         raise JournalBroken("An undo file is damaged.", clean(str(error))[:100]) from None
     finally:
         # and nothing that follows is written in a subtransaction, whose number rows would have (xmin)
         run(tx, "ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking")
+
+
+def something_is_there(tx: Transaction) -> bool | None:
+    """Whether any of the judged rows is as the run left it; None if there are none."""
+    told: bool | None = one_value(tx, """
+        SELECT bool_or(unchanged) FROM judged WHERE kind <> 'removed' OR photo IN (SELECT id FROM v_asset)
+    """)
     return told
 
 
@@ -2556,8 +2560,8 @@ WHY_NOT_BACK = {
     "undone": ("It was taken back already.", "There is nothing left to do."),
     "under way": ("It has not ended yet.", "Look again in a minute."),
     NOT_THERE: (
-        "Nothing of what it wrote is in this database: it was rolled back or taken back, an older state of "
-        "the database was restored since, or it was made in another Immich.",
+        "Nothing of what it wrote is in this database as it left it: it was rolled back or taken back, all "
+        "was changed since, an older state of the database was restored, or it was made in another Immich.",
         "There is nothing to take back here. Its undo file may be deleted.",
     ),
     "damaged": ("Its undo file is damaged.", "Restore that file, or the database, from a backup."),
@@ -6055,6 +6059,8 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     run(tx, "INSERT INTO giving SELECT %(giver)s::uuid WHERE %(giver)s IS NOT NULL")
     choose_returning(tx)
     judge_records(tx)
+    if something_is_there(tx) is False:
+        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[NOT_THERE])
     if tx.values["is_repair"]:
         choose_repaired(tx)
     lock_faces_and_people(tx)
@@ -6094,9 +6100,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
 
 
 def require_same_place(tx: Transaction, header: Mapping[str, Any]) -> None:
-    """What the run wrote is there, the schema is of the same kind, and both users are active."""
-    if is_there(tx, header["sample"]) is False:
-        raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[NOT_THERE])
+    """The schema is of the same kind, and both users are active."""
     if list(header["models"]) != [tx.schema.person_groups, tx.schema.album_owner_rows]:
         raise TransferError(
             "Immich was upgraded since, to a version that keeps people or albums in another way.",
@@ -11103,7 +11107,7 @@ def undo_action(past: Past, state: State, api: Api) -> Action[Report]:
     """The undo of a run. Raises TransferError where that is impossible."""
     if past.error:
         raise past.error
-    if past.state != "committed":
+    if past.state not in ("committed", NOT_THERE):  # of which all rows are looked at once more
         raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[past.state])
 
     return Action(

@@ -547,10 +547,17 @@ def test_what_a_restored_dump_has_can_be_undone(library, params, run, folder) ->
 
 def test_one_of_another_immich_is_refused(library, params, journal) -> None:
     """None of its rows is here, nor a photo that lacks any of them."""
-    sample = json.loads(re.sub(r"[0-9a-f]{8}(?=-)", "00000000", json.dumps(transfer.read_header(journal)["sample"])))
-    path = as_if(journal, ".jsonl.gz", sample=sample)
+
+    def strange(text: str) -> str:
+        return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}-)", r"00000000\1", text)
+
+    header, *records, _checksum = lines(journal)
+    sample = json.loads(strange(json.dumps(json.loads(header)["sample"])))
+    texts = [json.dumps(json.loads(header) | {"sample": sample}), *map(strange, records)]
+    digest = hashlib.sha256("".join(f"{text}\n" for text in texts).encode()).hexdigest()
+    repack(journal, [*texts, json.dumps({"sha256": digest})])
     assert [past.state for past in transfer.list_past(params, journal.parent)] == [transfer.NOT_THERE]
-    assert "another Immich" in refused(library, params, path).why
+    assert "another Immich" in refused(library, params, journal).why
 
 
 # ---- more than one --------------------------------------------------------------------------------------------------

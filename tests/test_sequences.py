@@ -406,7 +406,9 @@ class Story:
             f"undo of {number}",
             lambda **how: run_undo(self.world, done.path, **how),
             dry_too=action.number % 3 == 0,
-            may_refuse=not all(before.is_active(user) for user in (giver, getter) if user),
+            # also where nothing is as the run left it
+            may_refuse=not all(before.is_active(user) for user in (giver, getter) if user)
+            or not any(before.owners.get(photo) == past.getter for photo in past.moved),
         )
         if report is None:
             return

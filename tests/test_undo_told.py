@@ -130,7 +130,6 @@ def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
     [
         ("undone", "It was taken back already. There is nothing left to do."),
         ("under way", "It has not ended yet. Look again in a minute."),
-        (transfer.NOT_THERE, "Nothing of what it wrote is in this database: … Its undo file may be deleted."),
         ("damaged", "Its undo file is damaged. Restore that file"),
     ],
 )
