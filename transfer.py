@@ -5046,28 +5046,27 @@ def write_users(tx: Transaction, report: Report) -> Report:
 
 # What Immich counts (user.repository: syncUsage): photos of all states, trash included, but of no library.
 _COUNTED = """v_asset a JOIN v_asset_exif e ON e."assetId" = a.id AND a."libraryId" IS NULL"""
+_FIGURE = f"""(
+            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM {_COUNTED} WHERE a."ownerId" = u.id)"""
 
 
 def move_storage(tx: Transaction) -> tuple[Storage, ...]:
     """The difference that the photos make. Immich adds each upload to quotaUsageInBytes some time after the
-    photo is there (asset-media.service): a sum over all photos would count it twice.
+    photo is there (asset-media.service): a sum over all photos would count it twice. A figure from which more
+    is taken than it says was wrong, and is counted anew.
     """
     return write_storage(tx, f"""
-        SELECT u.id, u."quotaUsageInBytes" + (
-            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM run_photo m JOIN {_COUNTED} ON a.id = m.id
-        ) * CASE WHEN u.id = %(taker)s THEN 1 ELSE -1 END AS "quotaUsageInBytes"
-        FROM v_user u
+        SELECT u.id, CASE WHEN moved.figure >= 0 THEN moved.figure ELSE {_FIGURE} END AS "quotaUsageInBytes"
+        FROM v_user u CROSS JOIN LATERAL (
+            SELECT u."quotaUsageInBytes" + coalesce(sum(e."fileSizeInByte"), 0)
+                * CASE WHEN u.id = %(taker)s THEN 1 ELSE -1 END AS figure
+            FROM run_photo m JOIN {_COUNTED} ON a.id = m.id) moved
     """)
 
 
 def count_storage(tx: Transaction) -> tuple[Storage, ...]:
     """The figure counted anew, for a user for whom it is wrong."""
-    return write_storage(tx, f"""
-        SELECT u.id, (
-            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM {_COUNTED} WHERE a."ownerId" = u.id
-        ) AS "quotaUsageInBytes"
-        FROM v_user u
-    """)
+    return write_storage(tx, f'SELECT u.id, {_FIGURE} AS "quotaUsageInBytes" FROM v_user u')
 
 
 def write_storage(tx: Transaction, figures: str) -> tuple[Storage, ...]:

@@ -383,7 +383,8 @@ class Runner:
         assert_only_this_changed(before, after, pair)
         assert_moved(before, after, request, done)
         for user in pair:
-            assert usage(self.library, user) - usage_by_immich(self.library, user) == uncounted[user]
+            wrong = usage(self.library, user) - usage_by_immich(self.library, user)
+            assert wrong in (uncounted[user], 0)  # counted anew where it would be below zero
         return done
 
     def refused(

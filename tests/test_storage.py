@@ -50,6 +50,15 @@ def test_an_upload_that_immich_adds_to_the_figure_later_is_counted_once(library,
         assert usage(library, user) == usage_by_immich(library, user)
 
 
+def test_a_figure_that_was_too_small_to_be_right_is_counted_anew(library, anna, ben, move) -> None:
+    album = library.album(anna, "Trip", [library.asset(anna, size=50)])
+    library.asset(anna, size=8)
+    library.settle_usage()
+    library.rows('update "user" set "quotaUsageInBytes" = 0 where id = %s', anna)
+    move(album)
+    assert (usage(library, anna), usage(library, ben)) == (8, 50)
+
+
 def test_more_bytes_than_fit_an_integer(library, anna, ben, move) -> None:
     photos = [library.asset(anna, size=4_000_000_000_000) for _ in range(3)]
     library.settle_usage()
