@@ -3364,9 +3364,9 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
     """))
 
 
-def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
+def albums_concerned(tx: Transaction) -> tuple[tuple[str, ...], ...]:
     """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
-    unseen, public, covers = rows(tx, """
+    found = rows(tx, """
         SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
             array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
             array_agg(name ORDER BY name, id) FILTER (WHERE is_cover)
@@ -3381,15 +3381,12 @@ def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
                 EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
             FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
     """)[0]
-    return {
-        "albums_unseen": tuple(unseen or ()),
-        "albums_public": tuple(public or ()),
-        "covers": tuple(covers or ()),
-    }
+    return tuple(tuple(names or ()) for names in found)
 
 
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
+    unseen, public, covers = albums_concerned(tx)
     items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
@@ -3435,7 +3432,9 @@ def plan_report(tx: Transaction) -> Report:
                 WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
             ORDER BY a."originalFileName", a.id
         """)),
-        **albums_concerned(tx),
+        albums_unseen=unseen,
+        albums_public=public,
+        covers=covers,
         already_wrong=one_value(
             tx,
             """
