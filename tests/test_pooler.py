@@ -73,6 +73,7 @@ def left_behind(pooled: dict[str, Any]) -> list[tuple[Any, ...]]:
                                      'standard_conforming_strings', 'transaction_isolation')
                 UNION ALL SELECT 'temporary', relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()
                 UNION ALL SELECT 'lock', objid::text FROM pg_locks WHERE locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """)
             return cursor.fetchall()
     finally:
