@@ -5994,9 +5994,8 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
 
 
 def something_stayed(report: Report) -> bool:
-    """Whether an undo left something that a later one may take back, once people have put it right."""
-    kept = ("libraries_kept", "people_kept", "copies_kept", "tags_kept")
-    return bool(report.stays or report.lost or any(map(report.of, kept)))
+    """Whether an undo left what a later one may take back, once people have put it right."""
+    return bool(report.stays or report.lost or report.of("libraries_kept"))
 
 
 def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
