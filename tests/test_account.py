@@ -406,7 +406,9 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
     "shared person": (
         lambda w: w.lib.share_person(w.lib.person(w.anna, "Lea"), by=w.anna, to=w.ben),
         {"person_share": 1},
-        (in_immich("delete from person_user"),),
+        # and in the night goes whoever has no face
+        (in_immich("""delete from person_user; delete from person p where not exists (
+            select from asset_face f where f."personGroupId" = p."personGroupId")"""),),
     ),
     "photo": (lambda w: w.hers(), {"photo": 1}, (everything,)),
     "live photo of hers": (lambda w: w.lib.live(w.anna), {"photo": 1, "video": 1}, (everything,)),
