@@ -172,6 +172,7 @@ class Story:
     lines: list[str] = field(default_factory=list)
     wrong: list[Complaint] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
+    seen: set[Path] = field(default_factory=set)  # files of runs, also of those that were undone as far as can be
 
     def look(self) -> State:
         """What is there now."""
@@ -386,10 +387,11 @@ class Story:
 
     def finish(self, what: str, run: Run) -> None:
         """Note a run that can be undone, and judge it."""
-        known = {done.path for done in self.done}
-        if run.kind == "repair" and not committed_runs(self.world, self.folder) - known:
+        new = committed_runs(self.world, self.folder) - self.seen
+        if run.kind == "repair" and not new:
             return self.wrong.extend(judge(run))  # there was nothing to repair
-        (path,) = committed_runs(self.world, self.folder) - known
+        (path,) = new
+        self.seen.add(path)
         self.tell(what, run.before)
         self.done.append(Done(run, path, self.actions))
         self.wrong += judge(run)
