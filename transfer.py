@@ -213,7 +213,7 @@ class InvariantBroken(TransferError):
 
 
 class CommitUnknown(TransferError):
-    """The connection was lost while COMMIT was under way, and PostgreSQL could not be asked yet."""
+    """The connection was lost while COMMIT was under way, and the rows could not be looked at yet."""
 
     def __init__(self, saved: Sequence[Path], report: Any, sample: Sequence[Sequence[Any]]) -> None:
         super().__init__(
@@ -2203,9 +2203,7 @@ class JournalBroken(TransferError):
 
 @dataclass(frozen=True)
 class Past:
-    """A run of the past, as its journal's header tells. `state`: committed, undone, unknown, or what is
-    wrong.
-    """
+    """A run of the past, as its journal's header tells. `state`: committed, or one of WHY_NOT_BACK."""
 
     path: Path
     header: Mapping[str, Any]
@@ -2504,7 +2502,9 @@ def is_there(tx: Transaction, sample: Sequence[Sequence[Any]]) -> bool | None:
 def something_is_there(tx: Transaction) -> bool | None:
     """Whether any of the judged rows is as the run left it; None if there are none."""
     told: bool | None = one_value(tx, """
-        SELECT bool_or(unchanged) FROM judged WHERE kind <> 'removed' OR photo IN (SELECT id FROM v_asset)
+        SELECT CASE WHEN EXISTS (SELECT FROM judged WHERE unchanged AND kind <> 'removed') THEN true ELSE (
+            SELECT bool_or(unchanged) FROM judged j
+            WHERE kind <> 'removed' OR EXISTS (SELECT FROM v_asset a WHERE a.id = j.photo)) END
     """)
     return told
 
@@ -6039,7 +6039,7 @@ def made_by_undone(path: Path, header: Mapping[str, Any]) -> list[str]:
     """The people whom runs made for the same user that have been undone already."""
     found = []
     for other in path.parent.glob("*" + UNDONE):
-        with contextlib.suppress(JournalBroken):
+        with contextlib.suppress(JournalBroken, NotOurs):
             past = read_header(other)
             if past["kind"] == "transfer" and past["destination"]["id"] == header["destination"]["id"]:
                 people = past["report"]["people"]
@@ -7625,14 +7625,17 @@ def _has_column(tx: Transaction, table: str, column: str) -> bool:
 # `path` and `external`; NULL where it cannot be told, and for what is not Immich's own.
 FILE_BELOW = """
     CASE WHEN strpos(f.path, '/../') + strpos(f.path, '/./') + strpos(f.path, '//') > 0 THEN NULL
-        WHEN starts_with(f.path, %(root)s || '/') THEN substr(f.path, length(%(root)s) + 2)
+        -- unless an older mount lies below the media folder by its name: /data/upload/upload/<id>/...
+        WHEN starts_with(f.path, %(root)s || '/')
+            AND split_part(substr(f.path, length(%(root)s) + 2), '/', 2) <> ALL (%(folders)s)
+        THEN substr(f.path, length(%(root)s) + 2)
         WHEN f.external THEN NULL
         -- the folder alone: with all that follows a pattern takes ten times as long
         ELSE substr(f.path, strpos('/' || f.path, '/' || substring(f.path FROM %(in_folders)s))) END
 """
 
 
-def file_places(tx: Transaction) -> dict[str, str | None]:
+def file_places(tx: Transaction) -> dict[str, Any]:
     """The values that FILE_BELOW needs: how paths in the media folder begin, and what an account's folders
     look like.
 
@@ -7650,7 +7653,11 @@ def file_places(tx: Transaction) -> dict[str, str | None]:
     labels = "|".join(re.escape(label) for _user, label in names if label)
     folders = "|".join(USER_FOLDERS)
     named = f"(?:{folders})/(?:{ids})" + (f"|library/(?:{labels})" if labels else "")
-    return {"root": media_root(tx), "in_folders": f"(?:^|/)((?:{named})/)"}
+    return {
+        "root": media_root(tx),
+        "folders": list(USER_FOLDERS),
+        "in_folders": f"(?:^|/)((?:{named})/)",
+    }
 
 
 def create_lying_file(tx: Transaction) -> None:
@@ -7705,7 +7712,7 @@ def create_lying_file(tx: Transaction) -> None:
                 AND starts_with(a.below, h.folder || '/' || h.word || '/')
         WHERE h.id <> a.owner OR h.id IS NULL AND a.below IS NULL
             AND (NOT a.external OR strpos(a.path, '/../') > 0)
-    """, **file_places(tx), folders=list(USER_FOLDERS), kinds=list(FILE_KINDS))
+    """, **file_places(tx), kinds=list(FILE_KINDS))
 
 
 def media_root(tx: Transaction) -> str | None:

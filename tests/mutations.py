@@ -340,7 +340,7 @@ the undo file stays pending after COMMIT
 a damaged undo file is used
     read_journal: never json.loads(last) @ journal: flipped_bit or damaged_file
 an absent row says that a run is there
-    something_is_there: cut WHERE kind <> 'removed' OR photo IN (SELECT id FROM v_asset) @ journal: another_immich
+    something_is_there: say EXISTS (SELECT FROM v_asset a WHERE a.id = j.photo) => true @ journal: another_immich
 a run is looked at while its transaction is under way
     list_past: never pending and @ journal: not_heard_of
 a file of a newer version is used

@@ -395,6 +395,7 @@ LIES = {
     "with a label": ("upload/library/anna/2019/one.jpg", "library/anna/2019/one.jpg", "anna"),
     "older mount": ("/usr/src/app/upload/upload/ANNA/aa/one.jpg", "upload/ANNA/aa/one.jpg", "anna"),
     "older mount of one folder": ("/photos/library/anna/2019/one.jpg", "library/anna/2019/one.jpg", "anna"),
+    "older mount below today's": ("/data/upload/upload/ANNA/aa/one.jpg", "upload/ANNA/aa/one.jpg", "anna"),
     "a label in the mount": ("/library/anna/upload/BEN/one.jpg", "library/anna/upload/BEN/one.jpg", "anna"),
     "his own": ("/photos/upload/BEN/one.jpg", "upload/BEN/one.jpg", None),
     "an older label": ("/data/library/older/2019/one.jpg", "library/older/2019/one.jpg", None),
