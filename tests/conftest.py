@@ -330,6 +330,18 @@ def ben(library: Library) -> str:
 
 
 @pytest.fixture
+def photo(library: Library, anna: str) -> str:
+    """One of hers."""
+    return library.asset(anna)
+
+
+@pytest.fixture
+def album(library: Library, anna: str, photo: str) -> str:
+    """Hers, with that photo."""
+    return library.album(anna, "Trip", [photo])
+
+
+@pytest.fixture
 def carla(library: Library) -> str:
     """A user who has no part in it."""
     return library.user("Carla")

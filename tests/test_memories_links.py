@@ -6,17 +6,6 @@ import transfer
 from tests.conftest import NOT_PUT_BACK
 from transfer import DUPLICATE, MERGE, TRANSFER
 
-
-@pytest.fixture
-def photo(library, anna) -> str:
-    return library.asset(anna)
-
-
-@pytest.fixture
-def album(library, anna, photo) -> str:
-    return library.album(anna, "Trip", [photo])
-
-
 HOLDING = {
     "memory": ("memory", "ownerId", "memory_asset", "memoriesId"),
     "link": ("shared_link", "userId", "shared_link_asset", "sharedLinkId"),

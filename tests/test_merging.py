@@ -7,16 +7,6 @@ import pytest
 import transfer
 
 
-@pytest.fixture
-def photo(library, anna) -> str:
-    return library.asset(anna)
-
-
-@pytest.fixture
-def album(library, anna, photo) -> str:
-    return library.album(anna, "Trip", [photo])
-
-
 def bens(library, ben: str, name: str, **facts) -> str:
     """A person of Ben's on a photo of his own."""
     person = library.person(ben, name, **facts)

@@ -3,16 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def photo(library, anna) -> str:
-    return library.asset(anna)
-
-
-@pytest.fixture
-def album(library, anna, photo) -> str:
-    return library.album(anna, "Trip", [photo])
-
-
 def tags_on(library, asset: str) -> set[tuple[str, str]]:
     """(owner, path) of the tags of a photo."""
     return set(
