@@ -1,8 +1,8 @@
 """A toy Immich to try transfer.py on: `python -m tests.sandbox`, from the project's folder.
 
-It starts PostgreSQL and the stand-in for Immich's REST API with the sample family and a media folder with a file for
-each path, opens transfer.py on them in the same terminal, and deletes everything when that ends. Its exit code is
-transfer.py's.
+It starts PostgreSQL and the stand-in for Immich's REST API with the sample family, a media folder with a small picture
+or video for each path, and an `.env`. It opens transfer.py on them in the same terminal, and deletes everything when
+that ends. Its exit code is transfer.py's.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import transfer
@@ -24,21 +24,21 @@ from tests.media import Media
 DEFAULT = "3.3"
 
 INTRODUCTION = """
-This is a sandbox: a toy Immich {version} with a sample family. Nothing in it is real, and all of it is deleted when
-transfer.py ends.
+This is a toy Immich {version} with a sample family. Nothing in it is real, and all
+of it is deleted when you leave. Its folder: {home}
 
-  Immich address     {url}
-  API key            {key}
-                     (of Alice, the administrator)
-  Database           host {host}, port {port}, name {dbname},
-                     user {user}, password {password}
-  Media folder       {media}
-  Configuration      {path}{empty}
+  Immich address   {url}
+  API key          {key}
+  The .env file    {home}/.env
 
-Try 1 and 2 to look around. Then 3: Alice's album "Summer 2024" to Bob shows nearly every rule, to Carol also a quota.
-4 does it and offers to move the files, 9 takes it back. 5 for Bob finds what an older transfer by hand left behind,
-and 10 whose files it left in whose folders.
+Things to try in the menu:
+  3   Alice's album "Summer 2024", given to Bob: what would happen. Then do it.
+  9   Take it back.
+  5   All users: what an older transfer by hand left behind.
+  10  Whose files lie in whose folders.
+  11  Can Alice's account be deleted?
 """
+NO_CONFIG = "There is no config.py yet: answer the set-up with the three values above."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,9 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             toy(options.immich, Path(home) / "immich") as config,
         ):
             path = Path(home) / "config.py"
-            if not options.empty_config:
+            write_env(path.with_name(".env"), config)
+            print(INTRODUCTION.format(version=options.immich, home=home, url=config.api_url, key=config.api_key))
+            if options.empty_config:
+                print(NO_CONFIG)
+            else:
                 transfer.save_config(path, config)
-            introduce(options.immich, config, path)
+            with suppress(EOFError):
+                input("Enter opens the tool: ")
             return open_tool(path)
     except KeyboardInterrupt:
         return 130
@@ -81,31 +86,24 @@ def toy(version: str, media: Path) -> Iterator[transfer.Config]:
             media.mkdir()
             files = Media(library, media)
             files.known()
-            files.make()
+            files.make(drawn=True)
         finally:
             connection.close()
         yield transfer.Config(immich.url, immich.key(alice), server.params(database), str(media))
 
 
-def introduce(version: str, config: transfer.Config, path: Path) -> None:
-    """Say what this is, how it is reached, and what to try."""
-    empty = (
-        ""
-        if path.exists()
-        else "\n                     (not there yet: answer y, and give the set-up the values above)"
-    )
-    print(
-        INTRODUCTION.format(
-            version=version,
-            url=config.api_url,
-            key=config.api_key,
-            media=config.media,
-            path=path,
-            empty=empty,
-            **config.database,
-        ),
-        flush=True,
-    )
+def write_env(path: Path, config: transfer.Config) -> None:
+    """The file that lies beside Immich's docker-compose.yml."""
+    database = config.database
+    values = {
+        "UPLOAD_LOCATION": config.media,
+        "DB_HOSTNAME": database["host"],
+        "DB_PORT": database["port"],
+        "DB_USERNAME": database["user"],
+        "DB_PASSWORD": database["password"],
+        "DB_DATABASE_NAME": database["dbname"],
+    }
+    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
 def open_tool(path: Path) -> int:

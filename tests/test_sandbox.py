@@ -20,6 +20,7 @@ from tests import postgres, sandbox, schemas
 from tests.conftest import Pool, problems, repair_one
 from tests.family import Family, build
 from tests.library import Library
+from tests.media import Media
 
 pytestmark = [pytest.mark.screens, pytest.mark.long]
 
@@ -100,6 +101,20 @@ def test_summer_for_carol_exceeds_her_quota(every: Library) -> None:
     assert rose == (None if every.has_people_groups else ("MERGE", family.carols_rose))
 
 
+def test_its_files_can_be_looked_at_and_copies_are_the_same_file(every: Library, tmp_path: Path) -> None:
+    family = build(every)
+    media = Media(every, tmp_path)
+    media.make(drawn=True)
+    contents = {row: content for (row, _owner), content in media.contents().items()}
+    kinds = {transfer.picture_type(content) or content[4:8].decode() for content in contents.values()}
+    assert kinds == {"image/png", "ftyp", "mpme"}
+    assert b"avc1" in contents[f"original {family.live[1]}"]
+    staying = dict(dry_run(every, family, family.summer, family.bob).stays)
+    assert (staying["duplicate"], staying["duplicate_in_trash"]) == (
+        ("IMG-20240720-WA0011.jpg",), ("IMG-20240720-WA0012.jpg",),
+    )  # fmt: skip
+
+
 # ---- the sandbox ----------------------------------------------------------------------------------------------------
 
 
@@ -153,18 +168,24 @@ def opened(*arguments: str) -> Iterator[Opened]:
     try:
         terminal.expect(r"a toy Immich (\S+) ")
         assert terminal.match[1] == (arguments[1] if "--immich" in arguments else sandbox.DEFAULT)
+        terminal.expect(r"folder: (\S+)")
+        home = Path(terminal.match[1])
         terminal.expect(r"Immich address +(\S+)")
         url = terminal.match[1]
-        terminal.expect(r"host (\S+), port (\d+), name (\S+),\s+user (\S+), password (\S+)")
-        database = dict(zip(("host", "port", "dbname", "user", "password"), terminal.match.groups(), strict=True))
-        terminal.expect(r"Configuration +(\S+)")
-        config = Path(terminal.match[1])
+        terminal.expect("Enter opens the tool: ")
+        lines = (home / ".env").read_text().splitlines()
+        env = {name.removeprefix("DB_"): value for name, _, value in (line.partition("=") for line in lines)}
+        database = {
+            "host": env["HOSTNAME"], "port": env["PORT"], "dbname": env["DATABASE_NAME"],
+            "user": env["USERNAME"], "password": env["PASSWORD"],
+        }  # fmt: skip
         connection = psycopg2.connect(**database)
         with connection.cursor() as cursor:
             cursor.execute("show data_directory")
             data = Path(cursor.fetchone()[0])
         connection.close()
-        yield Opened(terminal, url, database, config, data)
+        terminal.sendline()
+        yield Opened(terminal, url, database, home / "config.py", data)
     finally:
         terminal.close(force=True)  # hangs up, should it still be there
 
@@ -190,7 +211,13 @@ def test_the_sandbox_opens_the_tool_on_the_family_and_cleans_up() -> None:
         toy.pick("Bob <bob@example.com>")
         toy.answer("4. is handed over to Bob, and Alice leaves it[^?]*Enter for 1", "")
         toy.answer("the same p", "y")
-        toy.says("ALBUM TRANSFER ANALYSIS", r"Emma \([^\n]*TRANSFER", r"Rose \([^\n]*DUPLICATE", r"Tom [^\n]*MERGE")
+        toy.says(
+            "ALBUM TRANSFER ANALYSIS",
+            "Assets to transfer: 25",
+            r"Emma \([^\n]*TRANSFER",
+            r"Rose \([^\n]*DUPLICATE",
+            r"Tom [^\n]*MERGE",
+        )
         toy.says("DRY RUN", "No changes were made")
 
         toy.answer("Select option:", "0")
@@ -201,7 +228,7 @@ def test_the_sandbox_without_a_configuration_begins_with_the_set_up_and_has_the_
     with opened("--immich", "2.7", "--empty-config") as toy:
         toy.says("Run setup now")
         assert toy.config.parent.is_dir()
-        assert [path.name for path in toy.config.parent.iterdir()] == ["immich"]
+        assert {path.name for path in toy.config.parent.iterdir()} == {"immich", ".env"}
         toy.terminal.sendintr()
         assert toy.ends() == 130
 
