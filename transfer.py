@@ -563,7 +563,7 @@ class Backup:
     size in bytes.
     """
 
-    when: str
+    when: datetime.datetime
     name: str = ""
     size: int = 0
 
@@ -1270,7 +1270,7 @@ def back_up_database(api: Api, progress: Progress) -> Backup:
             "Whether a backup was made could not be seen with this key.",
             todo="Give it the permissions job.read and maintenance (`all` is simplest).",
         )
-    when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    when = datetime.datetime.now().astimezone()
     call(api, "POST", "/jobs", {"name": BACKUP_JOB})
     progress("Immich backs up its database")
     waited = wait_for_queues(api, [BACKUP_QUEUE], progress) if queues is not None else ""
@@ -9028,7 +9028,7 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
-    backups: list[Backup] = field(default_factory=list)  # made since the settings were last changed
+    backups: list[Backup] = field(default_factory=list)  # made since this tool last changed something
 
     @property
     def undo_folder(self) -> Path:
@@ -10440,7 +10440,7 @@ def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) 
             keys = action.keys()
             if execute or goes_on(state, action.entry, keys):
                 how = confirm(state, api, report.digest, action.question(report), keys, action.typed)
-                carry_out(action, how)
+                carry_out(action, how, state)
             return
 
 
@@ -10682,8 +10682,8 @@ def confirm(
 
 
 def back_up_first(api: Api, state: State) -> None:
-    """A backup of the database by Immich, once after each start; where that is not possible, the question for
-    one. No key of an ordinary user can have the permissions for it.
+    """A backup of the database by Immich, of a time after this tool's last change; where that is not
+    possible, the question for one. No key of an ordinary user can have the permissions for it.
     """
     try:
         if not state.backups and state.server and state.server.is_admin:
@@ -10697,7 +10697,9 @@ def back_up_first(api: Api, state: State) -> None:
         proof = " (its job has ended well)"
         if backup.name:
             proof = f": {clean(backup.name)}, {shown_size(backup.size)}"
-        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database at {backup.when}{proof}.")
+        minutes = int((datetime.datetime.now().astimezone() - backup.when).total_seconds() / 60)
+        age = f"{number_of(minutes, 'minute')} ago" if minutes else "just now"
+        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database {age}{proof}.")
     if not state.backups:
         warn(
             "No backup was made. Go on only with one of the database, made today: it is the way back if all "
@@ -10731,11 +10733,12 @@ def goes_on(state: State, entry: str, keys: Keys) -> bool:
     return True
 
 
-def carry_out(action: Action[Shown], how: How) -> None:
+def carry_out(action: Action[Shown], how: How, state: State) -> None:
     """Do it, then show what was done; whatever goes wrong in the second half, the change is made."""
     done = None
     try:
         action.prepare()
+        state.backups.clear()  # the next change is made on top of this one
         done = working(lambda progress: action.run(replace(how, progress=progress)))
         heading(action.done)
         action.finish(done)

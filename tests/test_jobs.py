@@ -108,17 +108,25 @@ def confirm(there: Installation, terminal: Terminal) -> str:
     return " ".join(screen.split())
 
 
-def something_to_repair(there: Installation) -> None:
+def something_to_repair(there: Installation, name: str = "Max") -> None:
     photo = there.library.asset(there.bob)
-    there.library.face(photo, there.library.person(there.alice, "Max"))
+    there.library.face(photo, there.library.person(there.alice, name))
 
 
-def test_one_backup_is_enough_for_a_start(there: Installation) -> None:
+def test_a_backup_is_enough_until_the_next_change(there: Installation) -> None:
     something_to_repair(there)
     with Terminal(there.path) as terminal:
         for _ in range(2):
-            assert BACKUP.format("2.7") + ", 1.2 MiB" in confirm(there, terminal)
-    assert there.immich.started == ["backup-database"]
+            assert f"backup of its database just now: {BACKUP.format('2.7')}, 1.2 MiB" in confirm(there, terminal)
+        assert there.immich.started == ["backup-database"]
+        terminal.menu("6")
+        terminal.pick("User whose faces", "bob@example.com")
+        terminal.answer("Type yes to go ahead", "yes")
+        terminal.until("COMPLETED")
+        something_to_repair(there, "Lea")
+        terminal.interrupt()
+        confirm(there, terminal)
+    assert there.immich.started.count("backup-database") == 2
 
 
 @pytest.mark.parametrize("why", ["it fails", "Ctrl-C", "an ordinary user's key"])

@@ -424,7 +424,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
         shown = go_on(terminal, "Type yes")
         assert "ALBUM TRANSFER ANALYSIS" in shown
         assert ("[MERGE] into oma" in shown) == bool(merged)
-        assert "Immich made a backup of its database at" in shown
+        assert "Immich made a backup of its database just now" in shown
         assert "immich-db-backup-1-v2.7-pg14.sql.gz, 1.2 MiB" in shown
         assert there.library.rows('select 1 from asset where "ownerId" = %s', there.alice)
         terminal.type("yes")
