@@ -5451,7 +5451,7 @@ class Point:
     people.
 
     `query` yields a name for each; in FAULTS (owner, photo, thing, name), the owner being whose it is to have
-    it mended.
+    it mended. `way` is the key of WAYS that a tie goes by.
     """
 
     thing: str
@@ -5460,6 +5460,7 @@ class Point:
     todo: str
     query: str
     harm: str = ""
+    way: str = ""
 
 
 def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
@@ -8583,14 +8584,32 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 
 BREAKS, LOST_WITH_IT, GOES_ALONG = "breaks", "lost", "goes"
 
-HAND_OVER = "Hand over everything (4)"
-REPAIR_ALL = "Repair (6), for all of them"
+# What to do about what hangs on an account: the groups in which it is told. Each, when followed, makes it go.
+EVERYTHING, MOVE_FILES, REPAIR, IN_IMMICH, NEWER_TOOL = "everything", "files", "repair", "immich", "newer"
+WAYS = {  # '' is no reason against the deletion
+    EVERYTHING: "4, everything to somebody",
+    MOVE_FILES: "10, move files",
+    REPAIR: "6, repair, for all of them",
+    IN_IMMICH: "In Immich",
+    NEWER_TOOL: "A newer version of this tool",
+    "": "Goes with it",
+}
 
 
-def _own_photos(state: str, one: str, many: str, todo: str) -> Point:
+def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
     """Photos of the account that are in that state, of which nobody else has a copy."""
     of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
-    return Point("photos", LOST_WITH_IT, (one, many), todo, of_them)
+    return Point("photos", LOST_WITH_IT, (one, many), todo, of_them, way=way)
+
+
+def _held(by_partner: bool) -> str:
+    """Photos of the account in memories, links or tags of others, where a partner may have them or not."""
+    return " UNION ALL ".join(
+        f"""SELECT d.name FROM {RULES[kind].rows} JOIN doomed_asset d ON d.id = a.id
+            WHERE o."{owner}" NOT IN (%(user)s, a."ownerId")
+              AND ({"false" if kind == "tag" else _shared_by_partner(f'o."{owner}"')}) = {by_partner}"""
+        for kind, (_join, _column, _table, owner) in HOLDERS.items()
+    )
 
 
 # The account's public links that show something yet, each with whether that is its own, or a whole album.
@@ -8608,7 +8627,7 @@ LINKS_THAT_SHOW = """(
 #   BREAKS        somebody else's things go or break: it must not be deleted
 #   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
 #   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
-# What hangs on the account's own photos goes where they go, and so is not told by itself. What nobody misses
+# What hangs on photos that are told of goes where they go, and so is not told by itself. What nobody misses
 # is not told either: devices, keys, settings, memberships, partner shares, what holds no photo. Nor are the
 # cover of an album, or the picture of a person, on a photo that goes: Immich chooses another.
 TIES: Mapping[str, Point] = {
@@ -8616,8 +8635,9 @@ TIES: Mapping[str, Point] = {
     "file": Point(
         *("photos", BREAKS),
         ("file of another user lies in its folders", "files of others lie in its folders"),
-        "Move files (10).",
+        "",
         "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
+        way=MOVE_FILES,
     ),
     "file_odd": Point(
         *("photos", BREAKS, ("file there that Move files leaves", "files there that Move files leaves")),
@@ -8625,20 +8645,21 @@ TIES: Mapping[str, Point] = {
         "cannot be told where they lie: Move files (10) names those, and Immich's storage template migration "
         "gives them new paths.",
         "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
+        way=IN_IMMICH,
     ),
     # asset.libraryId and library.ownerId cascade
     "library_others": Point(
         *("libraries", BREAKS),
         ("photo of another user is in its external libraries", "photos of others are in its libraries"),
-        f"{REPAIR_ALL}: it asks who is to have both, photos and library. If Immich is deleting the library, "
-        "wait for the end.",
+        "It asks who is to have both, photos and library. If Immich deletes the library, wait for the end.",
         "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+        way=REPAIR,
     ),
     # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
     "album_others": Point(
         *("albums", BREAKS),
         ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
-        f"{HAND_OVER}, or that album.",
+        "Or that album alone.",
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
         WHERE EXISTS (SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
@@ -8648,11 +8669,12 @@ TIES: Mapping[str, Point] = {
                 SELECT FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
                 WHERE aa."albumId" = al.id AND a."ownerId" <> %(user)s)
         """,
+        way=EVERYTHING,
     ),
     # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
     "album_photo": Point(
         *("albums", BREAKS, ("photo in an album of another user", "photos in albums of others")),
-        f"{HAND_OVER}; where another user has the same file, let them put theirs into the album.",
+        "Where another user has the same file, let them put theirs into the album.",
         """
         SELECT d.name || ' in ' || al."albumName"
         FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId"
@@ -8660,12 +8682,13 @@ TIES: Mapping[str, Point] = {
         WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
           AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
         """,
+        way=EVERYTHING,
     ),
     # activity goes with its photo, and with the photo's row in the album
     "comment": Point(
         *("albums", BREAKS),
         ("comment or like of another user on its photos", "comments and likes of others on its photos"),
-        f"{HAND_OVER}; if another user has the same file, to that user: they move to it with the album.",
+        "If another user has the same file, to that user: they move to it with the album.",
         f"""
         SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
         WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
@@ -8673,25 +8696,30 @@ TIES: Mapping[str, Point] = {
             SELECT FROM stand_in s WHERE s."albumId" = c."albumId" AND s.old = d.id
                 AND {liked_already("s.new")})
         """,
+        way=EVERYTHING,
     ),
-    # a partner's photos may be in memories and links; tags of others are left by transfers by hand
+    # a transfer by hand left it there
     "held": Point(
         *("memories", BREAKS),
         ("photo in a memory, link or tag of another user", "photos in memories, links or tags of others"),
-        f"{REPAIR_ALL}. A partner's photos may be in memories and links: {HAND_OVER}, or let them take it "
-        "out.",
-        " UNION ALL ".join(
-            f"""SELECT d.name FROM {RULES[kind].rows} JOIN doomed_asset d ON d.id = a.id
-                WHERE o."{owner}" <> %(user)s"""
-            for kind, (_join, _column, _table, owner) in HOLDERS.items()
-        ),
+        "",
+        _held(by_partner=False),
+        way=REPAIR,
+    ),
+    "held_partner": Point(
+        *("memories", BREAKS),
+        ("photo in a memory or link of a partner", "photos in memories or links of partners"),
+        "To that partner, and they stay there; else they leave it.",
+        _held(by_partner=True),
+        way=EVERYTHING,
     ),
     "tag_others": Point(
         *("tags", BREAKS),
         ("tag of this account on a photo of another user", "tags of this account on photos of others"),
-        f"{REPAIR_ALL}.",
+        "",
         f"""SELECT o.value FROM {RULES["tag"].rows}
             WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
+        way=REPAIR,
     ),
     # tag.parentId and tag_closure cascade
     "tag_below": Point(
@@ -8703,14 +8731,16 @@ TIES: Mapping[str, Point] = {
             t."parentId" = p.id OR EXISTS (
                 SELECT FROM v_tag_closure c WHERE c.id_ancestor = p.id AND c.id_descendant = t.id))
         """,
+        way=IN_IMMICH,
     ),
     # asset.livePhotoVideoId becomes NULL
     "live": Point(
         *("live photos", BREAKS),
         ("live photo of another user has its video here", "live photos of others have their videos here"),
-        f"{REPAIR_ALL}: it asks who is to have both halves.",
+        "It asks who is to have both halves.",
         f"""SELECT s."originalFileName" FROM {RULES["live"].rows} JOIN doomed_asset d ON d.id = v.id
             WHERE s.id NOT IN (SELECT id FROM doomed_asset)""",
+        way=REPAIR,
     ),
     # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it.
     # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions), and it is
@@ -8718,35 +8748,37 @@ TIES: Mapping[str, Point] = {
     "stack": Point(
         *("stacks", BREAKS),
         ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
-        f"{REPAIR_ALL}. If another's has a photo of this account on top, Immich would remove the folders, "
-        "then fail.",
+        "If another's has a photo of this account on top, Immich would remove the folders, then fail.",
         """
         SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
         JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
         WHERE (s."ownerId" = %(user)s) <> (a.id IN (SELECT id FROM doomed_asset)) GROUP BY s.id
         """,
+        way=REPAIR,
     ),
     # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
     # person row knows, and cluster groups without a user with all that is in them.
     "face": Point(
         *("people", BREAKS),
         ("face on a photo of another user shows its person", "faces on photos of others show its people"),
-        f"{REPAIR_ALL}.",
+        "",
         """
         SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
         JOIN v_asset a ON a.id = f."assetId" WHERE a.id NOT IN (SELECT id FROM doomed_asset)
         """,
+        way=REPAIR,
     ),
     # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
     "person_faces": Point(
         *("people", BREAKS),
         ("person of another user is on its photos only", "people of others are on its photos only"),
-        f"{HAND_OVER} to that user, with the photos.",
+        "To that user.",
         """
         SELECT p.name FROM v_person p JOIN v_asset_face f USING ("personGroupId")
         LEFT JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
         GROUP BY p."ownerId", p."personGroupId", p.name HAVING every(d.id IS NOT NULL)
         """,
+        way=EVERYTHING,
     ),
     # person_user goes with the person (3.3)
     "person_share": Point(
@@ -8758,71 +8790,73 @@ TIES: Mapping[str, Point] = {
         LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
         WHERE s."sharedById" = %(user)s
         """,
+        way=IN_IMMICH,
     ),
     "unknown": Point(
         *("photos", BREAKS),
         ("kind of row that this tool does not know may hang on it",
          "kinds of rows that this tool does not know may hang on it"),
-        "Look for a newer version of this tool.",
+        "",
         "SELECT unnest(%(unknown)s::text[])",
+        way=NEWER_TOOL,
     ),
-    "photo": _own_photos("photo", "photo or video", "photos and videos", f"{HAND_OVER}."),
-    "video": _own_photos("video", "video of a live photo", "videos of live photos", f"{HAND_OVER}."),
+    "photo": _own_photos("photo", "photo", "photos"),
     "half": _own_photos(
         *("half", "half of a live photo of which another user has the other half"),
         "halves of live photos of which another user has the other half",
-        f"Let that user delete theirs for good, then {HAND_OVER.lower()}.",
+        *("Let that user delete theirs for good.", IN_IMMICH),
     ),
     "in_trash": _own_photos(
         *("in_trash", "photo that another user has in the trash"),
         "photos that another user has in the trash",
-        f"Let that user restore it, or delete it for good; then {HAND_OVER.lower()}.",
+        *("Let that user restore it, or delete it for good.", IN_IMMICH),
     ),
     "trashed": _own_photos(
-        *("trashed", "photo in the trash", "photos in the trash"),
-        f"{HAND_OVER}, with the trash; or empty the trash.",
+        *("trashed", "photo in the trash", "photos in the trash"), "With the trash; or empty the trash."
     ),
     "locked": _own_photos(
-        *("locked", "photo in the locked folder", "photos in the locked folder"),
-        f"{HAND_OVER}, with the locked folder.",
+        *("locked", "photo in the locked folder", "photos in the locked folder"), "With the locked folder."
     ),
     "unfinished": _own_photos(
         *("unfinished", "photo with an unfinished file move", "photos with an unfinished file move"),
         "Let Immich finish it: start its storage template migration, or its migration, under Administration "
-        f"> Job Queues. Then {HAND_OVER.lower()}.",
+        "> Job Queues.",
+        IN_IMMICH,
     ),
     "astray": _own_photos(
         *("astray", "photo in an external library of another user", "photos in external libraries of others"),
-        f"{REPAIR_ALL}: it asks who is to have both.",
+        *("It asks who is to have both.", REPAIR),
     ),
     "external": _own_photos(
         *("external", "photo in an external library", "photos in external libraries"),
-        "Hand over the library with everything (4). The files themselves stay on the disk.",
+        "With the library. The files themselves stay on the disk.",
     ),
     "album": Point(
-        *("albums", LOST_WITH_IT, ("album", "albums"), f"{HAND_OVER}."),
+        *("albums", LOST_WITH_IT, ("album", "albums"), ""),
         """
         SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
         WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
         """,
+        way=EVERYTHING,
     ),
     "link": Point(
         *("public links", LOST_WITH_IT, ("public link", "public links")),
-        f"{HAND_OVER} to whoever is to have the photos or has the album; or share again as that user, and "
-        "remove this link.",
+        "To whoever has the album; or share again as that user, and remove this link.",
         f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
+        way=EVERYTHING,
     ),
     "link_others": Point(
         *("public links", LOST_WITH_IT),
         ("public link to photos of others only", "public links to photos of others only"),
         "Remove it when whoever has the photos has shared them.",
         f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
+        way=IN_IMMICH,
     ),
     "copied": Point(
         *("photos", GOES_ALONG),
         (
-            "photo or video of which another user has the same file",
-            "photos and videos of which another user has the same file",
+            "photo of which another user has the same file",
+            "photos of which another user has the same file",
         ),
         "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether the "
         "copies are with the right user.",
@@ -8851,9 +8885,17 @@ class AccountCheck:
 
     tied: tuple[Trouble, ...] = ()
 
-    def of(self, weight: str) -> tuple[Trouble, ...]:
-        """What has that weight."""
-        return tuple(entry for entry in self.tied if TIES[entry.kind].weight == weight)
+    def count(self, weight: str) -> int:
+        """How many things have that weight."""
+        return sum(entry.count for entry in self.tied if TIES[entry.kind].weight == weight)
+
+    @property
+    def groups(self) -> list[tuple[str, int, list[Trouble]]]:
+        """(of WAYS; how many things go that way; what they are), of both the greatest first."""
+        entries = sorted(self.tied, key=lambda entry: -entry.count)
+        found = [(way, [entry for entry in entries if TIES[entry.kind].way == way]) for way in WAYS]
+        groups = [(way, sum(entry.count for entry in some), some) for way, some in found if some]
+        return sorted(groups, key=lambda group: -group[1])
 
     @property
     def can_go(self) -> bool:
@@ -8862,7 +8904,7 @@ class AccountCheck:
         No reason against it are photos of which another user has the same file, what hangs on those alone,
         and what its user wrote in albums of others: that goes, and the screen says so.
         """
-        return not (self.of(BREAKS) or self.of(LOST_WITH_IT))
+        return not (self.count(BREAKS) or self.count(LOST_WITH_IT))
 
 
 def account_ties(database_config: Mapping[str, Any], user: str, progress: Progress = quiet) -> AccountCheck:
@@ -8914,7 +8956,6 @@ def find_doomed(tx: Transaction) -> None:
             WHEN NOT other.there THEN 'in_trash'
             WHEN a."deletedAt" IS NOT NULL OR a.status <> 'active' THEN 'trashed'
             WHEN a.visibility = 'locked' THEN 'locked'
-            WHEN a.visibility = 'hidden' THEN 'video'
             ELSE 'photo' END AS state) s
         CROSS JOIN LATERAL (
             SELECT a."ownerId" = %(user)s AND a."libraryId" IS NULL AND NOT a."isExternal"
@@ -8923,7 +8964,7 @@ def find_doomed(tx: Transaction) -> None:
         ALTER TABLE doomed_asset ADD PRIMARY KEY (id);
         -- a still and its video stay together where one of them has a copy
         UPDATE doomed_asset d SET state = 'half'
-        WHERE NOT spare AND state IN ('photo', 'video') AND EXISTS (
+        WHERE NOT spare AND state = 'photo' AND EXISTS (
             SELECT FROM doomed_asset o WHERE o.copied AND (o.id = d.video OR o.video = d.id));
         CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
             SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
@@ -11464,13 +11505,6 @@ def say_lying(state: State, holder: User, owner: User) -> str:
 # ---- the old account ---------------------------------------------------------------------------------------
 
 
-WEIGHT_WORDS = {
-    BREAKS: "Goes or breaks for others:",
-    LOST_WITH_IT: "Is lost with it:",
-    GOES_ALONG: "Goes with it, and cannot be kept or need not be:",
-}
-
-
 def account_screen(state: State) -> State:
     """Menu entry 11."""
     state, api, server = need_server(state)
@@ -11500,29 +11534,31 @@ def check_account(user: User, state: State, api: Api, server: Server) -> None:
         warn("The API key of this tool belongs to this account, and goes with it.")
 
 
+def account_verdict(check: AccountCheck, user: User) -> str:
+    """Whether an account can be deleted, and what stands against it."""
+    if check.can_go:
+        return "Nothing is lost: it can be deleted."
+    others, own = check.count(BREAKS), check.count(LOST_WITH_IT)
+    name, are = clean(user.name), "is" if own == 1 else "are"
+    lost = [f"others would lose {number_of(others, 'thing')}"] * bool(others)
+    lost += [f"{number_of(own, 'thing')} of {name}'s {are} nowhere else"] * bool(own)
+    text = ", and ".join(lost)
+    if user.deleted:
+        text += ". It is marked for deletion, so Immich deletes it soon: restore it, Administration > Users"
+    return f"Not yet. {text[0].upper()}{text[1:]}."
+
+
 def show_account(check: AccountCheck, user: User) -> None:
-    """What hangs on an account, the weightiest first, and whether it can be deleted."""
-    say(f"  {who(user)}{', marked for deletion' if user.deleted else ''}")
-    for weight, words in WEIGHT_WORDS.items():
-        if entries := check.of(weight):
-            say(f"\n  {words}")
-            show_points(TIES, entries)
-    say()
-    verdict = "Nothing is left that anybody would miss: it can be deleted."
-    if not check.can_go:
-        verdict = "Do not delete it yet."
-        if user.deleted:
-            verdict += (
-                " Immich deletes it by itself, some days after it was marked: restore it first, under "
-                "Administration > Users."
-            )
-    elif check.of(GOES_ALONG):
-        verdict = (
-            "It can be deleted, if what is listed as going with it may go. Nothing else is left that anybody "
-            "would miss."
-        )
+    """Whether an account can be deleted; then what hangs on it, by what to do about it."""
+    say(f"  {who(user)}")
     mark, colour = ("✓", GREEN) if check.can_go else ("✗", RED)
-    paragraph(verdict, "    ", f"  {mark} ", colour)
+    paragraph(account_verdict(check, user), "    ", f"  {mark} ", colour)
+    for way, number, entries in check.groups:
+        say()
+        words = [number_of(entry.count, *TIES[entry.kind].words) for entry in entries]
+        solves = "solves " if WAYS[way][0].isdigit() else ""
+        say(f"  {WAYS[way]:<27}{solves}{number}: {', '.join(words)}")
+        show_points(TIES, entries)
 
 
 def shortened(text: str, width: int = 40) -> str:

@@ -453,9 +453,9 @@ account: files in its folders are overlooked
 account: photos of others in its library are taken for its own
     TIES: say owner <> %(user)s => owner <> %(user)s AND false @ account: her-library
 account: what breaks for others is no reason against it
-    AccountCheck: cut self.of(BREAKS) or @ account: really_go
+    AccountCheck: cut self.count(BREAKS) or @ account: really_go
 account: what is lost with it is no reason against it
-    AccountCheck: cut or self.of(LOST_WITH_IT) @ account: trashed
+    AccountCheck: cut or self.count(LOST_WITH_IT) @ account: trashed
 account: people whom only it knows are overlooked in a common group
     find_doomed: false p."ownerId" @ account: common-group
 account: a copy in the trash counts as a copy
