@@ -8578,6 +8578,7 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 #      others_file     files of others in the account's folders, or where it cannot be told
 #      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
 #      doomed_album    the user's albums
+#      leaving         the user, and who is marked for deletion: what they have is no copy that stays
 #      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
 #      tied_group      people that nobody knows any more once the account has gone
 # ============================================================================================================
@@ -8937,6 +8938,9 @@ def find_doomed(tx: Transaction) -> None:
         CREATE TEMP TABLE others_file ON COMMIT DROP AS
         SELECT kind, holder IS NOT NULL AND NOT external AS sure FROM lying_file
         WHERE owner <> %(user)s AND (holder = %(user)s OR holder IS NULL);
+        -- what others have goes, too, where their account is marked for deletion
+        CREATE TEMP TABLE leaving ON COMMIT DROP AS
+            SELECT id FROM v_user WHERE id = %(user)s OR "deletedAt" IS NOT NULL OR status <> 'active';
         CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
         SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
             a."livePhotoVideoId" AS video, copied OR state = 'deleting' AS spare,
@@ -8945,7 +8949,8 @@ def find_doomed(tx: Transaction) -> None:
         -- an external photo's checksum is of its path, so it has no copy
         LEFT JOIN (
             SELECT checksum, bool_or("deletedAt" IS NULL AND status = 'active') AS there FROM v_asset
-            WHERE "ownerId" <> %(user)s AND "libraryId" IS NULL AND NOT "isExternal" GROUP BY checksum
+            WHERE "ownerId" NOT IN (SELECT id FROM leaving) AND "libraryId" IS NULL AND NOT "isExternal"
+            GROUP BY checksum
         ) other USING (checksum)
         CROSS JOIN LATERAL (SELECT CASE
             -- of a library that Immich is deleting (library.service: softDelete) photo by photo
@@ -8974,7 +8979,8 @@ def find_doomed(tx: Transaction) -> None:
         CREATE TEMP TABLE stand_in ON COMMIT DROP AS
         SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
         FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
-        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" <> %(user)s AND {STANDS_IN}
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" NOT IN (SELECT id FROM leaving)
+            AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
         LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
         WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)

@@ -287,6 +287,13 @@ def copy_beside_album(w: World) -> None:
     w.lib.album(w.ben, "His", [w.copy(w.anna)], members={w.anna: "editor"})
 
 
+def copy_that_goes_too(w: World) -> None:
+    """The other one with that file is marked for deletion."""
+    w.copy(w.anna)
+    w.copy(w.carla)
+    w.lib.rows("""update "user" set "deletedAt" = now(), status = 'deleted' where id = %s""", w.carla)
+
+
 def comment_on_hers(w: World) -> None:
     photo = w.hers()
     w.lib.comment(w.lib.album(w.carla, "Hers", [photo]), w.carla, "Nice", asset=photo)
@@ -411,6 +418,7 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
     ),
     "photo": (lambda w: w.hers(), {"photo": 1}, (everything,)),
     "live photo of hers": (lambda w: w.lib.live(w.anna), {"photo": 2}, (everything,)),
+    "copy of an account that goes too": (copy_that_goes_too, {"photo": 1}, (everything,)),
     "half": (
         lambda w: (w.copy(), w.hers(live_video=w.copy(w.anna, visibility="hidden"))),
         {"half": 1, "copied": 1},
