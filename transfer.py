@@ -89,6 +89,8 @@ DEFAULT_DATABASE = {"host": "localhost", "port": 5432, "dbname": "immich", "user
 
 OLDEST_IMMICH, NEWEST_IMMICH = (2, 0), (3, 3)  # releases that were tested; recognition itself goes by columns
 
+MAX_DISTANCE = 0.5  # Immich's default of facialRecognition.maxDistance
+
 # What an API key needs, and what each is for. Immich's names; `all` covers each of them. Without the last
 # ones the tool works, and tells what to click instead.
 KEY_PERMISSIONS = {"user.read": "whose key it is", "album.read": "the key owner's albums"}
@@ -349,6 +351,10 @@ class KnownPerson:
     birth: str = ""
 
 
+# People who are one: (the source's person, the destination's).
+SamePeople = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True)
 class Request:
     """One transfer as asked for: everything, or the photos for which all the conditions hold that are given.
@@ -365,7 +371,7 @@ class Request:
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
     libraries: frozenset[str] = frozenset()  # external libraries, whole: with everything, or by themselves
-    remembered: tuple[tuple[str, str], ...] = ()  # (the source's person, the destination's) of earlier runs
+    remembered: SamePeople = ()  # who was made from whom by earlier runs, or was found to be the same by face
     albums: tuple[str, ...] = ()  # in any of these
     people: tuple[str, ...] = ()  # of any of these people of the source's
     since: str = ""  # taken on this day (2024-07-12) or later,
@@ -402,6 +408,10 @@ class Request:
         return self.albums if self.album is None else (self.album,)
 
 
+# By what two people may be one: the name; the name but for accents; the face, whatever the names.
+NAME, ACCENTS, FACE = "name", "accents", "face"
+
+
 @dataclass(frozen=True)
 class Person:
     """What happens to one person. `inside`, `outside`: undeleted faces on moved and on other photos."""
@@ -419,7 +429,8 @@ class Person:
     remembered: bool = False  # an earlier run made the destination's person from this one
     birth: str = ""  # birth dates, where they are known
     merge_birth: str = ""
-    alike: bool = False  # the names differ, though in accents only
+    alike: str = NAME  # by what they may be one
+    distance: float | None = None  # of the two faces, by Immich's measure: 0 is the same, 2 the opposite
 
 
 @dataclass(frozen=True)
@@ -541,6 +552,7 @@ class Server:
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
     may_all: bool = False  # the key has the permission `all`
+    face_vectors: bool = False  # faces can be compared
 
     @property
     def number(self) -> tuple[int, ...]:
@@ -2650,7 +2662,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         with looking(database_config) as tx:
             there = {str(row[0]) for row in rows(tx, 'SELECT id FROM v_user WHERE "deletedAt" IS NULL')}
             has_key = bool(rows(tx, "SELECT 1 FROM v_api_key WHERE id::text = %(key)s", key=str(key["id"])))
-            schema = tx.schema
+            schema, face_vectors = tx.schema, has_face_vectors(tx)
     except SchemaUnknown as error:
         raise SchemaUnknown(f"Immich {shown_version}: {error.what}", error.why, error.todo) from None
     if not (shown == there if is_admin else shown <= there) or not has_key:
@@ -2669,26 +2681,41 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         is_newer=version[:2] > NEWEST_IMMICH,
         unknown_links=schema.unknown_links,
         may_all="all" in permissions,
+        face_vectors=face_vectors,
     )
 
 
-def storage_template_on(api: Api, database_config: Mapping[str, Any]) -> bool:
-    """Whether Immich's storage template is on. Off is the default.
+def immich_setting(
+    api: Api, database_config: Mapping[str, Any], group: str, *names: str
+) -> Any:
+    """A setting of Immich's; None where it is Immich's default, or cannot be told.
 
     A setting that was changed on its page is in system_metadata; one in a configuration file only Immich
     knows, if it answers.
     """
+    found: Any
     try:
-        settings = _shaped(call(api, "GET", "/system-config"), "storageTemplate")["storageTemplate"]
-        return isinstance(settings, dict) and settings.get("enabled") is True
+        found = _shaped(call(api, "GET", "/system-config"), group)[group]
     except TransferError:
-        pass
-    with looking(database_config) as tx:
-        return bool(one_value(tx, """
-            SELECT coalesce((
-                SELECT (value #>> '{storageTemplate,enabled}')::boolean FROM public.system_metadata
-                WHERE key = 'system-config'), false)
-        """))
+        with looking(database_config) as tx:
+            found = one_value(tx, """
+                SELECT max((value -> %(group)s)::text)::jsonb FROM public.system_metadata
+                WHERE key = 'system-config'
+            """, group=group)
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def template_is_on(api: Api, database_config: Mapping[str, Any]) -> bool:
+    """Whether Immich's storage template is on; off is the default."""
+    return immich_setting(api, database_config, "storageTemplate", "enabled") is True
+
+
+def nearest_faces(api: Api, database_config: Mapping[str, Any]) -> float:
+    """From which distance on Immich takes two faces for two people's."""
+    found = immich_setting(api, database_config, "machineLearning", "facialRecognition", "maxDistance")
+    return float(found) if isinstance(found, (int, float)) else MAX_DISTANCE
 
 
 def try_database(database_config: Mapping[str, Any]) -> None:
@@ -2951,16 +2978,26 @@ def take_steps(tx: Transaction, steps: Steps, report: Report, progress: Progress
     return report
 
 
-def merge_pairs(database_config: Mapping[str, Any], request: Request) -> tuple[Person, ...]:
-    """The source's people who could be merged into people of the destination by name; nothing is changed."""
-    return _pairs(database_config, transfer_values(request), lambda tx: plan_transfer(tx, request))
+def merge_pairs(
+    database_config: Mapping[str, Any], request: Request, max_distance: float = 0
+) -> tuple[Person, ...]:
+    """The source's people who may be people of the destination, by name, or by face, if those are nearer than
+    `max_distance`; nothing is changed.
+    """
+    plan = functools.partial(plan_transfer, request=request)
+    return _pairs(database_config, transfer_values(request), plan, max_distance)
 
 
 def _pairs(
-    database_config: Mapping[str, Any], values: Mapping[str, Any], plan: Callable[[Transaction], None]
+    database_config: Mapping[str, Any],
+    values: Mapping[str, Any],
+    plan: Callable[[Transaction], None],
+    max_distance: float,
 ) -> tuple[Person, ...]:
     def look(tx: Transaction) -> Report:
         plan(tx)
+        if max_distance and has_face_vectors(tx):
+            compare_faces(tx, max_distance)
         return Report(people=people_listed(tx))
 
     return mergeable(perform(database_config, look, {**values, "looks_only": True}, HOW))
@@ -2975,7 +3012,7 @@ def transfer_values(request: Request) -> dict[str, Any]:
     """What the statements of a transfer may name."""
     album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
     return {
-        **common_values(request.source, request.destination),
+        **common_values(request.source, request.destination, request.remembered),
         "selection": request.kind,
         "albums": sorted(request.every_album),
         "tag": request.tag,
@@ -2991,18 +3028,16 @@ def transfer_values(request: Request) -> dict[str, Any]:
         "trashed": request.trashed,
         "locked": request.locked,
         "libraries": sorted(request.libraries),
-        "remembered": [person for person, _theirs in request.remembered],
-        "remembered_as": [theirs for _person, theirs in request.remembered],
     }
 
 
-def common_values(giver: str | None, taker: str) -> dict[str, Any]:
+def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) -> dict[str, Any]:
     """What transfer, repair and undo have in common."""
     return {
         "giver": giver,
         "taker": taker,
-        "remembered": [],
-        "remembered_as": [],
+        "remembered": [person for person, _theirs in remembered],
+        "remembered_as": [theirs for _person, theirs in remembered],
         "given": [],
         "made_anew": [],
     }
@@ -3356,7 +3391,7 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
                 SELECT count(*) FROM v_asset_face f
                 WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
             coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
-            coalesce(t."birthDate"::text, ''), p.alike
+            coalesce(t."birthDate"::text, ''), p.alike, p.distance
         FROM people p
         LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
         WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
@@ -3815,7 +3850,7 @@ PERSON_ACTION = f"""CASE
     WHEN kept THEN 'KEEP'
     -- only deleted faces: they follow their photo and make no person
     WHEN faces = 0 THEN 'UNLINK'
-    -- the same person by name, as agreed; or made from this one by an earlier run
+    -- the same person by name or face, as agreed; or made from this one by an earlier run
     WHEN merge_into IS NOT NULL AND (remembered OR grp::text = ANY (%(merge)s::text[])) THEN 'MERGE'
     -- nothing of it stays: it goes along
     WHEN staying = 0 AND {GIVEN_PERSON} THEN 'TRANSFER'
@@ -3886,8 +3921,7 @@ def create_people(tx: Transaction) -> None:
             merge_into uuid, note text, action text, target uuid, leaver uuid,
             new_id uuid DEFAULT gen_random_uuid(),  -- of the taker's own, if one is made
             both_leave boolean,     -- the destination's own row ends too: its person is in another group then
-            remembered boolean DEFAULT false,
-            alike boolean DEFAULT false)  -- the name is the same but for accents
+            remembered boolean DEFAULT false, alike text DEFAULT 'name', distance float)  -- see Person
     """)
 
 
@@ -4021,22 +4055,86 @@ def _find_merges(tx: Transaction) -> None:
         WITH theirs AS ({their_people.format(BARE.format(FOLDED_NAME))}
         ), ours AS (
             SELECT {bare} AS folded FROM people WHERE NOT kept AND faces > 0 GROUP BY 1 HAVING count(*) = 1)
-        UPDATE people SET merge_into = theirs.grp, alike = true
+        UPDATE people SET merge_into = theirs.grp, alike = 'accents'
         FROM theirs JOIN ours USING (folded)
         WHERE {bare} = theirs.folded AND theirs.folded <> '' AND theirs.count = 1
           AND people.merge_into IS NULL AND people.note IS NULL AND NOT people.kept AND people.faces > 0
           AND people."isHidden" = theirs."isHidden"
           AND coalesce(people."birthDate" = theirs."birthDate", true)
     """)
-    # An earlier run made the destination's person from this one: a second would be the same person twice.
+    # An earlier run made the destination's person from this one, so that a second would be the same person
+    # twice; or somebody has said that the two faces are one person's.
     run(tx, """
-        UPDATE people SET merge_into = made.target, note = NULL, remembered = true, alike = false
+        UPDATE people SET merge_into = made.target, note = NULL, remembered = true, alike = 'name'
         FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (grp, target)
         JOIN v_person p ON p."personGroupId" = made.target AND p."ownerId" = %(taker)s
         JOIN v_person_group g ON g.id = made.target
         JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
         WHERE people.grp = made.grp AND made.target <> made.grp AND NOT people.kept AND people.faces > 0
     """)
+
+
+LARGEST_FACES = 5  # of a person, from which comes what it looks like
+
+
+def has_face_vectors(tx: Transaction) -> bool:
+    """Whether faces can be compared: Immich's face_search.embedding is a `vector` of pgvector, and there are
+    any. There are none where recognition was never switched on.
+    """
+    return bool(one_value(tx, """
+        SELECT EXISTS (
+            SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = to_regclass('public.face_search') AND a.attname = 'embedding'
+              AND t.typname = 'vector' AND t.oid = to_regtype('vector'))
+    """)) and bool(rows(tx, "SELECT 1 FROM public.face_search LIMIT 1"))
+
+
+def compare_faces(tx: Transaction, max_distance: float) -> None:
+    """merge_into, for people who have no namesake: the destination's person whose face is nearest, and to
+    whom nobody of these people is nearer. distance: of the two faces, for namesakes, too.
+
+    Immich recognises a face by the cosine distance of vectors, too (facialRecognition.maxDistance). It
+    compares faces; here the middle of a person's largest ones stands for all of them.
+    """
+    # vectors are not normalised: by cosine a sum is as near as the middle
+    run(tx, """
+        CREATE TEMP TABLE likeness ON COMMIT DROP AS
+        SELECT ranked.grp, ranked.is_theirs, avg(s.embedding) AS middle
+        FROM (
+            SELECT who.grp, who.is_theirs, f.id, row_number() OVER (
+                PARTITION BY who.grp, who.is_theirs
+                ORDER BY (f."boundingBoxX2" - f."boundingBoxX1")::bigint
+                    * (f."boundingBoxY2" - f."boundingBoxY1") DESC, f.id) AS place
+            FROM (
+                SELECT grp, false AS is_theirs FROM people WHERE NOT kept AND faces > 0 AND NOT "isHidden"
+                UNION ALL
+                SELECT p."personGroupId", true
+                FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
+                JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+                WHERE p."ownerId" = %(taker)s AND NOT p."isHidden") who
+            JOIN v_asset_face f ON f."personGroupId" = who.grp AND f."deletedAt" IS NULL AND f."isVisible"
+            WHERE EXISTS (SELECT FROM public.face_search s WHERE s."faceId" = f.id)) ranked
+        JOIN public.face_search s ON s."faceId" = ranked.id
+        WHERE ranked.place <= %(largest)s
+        GROUP BY ranked.grp, ranked.is_theirs
+    """, largest=LARGEST_FACES)
+    run(tx, """
+        CREATE TEMP TABLE resemblance ON COMMIT DROP AS
+        SELECT mine.grp, theirs.grp AS other, mine.middle <=> theirs.middle AS distance
+        FROM likeness mine JOIN likeness theirs ON theirs.is_theirs AND theirs.grp <> mine.grp
+        WHERE NOT mine.is_theirs;
+        UPDATE people SET distance = r.distance FROM resemblance r
+        WHERE r.grp = people.grp AND r.other = people.merge_into;
+        UPDATE people SET merge_into = near.other, distance = near.distance, alike = 'face'
+        FROM (
+            SELECT r.*, row_number() OVER (PARTITION BY grp ORDER BY distance, other) AS place,
+                row_number() OVER (PARTITION BY other ORDER BY distance, grp) AS other_place
+            FROM resemblance r WHERE distance < %(max_distance)s) near
+        JOIN v_person t ON t."personGroupId" = near.other AND t."ownerId" = %(taker)s
+        WHERE people.grp = near.grp AND near.place = 1 AND near.other_place = 1
+          AND people.merge_into IS NULL AND people.note IS NULL
+          AND coalesce(people."birthDate" = t."birthDate", true)
+    """, max_distance=max_distance)
 
 
 # ---- people: the step --------------------------------------------------------------------------------------
@@ -5707,12 +5805,14 @@ def repair_all(
     merges: Mapping[str, frozenset[str]],
     how: How = HOW,
     leave: frozenset[str] = frozenset(),
+    remembered: SamePeople = (),
 ) -> Report:
     """Mend what is wrong with the things of several users, one after the other, in one transaction: what
     hangs on a photo becomes its present owner's. Raises TransferError; nothing is changed then.
 
-    `merges` has for each user the people who may be merged by name. `leave` are kinds of FAULTS that stay as
-    they are. Each user's part has an undo file of its own.
+    `merges` has for each user the people who may be merged by name; `remembered` are people who are one,
+    whichever user has the second. `leave` are kinds of FAULTS that stay as they are. Each user's part has an
+    undo file of its own.
     """
     users, kinds = list(merges), mended_kinds(leave)
 
@@ -5754,7 +5854,7 @@ def repair_all(
     return perform(
         database_config,
         work,
-        common_values(None, users[0]),
+        common_values(None, users[0], remembered),
         how,
         save=save if how.undo_folder else None,
         look_again=look,
@@ -5781,11 +5881,12 @@ def drop_tables(tx: Transaction) -> None:
         run(tx, f"DROP TABLE {tables} CASCADE")
 
 
-def repair_merge_pairs(database_config: Mapping[str, Any], user: str) -> tuple[Person, ...]:
-    """Other users' people on the user's photos with a namesake among the user's own; nothing is changed."""
-    return _pairs(
-        database_config, common_values(None, user), lambda tx: plan_repair(tx, frozenset(), ["face"])
-    )
+def repair_merge_pairs(
+    database_config: Mapping[str, Any], user: str, max_distance: float = 0
+) -> tuple[Person, ...]:
+    """Other users' people on the user's photos who may be the user's own, as merge_pairs() finds them."""
+    plan = functools.partial(plan_repair, merge=frozenset(), kinds=["face"])
+    return _pairs(database_config, common_values(None, user), plan, max_distance)
 
 
 def plan_repair(
@@ -9042,6 +9143,7 @@ BACKUP_COMMAND = (
 ANSWERS_FROM_PIPE = "IMMICH_TRANSFER_ANSWERS_FROM_PIPE"
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
+FACES_DIFFER = 0.6  # the distance from which on namesakes are hardly one person
 NAMELESS_SHOWN = 5  # people without a name, with their addresses
 
 # For terminals whose encoding lacks them.
@@ -9063,6 +9165,7 @@ class Wish:
     last: Sequence[Callable[[], None]] = ()  # destination and after it
     merge: frozenset[str] = frozenset()  # who is merged by name
     mend: Sequence[User] = ()  # of a repair: whose things,
+    faces: SamePeople = ()  # who is who by face
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
     leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
     page: Page | None = None  # what was analysed last
@@ -9075,6 +9178,7 @@ class State:
     path: Path
     config: Config
     server: Server | None = None
+    told: list[str] = field(default_factory=list)  # what is said once
     backups: list[Backup] = field(default_factory=list)  # made since this tool last changed something
 
     @property
@@ -10178,7 +10282,7 @@ def transfer_screen(state: State, *, execute: bool) -> State:
 def last_steps(wish: Wish, state: State, api: Api, *, execute: bool) -> list[Callable[[], None]]:
     """Whose people are the same; then the transfer."""
     return [
-        lambda: ask_pairs(wish, state),
+        lambda: ask_pairs(wish, state, api),
         lambda: act(transfer_action(wish, state, api), state, api, execute=execute),
     ]
 
@@ -10438,16 +10542,21 @@ def library_line(library: ExternalLibrary) -> str:
     return f"“{clean(library.name)}” ({number_of(library.photos, 'photo')}{apart})"
 
 
-def ask_pairs(wish: Wish, state: State) -> None:
+def ask_pairs(wish: Wish, state: State, api: Api) -> None:
     """Who is merged. Earlier runs remember some of the namesakes."""
     config = state.config.database
 
     def look() -> Sequence[Person]:
         remembered = remembered_people(config, state.undo_folder, wish.destination.id)
         wish.request = replace(wish.request, remembered=remembered)
-        return merge_pairs(config, wish.request)
+        return merge_pairs(config, wish.request, nearest_faces(api, config))
 
-    wish.merge = ask_merges(waiting("Looking", look), wish.destination, state.config.api_url)
+    if state.server and not state.server.face_vectors and not state.told:
+        state.told.append("faces")
+        say("  People are compared by name alone: this database has no vectors of faces.")
+    pairs = waiting("Looking", look)
+    wish.merge, faces = ask_merges(pairs, wish.destination, state.config.api_url)
+    wish.request = replace(wish.request, remembered=wish.request.remembered + faces)
 
 
 class Again(Exception):
@@ -10545,21 +10654,27 @@ def ask_left_out(wish: Wish) -> None:
         say("  No photo that moves has that number or that name.")
 
 
-def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> frozenset[str]:
-    """Which people may be merged by name: all, none, or some of the pairs listed. Enter merges nobody: two
-    people who were made one by mistake cannot be told apart again.
+def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> tuple[frozenset[str], SamePeople]:
+    """Which people may be merged by name, and who is who by face: all, none, or some of the pairs listed.
+    Enter merges nobody: two people who were made one by mistake cannot be told apart again.
 
     `address` is Immich's: both can be looked at there.
     """
     if known := [person for person in pairs if person.remembered and person.name.strip()]:
         say("\n  Earlier transfers made these of the same people, so it is decided:")
         show_list([f"{clean(p.name).strip()}  =  {clean(p.merge_name).strip()}" for p in known])
-    asked = [person for person in pairs if not person.remembered]
-    same, alike = ([person for person in asked if person.alike is other] for other in (False, True))
-    has = f"{who(destination)} already has"
-    title = f"{has} {'people of these names' if len(same) > 1 else 'a namesake'}"
-    merged = ask_pairs_listed(same, title, address)
-    return merged | ask_pairs_listed(alike, f"{has} people whose names differ in accents only", address, "n")
+    has, agreed = f"{who(destination)} already has", dict[str, frozenset[str]]()
+    for alike, title, default in (
+        (NAME, f"{has} people of these names", ""),
+        (ACCENTS, f"{has} people whose names differ in accents only", "n"),
+        (FACE, f"{has} people who look like these", ""),
+    ):
+        asked = [person for person in pairs if not person.remembered and person.alike == alike]
+        if alike == NAME and len(asked) == 1:
+            title = f"{has} a namesake"
+        agreed[alike] = ask_pairs_listed(asked, title, address, default)
+    faces = [(person.id, str(person.merge_id)) for person in pairs if person.id in agreed[FACE]]
+    return agreed[NAME] | agreed[ACCENTS], tuple(faces)
 
 
 def ask_pairs_listed(
@@ -10590,10 +10705,20 @@ def ask_pairs_listed(
 def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
     """A pair of namesakes: what is known of both, and where to look at them."""
     born, theirs_born = (f", born {birth}" if birth else "" for birth in (person.birth, person.merge_birth))
-    theirs = f"{clean(person.merge_name).strip()} ({number_of(person.merge_faces, 'face')}{theirs_born})"
-    yield f"{number:>3}. {clean(person.name).strip()} ({faces(person)}{born})  =  {theirs}"
+    name, theirs = (clean(name).strip() or "without a name" for name in (person.name, person.merge_name))
+    theirs = f"{theirs} ({number_of(person.merge_faces, 'face')}{theirs_born})"
+    yield f"{number:>3}. {name} ({faces(person)}{born})  =  {theirs}{likeness(person)}"
     for person_id in (person.id, person.merge_id):
         yield f"       {clean(address)}/people/{person_id}"
+
+
+def likeness(person: Person) -> str:
+    """How near the two faces are, where that says something."""
+    if person.alike == FACE:
+        return f", looks alike ({person.distance:.2f})"
+    if person.distance is not None and person.distance > FACES_DIFFER:
+        return f", does not look alike ({person.distance:.2f})"
+    return ""
 
 
 def faces(person: Person) -> str:
@@ -10670,10 +10795,10 @@ def show_people(report: Report, taker: str = "", address: str = "") -> None:
 
 def person_line(person: Person, selection: str = "") -> str:
     """One line of the person analysis."""
-    into = f" into {clean(person.merge_name).strip()}" if person.action == MERGE else ""
+    into = f" into {clean(person.merge_name).strip() or 'Unknown'}" if person.action == MERGE else ""
     note = f"  (not merged: {person.note})" if person.note else ""
     if person.remembered:
-        note = "  (made from this person by an earlier transfer)"
+        note = "  (known to be one person)"
     return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
 
 
@@ -10914,7 +11039,7 @@ def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> N
     Where they cannot be started it is said where to click.
     """
     assert state.server is not None
-    if "storageTemplateMigration" in queues and not storage_template_on(api, state.config.database):
+    if "storageTemplateMigration" in queues and not template_is_on(api, state.config.database):
         queues = [queue for queue in queues if queue != "storageTemplateMigration"]
     say("\n  Jobs of Immich's that finish the work:")
     for queue in queues:
@@ -10986,7 +11111,7 @@ def repair_screen(state: State, *, execute: bool) -> State:
     ask_in_turn(lambda: [
         ask_users,
         lambda: show_wrong(troubles, wish.mend),
-        lambda: ask_repair_pairs(wish, state, troubles),
+        lambda: ask_repair_pairs(wish, state, api, troubles),
         lambda: act(repair_action(wish, users, state, api, troubles), state, api, execute=execute),
         lambda: ask_torn(wish, users, state, api, execute=execute),
     ])
@@ -11033,13 +11158,16 @@ def show_points(points: Mapping[str, Point], found: Sequence[Trouble]) -> None:
             paragraph(point.todo, "        ", "      → ")
 
 
-def ask_repair_pairs(wish: Wish, state: State, troubles: Sequence[Trouble]) -> None:
+def ask_repair_pairs(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble]) -> None:
     """Which people are merged, user by user."""
-    wish.merges = {}
+    wish.merges, wish.faces = {}, ()
+    config = state.config.database
+    distance = waiting("Looking", lambda: nearest_faces(api, config))
     for user in wish.mend:
         if any(trouble.user == user.id and trouble.kind == "face" for trouble in troubles):
-            look = functools.partial(repair_merge_pairs, state.config.database, user.id)
-            wish.merges[user.id] = ask_merges(waiting("Looking", look), user, state.config.api_url)
+            look = functools.partial(repair_merge_pairs, config, user.id, distance)
+            wish.merges[user.id], faces = ask_merges(waiting("Looking", look), user, state.config.api_url)
+            wish.faces += faces
 
 
 def repair_action(
@@ -11056,7 +11184,7 @@ def repair_action(
     }
 
     def run_it(how: How) -> Report:
-        return repair_all(state.config.database, merges, how, wish.leave) if merges else Report()
+        return repair_all(state.config.database, merges, how, wish.leave, wish.faces) if merges else Report()
 
     def show_it(report: Report) -> bool:
         for user, part in report.parts:
@@ -11391,7 +11519,7 @@ def see_media(state: State) -> State:
 
 def say_what_jobs_do(api: Api, state: State) -> None:
     """What can be done without seeing the folder."""
-    is_on = storage_template_on(api, state.config.database)
+    is_on = template_is_on(api, state.config.database)
     paragraph(
         f"Without that folder only Immich's own jobs can move files. Its storage template is "
         f"{'on' if is_on else 'off'}, so they leave where they are: {LEFT_BY_JOBS[is_on]}."

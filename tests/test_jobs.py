@@ -196,7 +196,7 @@ def test_strange_queues(there: Installation, api: Api, answer: Any) -> None:
 def test_whether_the_storage_template_is_on(there: Installation, enabled: bool, permissions: tuple[str, ...]) -> None:
     """Immich says so to a key that may ask, else its table does."""
     api = may(there, *permissions)
-    assert transfer.storage_template_on(api, there.params) is False
+    assert transfer.template_is_on(api, there.params) is False
     if permissions == ("all",):
         there.immich.config["storageTemplate"]["enabled"] = enabled
     else:
@@ -204,7 +204,7 @@ def test_whether_the_storage_template_is_on(there: Installation, enabled: bool, 
             "insert into system_metadata values ('system-config', %s)",
             json.dumps({"storageTemplate": {"enabled": enabled}}),
         )
-    assert transfer.storage_template_on(api, there.params) is enabled
+    assert transfer.template_is_on(api, there.params) is enabled
 
 
 @pytest.mark.parametrize(

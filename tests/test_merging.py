@@ -137,7 +137,7 @@ def test_names_that_differ_in_accents_only_are_a_pair_of_their_own(
     source, target = library.person(anna, hers), bens(library, ben, his)
     face = library.face(photo, source)
     (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
-    assert (pair.merge_id, pair.alike, pair.action) == (target, True, "TRANSFER")
+    assert (pair.merge_id, pair.alike, pair.action) == (target, transfer.ACCENTS, "TRANSFER")
     move(album, merge=[source])
     assert library.person_of(face) == target
 
@@ -148,12 +148,12 @@ def test_a_namesake_comes_before_one_who_is_only_alike(library, photo, album, an
     library.face(photo, source)
     other, namesake = bens(library, ben, "Zoe"), bens(library, ben, "zoë")
     (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
-    assert (pair.merge_id, pair.alike) == (namesake, False)
+    assert (pair.merge_id, pair.alike) == (namesake, transfer.NAME)
     library.rows("update person set name = %s where name = %s", "Zoé", "zoë")
     assert transfer.merge_pairs(runner.params, runner.request(album)) == ()
     library.rows("update person set name = %s where name = %s", "Max", "Zoé")
     (pair,) = transfer.merge_pairs(runner.params, runner.request(album))
-    assert (pair.merge_id, pair.alike) == (other, True)
+    assert (pair.merge_id, pair.alike) == (other, transfer.ACCENTS)
     library.rows("""update person set "birthDate" = case name when 'Zoe' then date '2001-01-01'
                     else date '2002-02-02' end""")
     assert transfer.merge_pairs(runner.params, runner.request(album)) == ()
@@ -164,11 +164,11 @@ def test_enter_keeps_apart_who_is_only_alike(monkeypatch, capsys, typed, merged)
     answers = iter(["y", *(typed.split() or [""])])
     monkeypatch.setattr(transfer, "ask_step", lambda prompt: transfer.say(prompt) or next(answers))
     pairs = [
-        transfer.Person("z", "Zoe", "TRANSFER", 2, 0, "t", "Zoë", 3, alike=True),
+        transfer.Person("z", "Zoe", "TRANSFER", 2, 0, "t", "Zoë", 3, alike=transfer.ACCENTS),
         transfer.Person("l", "Lea", "TRANSFER", 2, 0, "s", "lea", 3),
     ]
     ben = transfer.User("b", "ben@example.com", "Ben")
-    assert transfer.ask_merges(pairs, ben, "http://immich") == {"l"} | merged
+    assert transfer.ask_merges(pairs, ben, "http://immich") == ({"l"} | merged, ())
     shown = capsys.readouterr().out
     assert "a namesake:" in shown and "differ in accents only:" in shown and "(y/N" in shown
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,12 @@ PAIRS = tuple(
 def asked(monkeypatch, capsys):
     """asked(answers...): what ask_merges gives for these lines typed, and what was on the screen."""
 
-    def run(*answers: str, pairs: tuple[transfer.Person, ...] = PAIRS) -> tuple[set[str], str]:
+    def run(*answers: str, pairs: tuple[transfer.Person, ...] = PAIRS) -> tuple[set[Any], str]:
         typed = iter(answers)
         monkeypatch.setattr("builtins.input", lambda *_: next(typed))
-        chosen = transfer.ask_merges(pairs, BEN, "http://immich:2283")
+        by_name, by_face = transfer.ask_merges(pairs, BEN, "http://immich:2283")
         assert list(typed) == []
-        return set(chosen), capsys.readouterr().out
+        return {*by_name, *by_face}, capsys.readouterr().out
 
     return run
 
@@ -75,6 +76,21 @@ def test_the_pairs_are_numbered_with_what_is_known_of_both(asked) -> None:
         "http://immich:2283/people/id2",
         "http://immich:2283/people/his2",
     ]
+
+
+def test_who_looks_alike_is_asked_about_besides(asked) -> None:
+    """And both are told then: by what they are called they would not be found again."""
+    pairs = (
+        replace(PAIRS[0], distance=0.71),
+        replace(PAIRS[1], merge_name="", alike=transfer.FACE, distance=0.3149),
+        replace(PAIRS[2], distance=0.1),
+    )
+    chosen, screen = asked("1", "", "y", pairs=pairs)
+    assert chosen == {"id1", ("id2", "his2")}
+    assert "=  oma (0 faces), does not look alike (0.71)\n" in screen and "=  max (0 faces)\n" in screen
+    assert "Ben <ben@example.com> already has people who look like these:" in screen
+    assert "1. Lea (2 faces on these photos, 1 on others)  =  without a name (0 faces), looks alike (0.31)" in screen
+    assert screen.count("Please answer y or n.") == 1  # Enter is no answer
 
 
 def test_without_a_pair_nothing_is_asked(asked) -> None:

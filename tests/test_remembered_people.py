@@ -87,7 +87,7 @@ def test_the_person_whom_the_first_run_made_is_used_again(library, of, anna, nam
     assert [person.remembered for person in transfer.merge_pairs(albums.params, request)] == [True]  # decided
     report = albums.run(2)
     assert albums.actions(report) == [("MERGE", True)]
-    assert "made from this person by an earlier transfer" in transfer.person_line(report.people[0])
+    assert "known to be one person" in transfer.person_line(report.people[0])
     assert library.person_of(albums.faces[1]) == made
     assert albums.his() == {made}
     assert library.person_row(anna, albums.person)  # still at home
@@ -224,8 +224,5 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
                 terminal.until("TRANSFER COMPLETED")
                 terminal.afterwards()
         screen = terminal.until("DRY RUN")
-    assert (
-        "→ Max (1 face on these photos, 1 on others) [MERGE] into Max  (made from this person by an earlier transfer)"
-        in screen
-    )
+    assert "→ Max (1 face on these photos, 1 on others) [MERGE] into Max  (known to be one person)" in screen
     assert "already has people of these names" not in screen
