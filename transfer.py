@@ -510,13 +510,10 @@ class Photo:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a transfer concerns, thing by thing, with where its pictures are: what a page of it shows."""
+    """The photos that a transfer concerns, and where pictures of people are: what a page of it shows."""
 
     photos: tuple[Photo, ...] = ()  # by day
     portraits: Mapping[str, str] = field(default_factory=dict)  # a person's id: path in the database
-    albums: tuple[tuple[str, str, str, int], ...] = ()  # (id, name, owner's e-mail, photos that move)
-    tags: tuple[tuple[str, int], ...] = ()  # (path, photos that move)
-    links: tuple[str, ...] = ()  # public links to single photos
 
 
 @dataclass(frozen=True)
@@ -3485,7 +3482,7 @@ def plan_report(tx: Transaction) -> Report:
 
 
 def take_inventory(tx: Transaction) -> Inventory:
-    """What the plan concerns, thing by thing, before the steps; needs what find_neighbours() made."""
+    """The photos that the plan concerns, and pictures of its people, before the steps."""
     return Inventory(
         photos=tuple(Photo(*row) for row in rows(tx, """
             SELECT p.id::text, a."originalFileName",
@@ -3511,23 +3508,6 @@ def take_inventory(tx: Transaction) -> Inventory:
                 UNION SELECT merge_into, %(taker)s::uuid FROM people WHERE merge_into IS NOT NULL) shown
             JOIN v_person p ON p."personGroupId" = shown.id AND p."ownerId" = shown.owner
             WHERE p."thumbnailPath" <> ''
-        """)),
-        albums=tuple(rows(tx, """
-            SELECT al.id::text, al."albumName", u.email, (
-                SELECT count(*) FROM v_album_asset aa JOIN run_photo m ON m.id = aa."assetId"
-                WHERE aa."albumId" = al.id)
-            FROM v_album al JOIN concerned_album c USING (id)
-            JOIN v_album_owner o ON o."albumId" = al.id JOIN v_user u ON u.id = o."userId"
-            WHERE al."deletedAt" IS NULL ORDER BY lower(al."albumName"), al."albumName", al.id
-        """)),
-        tags=tuple(rows(tx, """
-            SELECT t.value, count(*) FROM v_tag t JOIN v_tag_asset ta ON ta."tagId" = t.id
-            JOIN run_photo m ON m.id = ta."assetId" WHERE t."userId" = %(giver)s
-            GROUP BY t.value ORDER BY lower(t.value), t.value
-        """)),
-        links=tuple(name for (name,) in rows(tx, """
-            SELECT coalesce(nullif(l.slug, ''), l.description, '') FROM v_shared_link l
-            JOIN link_looked_at USING (id) ORDER BY 1, l.id
         """)),
     )
 
@@ -10811,7 +10791,12 @@ def show_storage(report: Report) -> None:
         say(f"    {clean(user.email)}: {shown_size(user.before)} → {shown_size(user.after)}{quota}")
     for user in report.storage:
         if user.over_quota:
-            warn(f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user.")
+            warn(over_quota(user))
+
+
+def over_quota(user: Storage) -> str:
+    """The warning."""
+    return f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user."
 
 
 def confirm(
@@ -11711,6 +11696,7 @@ def shortened(text: str, width: int = 40) -> str:
 # How many photos get a picture each; of more than that the first of each day. What the pictures of one page
 # may have together, and each of them; and how many names of photos a page may have. The CSV has them all.
 PAGE_PICTURES, PAGE_BYTES, PICTURE_BYTES, PAGE_NAMES = 500, 24 << 20, 400_000, 20_000
+PHOTOS_A_DAY = 4  # on average; with fewer than that the page goes by months
 
 # Whose picture: "assets" or "people", as Immich's addresses have it; the id; the path in the database.
 Wanted = tuple[str, str, str]
@@ -11772,10 +11758,9 @@ def from_immich(api: Api, may: frozenset[str]) -> Reader:
         nonlocal refused
         if whose not in may or refused > 2:
             return b""
+        size = "?size=thumbnail" if kind == "assets" else ""
         try:
-            return call_for_bytes(
-                api, f"/{kind}/{whose}/thumbnail" + ("?size=thumbnail" if kind == "assets" else "")
-            )
+            return call_for_bytes(api, f"/{kind}/{whose}/thumbnail{size}")
         except NotThere:
             return b""
         except TransferError:
@@ -11809,8 +11794,7 @@ def gather_pictures(
     progress("Pictures")
     for done, one in enumerate(wanted):
         progress("", done, len(wanted))
-        for read in readers:
-            data = read(*one)
+        for data in (read(*one) for read in readers):
             kind = picture_type(data)
             if kind and len(data) <= min(PICTURE_BYTES, room):
                 found[one[1]] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
@@ -11819,23 +11803,32 @@ def gather_pictures(
     return found
 
 
-PAGE_STYLE = """
+PAGE_HEAD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<style>
 :root { color-scheme: light dark; --line: #8886; --faint: #8882; }
 body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; } small, .why { opacity: .75; }
-a { color: inherit; } li, td, th, figcaption { overflow-wrap: anywhere; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .6rem; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; max-width: 26rem; margin: 0 0 1.2rem; }
-figure { margin: 0; } figcaption { font-size: .8rem; }
+a { color: inherit; } li, td, figcaption { overflow-wrap: break-word; }
+.warning { border-left: .3rem solid #d90; margin: .5rem 0; padding: .2rem .8rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: .1rem; grid-column: span 2; }
+@media (max-width: 40rem) { .grid { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); } }
+figure { margin: 0; min-width: 0; } figcaption { font-size: .8rem; }
 figure > a { display: grid; place-items: center; aspect-ratio: 1; background: var(--faint);
   border: 1px solid var(--line); border-radius: .4rem; overflow: hidden; text-align: center;
   overflow-wrap: anywhere; }
 img { width: 100%; height: 100%; object-fit: cover; }
-table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem .8rem .2rem 0; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } .number, th { white-space: nowrap; }
+table { border-collapse: collapse; } td { padding: .2rem .8rem .2rem 0; vertical-align: top; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 @media (prefers-color-scheme: dark) { body { background: #16181c; color: #e6e6e6; } }
 @media (prefers-color-scheme: light) { body { background: #fff; color: #1b1b1b; } }
+</style>
 """
 
 
@@ -11845,74 +11838,75 @@ def escaped(text: str) -> str:
 
 
 def page_html(page: Page) -> str:
-    """The page."""
-    title = f"{'Transfer' if page.is_done else 'Transfer analysis'}: {page.what}"
+    """The page: a sentence and the warnings, people, photos, and what else there is."""
+    title = escaped(f"{'Transfer' if page.is_done else 'Transfer analysis'}: {page.what}")
+    moving = len(page.numbers)
+    staying = len(page.inventory.photos) - moving
+    warnings = [words for _number, words, _listed in told(
+        page.report, "warning", **names_told(page.source, page.destination)
+    )] + [over_quota(user) for user in page.report.storage if user.over_quota]
     parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        """<meta http-equiv="Content-Security-Policy" """
-        """content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">""",
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="referrer" content="no-referrer">',
-        f"<title>{escaped(title)}</title><style>{PAGE_STYLE}</style></head><body>",
-        f"<h1>{escaped(title)}</h1>",
-        f"<p>From {escaped(who(page.source))} to {escaped(who(page.destination))}. ",
-        "This was done." if page.is_done else "Nothing is changed yet: this is what would be done.",
-        "</p>",
-        *_page_summary(page),
-        *_page_photos(page),
+        f"{PAGE_HEAD}<title>{title}</title></head><body><h1>{title}</h1>",
+        "<p>Done:" if page.is_done else "<p>Nothing is changed yet. This would happen:",
+        f"{number_of(moving, 'photo goes', 'photos go')} from {escaped(who(page.source))}",
+        f"to {escaped(who(page.destination))}; {number_of(staying, 'photo stays', 'photos stay')}.</p>",
+        *(f'<p class="warning">⚠ {escaped(words)}</p>' for words in warnings),
         *_page_people(page),
-        *_page_things(page),
+        *_page_photos(page),
+        *_page_counts(page),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _page_summary(page: Page) -> Iterator[str]:
-    """Figures, what else is told, and the storage before and after."""
-    names = names_told(page.source, page.destination)
-    yield "<table>"
-    for number, words, _listed in told(page.report, "page", **names):
-        yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
-    for user in page.report.storage:
-        over = " (over the quota)" if user.over_quota else ""
-        words = f"{user.email}: storage before and after{over}"
-        change = f"{shown_size(user.before)} → {shown_size(user.after)}"
-        yield f'<tr><td>{escaped(words)}</td><td class="number">{change}</td></tr>'
-    yield "</table><ul>"
-    for telling in ("warning", "also"):
-        for _number, words, _listed in told(page.report, telling, **names):
-            yield f"<li>{escaped(words)}</li>"
-    yield "</ul>"
+def _heading(title: str, number: int, word: str = "photo", plural: str = "", level: int = 2) -> str:
+    return f"<h{level}>{escaped(title)} <small>{number_of(number, word, plural)}</small></h{level}>"
+
+
+def _link(page: Page, kind: str, whose: str, shown: str) -> str:
+    """What leads to something in Immich. `shown` is HTML."""
+    return f'<a rel="noreferrer" href="{escaped(page.address)}/{kind}/{escaped(whose)}">{shown}</a>'
 
 
 def _figure(page: Page, kind: str, whose: str, name: str, words: str = "") -> str:
     """A picture that leads into Immich, or a frame with the name where there is no picture."""
     picture = page.pictures.get(whose)
-    shown = f'<img src="{picture}" alt="{escaped(name)}" loading="lazy">' if picture else escaped(name)
-    return (
-        f'<figure><a rel="noreferrer" href="{escaped(page.address)}/{kind}/{escaped(whose)}">{shown}</a>'
-        f"<figcaption>{escaped(name)}{f' <span class=why>{escaped(words)}</span>' * bool(words)}"
-        "</figcaption></figure>"
-    )
+    shown = f'<img src="{picture}" alt="{escaped(name)}" loading="lazy"/>' if picture else escaped(name)
+    why = f' <span class="why">{escaped(words)}</span>' if words else ""
+    return f"<figure>{_link(page, kind, whose, shown)}<figcaption>{escaped(name)}{why}</figcaption></figure>"
+
+
+def _page_people(page: Page) -> Iterator[str]:
+    """People with what becomes of them; beside one who may be somebody of the new owner's, that person."""
+    people = page.report.people
+    if people:
+        yield _heading("People", len(people), "person", "people") + '<div class="grid">'
+    for person in sorted(people, key=lambda person: not person.merge_id):
+        words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
+        words += f", not merged: {person.note}" if person.note else ""
+        if person.merge_id:
+            words = f"({faces(person)}) {'become one person' if person.action == MERGE else 'stay two'}"
+        shown = _figure(page, "people", person.id, person.name or "Unknown", words)
+        if person.merge_id:
+            theirs = f"({number_of(person.merge_faces, 'face')}, of {page.destination.name})"
+            shown += _figure(page, "people", person.merge_id, person.merge_name, theirs)
+        yield f'<div class="pair">{shown}</div>' if person.merge_id else shown
+    yield "</div>" if people else ""
 
 
 def _page_photos(page: Page) -> Iterator[str]:
-    """What moves and what comes along, by day; what stays, by reason."""
+    """What moves, by the time when it was taken; what stays, by reason."""
     listed = page.inventory.photos[:PAGE_NAMES]
     framed = {whose for _kind, whose, _path in pictures_wanted(page.inventory, page.report)}
     moving = [photo for photo in listed if photo.moves]
-    for title, found in (
-        ("What moves", [photo for photo in moving if photo.why == "chosen"]),
-        ("What comes along", [photo for photo in moving if photo.why != "chosen"]),
-    ):
-        if found:
-            yield f"<h2>{title} <small>{number_of(len(found), 'photo')}</small></h2>"
-        for day, of_day in itertools.groupby(found, lambda photo: photo.day):
-            yield from _page_group(page, day or "No day", list(of_day), framed)
     staying = [photo for photo in listed if not photo.moves]
+    of_date = 10 if len(moving) >= PHOTOS_A_DAY * len({photo.day for photo in moving}) else 7
+    if moving:
+        yield _heading("Photos that move", len(moving))
+    for date, found in itertools.groupby(moving, lambda photo: photo.day[:of_date]):
+        yield from _page_group(page, date or "No date", list(found), framed)
     if staying:
-        yield f"<h2>What stays <small>{number_of(len(staying), 'photo')}</small></h2>"
+        yield _heading("Photos that stay", len(staying))
     for reason in REASONS:
         of_reason = [photo for photo in staying if photo.why == reason]
         if of_reason:
@@ -11926,71 +11920,34 @@ def _page_photos(page: Page) -> Iterator[str]:
 
 def _page_group(page: Page, title: str, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
     """Photos under one title: those that get a picture, then the names of the rest."""
-    yield f"<h3>{escaped(title)} <small>{number_of(len(photos), 'photo')}</small></h3><div class=grid>"
+    yield _heading(title, len(photos), level=3) + '<div class="grid">'
+    rest = []
     for photo in photos:
+        number = page.numbers.get(photo.id)
+        name = f"{number} · {photo.name}" if number else photo.name
         if photo.id in framed:
-            number = page.numbers.get(photo.id)
-            name = f"{number} · {photo.name}" if number else photo.name
             yield _figure(page, "photos", photo.id, name, ALONG_WORDS.get(photo.why, ""))
+        else:
+            rest.append(f"<li>{_link(page, 'photos', photo.id, escaped(name))}</li>")
     yield "</div>"
-    rest = [photo for photo in photos if photo.id not in framed]
     if rest:
-        names = "".join(
-            f'<li>{page.numbers.get(photo.id, "")} <a rel="noreferrer" href="{escaped(page.address)}/photos/'
-            f'{escaped(photo.id)}">{escaped(photo.name)}</a></li>'
-            for photo in rest
-        )
-        yield f"<details><summary>and {len(rest)} more</summary><ul>{names}</ul></details>"
+        yield f"<details><summary>and {len(rest)} more</summary><ul>{''.join(rest)}</ul></details>"
 
 
-def _page_people(page: Page) -> Iterator[str]:
-    """People with what becomes of them; those who may be the same as somebody of the new owner's in pairs."""
-    people = page.report.people
-    pairs = [person for person in people if person.merge_id]
-    if pairs:
-        yield f"<h2>The same name <small>{number_of(len(pairs), 'pair')}</small></h2>"
-    for person in pairs:
-        words = "become one person" if person.action == MERGE else "stay two"
-        yield f"<h3>{escaped(person.name)}: {words}</h3><div class=pair>"
-        ours = f"({faces(person)})"
-        yield _figure(page, "people", person.id, person.name or "Unknown", ours)
-        theirs = f"({number_of(person.merge_faces, 'face')}, of {page.destination.name})"
-        yield _figure(page, "people", person.merge_id or "", person.merge_name, theirs)
-        yield "</div>"
-    rest = [person for person in people if not person.merge_id]
-    if rest:
-        yield f"<h2>People <small>{len(rest)}</small></h2><div class=grid>"
-        for person in rest:
-            words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
-            if person.note:
-                words += f", not merged: {person.note}"
-            yield _figure(page, "people", person.id, person.name or "Unknown", words)
-        yield "</div>"
-
-
-def _page_things(page: Page) -> Iterator[str]:
-    """Albums, tags and public links."""
-    found = page.inventory
-    if found.albums:
-        yield "<h2>Albums</h2><ul>"
-        for album, name, owner, photos in found.albums:
-            yield (
-                f'<li><a rel="noreferrer" href="{escaped(page.address)}/albums/{escaped(album)}">'
-                f"{escaped(name)}</a>, of {escaped(owner)}: {number_of(photos, 'photo')} that "
-                f"{'moves' if photos == 1 else 'move'}</li>"
-            )
-        yield "</ul>"
-        changed = ", ".join(page.report.listed("albums_changed"))
-        if changed:
-            yield f"<p>Handed over or shared with the new owner: {escaped(changed)}.</p>"
-    if found.tags:
-        tags = "".join(
-            f"<li>{escaped(path)}: {number_of(photos, 'photo')}</li>" for path, photos in found.tags
-        )
-        yield f"<h2>Tags</h2><ul>{tags}</ul>"
-    if found.links:
-        links = "".join(f"<li>{escaped(name) or 'without a name'}</li>" for name in found.links)
-        yield f"<h2>Public links with photos that move</h2><ul>{links}</ul>"
+def _page_counts(page: Page) -> Iterator[str]:
+    """The table of counts, what else is told, and the storage."""
+    names = names_told(page.source, page.destination)
+    yield "<h2>In numbers</h2><table>"
+    for number, words, _listed in told(page.report, "page", **names):
+        yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
+    yield "</table><ul>"
+    for telling in ("also", "handed"):
+        for _number, words, listed in told(page.report, telling, **names):
+            yield f"<li>{escaped(' '.join([words, ', '.join(listed)]))}</li>"
+    for user in page.report.storage:
+        change = f"{shown_size(user.before)} → {shown_size(user.after)}"
+        yield f"<li>{escaped(user.email)}: storage {change}</li>"
+    yield "</ul>"
 
 
 def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
@@ -12005,14 +11962,6 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
     for person in page.report.people:
         words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
         yield ("person", "", person.name, "", words, person.id)
-    for album, name, owner, photos in page.inventory.albums:
-        yield ("album", "", name, "", f"of {owner}: {number_of(photos, 'photo')}", album)
-    for path, photos in page.inventory.tags:
-        yield ("tag", "", path, "", number_of(photos, "photo"), "")
-    for name in page.inventory.links:
-        yield ("public link", "", name, "", "", "")
-    for user in page.report.storage:
-        yield ("storage", "", user.email, "", f"{user.before} before, {user.after} after (bytes)", "")
 
 
 def csv_cell(text: str) -> str:
@@ -12022,30 +11971,25 @@ def csv_cell(text: str) -> str:
 
 
 def new_page(folder: Path, page: Page) -> Path:
-    """A file for the page, and one for its CSV, which were not there; readable by their owner alone."""
-    when = datetime.datetime.now().astimezone().isoformat()[:19].replace("T", "_").replace(":", "")
-    words = "_".join([when, page.source.email, page.destination.email, page.what])
-    # names have 255 bytes at most, and this one gets endings
-    name = re.sub(r"[^\w.@+-]+", "-", words).encode()[:180].decode(errors="ignore")
+    """A file for the page that was not there, readable by its owner alone."""
+    when = datetime.datetime.now().astimezone().isoformat()
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for number in itertools.count(1):
-            path = folder / f"{name}{'' if number == 1 else f'_{number}'}.html"
-            if not path.exists() and not path.with_suffix(".csv").exists():
-                break
-        for one in (path, path.with_suffix(".csv")):
-            os.close(os.open(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return _new_file(
+            folder, _file_name(when, [page.source.email, page.destination.email, page.what]), ".html"
+        )
     except OSError as error:
         raise _no_page(folder, error) from None
-    return path
 
 
 def write_page(page: Page) -> None:
-    """Write the page and its CSV over what is in its files. Raises TransferError."""
+    """Write the page over what is in its file, and its CSV beside it. Raises TransferError."""
     assert page.path
     try:
         page.path.write_text(page_html(page), encoding="utf-8")
-        with page.path.with_suffix(".csv").open("w", encoding="utf-8-sig", newline="") as file:
+        with open(
+            page.path.with_suffix(".csv"), "w", encoding="utf-8-sig", newline="",
+            opener=lambda path, flags: os.open(path, flags, 0o600),
+        ) as file:
             csv.writer(file).writerows([csv_cell(cell) for cell in row] for row in page_rows(page))
     except OSError as error:
         raise _no_page(page.path, error) from None
