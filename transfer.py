@@ -11894,23 +11894,29 @@ def _page_people(page: Page) -> Iterator[str]:
     yield "</div>" if people else ""
 
 
+def photo_words(page: Page, photo: Photo) -> str:
+    """How a photo came along, or why it stays; nothing of one that was chosen and moves."""
+    if photo.why in REASONS:
+        return reason_words(photo.why, page.destination.name)
+    return ALONG_WORDS.get(photo.why, "")
+
+
 def _page_photos(page: Page) -> Iterator[str]:
     """What moves, by the time when it was taken; what stays, by reason."""
     listed = page.inventory.photos[:PAGE_NAMES]
-    framed = {whose for _kind, whose, _path in pictures_wanted(page.inventory, page.report)}
     moving = [photo for photo in listed if photo.moves]
-    staying = [photo for photo in listed if not photo.moves]
+    staying = sorted((photo for photo in listed if not photo.moves), key=lambda photo: photo.why)
     of_date = 10 if len(moving) >= PHOTOS_A_DAY * len({photo.day for photo in moving}) else 7
+    framed = {whose for _kind, whose, _path in pictures_wanted(page.inventory, page.report)}
     if moving:
         yield _heading("Photos that move", len(moving))
     for date, found in itertools.groupby(moving, lambda photo: photo.day[:of_date]):
-        yield from _page_group(page, date or "No date", list(found), framed)
+        of_that = list(found)
+        yield _heading(date or "No date", len(of_that), level=3)
+        yield from _page_group(page, of_that, framed)
     if staying:
         yield _heading("Photos that stay", len(staying))
-    for reason in REASONS:
-        of_reason = [photo for photo in staying if photo.why == reason]
-        if of_reason:
-            yield from _page_group(page, reason_words(reason, page.destination.name), of_reason, framed)
+        yield from _page_group(page, staying, framed)
     if len(page.inventory.photos) > PAGE_NAMES:
         yield (
             f"<p>The first {PAGE_NAMES} of {len(page.inventory.photos)} photos are here; all are in the CSV "
@@ -11918,17 +11924,17 @@ def _page_photos(page: Page) -> Iterator[str]:
         )
 
 
-def _page_group(page: Page, title: str, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
-    """Photos under one title: those that get a picture, then the names of the rest."""
-    yield _heading(title, len(photos), level=3) + '<div class="grid">'
+def _page_group(page: Page, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
+    """Photos: those that get a picture, then the names of the rest."""
+    yield '<div class="grid">'
     rest = []
     for photo in photos:
-        number = page.numbers.get(photo.id)
+        number, words = page.numbers.get(photo.id), photo_words(page, photo)
         name = f"{number} · {photo.name}" if number else photo.name
         if photo.id in framed:
-            yield _figure(page, "photos", photo.id, name, ALONG_WORDS.get(photo.why, ""))
+            yield _figure(page, "photos", photo.id, name, words)
         else:
-            rest.append(f"<li>{_link(page, 'photos', photo.id, escaped(name))}</li>")
+            rest.append(f"<li>{_link(page, 'photos', photo.id, escaped(name))} {escaped(words)}</li>")
     yield "</div>"
     if rest:
         yield f"<details><summary>and {len(rest)} more</summary><ul>{''.join(rest)}</ul></details>"
@@ -11955,10 +11961,8 @@ def page_rows(page: Page) -> Iterator[tuple[str, ...]]:
     yield ("what", "number", "name", "day", "words", "id")
     for photo in page.inventory.photos:
         what = "stays" if not photo.moves else "moves" if photo.why == "chosen" else "comes along"
-        words = ALONG_WORDS.get(photo.why, "")
-        if photo.why in REASONS:
-            words = reason_words(photo.why, page.destination.name)
-        yield (what, str(page.numbers.get(photo.id, "")), photo.name, photo.day, words, photo.id)
+        number = str(page.numbers.get(photo.id, ""))
+        yield (what, number, photo.name, photo.day, photo_words(page, photo), photo.id)
     for person in page.report.people:
         words = f"{person.action}: {ACTION_WORDS[person.action]} ({faces(person)})"
         yield ("person", "", person.name, "", words, person.id)

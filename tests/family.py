@@ -81,11 +81,13 @@ def build(library: Library, *, older_transfer: bool = False) -> Family:
     if library.has_people_groups:
         library.cluster(alice, carol)  # their faces are recognised together
 
+    def at(day: str) -> datetime:
+        return datetime.fromisoformat(day).replace(hour=10, minute=30, tzinfo=UTC)
+
     def photo(owner: str, name: str, day: str = "2024-07-12", size: float = 3.2, **rest: Any) -> str:
         """A photo of that name, taken on that day; size in MiB."""
-        taken = datetime.fromisoformat(day).replace(hour=10, minute=30, tzinfo=UTC)
         rest.setdefault("checksum", hashlib.sha1(name.encode()).digest())  # so that it looks the same in each sandbox
-        return library.asset(owner, name, taken=taken, size=int(size * MIB), **rest)
+        return library.asset(owner, name, taken=at(day), size=int(size * MIB), **rest)
 
     def shows(person: str, *photos: str, left: int = 100, width: int = 120) -> str:
         """The person's faces on photos; the first becomes the person's picture."""
@@ -100,7 +102,7 @@ def build(library: Library, *, older_transfer: bool = False) -> Family:
     beach = [photo(alice, f"IMG_{n}.HEIC", path=f"{filed}/IMG_{n}.HEIC", favorite=n == 4002) for n in range(4001, 4005)]
     beach += [photo(alice, f"IMG_{n}.HEIC", "2024-07-14", description="Ostia") for n in range(4005, 4011)]
     sunset = photo(alice, "VID_20240714_205512.mp4", "2024-07-14", 38, kind="VIDEO", encoded=True)
-    live = library.live(alice, "IMG_4012.HEIC", size=3 * MIB)
+    live = library.live(alice, "IMG_4012.HEIC", taken=at("2024-07-14"), size=3 * MIB)
     sidecar = photo(alice, "DSC_0832.NEF", "2024-07-15", 24, sidecar=True)
     archived = photo(alice, "Screenshot_20240715-081207.png", "2024-07-15", 0.4, visibility="archive")
     forwarded = photo(alice, "IMG-20240716-WA0007.jpg", "2024-07-16", 0.3, duplicate=(pair := new_id()))
@@ -109,7 +111,7 @@ def build(library: Library, *, older_transfer: bool = False) -> Family:
     burst = [photo(alice, f"IMG_{n}.JPG", "2024-07-17") for n in (4031, 4032, 4033)]
     portrait = photo(alice, "PXL_20240718_171203554.jpg", "2024-07-18")
     other_portrait = photo(alice, "PXL_20240718_171204018.jpg", "2024-07-18")
-    moving_portrait, _ = library.live(alice, "PXL_20240718_171205631.jpg", size=3 * MIB)
+    moving_portrait, _ = library.live(alice, "PXL_20240718_171205631.jpg", taken=at("2024-07-18"), size=3 * MIB)
     pier = [photo(alice, f"DSC_{n:04}.JPG", "2024-07-19") for n in (841, 842)]
     trashed = photo(alice, "DSC_0843.JPG", "2024-07-19", trashed=True)
 

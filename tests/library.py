@@ -247,7 +247,7 @@ class Library:
 
     def live(self, owner: str, name: str = "IMG_1.HEIC", **still: Any) -> tuple[str, str]:
         """A live photo: (still, video). The arguments of `asset` describe the still; where it lies the video lies."""
-        place = {key: still[key] for key in ("trashed", "deleted", "library") if key in still}
+        place = {key: still[key] for key in ("trashed", "deleted", "library", "taken") if key in still}
         video = self.asset(owner, f"{PurePosixPath(name).stem}.MOV", kind="VIDEO", visibility="hidden", **place)
         return self.asset(owner, name, live_video=video, **still), video
 

@@ -72,7 +72,7 @@ class Media:
         queries = [
             """select "originalPath", encode(checksum, 'hex') from asset""",
             """select f.path, encode(a.checksum, 'hex') from asset_file f join asset a on a.id = f."assetId" """,
-            """select "thumbnailPath", lower(trim(name)) from person""",
+            """select "thumbnailPath", coalesce(nullif(lower(trim(name)), ''), "thumbnailPath") from person""",
         ]
         for column in ("sidecarPath", "encodedVideoPath"):
             if self.library.has("asset", column):
@@ -112,7 +112,7 @@ def picture(look: str, *, portrait: bool = False, side: int = 96) -> bytes:
     def colour(hue: float, strength: float, light: float) -> bytes:
         return bytes(round(255 * part) for part in colorsys.hsv_to_rgb(hue % 1, strength, light))
 
-    near, far = colour(chance[0] + 0.3, 0.6, 0.45), colour(chance[0] + 0.25, 0.4, 0.65)
+    near, far = colour(0.22 + chance[0] / 4, 0.6, 0.4), colour(0.25 + chance[7] / 2, 0.35, 0.65)
     hair, skin = colour(0.02 + chance[1] / 9, 0.6, 0.2 + chance[2] / 2), colour(0.06, 0.4, 0.5 + chance[3] / 2)
 
     def person(x: float, y: float) -> bytes:
@@ -128,7 +128,7 @@ def picture(look: str, *, portrait: bool = False, side: int = 96) -> bytes:
         if y > 0.5 + 0.15 * math.sin(5 * x + 6 * chance[4]):
             return far
         is_sun = math.hypot(x - 0.2 - 0.6 * chance[5], y - 0.15 - 0.2 * chance[6]) < 0.09
-        return b"\xff\xf3\xc4" if is_sun else colour(chance[0], 0.65 - 0.5 * y, 0.95)
+        return b"\xff\xf3\xc4" if is_sun else colour(0.5 + chance[8] * 0.6, 0.65 - 0.5 * y, 0.95)
 
     at = person if portrait else hills  # the colour of a place; the upper left corner is 0, 0, the other 1, 1
     return png([[at(x / side, y / side) for x in range(side)] for y in range(side)])
