@@ -3550,6 +3550,44 @@ class Rule:
     added: str = ""
 
 
+# How it weighs that something is wrong: a repair mends it, a repair asks who is to have it, or people must do
+# it.
+MENDED, ASKED, BY_HAND = "mended", "asked", "by hand"
+# How it weighs that something hangs on an account which is to be deleted: things of somebody else's go or
+# break, and it must not be deleted; the account's own go that are nowhere else, and it must not either; what
+# goes nothing can keep, or need not: told, and no reason against it.
+BREAKS, LOST_WITH_IT, GOES_ALONG = "breaks", "lost", "goes"
+
+# What to do about what hangs on an account: the groups in which it is told. Each, when followed, makes it go.
+EVERYTHING, MOVE_FILES, REPAIR, IN_IMMICH, NEWER_TOOL = "everything", "files", "repair", "immich", "newer"
+WAYS = {  # '' is no reason against the deletion
+    EVERYTHING: "4, everything to somebody",
+    MOVE_FILES: "10, move files",
+    REPAIR: "6, repair, for all of them",
+    IN_IMMICH: "In Immich",
+    NEWER_TOOL: "A newer version of this tool",
+    "": "Goes with it",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """Something that people are told of: a way in which things are wrong, or hang on an account. How it
+    weighs, words for one and for many, what to do about it (or what a repair does), and what it does to
+    people.
+
+    `query` yields a name for each; of a fault (owner, photo, thing, name), the owner being whose it is to
+    have it mended. `way` is the key of WAYS that a tie goes by.
+    """
+
+    weight: str
+    words: tuple[str, str]
+    todo: str
+    query: str
+    harm: str = ""
+    way: str = ""
+
+
 @dataclass(frozen=True)
 class Thing:
     """A kind of thing that hangs on photos, as data; it stands at the end of the thing's chapter.
@@ -3560,17 +3598,21 @@ class Thing:
     it is only known, for its foreign keys. `other` are columns that not all versions have, with what stands
     for them.
 
-    `rules` must hold. `written` are queries for what a run may not have written, by its journal, and for what
-    it must have. An undo is told by `noted` of rows that are not written, (table, columns, query); `photo` is
-    the photo that a row hangs on, over the record p and the row t; what is `by_jobs` Immich's jobs write, and
-    what is `computed` is computed anew. `holds`: a user's thing in which photos are, as (the table that says
-    which, its column for the thing, the thing's table, its owner).
+    `rules` must hold. `faults` are the ways in which they do not that people are told of, all that Find looks
+    for, and `ties` what would go or break with an account that is deleted (see part 10). `written` are
+    queries for what a run may not have written, by its journal, and for what it must have. An undo is told by
+    `noted` of rows that are not written, (table, columns, query); `photo` is the photo that a row hangs on,
+    over the record p and the row t; what is `by_jobs` Immich's jobs write, and what is `computed` is computed
+    anew. `holds`: a user's thing in which photos are, as (the table that says which, its column for the
+    thing, the thing's table, its owner).
     """
 
     name: str
     tables: str
     other: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    faults: Mapping[str, Point] = field(default_factory=dict)
+    ties: Mapping[str, Point] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
     noted: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     photo: Mapping[str, str] = field(default_factory=dict)
@@ -3598,6 +3640,15 @@ def exempt(kind: str) -> str:
           AND x.owner IS NOT DISTINCT FROM {rule.owner})"""
 
 
+def faulty(rule: Rule, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
+    """What breaks a rule, anywhere, but for what is as Immich makes it all the same."""
+    return f"SELECT {owner}, {photo}, {thing}, {name} FROM {rule.rows} WHERE {rule.broken} AND NOT ({unless})"
+
+
+_A_PHOTO = ('a."ownerId"', "a.id")
+_ITS_NAME = 'a."originalFileName"'
+
+
 # ---- live photos -------------------------------------------------------------------------------------------
 #
 # Live photos. The still's livePhotoVideoId names its video, a hidden photo of its own. Immich looks for the
@@ -3622,18 +3673,46 @@ def live_partners_stay(tx: Transaction) -> None:
     """)
 
 
+LIVE_RULE = Rule(
+    'v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"',
+    's."ownerId" <> v."ownerId"',
+    key="concat_ws(' ', s.id, v.id)",
+    touched=(
+        ("JOIN run_photo m ON m.id = s.id", "true"),
+        ("JOIN run_photo m ON m.id = v.id", "s.id NOT IN (SELECT id FROM run_photo)"),
+    ),
+)
 LIVE_PHOTOS = Thing(
     "live",
     tables="asset livePhotoVideoId>asset",
     rules={
-        "live": Rule(
-            'v_asset s JOIN v_asset v ON v.id = s."livePhotoVideoId"',
-            's."ownerId" <> v."ownerId"',
-            key="concat_ws(' ', s.id, v.id)",
-            touched=(
-                ("JOIN run_photo m ON m.id = s.id", "true"),
-                ("JOIN run_photo m ON m.id = v.id", "s.id NOT IN (SELECT id FROM run_photo)"),
+        "live": LIVE_RULE,
+    },
+    faults={
+        "live": Point(
+            ASKED,
+            (
+                "live photo whose still and video belong to two users",
+                "live photos whose stills and videos belong to two users",
             ),
+            "Repair asks who is to have both, and transfers the other half.",
+            " UNION ALL ".join(
+                faulty(LIVE_RULE, f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
+                for half in ("s", "v")
+            ),
+            "The video does not play, and counts for the other user's storage. It goes with that user's "
+            "account.",
+        ),
+    },
+    ties={
+        # asset.livePhotoVideoId becomes NULL
+        "live": Point(
+            BREAKS,
+            ("live photo of another user has its video here", "live photos of others have their videos here"),
+            "It asks who is to have both halves.",
+            f"""SELECT s."originalFileName" FROM {LIVE_RULE.rows} JOIN doomed_asset d ON d.id = v.id
+                WHERE s.id NOT IN (SELECT id FROM doomed_asset)""",
+            way=REPAIR,
         ),
     },
 )
@@ -3749,6 +3828,20 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
 
 
 _CONCERNED_STACK = (("JOIN stack_concerned k ON k.id = s.id", "true"),)
+STACK_RULE = Rule(
+    'v_stack s JOIN v_asset a ON a."stackId" = s.id',
+    'a."ownerId" <> s."ownerId"',
+    key="concat_ws(' ', s.id, a.id)",
+    owner='s."ownerId"',
+    touched=_CONCERNED_STACK,
+)
+PRIMARY_RULE = Rule(
+    'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
+    '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
+    key="""concat_ws(' ', s.id, s."primaryAssetId")""",
+    owner='s."ownerId"',
+    touched=_CONCERNED_STACK,
+)
 STACKS = Thing(
     "stack",
     tables="""
@@ -3756,20 +3849,8 @@ STACKS = Thing(
         asset  stackId>stack
     """,
     rules={
-        "stack": Rule(
-            'v_stack s JOIN v_asset a ON a."stackId" = s.id',
-            'a."ownerId" <> s."ownerId"',
-            key="concat_ws(' ', s.id, a.id)",
-            owner='s."ownerId"',
-            touched=_CONCERNED_STACK,
-        ),
-        "primary": Rule(
-            'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
-            '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
-            key="""concat_ws(' ', s.id, s."primaryAssetId")""",
-            owner='s."ownerId"',
-            touched=_CONCERNED_STACK,
-        ),
+        "stack": STACK_RULE,
+        "primary": PRIMARY_RULE,
         # 3.1 dissolves smaller ones (asset.service: handleAssetDeletion), older versions may leave them
         "small": Rule(
             "v_stack s",
@@ -3777,6 +3858,42 @@ STACKS = Thing(
             key="s.id::text",
             owner='s."ownerId"',
             touched=_CONCERNED_STACK,
+        ),
+    },
+    faults={
+        "stack": Point(
+            MENDED,
+            (
+                "stack that holds, or shows, another user's photos",
+                "stacks that hold, or show, others' photos",
+            ),
+            "Each user's photos of it become a stack of their own.",
+            f"""
+            WITH torn AS (
+                SELECT s.id FROM {STACK_RULE.rows} WHERE {STACK_RULE.broken}
+                UNION SELECT s.id FROM {PRIMARY_RULE.rows} WHERE {PRIMARY_RULE.broken}
+            )
+            SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
+            FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id GROUP BY 1, s.id
+            """,
+            "Photos below another user's are hidden from their owner. While a photo of another user is on "
+            "top, that account cannot be deleted: Immich removes its files, then fails.",
+        ),
+    },
+    ties={
+        # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses
+        # it. stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions),
+        # and it is asked when the folders have gone already.
+        "stack": Point(
+            BREAKS,
+            ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
+            "If another's has a photo of this account on top, Immich would remove the folders, then fail.",
+            """
+            SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
+            JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
+            WHERE (s."ownerId" = %(user)s) <> (a.id IN (SELECT id FROM doomed_asset)) GROUP BY s.id
+            """,
+            way=REPAIR,
         ),
     },
 )
@@ -4391,6 +4508,55 @@ SHOWS = """(f."personGroupId" = p."personGroupId" AND a."ownerId" = p."ownerId" 
 # One whose face is deleted or hidden is wrong in another way than one of somebody else's.
 _UNSEEN = """CASE WHEN f."deletedAt" IS NOT NULL OR NOT f."isVisible" THEN 'unseen' END"""
 
+# A person whom several users know (3.2) may show a photo of another of them: Immich's thumbnail job takes any
+# face of the group.
+_SHARED_PORTRAIT = """(
+    f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible" AND EXISTS (
+        SELECT FROM v_person k WHERE k."personGroupId" = f."personGroupId" AND k."ownerId" = a."ownerId"))"""
+
+# of a person that the photo's owner has a row of; from 3.2 in a group of the owner's cluster group
+FACE_RULE = Rule(
+    """v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
+    LEFT JOIN v_person_group g ON g.id = f."personGroupId"
+    """,
+    """f."personGroupId" IS NOT NULL AND NOT EXISTS (
+        SELECT FROM v_person p
+        WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
+          AND g."clusterGroupId" = u."clusterGroupId")
+    """,
+    key="""concat_ws(' ', f.id, f."personGroupId")""",
+    owner='g."clusterGroupId"',  # up to 3.1 the person's owner
+    # on the photos of this run; on others those of people whose row or group is not as it was
+    touched=(
+        ('JOIN run_photo m ON m.id = f."assetId"', "true"),
+        (
+            'JOIN suspect_group t ON t.grp = f."personGroupId"',
+            'NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")',
+        ),
+    ),
+    added="f",
+)
+# from the person to its face and that face's photo
+FEATURED_RULE = Rule(
+    """v_person p
+    CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
+    CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
+    """,
+    f"{SHOWS} IS NOT TRUE",
+    key=f"""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId", {_UNSEEN})""",
+    owner='a."ownerId"',
+    touched=(("""
+        JOIN (
+            SELECT p."ownerId", p."personGroupId"
+            FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
+            UNION
+            SELECT p."ownerId", p."personGroupId"
+            FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
+        ) concerned ON concerned."ownerId" = p."ownerId"
+            AND concerned."personGroupId" = p."personGroupId"
+    """, "true"),),
+    added="p",
+)
 PEOPLE = Thing(
     "person",
     tables="""
@@ -4408,49 +4574,8 @@ PEOPLE = Thing(
     # up to 3.1 a cluster group of one's own, see v_person_group; faces can be hidden since 2.5
     other={"user.clusterGroupId": "id", "asset_face.isVisible": "true"},
     rules={
-        # of a person that the photo's owner has a row of; from 3.2 in a group of the owner's cluster group
-        "face": Rule(
-            """v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u ON u.id = a."ownerId"
-            LEFT JOIN v_person_group g ON g.id = f."personGroupId"
-            """,
-            """f."personGroupId" IS NOT NULL AND NOT EXISTS (
-                SELECT FROM v_person p
-                WHERE p."personGroupId" = f."personGroupId" AND p."ownerId" = a."ownerId"
-                  AND g."clusterGroupId" = u."clusterGroupId")
-            """,
-            key="""concat_ws(' ', f.id, f."personGroupId")""",
-            owner='g."clusterGroupId"',  # up to 3.1 the person's owner
-            # on the photos of this run; on others those of people whose row or group is not as it was
-            touched=(
-                ('JOIN run_photo m ON m.id = f."assetId"', "true"),
-                (
-                    'JOIN suspect_group t ON t.grp = f."personGroupId"',
-                    'NOT EXISTS (SELECT FROM run_photo m WHERE m.id = f."assetId")',
-                ),
-            ),
-            added="f",
-        ),
-        # from the person to its face and that face's photo
-        "featured": Rule(
-            """v_person p
-            CROSS JOIN LATERAL (SELECT * FROM v_asset_face f WHERE f.id = p."faceAssetId" OFFSET 0) f
-            CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
-            """,
-            f"{SHOWS} IS NOT TRUE",
-            key=f"""concat_ws(' ', p."ownerId", p."personGroupId", p."faceAssetId", {_UNSEEN})""",
-            owner='a."ownerId"',
-            touched=(("""
-                JOIN (
-                    SELECT p."ownerId", p."personGroupId"
-                    FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
-                    UNION
-                    SELECT p."ownerId", p."personGroupId"
-                    FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
-                ) concerned ON concerned."ownerId" = p."ownerId"
-                    AND concerned."personGroupId" = p."personGroupId"
-            """, "true"),),
-            added="p",
-        ),
+        "face": FACE_RULE,
+        "featured": FEATURED_RULE,
         # a row in a group of another cluster group (3.2), as a share makes one: nothing wrong, but an undo
         # asks whether it was so
         "person": Rule(
@@ -4460,6 +4585,71 @@ PEOPLE = Thing(
             'g."clusterGroupId" <> u."clusterGroupId"',
             key="""concat_ws(' ', p."ownerId", p."personGroupId")""",
             owner='g."clusterGroupId"',
+        ),
+    },
+    faults={
+        "face": Point(
+            MENDED,
+            ("face that is linked to another user's person", "faces that are linked to other users' people"),
+            "The owner of the photo gets the person: whole, a second one, or the one of that name.",
+            faulty(FACE_RULE, *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
+            "The face has no name here, and the other user counts it. It loses its person with the other "
+            "account, or goes itself when an older Immich is upgraded to 3.0; the sync of older phones "
+            "stops.",
+        ),
+        "featured": Point(
+            # mended for either of the two
+            MENDED,
+            ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
+            "The largest face of that person on a photo of theirs, if there is one.",
+            " UNION ALL ".join(
+                faulty(FEATURED_RULE, owner, photo, 'p."personGroupId"', "p.name", unless)
+                for owner, photo, unless in (
+                    ('p."ownerId"', "NULL::uuid", _SHARED_PORTRAIT),
+                    # mended for either of the two
+                    (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
+                )
+            ),
+            "The picture shows somebody else, another user's photo, or a face that was deleted.",
+        ),
+    },
+    ties={
+        # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that
+        # no person row knows, and cluster groups without a user with all that is in them.
+        "face": Point(
+            BREAKS,
+            ("face on a photo of another user shows its person", "faces on photos of others show its people"),
+            "",
+            """
+            SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
+            JOIN v_asset a ON a.id = f."assetId" WHERE a.id NOT IN (SELECT id FROM doomed_asset)
+            """,
+            way=REPAIR,
+        ),
+        # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
+        "person_faces": Point(
+            BREAKS,
+            ("person of another user is on its photos only", "people of others are on its photos only"),
+            "To that user.",
+            """
+            SELECT p.name FROM v_person p JOIN v_asset_face f USING ("personGroupId")
+            LEFT JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
+            GROUP BY p."ownerId", p."personGroupId", p.name HAVING every(d.id IS NOT NULL)
+            """,
+            way=EVERYTHING,
+        ),
+        # person_user goes with the person (3.3)
+        "person_share": Point(
+            BREAKS,
+            ("person is shared with another user", "people are shared with others"),
+            "Let whoever has the photos share them again, and end this share in Immich.",
+            """
+            SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
+            JOIN v_user u ON u.id = s."sharedWithId"
+            LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
+            WHERE s."sharedById" = %(user)s
+            """,
+            way=IN_IMMICH,
         ),
     },
     # faces whose link stays as it is, and everybody's rows of the people concerned
@@ -4482,16 +4672,45 @@ PEOPLE = Thing(
 # ---- memories, public links, tags --------------------------------------------------------------------------
 
 
-def held(join: str, column: str, table: str, owner: str) -> Rule:
+def held(holds: tuple[str, str, str, str], *touched: tuple[str, str]) -> Rule:
     """One rule for all that a user has and in which photos are: none is anybody's but its owner's."""
+    join, column, table, owner = holds
     return Rule(
         f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
         f'o."{owner}" <> a."ownerId"',
         key=f"""concat_ws(' ', h."assetId", h."{column}")""",
         owner=f'o."{owner}"',
-        touched=(('JOIN run_photo m ON m.id = h."assetId"', "true"),),
+        touched=(('JOIN run_photo m ON m.id = h."assetId"', "true"), *touched),
         added="h",
     )
+
+
+def _shared_by_partner(owner: str) -> str:
+    """Immich lets its users put the photos of a partner who shares with them into memories and links."""
+    return f"""EXISTS (
+        SELECT FROM v_partner p WHERE p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner})"""
+
+
+def held_tie(rule: Rule, owner: str, one: str, many: str, of: str = "true") -> Point:
+    """Photos of the account in things of others: a transfer by hand left them there."""
+    return Point(BREAKS, (f"photo {one} of another user", f"photos {many} of others"), "", f"""
+        SELECT d.name FROM {rule.rows} JOIN doomed_asset d ON d.id = a.id
+        WHERE o."{owner}" NOT IN (%(user)s, a."ownerId") AND {of}
+    """, way=REPAIR)
+
+
+def held_ties(kind: str, rule: Rule, owner: str, one: str, many: str) -> dict[str, Point]:
+    """Those, and what a partner may have."""
+    partners = _shared_by_partner(f'o."{owner}"')
+    return {
+        f"in_{kind}": held_tie(rule, owner, one, many, f"NOT {partners}"),
+        f"{kind}_of_partner": replace(
+            held_tie(rule, owner, one, many, partners),
+            words=(f"photo {one} of a partner", f"photos {many} of partners"),
+            todo="To that partner, and they stay there; else they leave it.",
+            way=EVERYTHING,
+        ),
+    }
 
 
 def held_by_others(kind: str) -> str:
@@ -4533,6 +4752,7 @@ def step_memories(tx: Transaction, report: Report) -> Report:
     return report.plus(memories=one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
 
 
+MEMORY_RULE = held(_memories := ("memory_asset", "memoriesId", "memory", "ownerId"))
 MEMORIES = Thing(
     "memory",
     tables="""
@@ -4540,8 +4760,20 @@ MEMORIES = Thing(
         memory_asset  memoriesId>memory assetId>asset
         ?:memory_asset_audit  memoryId>memory
     """,
-    holds=(_memories := ("memory_asset", "memoriesId", "memory", "ownerId")),
-    rules={"memory": held(*_memories)},
+    holds=_memories,
+    rules={"memory": MEMORY_RULE},
+    faults={
+        "memory": Point(
+            MENDED,
+            ("photo in another user's memory", "photos in other users' memories"),
+            "The photo leaves that memory; a memory that is left empty goes.",
+            faulty(MEMORY_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
+            "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
+        ),
+    },
+    ties={
+        **held_ties("memory", MEMORY_RULE, "ownerId", "in a memory", "in memories"),
+    },
     photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
 )
 
@@ -4580,18 +4812,55 @@ def step_shared_links(tx: Transaction, report: Report) -> Report:
     return report.plus(links_moved=moved, links_losing=losing)
 
 
+# The account's public links that show something yet, each with whether that is its own, or a whole album.
+LINKS_THAT_SHOW = """(
+    SELECT coalesce(al."albumName", l.slug, '') AS name, l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
+        WHERE h."sharedLinkId" = l.id) AS own
+    FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
+    WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
+      AND (l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))) link"""
+
+LINK_RULE = held(
+    _links := ("shared_link_asset", "sharedLinkId", "shared_link", "userId"),
+    # a link that changes hands, with all that is in it
+    ("JOIN link_looked_at k ON k.id = o.id", 'h."assetId" NOT IN (SELECT id FROM run_photo)'),
+)
 LINKS = Thing(
     "link",
     tables="""
         shared_link        id userId>user type albumId>album expiresAt slug description
         shared_link_asset  assetId>asset sharedLinkId>shared_link
     """,
-    holds=(_links := ("shared_link_asset", "sharedLinkId", "shared_link", "userId")),
-    rules={"link": replace(held(*_links), touched=(
-        *held(*_links).touched,
-        # a link that changes hands, with all that is in it
-        ("JOIN link_looked_at k ON k.id = o.id", 'h."assetId" NOT IN (SELECT id FROM run_photo)'),
-    ))},
+    holds=_links,
+    rules={"link": LINK_RULE},
+    faults={
+        "link": Point(
+            MENDED,
+            ("photo in a public link of another user", "photos in public links of other users"),
+            "A link that shows this user's photos only becomes this user's; others lose the photos.",
+            faulty(LINK_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
+            "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
+        ),
+    },
+    ties={
+        **held_ties("link", LINK_RULE, "userId", "in a public link", "in public links"),
+        "link": Point(
+            LOST_WITH_IT,
+            ("public link", "public links"),
+            "To whoever has the album; or share again as that user, and remove this link.",
+            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
+            way=EVERYTHING,
+        ),
+        "link_others": Point(
+            LOST_WITH_IT,
+            ("public link to photos of others only", "public links to photos of others only"),
+            "Remove it when whoever has the photos has shared them.",
+            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
+            way=IN_IMMICH,
+        ),
+    },
     photo={"shared_link_asset": "(p.key ->> 'assetId')::uuid"},
 )
 
@@ -4637,6 +4906,7 @@ def step_tags(tx: Transaction, report: Report) -> Report:
     return report.plus(tags=one_value(tx, "SELECT count(DISTINCT value) FROM tag_leaving"), tags_made=made)
 
 
+TAG_RULE = held(_tags := ("tag_asset", "tagId", "tag", "userId"))
 TAGS = Thing(
     "tag",
     tables="""
@@ -4644,8 +4914,41 @@ TAGS = Thing(
         tag_asset    assetId>asset tagId>tag
         tag_closure  id_ancestor>tag id_descendant>tag
     """,
-    holds=(_tags := ("tag_asset", "tagId", "tag", "userId")),
-    rules={"tag": held(*_tags)},
+    holds=_tags,
+    rules={"tag": TAG_RULE},
+    faults={
+        "tag": Point(
+            MENDED,
+            ("photo with another user's tag", "photos with other users' tags"),
+            "A tag of this user's with the same path, made if it is missing.",
+            faulty(TAG_RULE, *_A_PHOTO, "o.id", _ITS_NAME),
+            "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
+        ),
+    },
+    ties={
+        "in_tag": held_tie(TAG_RULE, "userId", "with a tag", "with tags"),
+        "tag_others": Point(
+            BREAKS,
+            ("tag of this account on a photo of another user", "tags of this account on photos of others"),
+            "",
+            f"""SELECT o.value FROM {TAG_RULE.rows}
+                WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
+            way=REPAIR,
+        ),
+        # tag.parentId and tag_closure cascade
+        "tag_below": Point(
+            BREAKS,
+            ("tag of another user is below a tag of this account", "tags of others are below its tags"),
+            "Let the owner delete that tag and make it again.",
+            """
+            SELECT t.value FROM v_tag t JOIN v_tag p ON p."userId" = %(user)s
+            WHERE t."userId" <> %(user)s AND (
+                t."parentId" = p.id OR EXISTS (
+                    SELECT FROM v_tag_closure c WHERE c.id_ancestor = p.id AND c.id_descendant = t.id))
+            """,
+            way=IN_IMMICH,
+        ),
+    },
     photo={"tag_asset": "(p.key ->> 'assetId')::uuid"},
 )
 
@@ -4690,6 +4993,24 @@ DUPLICATES = Thing(
         asset             duplicateId
         asset_job_status  assetId>asset duplicatesDetectedAt
     """,
+    faults={
+        "duplicate": Point(
+            MENDED,
+            (
+                "photo in a group of duplicates with another user's",
+                "photos in groups of duplicates with others'",
+            ),
+            "The group goes, and Immich's next look for duplicates makes groups for each user.",
+            """
+            SELECT "ownerId", id, "duplicateId", "originalFileName" FROM v_asset
+            WHERE "duplicateId" IN (
+                SELECT "duplicateId" FROM v_asset WHERE "duplicateId" IS NOT NULL
+                GROUP BY "duplicateId" HAVING count(DISTINCT "ownerId") > 1)
+            """,
+            "Each user sees only a part of the group, and what one decides about it changes the other's "
+            "photos.",
+        ),
+    },
     # who else was in the groups, and who of them in the trash: those leave the group, too
     noted=(
         ("asset", ("duplicateId",), """
@@ -4716,6 +5037,12 @@ def step_owner(tx: Transaction, report: Report) -> Report:
     return report
 
 
+def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
+    """Photos of the account that are in that state, of which nobody else has a copy."""
+    of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
+    return Point(LOST_WITH_IT, (one, many), todo, of_them, way=way)
+
+
 PHOTOS = Thing(
     "photo",
     tables="""
@@ -4727,6 +5054,109 @@ PHOTOS = Thing(
         ?:integrity_report,ocr_search,smart_search,video_stream_session  assetId>asset
     """,
     other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
+    faults={
+        "checksum": Point(
+            BY_HAND,
+            ("photo that this user has twice", "photos that this user has twice"),
+            "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names "
+            "for good: put it into the trash, then delete it there.",
+            """
+            SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
+            WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
+            """,
+            "Immich forbids two photos of one file with one owner. It may take one of the two for the "
+            "other, and delete both.",
+        ),
+    },
+    ties={
+        # the folders are removed whoever owns what lies in them
+        "file": Point(
+            BREAKS,
+            ("file of another user lies in its folders", "files of others lie in its folders"),
+            "",
+            "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
+            way=MOVE_FILES,
+        ),
+        "file_odd": Point(
+            BREAKS,
+            ("file there that Move files leaves", "files there that Move files leaves"),
+            "They are of another user's external library: move them elsewhere, and change its import path. "
+            "Or it cannot be told where they lie: Move files (10) names those, and Immich's storage "
+            "template migration gives them new paths.",
+            "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
+            way=IN_IMMICH,
+        ),
+        "unknown": Point(
+            BREAKS,
+            ("kind of row that this tool does not know may hang on it",
+             "kinds of rows that this tool does not know may hang on it"),
+            "",
+            "SELECT unnest(%(unknown)s::text[])",
+            way=NEWER_TOOL,
+        ),
+        "photo": _own_photos(
+            "photo",
+            "photo",
+            "photos",
+        ),
+        "half": _own_photos(
+            "half",
+            "half of a live photo of which another user has the other half",
+            "halves of live photos of which another user has the other half",
+            "Let that user delete theirs for good.",
+            IN_IMMICH,
+        ),
+        "in_trash": _own_photos(
+            "in_trash",
+            "photo that another user has in the trash",
+            "photos that another user has in the trash",
+            "Let that user restore it, or delete it for good.",
+            IN_IMMICH,
+        ),
+        "trashed": _own_photos(
+            "trashed",
+            "photo in the trash",
+            "photos in the trash",
+            "With the trash; or empty the trash.",
+        ),
+        "locked": _own_photos(
+            "locked",
+            "photo in the locked folder",
+            "photos in the locked folder",
+            "With the locked folder.",
+        ),
+        "unfinished": _own_photos(
+            "unfinished",
+            "photo with an unfinished file move",
+            "photos with an unfinished file move",
+            "Let Immich finish it: start its storage template migration, or its migration, under "
+            "Administration > Job Queues.",
+            IN_IMMICH,
+        ),
+        "astray": _own_photos(
+            "astray",
+            "photo in an external library of another user",
+            "photos in external libraries of others",
+            "It asks who is to have both.",
+            REPAIR,
+        ),
+        "external": _own_photos(
+            "external",
+            "photo in an external library",
+            "photos in external libraries",
+            "With the library. The files themselves stay on the disk.",
+        ),
+        "copied": Point(
+            GOES_ALONG,
+            (
+                "photo of which another user has the same file",
+                "photos of which another user has the same file",
+            ),
+            "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether "
+            "the copies are with the right user.",
+            "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+        ),
+    },
     written={
         "owner": """
             SELECT id::text FROM (
@@ -4854,6 +5284,19 @@ def step_libraries(tx: Transaction, report: Report) -> Report:
     return report
 
 
+# library.ownerId and asset.libraryId both cascade
+LIBRARY_RULE = Rule(
+    'v_asset a JOIN v_library l ON l.id = a."libraryId"',
+    'a."ownerId" <> l."ownerId"',
+    key="concat_ws(' ', a.id, l.id)",
+    owner='l."ownerId"',
+    touched=(("""
+        JOIN (
+            SELECT id FROM run_photo
+            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+        ) concerned ON concerned.id = a.id
+    """, "true"),),
+)
 LIBRARIES = Thing(
     "library",
     tables="""
@@ -4861,18 +5304,26 @@ LIBRARIES = Thing(
         asset    libraryId>library isExternal
     """,
     rules={
-        # library.ownerId and asset.libraryId both cascade
-        "library": Rule(
-            'v_asset a JOIN v_library l ON l.id = a."libraryId"',
-            'a."ownerId" <> l."ownerId"',
-            key="concat_ws(' ', a.id, l.id)",
-            owner='l."ownerId"',
-            touched=(("""
-                JOIN (
-                    SELECT id FROM run_photo
-                    UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
-                ) concerned ON concerned.id = a.id
-            """, "true"),),
+        "library": LIBRARY_RULE,
+    },
+    faults={
+        "library": Point(
+            ASKED,
+            ("photo in an external library of another user", "photos in external libraries of other users"),
+            "Repair asks who is to have both: these photos, or the library with all that is in it.",
+            faulty(LIBRARY_RULE, *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
+            "They are deleted with that library, or with that user's account, whoever owns them.",
+        ),
+    },
+    ties={
+        # asset.libraryId and library.ownerId cascade
+        "library_others": Point(
+            BREAKS,
+            ("photo of another user is in its external libraries", "photos of others are in its libraries"),
+            "It asks who is to have both, photos and library. If Immich deletes the library, wait for the "
+            "end.",
+            "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+            way=REPAIR,
         ),
     },
     written={
@@ -4889,6 +5340,18 @@ LIBRARIES = Thing(
 
 
 # ---- albums ------------------------------------------------------------------------------------------------
+
+
+# What a photo `b` must be to stand in an album for another of the same file: whoever sees the album sees it.
+STANDS_IN = """b."libraryId" IS NULL AND NOT b."isExternal"
+            AND b."deletedAt" IS NULL AND b.status = 'active' AND b.visibility IN ('timeline', 'archive')"""
+
+
+def liked_already(photo: str) -> str:
+    """SQL: `c` is a like whose writer likes that photo in that album besides."""
+    return f"""(c."isLiked" AND EXISTS (
+            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = {photo}
+              AND o."userId" = c."userId" AND o."isLiked"))"""
 
 
 def choose_copies(tx: Transaction) -> None:
@@ -5000,18 +5463,6 @@ def demote_owners(tx: Transaction) -> None:
     """)
 
 
-# What a photo `b` must be to stand in an album for another of the same file: whoever sees the album sees it.
-STANDS_IN = """b."libraryId" IS NULL AND NOT b."isExternal"
-            AND b."deletedAt" IS NULL AND b.status = 'active' AND b.visibility IN ('timeline', 'archive')"""
-
-
-def liked_already(photo: str) -> str:
-    """SQL: `c` is a like whose writer likes that photo in that album besides."""
-    return f"""(c."isLiked" AND EXISTS (
-            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = {photo}
-              AND o."userId" = c."userId" AND o."isLiked"))"""
-
-
 def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     """The destination's own copies join the albums (see choose_copies); a cover that stays behind becomes its
     copy, and what others wrote about a photo that stays moves to its copy.
@@ -5043,6 +5494,22 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
     return report.plus(album_copies=copies, covers_copied=covers, comments_moved=comments)
 
 
+OWNER_RULE = Rule(
+    "v_album c",
+    '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)',
+    key="c.id::text",
+    touched=(("JOIN concerned_album k ON k.id = c.id", "true"),),
+)
+# an app whose user does not get the photo stops its sync there
+COVER_RULE = Rule(
+    "v_album al",
+    """al."albumThumbnailAssetId" IS NOT NULL AND NOT EXISTS (
+        SELECT FROM v_album_asset aa
+        WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+    """,
+    key="""concat_ws(' ', al.id, al."albumThumbnailAssetId")""",
+    touched=(("JOIN concerned_album k ON k.id = al.id", "true"),),
+)
 ALBUMS = Thing(
     "album",
     tables="""
@@ -5054,21 +5521,99 @@ ALBUMS = Thing(
         ?:album_asset_audit  albumId>album
     """,
     rules={
-        "album owner": Rule(
-            "v_album c",
-            '1 <> (SELECT count(*) FROM v_album_owner o WHERE o."albumId" = c.id)',
-            key="c.id::text",
-            touched=(("JOIN concerned_album k ON k.id = c.id", "true"),),
-        ),
-        # an app whose user does not get the photo stops its sync there
-        "cover": Rule(
-            "v_album al",
-            """al."albumThumbnailAssetId" IS NOT NULL AND NOT EXISTS (
-                SELECT FROM v_album_asset aa
-                WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
+        "album owner": OWNER_RULE,
+        "cover": COVER_RULE,
+    },
+    faults={
+        "cover": Point(
+            MENDED,
+            ("album whose cover is not in it", "albums whose covers are not in them"),
+            "The newest photo of the album.",
+            f"""
+            SELECT o."userId", NULL, al.id, al."albumName"
+            FROM {COVER_RULE.rows} JOIN v_album_owner o ON o."albumId" = al.id WHERE {COVER_RULE.broken}
             """,
-            key="""concat_ws(' ', al.id, al."albumThumbnailAssetId")""",
-            touched=(("JOIN concerned_album k ON k.id = al.id", "true"),),
+            "The cover is missing, and the sync of older phones stops there.",
+        ),
+        "album owner": Point(
+            # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
+            MENDED,
+            ("album without an owner", "albums without an owner"),
+            "This member becomes its owner: the first who could edit it.",
+            f"""
+            SELECT DISTINCT ON (c.id) m."userId", NULL, c.id, al."albumName"
+            FROM {OWNER_RULE.rows} JOIN v_album al USING (id) JOIN v_album_user m ON m."albumId" = c.id
+            WHERE {OWNER_RULE.broken} ORDER BY c.id, m.role <> 'editor', m."createId"
+            """,
+            "Nobody can change it as its owner, nor end it.",
+        ),
+    },
+    ties={
+        # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
+        "album_others": Point(
+            BREAKS,
+            ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
+            "Or that album alone.",
+            """
+            SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+            WHERE EXISTS (SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
+               OR EXISTS (SELECT FROM v_activity c WHERE c."albumId" = al.id AND c."userId" <> %(user)s)
+               OR EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id AND l."userId" <> %(user)s)
+               OR EXISTS (
+                    SELECT FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+                    WHERE aa."albumId" = al.id AND a."ownerId" <> %(user)s)
+            """,
+            way=EVERYTHING,
+        ),
+        # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
+        "album_photo": Point(
+            BREAKS,
+            ("photo in an album of another user", "photos in albums of others"),
+            "Where another user has the same file, let them put theirs into the album.",
+            """
+            SELECT d.name || ' in ' || al."albumName"
+            FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId"
+            JOIN v_album al ON al.id = aa."albumId"
+            WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
+              AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
+            """,
+            way=EVERYTHING,
+        ),
+        # activity goes with its photo, and with the photo's row in the album
+        "comment": Point(
+            BREAKS,
+            ("comment or like of another user on its photos", "comments and likes of others on its photos"),
+            "If another user has the same file, to that user: they move to it with the album.",
+            f"""
+            SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
+            WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+              AND NOT EXISTS (
+                SELECT FROM stand_in s WHERE s."albumId" = c."albumId" AND s.old = d.id
+                    AND {liked_already("s.new")})
+            """,
+            way=EVERYTHING,
+        ),
+        "album": Point(
+            LOST_WITH_IT,
+            ("album", "albums"),
+            "",
+            """
+            SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
+            WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
+            """,
+            way=EVERYTHING,
+        ),
+        "own_comment": Point(
+            GOES_ALONG,
+            (
+                "comment or like that it made in an album of another user",
+                "comments and likes that it made in albums of others",
+            ),
+            "",
+            """
+            SELECT coalesce(c.comment, '') FROM v_activity c
+            WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
+            """,
         ),
     },
     written={
@@ -5171,6 +5716,22 @@ STORAGE = Thing(
         user        id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
         asset_exif  assetId>asset fileSizeInByte
     """,
+    faults={
+        "storage": Point(
+            MENDED,
+            ("storage figure that is wrong", "storage figures that are wrong"),
+            "Counted anew, as Immich does it.",
+            """
+            SELECT u.id, NULL, NULL, u.email
+            FROM v_user u LEFT JOIN (
+                SELECT a."ownerId", sum(e."fileSizeInByte") AS usage
+                FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
+                WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
+            WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
+            """,
+            "Uploads may be refused too early or too late. Immich counts anew every night.",
+        ),
+    },
     computed=("user",),
 )
 
@@ -5253,7 +5814,7 @@ def note_kept(tx: Transaction) -> None:
 
 
 THINGS = (
-    *(PHOTOS, LIVE_PHOTOS, STACKS, PEOPLE, TAGS, MEMORIES, LINKS, DUPLICATES, ALBUMS, LIBRARIES),
+    *(PHOTOS, LIBRARIES, LIVE_PHOTOS, STACKS, LINKS, PEOPLE, TAGS, DUPLICATES, MEMORIES, ALBUMS),
     *(STORAGE, PHONES),
 )
 
@@ -5264,6 +5825,9 @@ CHECKS = {
     for kind, rule in RULES.items()
     if rule.touched
 }
+# In the order in which they are told: what loses photos first.
+FAULTS = {kind: fault for thing in THINGS for kind, fault in thing.faults.items()}
+TIES = {kind: tie for thing in THINGS for kind, tie in thing.ties.items()}
 HOLDERS = {thing.name: thing.holds for thing in THINGS if thing.holds}
 
 
@@ -5512,191 +6076,13 @@ def counted_after(
 # ============================================================================================================
 # 7  REPAIR: what older transfers, by hand or by other tools, left behind
 #
-#    FAULTS says what must hold in the whole database, each with what it does to people. find_faults() only
-#    reads. A repair is a transfer without a giver: the photos are the user's already, and what hangs on them
-#    follows by the same tables, steps and checks. `found` says what is wrong, `exempt` what stays so.
+#    FAULTS, from the things of part 6, says what must hold in the whole database, each with what it does to
+#    people. find_faults() only reads. A repair is a transfer without a giver: the photos are the user's
+#    already, and what hangs on them follows by the same tables, steps and checks. `found` says what is wrong,
+#    `exempt` what stays so.
 # ============================================================================================================
 
 
-# What becomes of what is wrong: a repair mends it; a repair asks who is to have it; people must do it.
-MENDED, ASKED, BY_HAND = "mended", "asked", "by hand"
-
-
-@dataclass(frozen=True)
-class Point:
-    """Something that people are told of, such as a way in which things are wrong: of which thing, how it
-    weighs, words for one and for many, what to do about it (or what a repair does), and what it does to
-    people.
-
-    `query` yields a name for each; in FAULTS (owner, photo, thing, name), the owner being whose it is to have
-    it mended. `way` is the key of WAYS that a tie goes by.
-    """
-
-    thing: str
-    weight: str
-    words: tuple[str, str]
-    todo: str
-    query: str
-    harm: str = ""
-    way: str = ""
-
-
-def _faulty(kind: str, owner: str, photo: str, thing: str, name: str, unless: str = "false") -> str:
-    """What breaks a rule, anywhere, but for what is as Immich makes it all the same."""
-    rule = RULES[kind]
-    return f"SELECT {owner}, {photo}, {thing}, {name} FROM {rule.rows} WHERE {rule.broken} AND NOT ({unless})"
-
-
-def _shared_by_partner(owner: str) -> str:
-    """Immich lets its users put the photos of a partner who shares with them into memories and links."""
-    return f"""EXISTS (
-        SELECT FROM v_partner p WHERE p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner})"""
-
-
-# A person whom several users know (3.2) may show a photo of another of them: Immich's thumbnail job takes any
-# face of the group.
-_SHARED_PORTRAIT = """(
-    f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible" AND EXISTS (
-        SELECT FROM v_person k WHERE k."personGroupId" = f."personGroupId" AND k."ownerId" = a."ownerId"))"""
-
-_A_PHOTO = ('a."ownerId"', "a.id")
-_ITS_NAME = 'a."originalFileName"'
-
-# In the order in which it is told: what loses photos first.
-FAULTS: Mapping[str, Point] = {
-    "library": Point(
-        *("libraries", ASKED),
-        ("photo in an external library of another user", "photos in external libraries of other users"),
-        "Repair asks who is to have both: these photos, or the library with all that is in it.",
-        _faulty("library", *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
-        "They are deleted with that library, or with that user's account, whoever owns them.",
-    ),
-    "checksum": Point(
-        *("photos", BY_HAND, ("photo that this user has twice", "photos that this user has twice")),
-        "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names for "
-        "good: put it into the trash, then delete it there.",
-        """
-        SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
-        WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
-        """,
-        "Immich forbids two photos of one file with one owner. It may take one of the two for the other, and "
-        "delete both.",
-    ),
-    "live": Point(
-        *("live photos", ASKED),
-        (
-            "live photo whose still and video belong to two users",
-            "live photos whose stills and videos belong to two users",
-        ),
-        "Repair asks who is to have both, and transfers the other half.",
-        " UNION ALL ".join(
-            _faulty("live", f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
-            for half in ("s", "v")
-        ),
-        "The video does not play, and counts for the other user's storage. It goes with that user's account.",
-    ),
-    "stack": Point(
-        *("stacks", MENDED),
-        ("stack that holds, or shows, another user's photos", "stacks that hold, or show, others' photos"),
-        "Each user's photos of it become a stack of their own.",
-        f"""
-        WITH torn AS (
-            SELECT s.id FROM {RULES["stack"].rows} WHERE {RULES["stack"].broken}
-            UNION SELECT s.id FROM {RULES["primary"].rows} WHERE {RULES["primary"].broken}
-        )
-        SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
-        FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id GROUP BY 1, s.id
-        """,
-        "Photos below another user's are hidden from their owner. While a photo of another user is on top, "
-        "that account cannot be deleted: Immich removes its files, then fails.",
-    ),
-    "link": Point(
-        *("public links", MENDED),
-        ("photo in a public link of another user", "photos in public links of other users"),
-        "A link that shows this user's photos only becomes this user's; others lose the photos.",
-        _faulty("link", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
-        "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
-    ),
-    "face": Point(
-        *("people", MENDED),
-        ("face that is linked to another user's person", "faces that are linked to other users' people"),
-        "The owner of the photo gets the person: whole, a second one, or the one of that name.",
-        _faulty("face", *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
-        "The face has no name here, and the other user counts it. It loses its person with the other "
-        "account, or goes itself when an older Immich is upgraded to 3.0; the sync of older phones stops.",
-    ),
-    "featured": Point(
-        *("people", MENDED),
-        ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
-        "The largest face of that person on a photo of theirs, if there is one.",
-        " UNION ALL ".join(
-            _faulty("featured", owner, photo, 'p."personGroupId"', "p.name", unless)
-            for owner, photo, unless in (
-                ('p."ownerId"', "NULL::uuid", _SHARED_PORTRAIT),
-                # mended for either of the two
-                (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
-            )
-        ),
-        "The picture shows somebody else, another user's photo, or a face that was deleted.",
-    ),
-    "tag": Point(
-        *("tags", MENDED, ("photo with another user's tag", "photos with other users' tags")),
-        "A tag of this user's with the same path, made if it is missing.",
-        _faulty("tag", *_A_PHOTO, "o.id", _ITS_NAME),
-        "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
-    ),
-    "duplicate": Point(
-        *("duplicates", MENDED),
-        ("photo in a group of duplicates with another user's", "photos in groups of duplicates with others'"),
-        "The group goes, and Immich's next look for duplicates makes groups for each user.",
-        """
-        SELECT "ownerId", id, "duplicateId", "originalFileName" FROM v_asset
-        WHERE "duplicateId" IN (
-            SELECT "duplicateId" FROM v_asset WHERE "duplicateId" IS NOT NULL
-            GROUP BY "duplicateId" HAVING count(DISTINCT "ownerId") > 1)
-        """,
-        "Each user sees only a part of the group, and what one decides about it changes the other's photos.",
-    ),
-    "memory": Point(
-        *("memories", MENDED, ("photo in another user's memory", "photos in other users' memories")),
-        "The photo leaves that memory; a memory that is left empty goes.",
-        _faulty("memory", *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
-        "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
-    ),
-    "cover": Point(
-        *("albums", MENDED, ("album whose cover is not in it", "albums whose covers are not in them")),
-        "The newest photo of the album.",
-        f"""
-        SELECT o."userId", NULL, al.id, al."albumName"
-        FROM {RULES["cover"].rows} JOIN v_album_owner o ON o."albumId" = al.id WHERE {RULES["cover"].broken}
-        """,
-        "The cover is missing, and the sync of older phones stops there.",
-    ),
-    "album owner": Point(
-        *("albums", MENDED, ("album without an owner", "albums without an owner")),
-        "This member becomes its owner: the first who could edit it.",
-        # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
-        f"""
-        SELECT DISTINCT ON (c.id) m."userId", NULL, c.id, al."albumName"
-        FROM {RULES["album owner"].rows} JOIN v_album al USING (id) JOIN v_album_user m ON m."albumId" = c.id
-        WHERE {RULES["album owner"].broken} ORDER BY c.id, m.role <> 'editor', m."createId"
-        """,
-        "Nobody can change it as its owner, nor end it.",
-    ),
-    "storage": Point(
-        *("storage", MENDED, ("storage figure that is wrong", "storage figures that are wrong")),
-        "Counted anew, as Immich does it.",
-        """
-        SELECT u.id, NULL, NULL, u.email
-        FROM v_user u LEFT JOIN (
-            SELECT a."ownerId", sum(e."fileSizeInByte") AS usage
-            FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
-            WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
-        WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
-        """,
-        "Uploads may be refused too early or too late. Immich counts anew every night.",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -8654,309 +9040,18 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 #        the albums that the user owns
 #        the user's row, and by foreign keys all that hangs on it: photos, external libraries with every photo
 #        in them, people, tags, memories, links, stacks, comments, memberships, sessions, keys
-#    It asks nothing about anybody else's things on the way. So each entry of TIES asks for one of the ways in
-#    which they hang on the account, over these temporary tables:
+#    It asks nothing about anybody else's things on the way. So each thing of part 6 has `ties`, which ask for
+#    the ways in which others' hang on the account, over these temporary tables:
 #      others_file     files of others in the account's folders, or where it cannot be told
 #      doomed_asset    photos whose rows go: the user's, and all in the user's external libraries
 #      doomed_album    the user's albums
 #      leaving         the user, and who is marked for deletion: what they have is no copy that stays
 #      stand_in        in an album that stays: a doomed photo, and another user's photo of the same file there
 #      tied_group      people that nobody knows any more once the account has gone
+#    What hangs on photos that are told of goes where they go, and so is not told by itself. What nobody
+#    misses is not told either: devices, keys, settings, memberships, partner shares, what holds no photo. Nor
+#    are the cover of an album, or the picture of a person, on a photo that goes: Immich chooses another.
 # ============================================================================================================
-
-BREAKS, LOST_WITH_IT, GOES_ALONG = "breaks", "lost", "goes"
-
-# What to do about what hangs on an account: the groups in which it is told. Each, when followed, makes it go.
-EVERYTHING, MOVE_FILES, REPAIR, IN_IMMICH, NEWER_TOOL = "everything", "files", "repair", "immich", "newer"
-WAYS = {  # '' is no reason against the deletion
-    EVERYTHING: "4, everything to somebody",
-    MOVE_FILES: "10, move files",
-    REPAIR: "6, repair, for all of them",
-    IN_IMMICH: "In Immich",
-    NEWER_TOOL: "A newer version of this tool",
-    "": "Goes with it",
-}
-
-
-def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
-    """Photos of the account that are in that state, of which nobody else has a copy."""
-    of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
-    return Point("photos", LOST_WITH_IT, (one, many), todo, of_them, way=way)
-
-
-def _held(by_partner: bool) -> str:
-    """Photos of the account in memories, links or tags of others, where a partner may have them or not."""
-    return " UNION ALL ".join(
-        f"""SELECT d.name FROM {RULES[kind].rows} JOIN doomed_asset d ON d.id = a.id
-            WHERE o."{owner}" NOT IN (%(user)s, a."ownerId")
-              AND ({"false" if kind == "tag" else _shared_by_partner(f'o."{owner}"')}) = {by_partner}"""
-        for kind, (_join, _column, _table, owner) in HOLDERS.items()
-    )
-
-
-# The account's public links that show something yet, each with whether that is its own, or a whole album.
-LINKS_THAT_SHOW = """(
-    SELECT coalesce(al."albumName", l.slug, '') AS name, l."albumId" IS NOT NULL OR EXISTS (
-        SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
-        WHERE h."sharedLinkId" = l.id) AS own
-    FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
-    WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
-      AND (l."albumId" IS NOT NULL OR EXISTS (
-        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))) link"""
-
-
-# What may hang on an account, in the order in which it is told. The weights:
-#   BREAKS        somebody else's things go or break: it must not be deleted
-#   LOST_WITH_IT  the account's own things that are nowhere else: it must not be deleted either
-#   GOES_ALONG    it goes, and nothing can keep it or need be kept: told, and no reason against it
-# What hangs on photos that are told of goes where they go, and so is not told by itself. What nobody misses
-# is not told either: devices, keys, settings, memberships, partner shares, what holds no photo. Nor are the
-# cover of an album, or the picture of a person, on a photo that goes: Immich chooses another.
-TIES: Mapping[str, Point] = {
-    # the folders are removed whoever owns what lies in them
-    "file": Point(
-        *("photos", BREAKS),
-        ("file of another user lies in its folders", "files of others lie in its folders"),
-        "",
-        "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
-        way=MOVE_FILES,
-    ),
-    "file_odd": Point(
-        *("photos", BREAKS, ("file there that Move files leaves", "files there that Move files leaves")),
-        "They are of another user's external library: move them elsewhere, and change its import path. Or it "
-        "cannot be told where they lie: Move files (10) names those, and Immich's storage template migration "
-        "gives them new paths.",
-        "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
-        way=IN_IMMICH,
-    ),
-    # asset.libraryId and library.ownerId cascade
-    "library_others": Point(
-        *("libraries", BREAKS),
-        ("photo of another user is in its external libraries", "photos of others are in its libraries"),
-        "It asks who is to have both, photos and library. If Immich deletes the library, wait for the end.",
-        "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
-        way=REPAIR,
-    ),
-    # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
-    "album_others": Point(
-        *("albums", BREAKS),
-        ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
-        "Or that album alone.",
-        """
-        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
-        WHERE EXISTS (SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
-           OR EXISTS (SELECT FROM v_activity c WHERE c."albumId" = al.id AND c."userId" <> %(user)s)
-           OR EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id AND l."userId" <> %(user)s)
-           OR EXISTS (
-                SELECT FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-                WHERE aa."albumId" = al.id AND a."ownerId" <> %(user)s)
-        """,
-        way=EVERYTHING,
-    ),
-    # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
-    "album_photo": Point(
-        *("albums", BREAKS, ("photo in an album of another user", "photos in albums of others")),
-        "Where another user has the same file, let them put theirs into the album.",
-        """
-        SELECT d.name || ' in ' || al."albumName"
-        FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId"
-        JOIN v_album al ON al.id = aa."albumId"
-        WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
-          AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
-        """,
-        way=EVERYTHING,
-    ),
-    # activity goes with its photo, and with the photo's row in the album
-    "comment": Point(
-        *("albums", BREAKS),
-        ("comment or like of another user on its photos", "comments and likes of others on its photos"),
-        "If another user has the same file, to that user: they move to it with the album.",
-        f"""
-        SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
-        WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
-          AND NOT EXISTS (
-            SELECT FROM stand_in s WHERE s."albumId" = c."albumId" AND s.old = d.id
-                AND {liked_already("s.new")})
-        """,
-        way=EVERYTHING,
-    ),
-    # a transfer by hand left it there
-    "held": Point(
-        *("memories", BREAKS),
-        ("photo in a memory, link or tag of another user", "photos in memories, links or tags of others"),
-        "",
-        _held(by_partner=False),
-        way=REPAIR,
-    ),
-    "held_partner": Point(
-        *("memories", BREAKS),
-        ("photo in a memory or link of a partner", "photos in memories or links of partners"),
-        "To that partner, and they stay there; else they leave it.",
-        _held(by_partner=True),
-        way=EVERYTHING,
-    ),
-    "tag_others": Point(
-        *("tags", BREAKS),
-        ("tag of this account on a photo of another user", "tags of this account on photos of others"),
-        "",
-        f"""SELECT o.value FROM {RULES["tag"].rows}
-            WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
-        way=REPAIR,
-    ),
-    # tag.parentId and tag_closure cascade
-    "tag_below": Point(
-        *("tags", BREAKS),
-        ("tag of another user is below a tag of this account", "tags of others are below its tags"),
-        "Let the owner delete that tag and make it again.",
-        """
-        SELECT t.value FROM v_tag t JOIN v_tag p ON p."userId" = %(user)s WHERE t."userId" <> %(user)s AND (
-            t."parentId" = p.id OR EXISTS (
-                SELECT FROM v_tag_closure c WHERE c.id_ancestor = p.id AND c.id_descendant = t.id))
-        """,
-        way=IN_IMMICH,
-    ),
-    # asset.livePhotoVideoId becomes NULL
-    "live": Point(
-        *("live photos", BREAKS),
-        ("live photo of another user has its video here", "live photos of others have their videos here"),
-        "It asks who is to have both halves.",
-        f"""SELECT s."originalFileName" FROM {RULES["live"].rows} JOIN doomed_asset d ON d.id = v.id
-            WHERE s.id NOT IN (SELECT id FROM doomed_asset)""",
-        way=REPAIR,
-    ),
-    # asset.stackId becomes NULL where the stack goes; where a photo goes, the stack of another user loses it.
-    # stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions), and it is
-    # asked when the folders have gone already.
-    "stack": Point(
-        *("stacks", BREAKS),
-        ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
-        "If another's has a photo of this account on top, Immich would remove the folders, then fail.",
-        """
-        SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
-        JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
-        WHERE (s."ownerId" = %(user)s) <> (a.id IN (SELECT id FROM doomed_asset)) GROUP BY s.id
-        """,
-        way=REPAIR,
-    ),
-    # Up to 3.1 asset_face.personId becomes NULL. From 3.2 the night's PersonCleanup removes groups that no
-    # person row knows, and cluster groups without a user with all that is in them.
-    "face": Point(
-        *("people", BREAKS),
-        ("face on a photo of another user shows its person", "faces on photos of others show its people"),
-        "",
-        """
-        SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
-        JOIN v_asset a ON a.id = f."assetId" WHERE a.id NOT IN (SELECT id FROM doomed_asset)
-        """,
-        way=REPAIR,
-    ),
-    # PersonCleanup removes people without a face (up to 2.4, and from 3.2 on)
-    "person_faces": Point(
-        *("people", BREAKS),
-        ("person of another user is on its photos only", "people of others are on its photos only"),
-        "To that user.",
-        """
-        SELECT p.name FROM v_person p JOIN v_asset_face f USING ("personGroupId")
-        LEFT JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
-        GROUP BY p."ownerId", p."personGroupId", p.name HAVING every(d.id IS NOT NULL)
-        """,
-        way=EVERYTHING,
-    ),
-    # person_user goes with the person (3.3)
-    "person_share": Point(
-        *("people", BREAKS, ("person is shared with another user", "people are shared with others")),
-        "Let whoever has the photos share them again, and end this share in Immich.",
-        """
-        SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
-        JOIN v_user u ON u.id = s."sharedWithId"
-        LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
-        WHERE s."sharedById" = %(user)s
-        """,
-        way=IN_IMMICH,
-    ),
-    "unknown": Point(
-        *("photos", BREAKS),
-        ("kind of row that this tool does not know may hang on it",
-         "kinds of rows that this tool does not know may hang on it"),
-        "",
-        "SELECT unnest(%(unknown)s::text[])",
-        way=NEWER_TOOL,
-    ),
-    "photo": _own_photos("photo", "photo", "photos"),
-    "half": _own_photos(
-        *("half", "half of a live photo of which another user has the other half"),
-        "halves of live photos of which another user has the other half",
-        *("Let that user delete theirs for good.", IN_IMMICH),
-    ),
-    "in_trash": _own_photos(
-        *("in_trash", "photo that another user has in the trash"),
-        "photos that another user has in the trash",
-        *("Let that user restore it, or delete it for good.", IN_IMMICH),
-    ),
-    "trashed": _own_photos(
-        *("trashed", "photo in the trash", "photos in the trash"), "With the trash; or empty the trash."
-    ),
-    "locked": _own_photos(
-        *("locked", "photo in the locked folder", "photos in the locked folder"), "With the locked folder."
-    ),
-    "unfinished": _own_photos(
-        *("unfinished", "photo with an unfinished file move", "photos with an unfinished file move"),
-        "Let Immich finish it: start its storage template migration, or its migration, under Administration "
-        "> Job Queues.",
-        IN_IMMICH,
-    ),
-    "astray": _own_photos(
-        *("astray", "photo in an external library of another user", "photos in external libraries of others"),
-        *("It asks who is to have both.", REPAIR),
-    ),
-    "external": _own_photos(
-        *("external", "photo in an external library", "photos in external libraries"),
-        "With the library. The files themselves stay on the disk.",
-    ),
-    "album": Point(
-        *("albums", LOST_WITH_IT, ("album", "albums"), ""),
-        """
-        SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
-        WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
-        """,
-        way=EVERYTHING,
-    ),
-    "link": Point(
-        *("public links", LOST_WITH_IT, ("public link", "public links")),
-        "To whoever has the album; or share again as that user, and remove this link.",
-        f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
-        way=EVERYTHING,
-    ),
-    "link_others": Point(
-        *("public links", LOST_WITH_IT),
-        ("public link to photos of others only", "public links to photos of others only"),
-        "Remove it when whoever has the photos has shared them.",
-        f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
-        way=IN_IMMICH,
-    ),
-    "copied": Point(
-        *("photos", GOES_ALONG),
-        (
-            "photo of which another user has the same file",
-            "photos of which another user has the same file",
-        ),
-        "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether the "
-        "copies are with the right user.",
-        "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
-    ),
-    "own_comment": Point(
-        *("albums", GOES_ALONG),
-        (
-            "comment or like that it made in an album of another user",
-            "comments and likes that it made in albums of others",
-        ),
-        "",
-        """
-        SELECT coalesce(c.comment, '') FROM v_activity c
-        WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
-        """,
-    ),
-}
 
 EXAMPLES_SHOWN = 5
 

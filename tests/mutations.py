@@ -281,22 +281,23 @@ a partner's photo in a memory counts as wrong
 a picture that Immich has chosen among people whom several know counts as wrong
     _SHARED_PORTRAIT: false k."personGroupId" = f."personGroupId" AND @ faults: two_users_know
 the check of faces is missing
-    PEOPLE: false f."personGroupId" IS @ invariants: violation and moved and face
+    FACE_RULE: false f."personGroupId" IS @ invariants: violation and moved and face
 the check of featured photos is missing
-    PEOPLE: say f"{SHOWS} IS NOT TRUE" => "false" @ invariants: violation and person and shows
+    FEATURED_RULE: say f"{SHOWS} IS NOT TRUE" => "false" @ invariants: violation and person and shows
 the check of live photos misses the video
-    LIVE_PHOTOS: false s.id NOT @ invariants: violation and gets and video
+    LIVE_RULE: false s.id NOT @ invariants: violation and gets and video
 the check of stacks' members is missing
-    STACKS: say 'a."ownerId" <> s."ownerId"' => "false" @ invariants: violation and stack
+    STACK_RULE: say 'a."ownerId" <> s."ownerId"' => "false" @ invariants: violation and stack
 the check of stacks' tops is missing
-    STACKS: false a."stackId" IS @ invariants: violation and stack
+    PRIMARY_RULE: false a."stackId" IS @ invariants: violation and stack
 the check of each tag is missing
-    TAGS: say held(*_tags => replace(held(*_tags), touched=() @ invariants: violation and source and tag
+    TAGS: say TAG_RULE} => replace(TAG_RULE, touched=())} @ invariants: violation and source and tag
 the check of each memory is missing
-    MEMORIES: say held(*_memories => replace(held(*_memories), touched=() @ invariants: violation and source and
+    MEMORIES: say MEMORY_RULE} => replace(MEMORY_RULE, touched=())} @ invariants: violation and source and
         memory
 the check of each link is missing
-    LINKS: cut *held(*_links).touched, @ invariants: violation and source and link
+    LINKS: say LINK_RULE} => replace(LINK_RULE, touched=LINK_RULE.touched[1:])} @
+        invariants: violation and source and link
 the check that a neighbour keeps its owner is missing
     PHOTOS: say USING (id, "ownerId") => USING (id) @ invariants: step_may_not
 the check that photos have moved is missing
@@ -451,7 +452,7 @@ jobs count as done when their queue is empty once
 account: files in its folders are overlooked
     find_doomed: say (holder = %(user)s OR holder IS NULL) => holder IS NULL @ account: really_go
 account: photos of others in its library are taken for its own
-    TIES: say owner <> %(user)s => owner <> %(user)s AND false @ account: her-library
+    LIBRARIES: say owner <> %(user)s => owner <> %(user)s AND false @ account: her-library
 account: what breaks for others is no reason against it
     AccountCheck: cut self.count(BREAKS) or @ account: really_go
 account: what is lost with it is no reason against it

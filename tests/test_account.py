@@ -49,11 +49,11 @@ NAMES = {
     "album_user": {"album_others"},
     "activity": {"album_others", "comment"},
     "shared_link": {"album_others"},
-    "shared_link_asset": {"held", "held_partner", "album_others", "library_others"},
-    "memory_asset": {"held", "held_partner", "library_others"},
+    "shared_link_asset": {"in_link", "link_of_partner", "album_others", "library_others"},
+    "memory_asset": {"in_memory", "memory_of_partner", "library_others"},
     "tag": {"tag_below"},
     "tag_closure": {"tag_below"},
-    "tag_asset": {"held", "tag_others", "tag_below", "library_others"},
+    "tag_asset": {"in_tag", "tag_others", "tag_below", "library_others"},
     "asset_face": {"face", "library_others"},
     "person": {"face", "person_faces", "person_share"},
     "person_user": {"person_share"},
@@ -386,11 +386,11 @@ TIES: dict[str, tuple[Step, dict[str, int], tuple[Step, ...]]] = {
     "comment beside a copy": (comment_beside_a_copy, {"comment": 1, "copied": 1}, (everything,)),
     "partner's memory and link": (
         partners_things,
-        {"held_partner": 2, "photo": 1},
+        {"link_of_partner": 1, "memory_of_partner": 1, "photo": 1},
         (everything, in_immich("delete from memory; delete from shared_link")),
     ),
     "tag by hand": (
-        lambda w: w.lib.tag_assets(w.lib.tag(w.carla, "Hers"), w.hers()), {"held": 1, "photo": 1}, (repair,)
+        lambda w: w.lib.tag_assets(w.lib.tag(w.carla, "Hers"), w.hers()), {"in_tag": 1, "photo": 1}, (repair,)
     ),
     "tag of hers": (lambda w: w.lib.tag_assets(w.lib.tag(w.anna, "Hers"), w.his()), {"tag_others": 1}, (repair,)),
     "tag below": (tag_below, {"tag_below": 1}, (in_immich("delete from tag where value = 'Rome'"),)),
@@ -637,9 +637,9 @@ def test_it_waits_for_no_lock_and_holds_none(library, params, anna, ben) -> None
 # can have one; None: nobody misses it, or it goes with photos that are named. Those of one photo's own rows are too.
 KEYS = {
     "asset.livePhotoVideoId": "live",
-    "memory_asset.assetId": "held",
-    "shared_link_asset.assetId": "held",
-    "tag_asset.assetId": "held",
+    "memory_asset.assetId": "in_memory",
+    "shared_link_asset.assetId": "in_link",
+    "tag_asset.assetId": "in_tag",
     "stack.primaryAssetId": "stack",
     "activity.assetId": "comment",
     "activity.albumId.assetId": "comment",
