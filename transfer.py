@@ -59,7 +59,7 @@ import unicodedata
 import urllib.parse
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar, cast
@@ -8289,7 +8289,7 @@ def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Med
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TransferError(f"{folder} cannot be opened.", reason, todo) from None
-    gone_to = dict(_read_list(listed)[0]) if listed else {}
+    gone_to = _gone_to(_read_list(listed)[0]) if listed else {}
     for order in ("DESC", "ASC"):
         tried = [
             path
@@ -8302,7 +8302,11 @@ def open_media(tx: Transaction, folder: Path, listed: Path | None = None) -> Med
                 WHERE below IS NOT NULL ORDER BY "createdAt" {order}, id LIMIT 20
             """, **places)
         ]
-        there = sum(bool(_where_now(media, path, gone_to)) for path in tried if _is_plain(path))
+        there = sum(
+            any(os.path.lexists(_at(media, name)) for name in _names_since(path, gone_to))
+            for path in tried
+            if _is_plain(path)
+        )
         if tried and there * 2 < len(tried):
             which = "newest" if order == "DESC" else "oldest"
             raise TransferError(
@@ -8381,18 +8385,12 @@ def _found_away(tx: Transaction) -> Iterator[tuple[Move, str, str]]:
         FROM lying_file GROUP BY 1;
         ANALYZE away
     """)
-    # up to 2.6 all but external files have sha1
-    sha1 = (
-        """a."checksumAlgorithm"::text = 'sha1'"""
-        if _has_column(tx, "asset", "checksumAlgorithm")
-        else "true"
-    )
     named = rows(tx, f"""
         SELECT spot, f.path, f.place, f.key::text, f.owner::text, f.asset::text, holder,
             CASE WHEN f.edited THEN 'edited' WHEN f.kind = 'original' AND starts_with(spot, 'encoded-video/')
                 THEN 'motion' WHEN f.kind = ANY (%(kinds)s) THEN f.kind ELSE 'other' END,
             coalesce(a."originalFileName", p.name, u.email, ''),
-            CASE WHEN f.kind = 'original' AND {sha1} THEN encode(a.checksum, 'hex') ELSE '' END,
+            {_sha1(tx)},
             CASE WHEN f.external THEN 'external'
                 WHEN a.status = 'deleted' THEN 'deleting'
                 WHEN EXISTS (SELECT FROM v_move_history m WHERE m."entityId" = coalesce(f.asset, f.key))
@@ -8415,6 +8413,17 @@ def _found_away(tx: Transaction) -> Iterator[tuple[Move, str, str]]:
         whys += [row[10] for row in using if row[10]]
         asset = assets.pop() if len(assets) == 1 else ""
         yield Move(spot, "", path, kind, name, uses, asset, checksum), holder, next(iter(whys), "")
+
+
+def _sha1(tx: Transaction) -> str:
+    """SQL: what the database says of the original that the row `f` names, `a` being its photo; or ''."""
+    # up to 2.6 all but external files have sha1
+    known = (
+        """a."checksumAlgorithm"::text = 'sha1'"""
+        if _has_column(tx, "asset", "checksumAlgorithm")
+        else "true"
+    )
+    return f"CASE WHEN f.kind = 'original' AND {known} THEN encode(a.checksum, 'hex') ELSE '' END"
 
 
 def _with_sidecars(targets: Sequence[Move]) -> list[list[Move]]:
@@ -8953,15 +8962,32 @@ def _read_list(path: Path) -> tuple[Pairs, dict[str, Pairs]]:
     return pairs, {name: files for name, files in batches.items() if name not in done}
 
 
-def _where_now(media: Media, old: str, gone_to: Mapping[str, str]) -> str:
-    """The name by which a file is there: the old one, or one that it got since; '' if it is not."""
+def _gone_to(pairs: Pairs) -> dict[str, list[str]]:
+    """Where the files of each name have gone, the first of them first."""
+    gone_to: dict[str, list[str]] = {}
+    for old, new in pairs:
+        gone_to.setdefault(old, []).append(new)
+    return gone_to
+
+
+def _names_since(old: str, gone_to: Mapping[str, Sequence[str]]) -> list[str]:
+    """That name and those that a file of it may have got since."""
     names = [old]
-    while not os.path.lexists(_at(media, names[-1])):
-        new = gone_to.get(names[-1], "")
-        if not new or new in names:
-            return ""
-        names.append(new)
-    return names[-1]
+    for name in names:  # it grows
+        for new in gone_to.get(name, ()):
+            if new not in names:
+                names.append(new)
+    return names
+
+
+def _where_now(media: Media, names: Sequence[str], said: Mapping[str, str]) -> str:
+    """By which of these names the file of the first is there, if no row says that name; '' if by none."""
+    if os.path.lexists(_at(media, names[0])):
+        return ""
+    there = [name for name in names[1:] if name not in said and os.path.isfile(_at(media, name))]
+    if len(there) > 1 and said[names[0]]:  # a name can be another file's by now
+        there = [name for name in there if _digest(_at(media, name)) == said[names[0]]]
+    return there[0] if there else ""
 
 
 def settle(tx: Transaction, media: Media, listed: Path) -> int:
@@ -8975,19 +9001,21 @@ def settle(tx: Transaction, media: Media, listed: Path) -> int:
     if not pairs:
         return 0
     said = {
-        str(name)
-        for (name,) in rows(tx, f"""
-            SELECT DISTINCT name FROM file_row f JOIN unnest(%(names)s::text[]) AS name
+        str(name): str(checksum)
+        for name, checksum in rows(tx, f"""
+            SELECT name, max({_sha1(tx)}) FROM file_row f JOIN unnest(%(names)s::text[]) AS name
                 ON name = coalesce({FILE_BELOW}, f.path)
+            LEFT JOIN v_asset a ON a.id = f.asset
+            GROUP BY 1
         """, **file_places(tx), names=list(itertools.chain(*pairs)))
     }
     tx.cursor.connection.rollback()
-    gone_to = dict(pairs)
-    there = {old: _where_now(media, old, gone_to) for old in gone_to.keys() & said}
+    gone_to = _gone_to(pairs)
+    there = {
+        old: _where_now(media, _names_since(old, gone_to), said) for old in gone_to.keys() & said.keys()
+    }
     # both ways: the newer database may come again
-    restored = [
-        pair for old, now in there.items() if now and now not in said for pair in ((old, now), (now, old))
-    ]
+    restored = [pair for old, now in there.items() if now for pair in ((old, now), (now, old))]
     concerned = 0
     try:
         if restored:
@@ -9007,7 +9035,7 @@ def settle(tx: Transaction, media: Media, listed: Path) -> int:
     return concerned
 
 
-def _settle_batch(media: Media, said: set[str], files: Pairs) -> tuple[int, bool]:
+def _settle_batch(media: Media, said: Container[str], files: Pairs) -> tuple[int, bool]:
     """How many files were put right, and whether nothing is left to do."""
     concerned, is_done, known = 0, True, {}  # type: int, bool, dict[str, str]
     for old, new in files:

@@ -418,7 +418,9 @@ a file by an older mount's path lies nowhere
 a move that broke off says that nothing was changed
     menu: say (CommitUnknown, MoveStopped) => CommitUnknown @ moving: in_the_menu
 the files of a database that was restored stay where they moved to
-    settle: never now and @ move_files: follows_a_database
+    settle: say if now for pair => if False for pair @ move_files: follows_a_database
+a photo whose name another one had since gets that one's file with an older database
+    _where_now: say len(there) > 1 => len(there) > 9 @ move_files: in_turn
 what an interrupted move left on the disk stays there
     settle: say reversed(begun.items() => ( @ move_files: killed_at_every_step
 the second file of an interrupted copy is kept by its beginning

@@ -1001,6 +1001,27 @@ def test_files_of_others_are_never_taken_for_one_that_has_moved(library, disk, a
     assert disk.at(new).exists() and not disk.at(old).exists()
 
 
+@pytest.mark.every_version
+@pytest.mark.parametrize("place", ["old", "new"])
+def test_a_name_that_two_files_had_in_turn_gets_the_right_one_again(library, disk, anna, ben, carla, place) -> None:
+    """The storage template gave the name of a photo that had moved to another one; then an older dump was restored."""
+    photo, old = one_photo(disk, anna, ben), f"{ROOT}/upload/{anna}/aa/one.jpg"
+    contents, older = disk.contents(), disk.paths()
+    disk.run()
+    if place == "new":
+        give(library, photo, carla)
+        disk.run()
+    disk.at(name := old if place == "old" else f"{ROOT}/upload/{ben}/aa/one.jpg").write_bytes(b"another")
+    another = library.asset(ben, "one.jpg", path=name)
+    disk.make()
+    disk.run()
+    library.rows("delete from asset where id = %s", another)
+    say(disk, older)
+    assert transfer.settle_moves(disk.params, disk.folder, disk.journals)
+    assert disk.at(old).exists() and disk.contents() == contents
+    assert b"another" in disk.files().values()
+
+
 @pytest.mark.parametrize("path", ["../../etc/passwd", "upload/a/../../b"])
 def test_a_list_that_leads_outside_is_not_followed(disk, anna, ben, path) -> None:
     one_photo(disk, anna, ben)
