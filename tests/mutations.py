@@ -97,9 +97,9 @@ the photos of a library go without it
 a scan adds to a library while it changes hands
     lock_libraries: say UPDATE => KEY SHARE @ libraries: scan
 a moved photo in another's library passes the checks
-    LIBRARIES: say run_photo => run_photo WHERE false @ libraries: one_owner_or_all
+    LIBRARY_RULE: say run_photo => run_photo WHERE false @ libraries: one_owner_or_all
 what a scan adds for the old owner after the commit is not told
-    LIBRARIES: false c.id = @ libraries: after_the_commit
+    LIBRARY_RULE: false c.id = @ libraries: after_the_commit
 a library that was not asked for may be written
     LIBRARIES: false l."writtenBy" @ libraries: one_owner_or_all
 libraries are not in the digest of a transfer
@@ -158,7 +158,7 @@ an undo file of a repair that failed stays
 a stack gets a primary back that belongs to somebody else since
     BELONGS: true NOT {_WAS_MEMBER} @ mending: in_part
 a picture comes back although its face was deleted since
-    PEOPLE: cut , {_UNSEEN} @ mending: face_is_gone
+    FEATURED_RULE: cut , {_UNSEEN} @ mending: face_is_gone
 a person goes back into a cluster group that its user left
     put_back_whole_people: false u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")} @ mending:
         cluster_group_that
@@ -301,7 +301,7 @@ the check of each link is missing
 the check that a neighbour keeps its owner is missing
     PHOTOS: say USING (id, "ownerId") => USING (id) @ invariants: step_may_not
 the check that photos have moved is missing
-    PHOTOS: false a."ownerId" @ invariants: violation and nothing and hangs
+    PHOTOS: false a."ownerId" <> %(taker)s @ invariants: violation and nothing and hangs
 the check of an album that changes hands misses the owner
     ALBUMS: false o."userId" IS @ hand_over: wrong_roles and back
 the check of what is written to albums is missing
