@@ -162,6 +162,8 @@ a picture comes back although its face was deleted since
 a person goes back into a cluster group that its user left
     put_back_whole_people: false u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")} @ mending:
         cluster_group_that
+a repair takes a photo out of a partner's memory and link
+    leave_alone: say kind in HOLDERS => False @ mending: partner_may
 groups of duplicates of two users stay
     REPAIR_STEPS: cut ("Duplicate groups", step_shared_groups), @ mending: mended_once
 a repair takes people within a cluster group
@@ -213,6 +215,14 @@ copies from the locked folder join an album
     choose_copies: say NULL AND b.visibility IN ('timeline', 'archive') => NULL @ hand_over: destinations_copy_joins
 copies join for what the source had thrown away
     choose_copies: say = l.id AND a."deletedAt" IS NULL => = l.id @ everything: had_thrown_away
+an album has two owners for a moment
+    hand_over_albums: say demote_owners(tx) add(tx, "album_user", ("albumId", "userId", "role"), "SELECT id,
+        %(taker)s::uuid, 'owner' FROM changing_album") => add(tx, "album_user", ("albumId", "userId", "role"), "SELECT
+        id, %(taker)s::uuid, 'owner' FROM changing_album"); demote_owners(tx) @ hand_over: four_choices
+undo: an album has two owners for a moment
+    put_back_albums: say demote_owners(tx) add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row
+        r") => add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r"); demote_owners(tx) @
+        hand_over: four_choices
 an album that is not the source's is handed over
     choose_selection: cut o."userId" = %(giver)s AND @ hand_over: not_the_sources_any_more
 a member who becomes the owner stays a member
@@ -336,6 +346,9 @@ the undo file is not flushed
     write_journal: skip os.fsync(raw.fileno()) @ journal: complete_on_disk
 the folder of undo files is not flushed
     write_journal: skip _sync_folder(folder) @ journal: complete_on_disk
+the undo file counts as committed before COMMIT
+    in_transaction: say commit(connection, saved, report, sample) => [name_file(path, committed=True) for path in
+        saved]; commit(connection, saved, report, sample) @ killed: did_not_hear
 the undo file stays pending after COMMIT
     in_transaction: skip name_file(path, committed=True) @ journal: complete_on_disk
 a damaged undo file is used
