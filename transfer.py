@@ -2929,12 +2929,12 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
 #      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
 #                        undone, or what a repair leaves; empty in a transfer      load_past, leave_alone
-#      found             what a repair is to mend                                             find_all
+#      to_mend           what a repair is to mend; empty in a transfer and an undo            find_all
 #      journal           what is written (part 4); target: the rows of one change() or remove()
 # ============================================================================================================
 
 
-Steps = Sequence[tuple[str, Callable[["Transaction", Report], Report]]]
+Step = Callable[["Transaction", Report], Report]
 
 
 def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
@@ -2960,14 +2960,14 @@ def _transfer(tx: Transaction, request: Request, how: How) -> Report:
     if how.listed is not no_list:
         how.listed(take_inventory(tx))
     note_kept(tx)
-    report = take_steps(tx, TRANSFER_STEPS, report, how.progress)
+    report = take_steps(tx, report, how.progress)
     how.progress("Storage figures, phones")
     return write_users(tx, report)
 
 
-def take_steps(tx: Transaction, steps: Steps, report: Report, progress: Progress) -> Report:
+def take_steps(tx: Transaction, report: Report, progress: Progress) -> Report:
     """The steps one after the other, then the checks."""
-    for words, step in steps:
+    for words, step in STEPS:
         progress(words)
         report = step(tx, report)
     progress("Checking")
@@ -3037,6 +3037,7 @@ def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) ->
         "remembered_as": [theirs for _person, theirs in remembered],
         "given": [],
         "made_anew": [],
+        "album_itself": ALBUM_STAYS,
     }
 
 
@@ -3064,10 +3065,16 @@ def plan_transfer(tx: Transaction, request: Request) -> None:
     touch_people(tx)
 
 
+TO_MEND = """
+        CREATE TEMP TABLE IF NOT EXISTS to_mend (
+            kind text, owner uuid, photo uuid, thing uuid, name text) ON COMMIT DROP"""
+
+
 def create_tables(tx: Transaction) -> None:
     """The temporary tables that more than one part fills. CHECKED_TABLES names what look_again() reads."""
     create_journal(tx)
-    run(tx, """
+    run(tx, f"""
+        {TO_MEND};
         CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE changing_album (
             id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
@@ -3598,6 +3605,9 @@ class Thing:
     it is only known, for its foreign keys. `other` are columns that not all versions have, with what stands
     for them.
 
+    `step` gives the taker what was the giver's; without a giver, in a repair, it mends what is wrong. `words`
+    name it while it is at work.
+
     `rules` must hold. `faults` are the ways in which they do not that people are told of, all that Find looks
     for, and `ties` what would go or break with an account that is deleted (see part 10). `written` are
     queries for what a run may not have written, by its journal, and for what it must have. An undo is told by
@@ -3609,6 +3619,8 @@ class Thing:
 
     name: str
     tables: str
+    words: str = ""
+    step: Step | None = None
     other: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     faults: Mapping[str, Point] = field(default_factory=dict)
@@ -3754,7 +3766,6 @@ def sort_stacks(tx: Transaction) -> None:
         SELECT a."stackId", a.id, stays, taken, row_number() OVER (
                 PARTITION BY a."stackId", stays
                 ORDER BY a.id = s."primaryAssetId" DESC, taken, a."ownerId" = s."ownerId" DESC,
-                    a."ownerId" = %(giver)s DESC,
                     a."deletedAt" IS NOT NULL, a."fileCreatedAt", a.id) AS place
         FROM v_asset a
         JOIN v_stack s ON s.id = a."stackId"
@@ -3793,6 +3804,11 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     members or more (3.1 dissolves smaller ones), its primary among them, each primary once
     (stack_primaryAssetId_uq).
     """
+    # one without members goes: its primary photo could not be deleted
+    remove(tx, "stack", """
+        SELECT DISTINCT thing AS id FROM to_mend
+        WHERE kind = 'stack' AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = thing)
+    """)
     sort_stacks(tx)
     moved = change(tx, "stack", ("ownerId", "primaryAssetId"), """
         SELECT f.id, %(taker)s::uuid AS "ownerId", coalesce(
@@ -3848,6 +3864,8 @@ STACKS = Thing(
         stack  id ownerId>user primaryAssetId>asset
         asset  stackId>stack
     """,
+    words="Stacks",
+    step=step_stacks,
     rules={
         "stack": STACK_RULE,
         "primary": PRIMARY_RULE,
@@ -4571,6 +4589,8 @@ PEOPLE = Thing(
                                    personGroupId.sharedById>person
         ?:cluster_group_request    userId>user
     """,
+    words="People and faces",
+    step=step_people,
     # up to 3.1 a cluster group of one's own, see v_person_group; faces can be hidden since 2.5
     other={"user.clusterGroupId": "id", "asset_face.isVisible": "true"},
     rules={
@@ -4760,6 +4780,8 @@ MEMORIES = Thing(
         memory_asset  memoriesId>memory assetId>asset
         ?:memory_asset_audit  memoryId>memory
     """,
+    words="Memories",
+    step=step_memories,
     holds=_memories,
     rules={"memory": MEMORY_RULE},
     faults={
@@ -4833,6 +4855,8 @@ LINKS = Thing(
         shared_link        id userId>user type albumId>album expiresAt slug description
         shared_link_asset  assetId>asset sharedLinkId>shared_link
     """,
+    words="Public links",
+    step=step_shared_links,
     holds=_links,
     rules={"link": LINK_RULE},
     faults={
@@ -4914,6 +4938,8 @@ TAGS = Thing(
         tag_asset    assetId>asset tagId>tag
         tag_closure  id_ancestor>tag id_descendant>tag
     """,
+    words="Tags",
+    step=step_tags,
     holds=_tags,
     rules={"tag": TAG_RULE},
     faults={
@@ -4957,14 +4983,17 @@ TAGS = Thing(
 
 
 def step_duplicates(tx: Transaction, report: Report) -> Report:
-    """Moved photos leave their duplicate groups, and so does a lone one that remains; detection is due again.
+    """Moved photos leave their duplicate groups, and so does a lone one that remains; in a repair a group
+    that several users share goes whole. Detection is due again, and makes each user's own.
 
     duplicate.repository lists groups per owner but changes them by duplicateId alone.
     """
     run(tx, """
         CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS
         SELECT a.id, a."duplicateId" FROM v_asset a JOIN run_photo USING (id)
-            WHERE a."duplicateId" IS NOT NULL
+        WHERE a."duplicateId" IS NOT NULL AND %(giver)s::uuid IS NOT NULL
+        UNION SELECT id, "duplicateId" FROM v_asset
+        WHERE "duplicateId" IN (SELECT thing FROM to_mend WHERE kind = 'duplicate')
     """)
     change(tx, "asset", ("duplicateId",), """
         SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing
@@ -4974,7 +5003,9 @@ def step_duplicates(tx: Transaction, report: Report) -> Report:
           AND a."duplicateId" IN (SELECT "duplicateId" FROM duplicate_losing)
         GROUP BY a."duplicateId" HAVING count(*) FILTER (WHERE a."deletedAt" IS NULL) <= 1
     """)
-    detect_again(tx, "SELECT id FROM run_photo")
+    detect_again(tx, """
+        SELECT id FROM run_photo WHERE %(giver)s::uuid IS NOT NULL OR id IN (SELECT id FROM duplicate_losing)
+    """)
     return report.plus(duplicates=one_value(tx, "SELECT count(*) FROM duplicate_losing"))
 
 
@@ -4993,6 +5024,8 @@ DUPLICATES = Thing(
         asset             duplicateId
         asset_job_status  assetId>asset duplicatesDetectedAt
     """,
+    words="Duplicate groups",
+    step=step_duplicates,
     faults={
         "duplicate": Point(
             MENDED,
@@ -5028,11 +5061,12 @@ DUPLICATES = Thing(
 
 
 def step_owner(tx: Transaction, report: Report) -> Report:
-    """The photos themselves. All else about them (files, favourites, archive, edits, metadata) stays as it
-    is.
+    """The photos themselves; in a repair they are the taker's already. All else about them (files,
+    favourites, archive, edits, metadata) stays as it is.
     """
     change(tx, "asset", ("ownerId",), """
-        SELECT id, %(taker)s::uuid AS "ownerId", %(giver)s::uuid AS "old ownerId" FROM run_photo
+        SELECT id, %(taker)s::uuid AS "ownerId", coalesce(%(giver)s, %(taker)s)::uuid AS "old ownerId"
+        FROM run_photo
     """, known=True)
     return report
 
@@ -5053,6 +5087,8 @@ PHOTOS = Thing(
         ?:asset_audio,asset_edit,asset_keyframe,asset_metadata,asset_ocr,asset_video   assetId>asset
         ?:integrity_report,ocr_search,smart_search,video_stream_session  assetId>asset
     """,
+    words="Photos",
+    step=step_owner,
     other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
     faults={
         "checksum": Point(
@@ -5303,6 +5339,8 @@ LIBRARIES = Thing(
         library  id ownerId>user name deletedAt
         asset    libraryId>library isExternal
     """,
+    words="External libraries",
+    step=step_libraries,
     rules={
         "library": LIBRARY_RULE,
     },
@@ -5388,7 +5426,10 @@ def step_albums(tx: Transaction, report: Report) -> Report:
 
     A link to the album follows it: what is uploaded through it becomes the photos of shared_link.userId.
     """
+    report = mend_albums(tx, report)
     itself = tx.values["album_itself"]
+    if itself == ALBUM_STAYS:
+        return report
     names = rows(tx, """
         SELECT al."albumName" FROM v_album al JOIN changing_album USING (id)
         WHERE NOT (%(shared)s AND EXISTS (
@@ -5405,7 +5446,7 @@ def step_albums(tx: Transaction, report: Report) -> Report:
         """)
         add(tx, "album_user", ("albumId", "userId", "role"),
             "SELECT id, %(taker)s::uuid, 'editor' FROM changing_album")
-    elif itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP):
+    else:
         hand_over_albums(tx, stays_member=itself == ALBUM_HANDED_OVER)
         change(tx, "shared_link", ("userId",), """
             SELECT l.id, %(taker)s::uuid AS "userId" FROM v_shared_link l
@@ -5420,6 +5461,25 @@ def step_albums(tx: Transaction, report: Report) -> Report:
         report = report.plus(links_moved=report.of("links_moved") + left)
         report = put_copies_into_albums(tx, report)
     return report.plus(albums_changed=tuple(name for (name,) in names))
+
+
+def mend_albums(tx: Transaction, report: Report) -> Report:
+    """In a repair: an album without an owner (3.0, where the owner is a member's row) becomes this member's.
+    A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it looks
+    (album.repository: updateThumbnails, all versions).
+    """
+    owned = change(tx, "album_user", ("role",), """
+        SELECT thing AS "albumId", owner AS "userId", 'owner'::album_user_role_enum AS role FROM to_mend
+        WHERE kind = 'album owner'
+    """) if tx.schema.album_owner_rows else 0
+    covers = change(tx, "album", ("albumThumbnailAssetId",), """
+        SELECT f.thing AS id, (
+            SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL
+            ORDER BY a."fileCreatedAt" DESC, a.id LIMIT 1) AS "albumThumbnailAssetId"
+        FROM to_mend f WHERE f.kind = 'cover'
+    """)
+    return report.plus(albums_owned=owned, covers_mended=covers)
 
 
 def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
@@ -5520,6 +5580,8 @@ ALBUMS = Thing(
         ?:album              ownerId>user
         ?:album_asset_audit  albumId>album
     """,
+    words="Albums",
+    step=step_albums,
     rules={
         "album owner": OWNER_RULE,
         "cover": COVER_RULE,
@@ -5660,8 +5722,14 @@ ALBUMS = Thing(
 
 
 def write_users(tx: Transaction, report: Report) -> Report:
-    """The photos' share of the storage figures, and every app concerned fetches everything anew."""
-    storage = move_storage(tx)
+    """The photos' share of the storage figures, in a repair a figure that is wrong; and every app concerned
+    fetches everything anew.
+    """
+    storage: tuple[Storage, ...] = ()
+    if tx.values["giver"]:
+        storage = move_storage(tx)
+    elif one_value(tx, "SELECT count(*) FROM to_mend WHERE kind = 'storage'"):
+        storage = count_storage(tx)
     reset_apps(tx)
     return replace(report, storage=storage)
 
@@ -5781,20 +5849,7 @@ PHONES = Thing(
 )
 
 
-# ---- the steps in their order, and what an undo must know besides ------------------------------------------
-
-
-TRANSFER_STEPS: Steps = (
-    ("Memories", step_memories),
-    ("Public links", step_shared_links),
-    ("Stacks", step_stacks),
-    ("Tags", step_tags),
-    ("Duplicate groups", step_duplicates),
-    ("Photos", step_owner),
-    ("External libraries", step_libraries),
-    ("People and faces", step_people),  # after the photos: a featured photo is judged by its owner
-    ("Albums", step_albums),
-)
+# ---- what an undo must know besides ------------------------------------------------------------------------
 
 
 def note_kept(tx: Transaction) -> None:
@@ -5818,6 +5873,7 @@ THINGS = (
     *(STORAGE, PHONES),
 )
 
+STEPS = tuple((thing.words, thing.step) for thing in THINGS if thing.step)
 RULES = {kind: rule for thing in THINGS for kind, rule in thing.rules.items()}
 # What of the rules a run may have broken: each query yields the key and owner of one violation.
 CHECKS = {
@@ -6078,7 +6134,7 @@ def counted_after(
 #
 #    FAULTS, from the things of part 6, says what must hold in the whole database, each with what it does to
 #    people. find_faults() only reads. A repair is a transfer without a giver: the photos are the user's
-#    already, and what hangs on them follows by the same tables, steps and checks. `found` says what is wrong,
+#    already, and what hangs on them follows by the same tables, steps and checks. to_mend says what is wrong,
 #    `exempt` what stays so.
 # ============================================================================================================
 
@@ -6103,7 +6159,7 @@ def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) 
         find_all(tx, progress)
         found = rows(tx, f"""
             SELECT kind, owner::text, count(*), (array_agg(DISTINCT name))[1:{EXAMPLES_SHOWN}]
-            FROM found GROUP BY kind, owner ORDER BY kind, owner
+            FROM to_mend GROUP BY kind, owner ORDER BY kind, owner
         """)
     order = list(FAULTS)
     return tuple(sorted(
@@ -6113,17 +6169,15 @@ def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) 
 
 
 def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] = FAULTS) -> None:
-    """found: what is wrong with whose things, in the whole database."""
-    run(tx, """
-        CREATE TEMP TABLE found (kind text, owner uuid, photo uuid, thing uuid, name text) ON COMMIT DROP
-    """)
+    """to_mend: what is wrong with whose things, in the whole database."""
+    run(tx, TO_MEND)
     for kind in kinds:
         progress(f"Looking for {FAULTS[kind].words[1]}")
         run(tx, f"""
-            INSERT INTO found SELECT '{kind}', owner, photo::uuid, thing::uuid, name
+            INSERT INTO to_mend SELECT '{kind}', owner, photo::uuid, thing::uuid, name
             FROM ({FAULTS[kind].query}) AS query (owner, photo, thing, name)
         """)
-    run(tx, "ANALYZE found")
+    run(tx, "ANALYZE to_mend")
 
 
 @dataclass(frozen=True)
@@ -6211,7 +6265,7 @@ def repair_all(
 
     def still_wrong(tx: Transaction) -> int:
         find_all(tx, kinds=kinds)
-        wrong = "SELECT count(*) FROM found WHERE owner = ANY (%(users)s::uuid[])"
+        wrong = "SELECT count(*) FROM to_mend WHERE owner = ANY (%(users)s::uuid[])"
         return int(one_value(tx, wrong, users=users))
 
     def look(connection: Any, tx: Transaction, report: Report) -> Report:
@@ -6258,7 +6312,7 @@ def repair_merge_pairs(
 def plan_repair(
     tx: Transaction, merge: frozenset[str], kinds: Sequence[str], progress: Progress = quiet
 ) -> None:
-    """Fill found, run_photo and people, and lock what they name. A repair has no source; the photos are the
+    """Fill to_mend, run_photo and people, and lock what they name. A repair has no source; the photos are the
     destination's.
     """
     create_tables(tx)
@@ -6266,10 +6320,10 @@ def plan_repair(
     find_all(tx, progress, kinds)
     # whoever's people they are
     run(tx, """
-        DELETE FROM found WHERE owner <> %(taker)s;
+        DELETE FROM to_mend WHERE owner <> %(taker)s;
         INSERT INTO giving SELECT id FROM v_user;
         -- the user's own people whose pictures are wrong
-        INSERT INTO portrait SELECT owner, thing FROM found WHERE kind = 'featured' AND photo IS NULL;
+        INSERT INTO portrait SELECT owner, thing FROM to_mend WHERE kind = 'featured' AND photo IS NULL;
         INSERT INTO touched_group SELECT "personGroupId" FROM portrait
     """)
     choose_broken_photos(tx)
@@ -6289,8 +6343,8 @@ def choose_broken_photos(tx: Transaction) -> None:
         CREATE TEMP TABLE run_photo ON COMMIT DROP AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
         WHERE a."ownerId" = %(taker)s AND (
-            a.id IN (SELECT photo FROM found)
-            OR a."stackId" IN (SELECT thing FROM found WHERE kind = 'stack'));
+            a.id IN (SELECT photo FROM to_mend)
+            OR a."stackId" IN (SELECT thing FROM to_mend WHERE kind = 'stack'));
         ALTER TABLE run_photo ADD PRIMARY KEY (id);
         CREATE TEMP TABLE staying_photo (id uuid, origin text, reason text) ON COMMIT DROP;
         ANALYZE run_photo
@@ -6305,7 +6359,7 @@ def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
     for kind, query in CHECKS.items():
         stays = "true"
         if kind in HOLDERS:
-            stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM found WHERE kind = '{kind}')"
+            stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM to_mend WHERE kind = '{kind}')"
         elif kind in kinds or (kind == "primary" and "stack" in kinds):
             continue
         run(tx, f"""
@@ -6320,87 +6374,30 @@ def _repair(
 ) -> Report | None:
     """One user's part of a repair; None when nothing is wrong."""
     plan_repair(tx, merge, kinds, progress)
-    if not one_value(tx, "SELECT count(*) FROM found"):
+    if not one_value(tx, "SELECT count(*) FROM to_mend"):
         return None
     find_neighbours(tx, """
-        INSERT INTO concerned_album SELECT thing FROM found WHERE kind IN ('cover', 'album owner');
+        INSERT INTO concerned_album SELECT thing FROM to_mend WHERE kind IN ('cover', 'album owner');
         INSERT INTO changing_album
-        SELECT thing, %(taker)s::uuid, NULL, NULL FROM found WHERE kind = 'album owner';
-        INSERT INTO stack_concerned SELECT thing FROM found WHERE kind = 'stack'
+        SELECT thing, %(taker)s::uuid, NULL, NULL FROM to_mend WHERE kind = 'album owner';
+        INSERT INTO stack_concerned SELECT thing FROM to_mend WHERE kind = 'stack'
     """)
     take_stock(tx)
     report = Report(
         digest=_digest_of([plan_digest(tx), *(" ".join(map(str, row)) for row in rows(tx, """
-            SELECT kind, photo, thing FROM found WHERE kind <> 'storage' ORDER BY 1, 2, 3
+            SELECT kind, photo, thing FROM to_mend WHERE kind <> 'storage' ORDER BY 1, 2, 3
         """))]),
         assets=one_value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
     )
     note_kept(tx)
     note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
-    report = take_steps(tx, REPAIR_STEPS, report, progress)
-    if one_value(tx, "SELECT count(*) FROM found WHERE kind = 'storage'"):
-        report = replace(report, storage=count_storage(tx))
-    reset_apps(tx)
-    return report
+    report = take_steps(tx, report, progress)
+    return write_users(tx, report)
 
 
 def _digest_of(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def step_empty_stacks(tx: Transaction, report: Report) -> Report:
-    """A stack without members goes: its primary photo could not be deleted (stack.primaryAssetId)."""
-    remove(tx, "stack", """
-        SELECT DISTINCT thing AS id FROM found
-        WHERE kind = 'stack' AND NOT EXISTS (SELECT FROM v_asset a WHERE a."stackId" = thing)
-    """)
-    return report
-
-
-def step_shared_groups(tx: Transaction, report: Report) -> Report:
-    """Groups of duplicates that hold photos of several users go, whole; detection makes each user's own."""
-    members = """
-        SELECT id FROM v_asset WHERE "duplicateId" IN (SELECT thing FROM found WHERE kind = 'duplicate')
-    """
-    run(tx, f"CREATE TEMP TABLE duplicate_losing ON COMMIT DROP AS {members}")
-    change(tx, "asset", ("duplicateId",), 'SELECT id, NULL::uuid AS "duplicateId" FROM duplicate_losing')
-    detect_again(tx, "SELECT id FROM duplicate_losing JOIN run_photo USING (id)")
-    return report.plus(duplicates=one_value(tx, "SELECT count(*) FROM duplicate_losing"))
-
-
-def step_album_owners(tx: Transaction, report: Report) -> Report:
-    """An album without an owner (3.0, where the owner is a member's row) becomes this member's."""
-    return report.plus(albums_owned=change(tx, "album_user", ("role",), """
-        SELECT thing AS "albumId", owner AS "userId", 'owner'::album_user_role_enum AS role FROM found
-        WHERE kind = 'album owner'
-    """) if tx.schema.album_owner_rows else 0)
-
-
-def step_covers(tx: Transaction, report: Report) -> Report:
-    """A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it
-    looks (album.repository: updateThumbnails, all versions).
-    """
-    return report.plus(covers_mended=change(tx, "album", ("albumThumbnailAssetId",), """
-        SELECT f.thing AS id, (
-            SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL
-            ORDER BY a."fileCreatedAt" DESC, a.id LIMIT 1) AS "albumThumbnailAssetId"
-        FROM found f WHERE f.kind = 'cover'
-    """))
-
-
-REPAIR_STEPS: Steps = (
-    ("Memories", step_memories),
-    ("Public links", step_shared_links),
-    ("Stacks without photos", step_empty_stacks),
-    ("Stacks", step_stacks),
-    ("Tags", step_tags),
-    ("Duplicate groups", step_shared_groups),
-    ("People and faces", step_people),
-    ("Albums", step_album_owners),
-    ("Covers of albums", step_covers),
-)
 
 
 # ============================================================================================================
@@ -9124,9 +9121,9 @@ def account_ties(database_config: Mapping[str, Any], user: str, progress: Progre
         for code, tie in TIES.items():
             progress(f"Looking for {tie.words[1]}")
             number, examples = rows(tx, f"""
-                WITH found (name) AS MATERIALIZED ({tie.query})
-                SELECT (SELECT count(*) FROM found), ARRAY(
-                    SELECT DISTINCT name FROM found WHERE name <> '' ORDER BY name LIMIT {EXAMPLES_SHOWN})
+                WITH tied (name) AS MATERIALIZED ({tie.query})
+                SELECT (SELECT count(*) FROM tied), ARRAY(
+                    SELECT DISTINCT name FROM tied WHERE name <> '' ORDER BY name LIMIT {EXAMPLES_SHOWN})
             """)[0]
             tied.append(Trouble(code, user, number, tuple(examples)))
     return AccountCheck(tuple(entry for entry in tied if entry.count))

@@ -146,11 +146,11 @@ a person who also stays is given away
 a third user's person is given away
     GIVEN_PERSON: true holder IN @ people: third_users_person
 a photo in the trash becomes the cover
-    step_covers: say thing AND a."deletedAt" IS NULL => thing @ mending: becomes_the_cover
+    mend_albums: say thing AND a."deletedAt" IS NULL => thing @ mending: becomes_the_cover
 a repair mends kinds that were left out
     leave_alone: say kind in kinds or => kind or @ mending: left_out
 a repair leaves stacks that hold nothing
-    step_empty_stacks: say WHERE kind => WHERE false AND kind @ mending: mended_once
+    step_stacks: say WHERE kind = 'stack' AND => WHERE false AND @ mending: mended_once
 a repair of several users is not what was shown
     repair_all: never how.expected_digest @ mending: changes_meanwhile
 an undo file of a repair that failed stays
@@ -165,7 +165,7 @@ a person goes back into a cluster group that its user left
 a repair takes a photo out of a partner's memory and link
     leave_alone: say kind in HOLDERS => False @ mending: partner_may
 groups of duplicates of two users stay
-    REPAIR_STEPS: cut ("Duplicate groups", step_shared_groups), @ mending: mended_once
+    step_duplicates: false "duplicateId" IN (SELECT thing @ mending: mended_once
 a repair takes people within a cluster group
     GIVEN_PERSON: say WHERE => WHERE false AND @ cluster_groups: shares_back
 a merged person's row stays, nameless faces and all

@@ -66,4 +66,4 @@ def test_after_a_dry_run_nothing_is_locked(library, scene, dry) -> None:
 def test_progress_is_told_step_by_step(scene, runner, params) -> None:
     steps: list[str] = []
     transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=steps.append))
-    assert len(steps) == len(set(steps)) >= len(transfer.TRANSFER_STEPS) + 2
+    assert len(steps) == len(set(steps)) >= len(transfer.STEPS) + 2

@@ -204,7 +204,7 @@ def test_what_a_step_may_not_write_rolls_everything_back(library, scene, runner,
         assert write(tx, table, columns, query) == 1
         return report
 
-    monkeypatch.setattr(transfer, "TRANSFER_STEPS", (*transfer.TRANSFER_STEPS, ("Wrong", wrong)))
+    monkeypatch.setattr(transfer, "STEPS", (*transfer.STEPS, ("Wrong", wrong)))
     assert found in runner.refused(scene.album, transfer.InvariantBroken).why
 
 

@@ -77,7 +77,7 @@ def test_a_second_run_is_refused_and_the_first_goes_on(library, scene, runner, p
             refused += 1
 
     report = transfer.transfer(params, request, transfer.How(dry_run=first_dry, progress=progress))
-    assert refused >= 4 * len(transfer.TRANSFER_STEPS)
+    assert refused >= 4 * len(transfer.STEPS)
     assert library.owner_of(scene.lake) == (scene.anna if first_dry else scene.ben)
     assert transfer.transfer(params, elsewhere, transfer.How(dry_run=False)).assets == 1
     assert report.assets == scene.moving
@@ -338,7 +338,7 @@ def test_what_was_looked_at_cannot_change_before_commit(library, scene, second, 
                 second.rows(statement.replace("for update", "for no key update nowait"), value)
 
     transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=progress))
-    assert len(steps) > len(transfer.TRANSFER_STEPS)
+    assert len(steps) > len(transfer.STEPS)
 
 
 def cannot_be_locked(second, steps_before: int, statement: str, *values):
@@ -372,7 +372,7 @@ def test_photos_around_cannot_go_before_commit(library, scene, second, runner, p
     # two steps are told before: choosing and counting
     progress, steps = cannot_be_locked(second, 2, f"select 1 from {rows} for update nowait")
     transfer.transfer(params, runner.request(scene.album), transfer.How(dry_run=True, progress=progress))
-    assert len(steps) > len(transfer.TRANSFER_STEPS)
+    assert len(steps) > len(transfer.STEPS)
 
 
 # What Immich's jobs and other people do with the photos and the album meanwhile, by a connection of theirs.
@@ -442,7 +442,7 @@ def test_an_album_that_changes_hands_cannot_change_before_commit(library, scene,
     progress, steps = cannot_be_locked(second, 1, f"select 1 from {table} = %s for no key update nowait", scene.album)
     request = transfer.Request(scene.anna, scene.ben, scene.album, album_itself=transfer.ALBUM_HANDED_OVER)
     transfer.transfer(params, request, transfer.How(dry_run=True, progress=progress))
-    assert len(steps) > len(transfer.TRANSFER_STEPS)
+    assert len(steps) > len(transfer.STEPS)
 
 
 @pytest.mark.parametrize("what", LOCKED)
