@@ -33,6 +33,7 @@ import transfer
 from tests import postgres, schemas
 from tests.conftest import repair_one
 from tests.library import Library
+from tests.media import Media
 
 ASSET = """
     INSERT INTO asset (id, "ownerId", type, "originalPath", "fileCreatedAt", "fileModifiedAt", "localDateTime",
@@ -74,6 +75,7 @@ def build(library: Library, options: argparse.Namespace, destination: int = 0) -
     albums = [library.album(alice, name) for name in ("Everything so far", "A few")]
     crowd = [library.user(f"User {n}") for n in range(options.users - 2)]
     more = [library.album(crowd[n % len(crowd)], f"Album {n}") for n in range(options.albums - 2)] if crowd else []
+    Media(library, Path("/data")).known()
     library.rows("SET session_replication_role = replica")  # nothing wrong is built: no keys to look up
     with library.connection.cursor() as cursor:
         statement = ASSET.format(more_columns=columns, more_values=values)
