@@ -2062,6 +2062,8 @@ def change(
     The query yields the table's key and the new values by name. `known`: the rows are locked, and it yields
     as "old …" what they hold, too; where that is not so nothing is written, which breaks off.
     """
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
     key, record = tx.schema.tables[table].key, record_key(tx, table)
     changes = f"""({_list("target", columns)}) IS DISTINCT FROM"""
     if known:
@@ -2165,6 +2167,8 @@ def add(tx: Transaction, table: str, columns: Sequence[str], query: str, **value
 
 def note(tx: Transaction, table: str, columns: Sequence[str], query: str) -> None:
     """Record rows that are not written, with `columns` as they are. The query yields key and columns."""
+    if table not in tx.schema.tables:
+        return  # a table of a newer Immich
     key = record_key(tx, table)
     _record(tx, SEEN, table, key, columns, f"""(
         SELECT {_marked("seen", key, "key ")}, {_marked("seen", columns, "old ")} FROM ({query}) seen)""")
