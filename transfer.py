@@ -11,14 +11,15 @@ The file reads from top to bottom, a banner over each part:
     3  Immich REST                 plain functions on a requests.Session
     4  database                    connect, recognise the schema, one transaction, its journal and its COMMIT
     5  both ends                   are they the same Immich; lists of users, albums, tags
-    6  transfer                    choose photos, decide people, the steps, the checks, the report
-    7  repair                      the same shape, for faces that an older transfer left behind
-    8  undo                        what of a past run goes back; the same steps the other way round
-    9  files                       move files into their owners' folders
-   10  the old account             what would go or break with it
-   11  screens                     everything printed and asked
-   12  the page                    a transfer to look at, as HTML and CSV
-   13  menu and main(argv)
+    6  things                      a chapter for each thing that hangs on a photo
+    7  transfer                    choose photos, the plan, the steps, the checks, the report
+    8  repair                      the same steps without a giver, for what is found wrong
+    9  undo                        what of a past run goes back; the same steps the other way round
+   10  files                       move files into their owners' folders
+   11  the old account             what would go or break with it
+   12  screens                     everything printed and asked
+   13  the page                    a transfer to look at, as HTML and CSV
+   14  menu and main(argv)
 """
 
 from __future__ import annotations
@@ -2904,642 +2905,19 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 
 
 # ============================================================================================================
-# 6  TRANSFER: choose photos, decide people, the steps, the checks, the report
+# 6  THINGS: a chapter for each thing that hangs on a photo
 #
-#    Request -> run_photo, staying_photo (photos) -> people (decisions) -> the steps -> the checks -> Report
-#
-#    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a
-#    transfer source and destination, in an undo the other way round; a repair has no giver.
-#
-#    The temporary tables, and who fills them:
-#      chosen            photos in the selection                                              choose_selection
-#      candidate         those, and who comes along; verdict: with the reason to stay         choose_photos
-#      run_photo         the photos of this run: they change hands, or their people do        follow_verdicts
-#      staying_photo     photos that stay, with the reason                                    follow_verdicts
-#      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
-#      album_copy        the taker's own photos that join or leave albums                     choose_copies
-#      changing_library  external libraries that change hands with all their photos           choose_selection
-#      giving            whose people may become the taker's: the giver's, in a repair anybody's
-#      spared            people who stay their owner's whatever their faces do; in an undo only  spare_people
-#      people            a row for each person concerned, with what becomes of it             decide_people
-#      run_face          the faces on those photos, before the steps                 lock_faces_and_people
-#      seen_on           how many faces people have on other photos                           look_elsewhere
-#      touched_group     people whom the checks look at                                       touch_people
-#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, run_checks
-#      portrait          people whose featured photo is looked at                             mend_featured
-#      concerned_album, stack_concerned, link_looked_at, neighbour
-#                        what else the steps may write or the checks look at                  find_neighbours
-#      begun             what was committed when this run began                              create_tables
-#      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
-#      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
-#                        undone, or what a repair leaves; empty in a transfer      load_past, leave_alone
-#      to_mend           what a repair is to mend; empty in a transfer and an undo            find_all
-#      journal           what is written (part 4); target: the rows of one change() or remove()
+#    What of it comes along or stays behind, the step that gives it to the new owner, the rules that must
+#    hold, the faults that Find tells of, and what of it hangs on an account; at the end of a chapter as data
+#    (Thing). THINGS at the end of this part lists them: the checks, Find, repair, undo and the check of an old
+#    account go through them. The temporary tables that steps read are described at the head of part 7.
 # ============================================================================================================
 
 
-Step = Callable[["Transaction", Report], Report]
+# ---- what the chapters share -------------------------------------------------------------------------------
 
 
-def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
-    """Move the photos of `request`. Raises TransferError; nothing is changed then."""
-    return perform(
-        database_config,
-        lambda tx: _transfer(tx, request, how),
-        transfer_values(request),
-        how,
-        save=journal_writer(how.undo_folder, "transfer"),
-        look_again=look_again,
-    )
-
-
-def _transfer(tx: Transaction, request: Request, how: How) -> Report:
-    how.progress("Choosing photos")
-    plan_transfer(tx, request)
-    require_digest(tx, how.expected_digest)
-    how.progress("Counting what is there")
-    find_neighbours(tx)
-    take_stock(tx)
-    report = plan_report(tx)
-    if how.listed is not no_list:
-        how.listed(take_inventory(tx))
-    note_kept(tx)
-    report = take_steps(tx, report, how.progress)
-    how.progress("Storage figures, phones")
-    return write_users(tx, report)
-
-
-def take_steps(tx: Transaction, report: Report, progress: Progress) -> Report:
-    """The steps one after the other, then the checks."""
-    for words, step in STEPS:
-        progress(words)
-        report = step(tx, report)
-    progress("Checking")
-    run_checks(tx)
-    return report
-
-
-def merge_pairs(
-    database_config: Mapping[str, Any], request: Request, max_distance: float = 0
-) -> tuple[Person, ...]:
-    """The source's people who may be people of the destination, by name, or by face, if those are nearer than
-    `max_distance`; nothing is changed.
-    """
-    plan = functools.partial(plan_transfer, request=request)
-    return _pairs(database_config, transfer_values(request), plan, max_distance)
-
-
-def _pairs(
-    database_config: Mapping[str, Any],
-    values: Mapping[str, Any],
-    plan: Callable[[Transaction], None],
-    max_distance: float,
-) -> tuple[Person, ...]:
-    def look(tx: Transaction) -> Report:
-        plan(tx)
-        if max_distance and has_face_vectors(tx):
-            compare_faces(tx, max_distance)
-        return Report(people=people_listed(tx))
-
-    return mergeable(perform(database_config, look, {**values, "looks_only": True}, HOW))
-
-
-def mergeable(report: Report) -> tuple[Person, ...]:
-    """The people that a person is to be asked about, and those whom earlier runs remember."""
-    return tuple(person for person in report.people if person.merge_id is not None)
-
-
-def transfer_values(request: Request) -> dict[str, Any]:
-    """What the statements of a transfer may name."""
-    album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
-    return {
-        **common_values(request.source, request.destination, request.remembered),
-        "selection": request.kind,
-        "albums": sorted(request.every_album),
-        "tag": request.tag,
-        "people": sorted(request.people),
-        "since": request.since or None,
-        "until": request.until or None,
-        "favorites": request.favorites,
-        "photos": sorted(request.photos),
-        "left_out": sorted(request.left_out),
-        "everything": request.everything,
-        "album_itself": album_itself,
-        **album_outcome(album_itself, request.source, request.destination),
-        "trashed": request.trashed,
-        "locked": request.locked,
-        "libraries": sorted(request.libraries),
-    }
-
-
-def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) -> dict[str, Any]:
-    """What transfer, repair and undo have in common."""
-    return {
-        "giver": giver,
-        "taker": taker,
-        "remembered": [person for person, _theirs in remembered],
-        "remembered_as": [theirs for _person, theirs in remembered],
-        "given": [],
-        "made_anew": [],
-        "album_itself": ALBUM_STAYS,
-    }
-
-
-def album_outcome(itself: str, source: str, destination: str) -> dict[str, str | None]:
-    """Who must own an album afterwards, and as what the two users are members of it besides."""
-    owner, source_role, destination_role = {
-        ALBUM_STAYS: (None, None, None),  # no album changes
-        ALBUM_SHARED: (source, None, "editor"),
-        ALBUM_HANDED_OVER: (destination, "editor", None),
-        ALBUM_GIVEN_UP: (destination, None, None),
-    }[itself]
-    return {"album_owner": owner, "source_role": source_role, "destination_role": destination_role}
-
-
-def plan_transfer(tx: Transaction, request: Request) -> None:
-    """Fill run_photo, staying_photo and people, and lock what they name."""
-    create_tables(tx)
-    require_active_users(tx)
-    run(tx, "INSERT INTO giving VALUES (%(giver)s)")
-    choose_selection(tx)
-    choose_photos(tx)
-    choose_copies(tx)
-    lock_faces_and_people(tx)
-    decide_people(tx, request.merge)
-    touch_people(tx)
-
-
-TO_MEND = """
-        CREATE TEMP TABLE IF NOT EXISTS to_mend (
-            kind text, owner uuid, photo uuid, thing uuid, name text) ON COMMIT DROP"""
-
-
-def create_tables(tx: Transaction) -> None:
-    """The temporary tables that more than one part fills. CHECKED_TABLES names what look_again() reads."""
-    create_journal(tx)
-    run(tx, f"""
-        {TO_MEND};
-        CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE changing_album (
-            id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
-        CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE touched_group (grp uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
-        CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY) ON COMMIT DROP;
-        CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
-        CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
-        ANALYZE changing_library
-    """)
-
-
-def touch_people(tx: Transaction) -> None:
-    """What the decisions concern is looked at by the checks."""
-    run(tx, """
-        INSERT INTO touched_group
-        (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
-        EXCEPT SELECT grp FROM touched_group
-    """)
-
-
-# ---- the two users -----------------------------------------------------------------------------------------
-
-
-def require_active_users(tx: Transaction) -> None:
-    """Both exist, are not deleted, and are two; in a repair the one. Asked again inside each transaction:
-    accounts can go meanwhile.
-    """
-    active = {
-        str(user)
-        for (user,) in rows(tx, """
-            SELECT id FROM v_user
-            WHERE id IN (%(giver)s, %(taker)s) AND "deletedAt" IS NULL AND status = 'active'
-        """)
-    }
-    for user in filter(None, (tx.values["giver"], tx.values["taker"])):
-        if user not in active:
-            what = "That user is not active any more."
-            raise TransferError(what, "The account was deleted.", "Start again.")
-    if tx.values["giver"] == tx.values["taker"]:
-        raise TransferError("These photos would go to the user who has them.", todo="Choose two users.")
-
-
-# ---- what is chosen ----------------------------------------------------------------------------------------
-
-
-def lock_albums(tx: Transaction) -> None:
-    """Lock the albums that change hands or members, and their members' rows, in order."""
-    lock(tx, "SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR NO KEY UPDATE")
-    lock(tx, """
-        SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
-        ORDER BY u."albumId", u."userId" FOR NO KEY UPDATE OF u
-    """)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What a photo must be to be chosen: `photo` is SQL about a photo `a` of the source's. `names` is the
-    query for the names that were asked for, of which any will do, and `words` says them.
-    """
-
-    words: str
-    names: str
-    photo: str
-
-
-# By the value that asks for it. The video of a live photo comes along with its still, so days and favourites
-# ask only for what people see.
-CONDITIONS = {
-    "albums": Condition(
-        "album {}",
-        """SELECT "albumName" FROM v_album WHERE id = ANY (%(albums)s::uuid[]) AND "deletedAt" IS NULL
-           ORDER BY lower("albumName"), 1, id""",
-        """a.id IN (
-            SELECT aa."assetId" FROM v_album_asset aa WHERE aa."albumId" = ANY (%(albums)s::uuid[]))""",
-    ),
-    # by the path, not by tag_closure, which lacks the tags that were made by POST /tags
-    "tag": Condition(
-        "tag {}",
-        "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s",
-        """a.id IN (
-            SELECT ta."assetId" FROM v_tag t
-            JOIN v_tag below ON below."userId" = t."userId"
-                AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
-            JOIN v_tag_asset ta ON ta."tagId" = below.id
-            WHERE t.id = %(tag)s AND t."userId" = %(giver)s)""",
-    ),
-    # as Immich shows a person's photos: not by faces that were deleted or hidden
-    "people": Condition(
-        "photos of {}",
-        """SELECT name FROM v_person
-           WHERE "ownerId" = %(giver)s AND "personGroupId" = ANY (%(people)s::uuid[])
-           ORDER BY name = '', lower(name), 1""",
-        """a.id IN (
-            SELECT f."assetId" FROM v_asset_face f
-            WHERE f."personGroupId" = ANY (%(people)s::uuid[])
-                AND f."deletedAt" IS NULL AND f."isVisible")""",
-    ),
-    # the day of Immich's timeline: local time, kept as if it were UTC
-    "since": Condition(
-        "from {}",
-        "SELECT %(since)s",
-        """(a."localDateTime" AT TIME ZONE 'UTC')::date >= %(since)s::date AND a.visibility <> 'hidden'""",
-    ),
-    "until": Condition(
-        "until {}",
-        "SELECT %(until)s",
-        """(a."localDateTime" AT TIME ZONE 'UTC')::date <= %(until)s::date AND a.visibility <> 'hidden'""",
-    ),
-    "favorites": Condition("{}", "SELECT 'favourites'", """a."isFavorite" AND a.visibility <> 'hidden'"""),
-    # halves of live photos, above all
-    "photos": Condition("{}", "SELECT 'single photos'", "a.id = ANY (%(photos)s::uuid[])"),
-    "libraries": Condition(
-        "external library {}",
-        "SELECT name FROM v_library WHERE id = ANY (%(libraries)s::uuid[]) ORDER BY lower(name), 1, id",
-        """a."libraryId" = ANY (%(libraries)s::uuid[])""",
-    ),
-}
-
-
-def conditions_named(tx: Transaction) -> dict[str, tuple[str, ...]]:
-    """The conditions that were asked for, each with the names that it has now."""
-    return {
-        asked: tuple(name for (name,) in rows(tx, condition.names))
-        for asked, condition in CONDITIONS.items()
-        if tx.values[asked] and not tx.values["everything"]
-    }
-
-
-def condition_words(chosen: Mapping[str, Sequence[str]]) -> str:
-    """Conditions in words: album Trip, photos of Lea or Max, from 2024-07-01, favourites."""
-    parts = []
-    for asked, names in chosen.items():
-        shown = [name or "Unknown" for name in names[:5]] + [f"{len(names) - 5} more"] * (len(names) > 5)
-        parts.append(CONDITIONS[asked].words.format(" or ".join(shown)))
-    return ", ".join(parts)
-
-
-def choose_selection(tx: Transaction) -> None:
-    """chosen: the source's photos for which all holds that was asked for. changing_album: the albums that are
-    to change hands or members. changing_library: the libraries that are. Raises TransferError.
-
-    What others contributed to an album stays theirs.
-    """
-    if tx.values["libraries"]:
-        choose_libraries(tx)
-    named = conditions_named(tx)
-    for asked, what in (("albums", "An album"), ("people", "A person")):
-        if len(named.get(asked, ())) != len(tx.values[asked]):
-            raise TransferError(f"{what} that was chosen is not there any more.", todo="Start again.")
-    conditions = "".join(f" AND {CONDITIONS[asked].photo}" for asked in named)
-    run(tx, f"""
-        CREATE TEMP TABLE chosen ON COMMIT DROP AS
-        SELECT a.id, a."livePhotoVideoId", a."stackId" FROM v_asset a
-        WHERE a."ownerId" = %(giver)s {conditions};
-        INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[]);
-        INSERT INTO changing_album
-        SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
-        FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
-        WHERE o."userId" = %(giver)s AND %(album_owner)s IS NOT NULL
-          AND (%(everything)s OR al.id = ANY (%(albums)s::uuid[]))
-    """)
-    taken = one_value(tx, "SELECT count(*) FROM changing_album")
-    if tx.values["album_owner"] and not tx.values["everything"] and taken != len(tx.values["albums"]):
-        raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
-    # Whoever joins or leaves an album that changes hands waits until it has an owner again.
-    lock_albums(tx)
-
-
-# ---- which photos move -------------------------------------------------------------------------------------
-
-
-def choose_photos(tx: Transaction) -> None:
-    """From chosen make run_photo (id, origin) and staying_photo (id, origin, reason).
-
-    origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of
-    those).
-    """
-    create_candidates(tx, """
-        SELECT id, coalesce("livePhotoVideoId", id) AS unit, "stackId", 'chosen' AS origin,
-            %(trashed)s AS trashed, %(locked)s AS locked FROM chosen
-    """)
-    live_partners_come_along(tx, "live")
-    if stack_members_come_along(tx):
-        live_partners_come_along(tx, "stack live")
-    if tx.values["libraries"]:
-        libraries_go_whole(tx)
-    judge_photos(tx)
-    live_partners_stay(tx)
-    if tx.values["libraries"]:
-        require_whole_libraries(tx)
-    nobody_comes_along_from_split_stacks(tx)
-    follow_verdicts(tx, "origin IN ('chosen', 'live')")
-
-
-def create_candidates(tx: Transaction, query: str) -> None:
-    """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may
-    move.
-    """
-    run(tx, f"""
-        CREATE TEMP TABLE candidate ON COMMIT DROP AS {query};
-        ALTER TABLE candidate ADD PRIMARY KEY (id);
-        ANALYZE candidate
-    """)
-
-
-def come_along(tx: Transaction, origin: str, photos: str) -> int:
-    """The giver's of these photos that are no candidates yet become some, as of that origin; how many."""
-    return run(tx, f"""
-        INSERT INTO candidate
-        SELECT id, coalesce("livePhotoVideoId", id), "stackId", %(origin)s, %(trashed)s, %(locked)s
-        FROM v_asset JOIN ({photos} EXCEPT SELECT id FROM candidate) more USING (id)
-        WHERE "ownerId" = %(giver)s
-    """, origin=origin)
-
-
-def judge_photos(tx: Transaction) -> None:
-    """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or
-    NULL.
-    """
-    lock(tx, "SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
-    run(tx, """
-        CREATE TEMP TABLE verdict ON COMMIT DROP AS
-        SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
-            CASE
-                -- delete jobs are already on the way; one that goes with its library they find by its id
-                WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
-                -- with its library, photo by photo
-                WHEN e."deletedAt" IS NOT NULL THEN 'deleting'
-                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
-                -- library, unless that changes hands too, or is the taker's and the photo was astray
-                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL
-                    AND e."ownerId" IS DISTINCT FROM %(taker)s THEN 'external'
-                -- asset_ownerId_libraryId_checksum_idx
-                WHEN EXISTS (
-                    SELECT FROM v_asset d WHERE d."libraryId" = e.id AND d."ownerId" = %(taker)s
-                        AND d.checksum = a.checksum) THEN 'duplicate'
-                WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
-                -- the locked folder is behind its owner's PIN
-                WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
-                -- Immich would finish the move by the path it had planned for the old owner
-                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
-                -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
-                WHEN b.id IS NULL THEN CASE WHEN o.id IS NOT NULL THEN 'left_out' END
-                WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
-                ELSE 'duplicate'
-            END AS reason
-        FROM candidate c
-        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
-        LEFT JOIN changing_library l ON l.id = a."libraryId"
-        LEFT JOIN v_library e ON e.id = a."libraryId"
-        LEFT JOIN left_out o ON o.id = a.id
-        LEFT JOIN v_asset b
-            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
-                AND a."libraryId" IS NULL;
-        ANALYZE verdict
-    """)
-
-
-def follow_verdicts(tx: Transaction, shown: str) -> None:
-    """run_photo: what has no reason to stay. staying_photo: the rest, as far as it is `shown`."""
-    run(tx, f"""
-        CREATE TEMP TABLE run_photo ON COMMIT DROP AS SELECT id, origin FROM verdict WHERE reason IS NULL;
-        ALTER TABLE run_photo ADD PRIMARY KEY (id);
-        CREATE TEMP TABLE staying_photo ON COMMIT DROP AS
-            SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
-        ANALYZE run_photo
-    """)
-
-
-# ---- the plan: its digest, its report ----------------------------------------------------------------------
-
-
-def require_digest(tx: Transaction, expected: str | None) -> None:
-    """Raise Changed when the plan is not the one whose digest is `expected`; None expects nothing."""
-    if expected not in (None, plan_digest(tx)):
-        raise changed_meanwhile()
-
-
-def changed_meanwhile() -> Changed:
-    """Why a run does not do what was shown."""
-    return Changed(
-        "What would be changed is no longer what was shown.",
-        "Photos or people concerned, or the new owner's library, changed meanwhile.",
-        "Start again, and look at the new analysis.",
-    )
-
-
-def plan_digest(tx: Transaction) -> str:
-    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
-    target.
-    """
-    return str(one_value(tx, """
-        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
-            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
-            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
-            (SELECT string_agg(
-                concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
-             FROM people)), 'UTF8')), 'hex')
-    """))
-
-
-def people_listed(tx: Transaction) -> tuple[Person, ...]:
-    """The people concerned, named ones first, then by number of faces: Person's fields, in its order."""
-    return tuple(Person(*row) for row in rows(tx, """
-        SELECT p.grp::text, p.name, p.action, p.faces, p.staying, p.merge_into::text, coalesce(t.name, ''),
-            CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
-                SELECT count(*) FROM v_asset_face f
-                WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
-            coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
-            coalesce(t."birthDate"::text, ''), p.alike, p.distance
-        FROM people p
-        LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
-        WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
-        ORDER BY p.name = '', p.faces DESC, p.name, p.grp
-    """))
-
-
-def albums_concerned(tx: Transaction) -> tuple[tuple[str, ...], ...]:
-    """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
-    found = rows(tx, """
-        SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
-            array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
-            array_agg(name ORDER BY name, id) FILTER (WHERE is_cover)
-        FROM (
-            SELECT al.id, al."albumName" AS name,
-                EXISTS (
-                    SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
-                OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
-                OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id) AS is_seen,
-                EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id
-                    AND (l."expiresAt" IS NULL OR l."expiresAt" > now())) AS is_public,
-                EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
-            FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
-    """)[0]
-    return tuple(tuple(names or ()) for names in found)
-
-
-def plan_report(tx: Transaction) -> Report:
-    """The part of the report that is known before the steps."""
-    unseen, public, covers = albums_concerned(tx)
-    items, items_moving, items_staying = count_items(tx)
-    return Report(
-        digest=plan_digest(tx),
-        selection=tx.values["selection"],
-        # the local time, which Immich keeps as if it were UTC
-        dates=tuple(filter(None, rows(tx, """
-            SELECT min(taken)::date::text, max(taken)::date::text FROM (
-                SELECT a."localDateTime" AT TIME ZONE 'UTC' AS taken
-                FROM v_asset a JOIN run_photo USING (id)) moving
-        """)[0])),
-        assets=one_value(tx, "SELECT count(*) FROM run_photo"),
-        people=people_listed(tx),
-        along=tuple(
-            rows(tx, """
-                SELECT m.origin, a."originalFileName" FROM run_photo m JOIN v_asset a USING (id)
-                WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
-            """)
-        ),
-        stays=tuple((reason, tuple(names)) for reason, names in rows(tx, """
-            SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo WHERE origin = 'chosen'
-            GROUP BY reason ORDER BY array_position(%(order)s, reason)
-        """, order=list(REASONS))),
-        libraries=libraries_listed(tx),
-    ).plus(
-        items=items,
-        items_moving=items_moving,
-        items_staying=items_staying,
-        chosen=one_value(tx, "SELECT count(*) FROM chosen"),
-        others=one_value(tx, """
-            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
-        """),
-        kept_people=tuple(name for (name,) in rows(tx, """
-            SELECT coalesce(t.name, p.name) FROM people p
-            LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
-            WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
-        """)),
-        # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
-        # have both: UQ_assets_owner_checksum leaves libraries out.
-        doubled=tuple(name for (name,) in rows(tx, """
-            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id) WHERE EXISTS (
-                SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
-                WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
-            ORDER BY a."originalFileName", a.id
-        """)),
-        albums_unseen=unseen,
-        albums_public=public,
-        covers=covers,
-        already_wrong=one_value(
-            tx,
-            """
-            SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s) AND NOT (
-                -- the other half of a live photo comes to the one that the taker has
-                kind = 'live' AND EXISTS (
-                    SELECT FROM v_asset a WHERE a."ownerId" = %(taker)s
-                        AND a.id = ANY (string_to_array(key, ' ')::uuid[])))
-            """,
-            kinds=["face", "featured", "live", "stack", "primary"],
-        ),
-    )
-
-
-def take_inventory(tx: Transaction) -> Inventory:
-    """The photos that the plan concerns, and pictures of its people, before the steps."""
-    return Inventory(
-        photos=tuple(Photo(*row) for row in rows(tx, """
-            SELECT p.id::text, a."originalFileName",
-                -- local time, kept as if it were UTC
-                coalesce(to_char(a."localDateTime" AT TIME ZONE 'UTC', 'YYYY-MM-DD'), ''),
-                p.moves, p.why, coalesce(f.path, '')
-            FROM (
-                SELECT id, true AS moves, origin AS why FROM run_photo
-                UNION ALL SELECT id, false, reason FROM staying_photo WHERE origin = 'chosen') p
-            JOIN v_asset a USING (id)
-            -- an edited photo has two
-            LEFT JOIN (
-                SELECT "assetId", max(path) AS path FROM v_asset_file
-                WHERE type = 'thumbnail' AND "assetId" IN (
-                    SELECT id FROM run_photo UNION SELECT id FROM staying_photo)
-                GROUP BY "assetId") f ON f."assetId" = p.id
-            ORDER BY a."localDateTime", a."originalFileName", p.id
-        """)),
-        portraits=dict(rows(tx, """
-            SELECT DISTINCT shown.id::text, p."thumbnailPath"
-            FROM (
-                SELECT grp AS id, holder AS owner FROM people
-                UNION SELECT merge_into, %(taker)s::uuid FROM people WHERE merge_into IS NOT NULL) shown
-            JOIN v_person p ON p."personGroupId" = shown.id AND p."ownerId" = shown.owner
-            WHERE p."thumbnailPath" <> ''
-        """)),
-    )
-
-
-def count_items(tx: Transaction) -> tuple[int, int, int]:
-    """What the selection shows, how many of that move, and how many stay the source's.
-
-    An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
-    (album.repository: getMetadataForIds, all versions). All other selections are taken as they are.
-    """
-    return rows(tx, """
-        SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
-            count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
-        FROM v_asset a LEFT JOIN run_photo m USING (id)
-        WHERE CASE WHEN %(selection)s <> 'album' THEN a.id IN (SELECT id FROM chosen)
-            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = ANY (%(albums)s::uuid[]))
-                AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
-    """)[0]
-
-
-# ---- what the steps and the checks share -------------------------------------------------------------------
+Step = Callable[[Transaction, Report], Report]
 
 
 @dataclass(frozen=True)
@@ -3613,7 +2991,7 @@ class Thing:
     name it while it is at work.
 
     `rules` must hold. `faults` are the ways in which they do not that people are told of, all that Find looks
-    for, and `ties` what would go or break with an account that is deleted (see part 10). `written` are
+    for, and `ties` what would go or break with an account that is deleted (see part 11). `written` are
     queries for what a run may not have written, by its journal, and for what it must have. An undo is told by
     `noted` of rows that are not written, (table, columns, query); `photo` is the photo that a row hangs on,
     over the record p and the row t; what is `by_jobs` Immich's jobs write, and what is `computed` is computed
@@ -3663,6 +3041,326 @@ def faulty(rule: Rule, owner: str, photo: str, thing: str, name: str, unless: st
 
 _A_PHOTO = ('a."ownerId"', "a.id")
 _ITS_NAME = 'a."originalFileName"'
+
+
+# ---- the photos themselves ---------------------------------------------------------------------------------
+
+
+def step_owner(tx: Transaction, report: Report) -> Report:
+    """The photos themselves; in a repair they are the taker's already. All else about them (files,
+    favourites, archive, edits, metadata) stays as it is.
+    """
+    change(tx, "asset", ("ownerId",), """
+        SELECT id, %(taker)s::uuid AS "ownerId", coalesce(%(giver)s, %(taker)s)::uuid AS "old ownerId"
+        FROM run_photo
+    """, known=True)
+    return report
+
+
+def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
+    """Photos of the account that are in that state, of which nobody else has a copy."""
+    of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
+    return Point(LOST_WITH_IT, (one, many), todo, of_them, way=way)
+
+
+PHOTOS = Thing(
+    "photo",
+    tables="""
+        asset         id ownerId>user checksum status deletedAt visibility originalFileName originalPath \
+                      fileCreatedAt localDateTime isFavorite
+        asset_file    id assetId>asset type path
+        move_history  entityId
+        ?:asset_audio,asset_edit,asset_keyframe,asset_metadata,asset_ocr,asset_video   assetId>asset
+        ?:integrity_report,ocr_search,smart_search,video_stream_session  assetId>asset
+    """,
+    words="Photos",
+    step=step_owner,
+    other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
+    faults={
+        "checksum": Point(
+            BY_HAND,
+            ("photo that this user has twice", "photos that this user has twice"),
+            "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names "
+            "for good: put it into the trash, then delete it there.",
+            """
+            SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
+            WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
+            """,
+            "Immich forbids two photos of one file with one owner. It may take one of the two for the "
+            "other, and delete both.",
+        ),
+    },
+    ties={
+        # the folders are removed whoever owns what lies in them
+        "file": Point(
+            BREAKS,
+            ("file of another user lies in its folders", "files of others lie in its folders"),
+            "",
+            "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
+            way=MOVE_FILES,
+        ),
+        "file_odd": Point(
+            BREAKS,
+            ("file there that Move files leaves", "files there that Move files leaves"),
+            "They are of another user's external library: move them elsewhere, and change its import path. "
+            "Or it cannot be told where they lie: Move files (10) names those, and Immich's storage "
+            "template migration gives them new paths.",
+            "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
+            way=IN_IMMICH,
+        ),
+        "unknown": Point(
+            BREAKS,
+            ("kind of row that this tool does not know may hang on it",
+             "kinds of rows that this tool does not know may hang on it"),
+            "",
+            "SELECT unnest(%(unknown)s::text[])",
+            way=NEWER_TOOL,
+        ),
+        "photo": _own_photos(
+            "photo",
+            "photo",
+            "photos",
+        ),
+        "half": _own_photos(
+            "half",
+            "half of a live photo of which another user has the other half",
+            "halves of live photos of which another user has the other half",
+            "Let that user delete theirs for good.",
+            IN_IMMICH,
+        ),
+        "in_trash": _own_photos(
+            "in_trash",
+            "photo that another user has in the trash",
+            "photos that another user has in the trash",
+            "Let that user restore it, or delete it for good.",
+            IN_IMMICH,
+        ),
+        "trashed": _own_photos(
+            "trashed",
+            "photo in the trash",
+            "photos in the trash",
+            "With the trash; or empty the trash.",
+        ),
+        "locked": _own_photos(
+            "locked",
+            "photo in the locked folder",
+            "photos in the locked folder",
+            "With the locked folder.",
+        ),
+        "unfinished": _own_photos(
+            "unfinished",
+            "photo with an unfinished file move",
+            "photos with an unfinished file move",
+            "Let Immich finish it: start its storage template migration, or its migration, under "
+            "Administration > Job Queues.",
+            IN_IMMICH,
+        ),
+        "astray": _own_photos(
+            "astray",
+            "photo in an external library of another user",
+            "photos in external libraries of others",
+            "It asks who is to have both.",
+            REPAIR,
+        ),
+        "external": _own_photos(
+            "external",
+            "photo in an external library",
+            "photos in external libraries",
+            "With the library. The files themselves stay on the disk.",
+        ),
+        "copied": Point(
+            GOES_ALONG,
+            (
+                "photo of which another user has the same file",
+                "photos of which another user has the same file",
+            ),
+            "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether "
+            "the copies are with the right user.",
+            "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+        ),
+    },
+    written={
+        "owner": """
+            SELECT id::text FROM (
+                SELECT id FROM journal_id WHERE "table" = 'asset' AND kind = 'changed'
+                EXCEPT SELECT id FROM run_photo
+                EXCEPT SELECT n.id FROM neighbour n JOIN v_asset a USING (id, "ownerId")) j
+        """,
+        "not moved": """
+            SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
+        """,
+        "row": """
+            SELECT concat_ws(' ', "table", key) FROM journal
+            WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity')
+              AND kind IN ('made', 'removed')
+        """,
+    },
+    # whose the photos concerned were that do not move, and which of those that do were in the locked folder
+    # or in the trash
+    noted=(
+        ("asset", ("ownerId",), """
+            SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)
+        """),
+        ("asset", ("deletedAt", "visibility"), """
+            SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
+            WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
+        """),
+    ),
+    photo={"asset": "(p.key ->> 'id')::uuid"},
+)
+
+
+# ---- external libraries ------------------------------------------------------------------------------------
+#
+# Deleting a user deletes the user's libraries, and deleting a library deletes its photos, whoever owns them:
+# library.ownerId and asset.libraryId both cascade. Immich lists and scans a library by its owner, and what a
+# scan finds becomes that user's photo (library.service, all versions). So a library and all its photos have
+# one owner at all times: it changes hands whole or not at all. Whole means what is in the trash too, where
+# Immich puts what the scan does not find any more, what is in the locked folder, and the videos that Immich
+# has taken out of its photos. The folders that it scans stay: the next scan finds its photos by library and
+# path, and imports none anew. Their checksums stop nothing: UQ_assets_owner_checksum leaves libraries out,
+# and asset_ownerId_libraryId_checksum_idx is met when all photos of a library change hands.
+
+
+def choose_libraries(tx: Transaction) -> None:
+    """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
+    run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
+    lock_libraries(tx)
+    there = one_value(tx, """
+        SELECT count(*) FROM v_library JOIN changing_library USING (id)
+        WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
+    """)
+    if there != len(tx.values["libraries"]):
+        raise TransferError(
+            "An external library of this transfer cannot be handed over any more.",
+            "It was deleted, or it belongs to somebody else by now.",
+            "Start again.",
+        )
+    for library in libraries_listed(tx):
+        if library.others:
+            raise mixed_library(library)
+
+
+def lock_libraries(tx: Transaction) -> None:
+    """No scan adds a photo to a library that changes hands until it has: its INSERT waits for this lock."""
+    lock(tx, "SELECT id FROM v_library JOIN changing_library USING (id) ORDER BY id FOR UPDATE OF v_library")
+
+
+def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
+    """The libraries of changing_library by name: ExternalLibrary's fields, in its order."""
+    return tuple(ExternalLibrary(*row) for row in rows(tx, """
+        SELECT l.id::text, l.name, count(a.id) FILTER (WHERE a.visibility <> 'hidden'),
+            count(a.id) FILTER (WHERE a.visibility <> 'hidden'
+                AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
+            count(a.id) FILTER (WHERE a.visibility = 'locked'),
+            count(a.id) FILTER (WHERE a."ownerId" NOT IN (l."ownerId", %(taker)s))
+        FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
+        GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
+    """))
+
+
+def mixed_library(library: ExternalLibrary) -> TransferError:
+    """Why a library with photos of several users cannot change hands, and what to do."""
+    few = library.others == 1
+    return TransferError(
+        f"The external library “{clean(library.name)}” cannot be handed over: {library.others} of its photos "
+        f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
+        "A library and its photos must have one owner, for they are deleted with it and with its owner's "
+        "account.",
+        f"Leave that library out, or run Repair (6) first: it asks who is to have "
+        f"{'that photo' if few else 'those photos'} and the library.",
+    )
+
+
+def libraries_go_whole(tx: Transaction) -> None:
+    """What a library holds goes with it, trashed and locked too, and so does what must stay together with
+    that.
+    """
+    run(tx, """
+        UPDATE candidate SET trashed = true, locked = true
+        WHERE unit IN (
+            SELECT c.unit FROM candidate c JOIN v_asset a USING (id)
+            JOIN changing_library l ON l.id = a."libraryId")
+    """)
+
+
+def require_whole_libraries(tx: Transaction) -> None:
+    """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
+    taker = one_value(tx, "SELECT name FROM v_user WHERE id = %(taker)s")
+    for name, reason, count, example in rows(tx, """
+        SELECT l.name, v.reason, count(*), min(v.name)
+        FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
+        JOIN v_library l ON l.id = c.id
+        WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason ORDER BY l.name, v.reason LIMIT 1
+    """):
+        raise TransferError(
+            f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
+            f"Of its photos {count} must stay, such as {clean(example)}: {reason_words(reason, taker)}.",
+            "Leave that library out, or set that right and run again.",
+        )
+
+
+def step_libraries(tx: Transaction, report: Report) -> Report:
+    """The libraries themselves; their photos are among those of this run."""
+    change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')
+    return report
+
+
+# library.ownerId and asset.libraryId both cascade
+LIBRARY_RULE = Rule(
+    'v_asset a JOIN v_library l ON l.id = a."libraryId"',
+    'a."ownerId" <> l."ownerId"',
+    key="concat_ws(' ', a.id, l.id)",
+    owner='l."ownerId"',
+    touched=(("""
+        JOIN (
+            SELECT id FROM run_photo
+            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
+        ) concerned ON concerned.id = a.id
+    """, "true"),),
+)
+LIBRARIES = Thing(
+    "library",
+    tables="""
+        library  id ownerId>user name deletedAt
+        asset    libraryId>library isExternal
+    """,
+    words="External libraries",
+    step=step_libraries,
+    rules={
+        "library": LIBRARY_RULE,
+    },
+    faults={
+        "library": Point(
+            ASKED,
+            ("photo in an external library of another user", "photos in external libraries of other users"),
+            "Repair asks who is to have both: these photos, or the library with all that is in it.",
+            faulty(LIBRARY_RULE, *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
+            "They are deleted with that library, or with that user's account, whoever owns them.",
+        ),
+    },
+    ties={
+        # asset.libraryId and library.ownerId cascade
+        "library_others": Point(
+            BREAKS,
+            ("photo of another user is in its external libraries", "photos of others are in its libraries"),
+            "It asks who is to have both, photos and library. If Immich deletes the library, wait for the "
+            "end.",
+            "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+            way=REPAIR,
+        ),
+    },
+    written={
+        "external library": """
+            SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
+            WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
+                ELSE l."ownerId" <> %(taker)s END
+        """,
+    },
+    noted=(
+        ("library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)"),
+    ),
+)
 
 
 # ---- live photos -------------------------------------------------------------------------------------------
@@ -3918,6 +3616,162 @@ STACKS = Thing(
             way=REPAIR,
         ),
     },
+)
+
+
+# ---- what a user has and photos are in ---------------------------------------------------------------------
+
+
+def held(holds: tuple[str, str, str, str], *touched: tuple[str, str]) -> Rule:
+    """One rule for all that a user has and in which photos are: none is anybody's but its owner's."""
+    join, column, table, owner = holds
+    return Rule(
+        f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
+        f'o."{owner}" <> a."ownerId"',
+        key=f"""concat_ws(' ', h."assetId", h."{column}")""",
+        owner=f'o."{owner}"',
+        touched=(('JOIN run_photo m ON m.id = h."assetId"', "true"), *touched),
+        added="h",
+    )
+
+
+def _shared_by_partner(owner: str) -> str:
+    """Immich lets its users put the photos of a partner who shares with them into memories and links."""
+    return f"""EXISTS (
+        SELECT FROM v_partner p WHERE p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner})"""
+
+
+def held_tie(rule: Rule, owner: str, one: str, many: str, of: str = "true") -> Point:
+    """Photos of the account in things of others: a transfer by hand left them there."""
+    return Point(BREAKS, (f"photo {one} of another user", f"photos {many} of others"), "", f"""
+        SELECT d.name FROM {rule.rows} JOIN doomed_asset d ON d.id = a.id
+        WHERE o."{owner}" NOT IN (%(user)s, a."ownerId") AND {of}
+    """, way=REPAIR)
+
+
+def held_ties(kind: str, rule: Rule, owner: str, one: str, many: str) -> dict[str, Point]:
+    """Those, and what a partner may have."""
+    partners = _shared_by_partner(f'o."{owner}"')
+    return {
+        f"in_{kind}": held_tie(rule, owner, one, many, f"NOT {partners}"),
+        f"{kind}_of_partner": replace(
+            held_tie(rule, owner, one, many, partners),
+            words=(f"photo {one} of a partner", f"photos {many} of partners"),
+            todo="To that partner, and they stay there; else they leave it.",
+            way=EVERYTHING,
+        ),
+    }
+
+
+def held_by_others(kind: str) -> str:
+    """FROM what a step takes the photos out of: h says which photo, o is the thing, of another user than the
+    taker.
+    """
+    join, column, table, owner = HOLDERS[kind]
+    return f"""
+        FROM v_{join} h JOIN run_photo m ON m.id = h."assetId" JOIN v_{table} o ON o.id = h."{column}"
+        WHERE o."{owner}" <> %(taker)s AND NOT {exempt(kind)}
+    """
+
+
+def held_by_its_owner(kind: str) -> str:
+    """Whether the photo of a row h would be in a thing of its owner's, or in one that it was in before."""
+    _join, column, table, owner = HOLDERS[kind]
+    return f"""EXISTS (
+        SELECT FROM v_{table} o JOIN v_asset a ON a.id = h."assetId"
+        WHERE o.id = h."{column}" AND (o."{owner}" = a."ownerId" OR {exempt(kind)}))
+    """
+
+
+# ---- public links ------------------------------------------------------------------------------------------
+
+
+def step_shared_links(tx: Transaction, report: Report) -> Report:
+    """A public link of the source all of whose photos will be the destination's goes along; others lose the
+    photos.
+
+    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on
+    showing the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6)
+    go too.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
+        SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
+            -- in a repair the giver is whoever made the link
+            l."userId" = coalesce(%(giver)s::uuid, l."userId") AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
+                SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
+                WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s
+                  AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) AS goes
+        FROM v_shared_link l
+        WHERE l.id IN (SELECT h."sharedLinkId" {held_by_others("link")})
+    """)
+    moved = change(tx, "shared_link", ("userId",),
+        'SELECT id, %(taker)s::uuid AS "userId" FROM link_concerned WHERE goes')
+    remove(tx, "shared_link_asset", f"""
+        SELECT h."assetId", h."sharedLinkId" {held_by_others("link")}
+          AND o.id IN (SELECT id FROM link_concerned WHERE NOT goes)
+    """)
+    remove(tx, "shared_link", """
+        SELECT l.id FROM link_concerned l
+        WHERE l.individual AND NOT l.goes
+          AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
+    """)
+    losing = one_value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
+    return report.plus(links_moved=moved, links_losing=losing)
+
+
+# The account's public links that show something yet, each with whether that is its own, or a whole album.
+LINKS_THAT_SHOW = """(
+    SELECT coalesce(al."albumName", l.slug, '') AS name, l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
+        WHERE h."sharedLinkId" = l.id) AS own
+    FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
+    WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
+      AND (l."albumId" IS NOT NULL OR EXISTS (
+        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))) link"""
+
+LINK_RULE = held(
+    _links := ("shared_link_asset", "sharedLinkId", "shared_link", "userId"),
+    # a link that changes hands, with all that is in it
+    ("JOIN link_looked_at k ON k.id = o.id", 'h."assetId" NOT IN (SELECT id FROM run_photo)'),
+)
+LINKS = Thing(
+    "link",
+    tables="""
+        shared_link        id userId>user type albumId>album expiresAt slug description
+        shared_link_asset  assetId>asset sharedLinkId>shared_link
+    """,
+    words="Public links",
+    step=step_shared_links,
+    holds=_links,
+    rules={"link": LINK_RULE},
+    faults={
+        "link": Point(
+            MENDED,
+            ("photo in a public link of another user", "photos in public links of other users"),
+            "A link that shows this user's photos only becomes this user's; others lose the photos.",
+            faulty(LINK_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
+            "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
+        ),
+    },
+    ties={
+        **held_ties("link", LINK_RULE, "userId", "in a public link", "in public links"),
+        "link": Point(
+            LOST_WITH_IT,
+            ("public link", "public links"),
+            "To whoever has the album; or share again as that user, and remove this link.",
+            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
+            way=EVERYTHING,
+        ),
+        "link_others": Point(
+            LOST_WITH_IT,
+            ("public link to photos of others only", "public links to photos of others only"),
+            "Remove it when whoever has the photos has shared them.",
+            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
+            way=IN_IMMICH,
+        ),
+    },
+    photo={"shared_link_asset": "(p.key ->> 'assetId')::uuid"},
 )
 
 
@@ -4693,204 +4547,7 @@ PEOPLE = Thing(
 )
 
 
-# ---- memories, public links, tags --------------------------------------------------------------------------
-
-
-def held(holds: tuple[str, str, str, str], *touched: tuple[str, str]) -> Rule:
-    """One rule for all that a user has and in which photos are: none is anybody's but its owner's."""
-    join, column, table, owner = holds
-    return Rule(
-        f"""v_{join} h JOIN v_{table} o ON o.id = h."{column}" JOIN v_asset a ON a.id = h."assetId\"""",
-        f'o."{owner}" <> a."ownerId"',
-        key=f"""concat_ws(' ', h."assetId", h."{column}")""",
-        owner=f'o."{owner}"',
-        touched=(('JOIN run_photo m ON m.id = h."assetId"', "true"), *touched),
-        added="h",
-    )
-
-
-def _shared_by_partner(owner: str) -> str:
-    """Immich lets its users put the photos of a partner who shares with them into memories and links."""
-    return f"""EXISTS (
-        SELECT FROM v_partner p WHERE p."sharedById" = a."ownerId" AND p."sharedWithId" = {owner})"""
-
-
-def held_tie(rule: Rule, owner: str, one: str, many: str, of: str = "true") -> Point:
-    """Photos of the account in things of others: a transfer by hand left them there."""
-    return Point(BREAKS, (f"photo {one} of another user", f"photos {many} of others"), "", f"""
-        SELECT d.name FROM {rule.rows} JOIN doomed_asset d ON d.id = a.id
-        WHERE o."{owner}" NOT IN (%(user)s, a."ownerId") AND {of}
-    """, way=REPAIR)
-
-
-def held_ties(kind: str, rule: Rule, owner: str, one: str, many: str) -> dict[str, Point]:
-    """Those, and what a partner may have."""
-    partners = _shared_by_partner(f'o."{owner}"')
-    return {
-        f"in_{kind}": held_tie(rule, owner, one, many, f"NOT {partners}"),
-        f"{kind}_of_partner": replace(
-            held_tie(rule, owner, one, many, partners),
-            words=(f"photo {one} of a partner", f"photos {many} of partners"),
-            todo="To that partner, and they stay there; else they leave it.",
-            way=EVERYTHING,
-        ),
-    }
-
-
-def held_by_others(kind: str) -> str:
-    """FROM what a step takes the photos out of: h says which photo, o is the thing, of another user than the
-    taker.
-    """
-    join, column, table, owner = HOLDERS[kind]
-    return f"""
-        FROM v_{join} h JOIN run_photo m ON m.id = h."assetId" JOIN v_{table} o ON o.id = h."{column}"
-        WHERE o."{owner}" <> %(taker)s AND NOT {exempt(kind)}
-    """
-
-
-def held_by_its_owner(kind: str) -> str:
-    """Whether the photo of a row h would be in a thing of its owner's, or in one that it was in before."""
-    _join, column, table, owner = HOLDERS[kind]
-    return f"""EXISTS (
-        SELECT FROM v_{table} o JOIN v_asset a ON a.id = h."assetId"
-        WHERE o.id = h."{column}" AND (o."{owner}" = a."ownerId" OR {exempt(kind)}))
-    """
-
-
-def step_memories(tx: Transaction, report: Report) -> Report:
-    """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
-
-    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
-    refused. A memory of a birthday (3.3) names its person, by id and by name, in `data`. That is left as it
-    is: the memory stays with its owner, who keeps the person while a photo for it stays.
-    """
-    run(tx, f"""
-        CREATE TEMP TABLE memory_losing ON COMMIT DROP AS
-        SELECT h."memoriesId", h."assetId" {held_by_others("memory")}
-    """)
-    remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_losing')
-    remove(tx, "memory", """
-        SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
-        WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
-    """)
-    return report.plus(memories=one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
-
-
-MEMORY_RULE = held(_memories := ("memory_asset", "memoriesId", "memory", "ownerId"))
-MEMORIES = Thing(
-    "memory",
-    tables="""
-        memory        id ownerId>user
-        memory_asset  memoriesId>memory assetId>asset
-        ?:memory_asset_audit  memoryId>memory
-    """,
-    words="Memories",
-    step=step_memories,
-    holds=_memories,
-    rules={"memory": MEMORY_RULE},
-    faults={
-        "memory": Point(
-            MENDED,
-            ("photo in another user's memory", "photos in other users' memories"),
-            "The photo leaves that memory; a memory that is left empty goes.",
-            faulty(MEMORY_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
-            "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
-        ),
-    },
-    ties={
-        **held_ties("memory", MEMORY_RULE, "ownerId", "in a memory", "in memories"),
-    },
-    photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
-)
-
-
-def step_shared_links(tx: Transaction, report: Report) -> Report:
-    """A public link of the source all of whose photos will be the destination's goes along; others lose the
-    photos.
-
-    Immich opens a link's photos by the link alone (checkSharedLinkAccess): the old owner's link would go on
-    showing the new owner's photos. Links to albums follow their album; stray photo rows on them (up to 2.6)
-    go too.
-    """
-    run(tx, f"""
-        CREATE TEMP TABLE link_concerned ON COMMIT DROP AS
-        SELECT l.id, l.type = 'INDIVIDUAL' AS individual,
-            -- in a repair the giver is whoever made the link
-            l."userId" = coalesce(%(giver)s::uuid, l."userId") AND l.type = 'INDIVIDUAL' AND NOT EXISTS (
-                SELECT FROM v_shared_link_asset o JOIN v_asset a ON a.id = o."assetId"
-                WHERE o."sharedLinkId" = l.id AND a."ownerId" <> %(taker)s
-                  AND NOT EXISTS (SELECT FROM run_photo m WHERE m.id = a.id)) AS goes
-        FROM v_shared_link l
-        WHERE l.id IN (SELECT h."sharedLinkId" {held_by_others("link")})
-    """)
-    moved = change(tx, "shared_link", ("userId",),
-        'SELECT id, %(taker)s::uuid AS "userId" FROM link_concerned WHERE goes')
-    remove(tx, "shared_link_asset", f"""
-        SELECT h."assetId", h."sharedLinkId" {held_by_others("link")}
-          AND o.id IN (SELECT id FROM link_concerned WHERE NOT goes)
-    """)
-    remove(tx, "shared_link", """
-        SELECT l.id FROM link_concerned l
-        WHERE l.individual AND NOT l.goes
-          AND NOT EXISTS (SELECT FROM v_shared_link_asset la WHERE la."sharedLinkId" = l.id)
-    """)
-    losing = one_value(tx, "SELECT count(*) FROM link_concerned WHERE NOT goes")
-    return report.plus(links_moved=moved, links_losing=losing)
-
-
-# The account's public links that show something yet, each with whether that is its own, or a whole album.
-LINKS_THAT_SHOW = """(
-    SELECT coalesce(al."albumName", l.slug, '') AS name, l."albumId" IS NOT NULL OR EXISTS (
-        SELECT FROM v_shared_link_asset h JOIN doomed_asset d ON d.id = h."assetId"
-        WHERE h."sharedLinkId" = l.id) AS own
-    FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
-    WHERE l."userId" = %(user)s AND (l."expiresAt" IS NULL OR l."expiresAt" > now())
-      AND (l."albumId" IS NOT NULL OR EXISTS (
-        SELECT FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id))) link"""
-
-LINK_RULE = held(
-    _links := ("shared_link_asset", "sharedLinkId", "shared_link", "userId"),
-    # a link that changes hands, with all that is in it
-    ("JOIN link_looked_at k ON k.id = o.id", 'h."assetId" NOT IN (SELECT id FROM run_photo)'),
-)
-LINKS = Thing(
-    "link",
-    tables="""
-        shared_link        id userId>user type albumId>album expiresAt slug description
-        shared_link_asset  assetId>asset sharedLinkId>shared_link
-    """,
-    words="Public links",
-    step=step_shared_links,
-    holds=_links,
-    rules={"link": LINK_RULE},
-    faults={
-        "link": Point(
-            MENDED,
-            ("photo in a public link of another user", "photos in public links of other users"),
-            "A link that shows this user's photos only becomes this user's; others lose the photos.",
-            faulty(LINK_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
-            "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
-        ),
-    },
-    ties={
-        **held_ties("link", LINK_RULE, "userId", "in a public link", "in public links"),
-        "link": Point(
-            LOST_WITH_IT,
-            ("public link", "public links"),
-            "To whoever has the album; or share again as that user, and remove this link.",
-            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
-            way=EVERYTHING,
-        ),
-        "link_others": Point(
-            LOST_WITH_IT,
-            ("public link to photos of others only", "public links to photos of others only"),
-            "Remove it when whoever has the photos has shared them.",
-            f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
-            way=IN_IMMICH,
-        ),
-    },
-    photo={"shared_link_asset": "(p.key ->> 'assetId')::uuid"},
-)
+# ---- tags --------------------------------------------------------------------------------------------------
 
 
 def step_tags(tx: Transaction, report: Report) -> Report:
@@ -4983,7 +4640,7 @@ TAGS = Thing(
 )
 
 
-# ---- duplicates; the photos themselves ---------------------------------------------------------------------
+# ---- groups of duplicates ----------------------------------------------------------------------------------
 
 
 def step_duplicates(tx: Transaction, report: Report) -> Report:
@@ -5064,320 +4721,53 @@ DUPLICATES = Thing(
 )
 
 
-def step_owner(tx: Transaction, report: Report) -> Report:
-    """The photos themselves; in a repair they are the taker's already. All else about them (files,
-    favourites, archive, edits, metadata) stays as it is.
+# ---- memories ----------------------------------------------------------------------------------------------
+
+
+def step_memories(tx: Transaction, report: Report) -> Report:
+    """The photo leaves every memory that is not the destination's; a memory left empty by it is deleted.
+
+    Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
+    refused. A memory of a birthday (3.3) names its person, by id and by name, in `data`. That is left as it
+    is: the memory stays with its owner, who keeps the person while a photo for it stays.
     """
-    change(tx, "asset", ("ownerId",), """
-        SELECT id, %(taker)s::uuid AS "ownerId", coalesce(%(giver)s, %(taker)s)::uuid AS "old ownerId"
-        FROM run_photo
-    """, known=True)
-    return report
+    run(tx, f"""
+        CREATE TEMP TABLE memory_losing ON COMMIT DROP AS
+        SELECT h."memoriesId", h."assetId" {held_by_others("memory")}
+    """)
+    remove(tx, "memory_asset", 'SELECT "memoriesId", "assetId" FROM memory_losing')
+    remove(tx, "memory", """
+        SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
+        WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
+    """)
+    return report.plus(memories=one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
 
 
-def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
-    """Photos of the account that are in that state, of which nobody else has a copy."""
-    of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
-    return Point(LOST_WITH_IT, (one, many), todo, of_them, way=way)
-
-
-PHOTOS = Thing(
-    "photo",
+MEMORY_RULE = held(_memories := ("memory_asset", "memoriesId", "memory", "ownerId"))
+MEMORIES = Thing(
+    "memory",
     tables="""
-        asset         id ownerId>user checksum status deletedAt visibility originalFileName originalPath \
-                      fileCreatedAt localDateTime isFavorite
-        asset_file    id assetId>asset type path
-        move_history  entityId
-        ?:asset_audio,asset_edit,asset_keyframe,asset_metadata,asset_ocr,asset_video   assetId>asset
-        ?:integrity_report,ocr_search,smart_search,video_stream_session  assetId>asset
+        memory        id ownerId>user
+        memory_asset  memoriesId>memory assetId>asset
+        ?:memory_asset_audit  memoryId>memory
     """,
-    words="Photos",
-    step=step_owner,
-    other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
+    words="Memories",
+    step=step_memories,
+    holds=_memories,
+    rules={"memory": MEMORY_RULE},
     faults={
-        "checksum": Point(
-            BY_HAND,
-            ("photo that this user has twice", "photos that this user has twice"),
-            "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names "
-            "for good: put it into the trash, then delete it there.",
-            """
-            SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
-            WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
-            """,
-            "Immich forbids two photos of one file with one owner. It may take one of the two for the "
-            "other, and delete both.",
+        "memory": Point(
+            MENDED,
+            ("photo in another user's memory", "photos in other users' memories"),
+            "The photo leaves that memory; a memory that is left empty goes.",
+            faulty(MEMORY_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
+            "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
         ),
     },
     ties={
-        # the folders are removed whoever owns what lies in them
-        "file": Point(
-            BREAKS,
-            ("file of another user lies in its folders", "files of others lie in its folders"),
-            "",
-            "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
-            way=MOVE_FILES,
-        ),
-        "file_odd": Point(
-            BREAKS,
-            ("file there that Move files leaves", "files there that Move files leaves"),
-            "They are of another user's external library: move them elsewhere, and change its import path. "
-            "Or it cannot be told where they lie: Move files (10) names those, and Immich's storage "
-            "template migration gives them new paths.",
-            "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
-            way=IN_IMMICH,
-        ),
-        "unknown": Point(
-            BREAKS,
-            ("kind of row that this tool does not know may hang on it",
-             "kinds of rows that this tool does not know may hang on it"),
-            "",
-            "SELECT unnest(%(unknown)s::text[])",
-            way=NEWER_TOOL,
-        ),
-        "photo": _own_photos(
-            "photo",
-            "photo",
-            "photos",
-        ),
-        "half": _own_photos(
-            "half",
-            "half of a live photo of which another user has the other half",
-            "halves of live photos of which another user has the other half",
-            "Let that user delete theirs for good.",
-            IN_IMMICH,
-        ),
-        "in_trash": _own_photos(
-            "in_trash",
-            "photo that another user has in the trash",
-            "photos that another user has in the trash",
-            "Let that user restore it, or delete it for good.",
-            IN_IMMICH,
-        ),
-        "trashed": _own_photos(
-            "trashed",
-            "photo in the trash",
-            "photos in the trash",
-            "With the trash; or empty the trash.",
-        ),
-        "locked": _own_photos(
-            "locked",
-            "photo in the locked folder",
-            "photos in the locked folder",
-            "With the locked folder.",
-        ),
-        "unfinished": _own_photos(
-            "unfinished",
-            "photo with an unfinished file move",
-            "photos with an unfinished file move",
-            "Let Immich finish it: start its storage template migration, or its migration, under "
-            "Administration > Job Queues.",
-            IN_IMMICH,
-        ),
-        "astray": _own_photos(
-            "astray",
-            "photo in an external library of another user",
-            "photos in external libraries of others",
-            "It asks who is to have both.",
-            REPAIR,
-        ),
-        "external": _own_photos(
-            "external",
-            "photo in an external library",
-            "photos in external libraries",
-            "With the library. The files themselves stay on the disk.",
-        ),
-        "copied": Point(
-            GOES_ALONG,
-            (
-                "photo of which another user has the same file",
-                "photos of which another user has the same file",
-            ),
-            "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether "
-            "the copies are with the right user.",
-            "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
-        ),
+        **held_ties("memory", MEMORY_RULE, "ownerId", "in a memory", "in memories"),
     },
-    written={
-        "owner": """
-            SELECT id::text FROM (
-                SELECT id FROM journal_id WHERE "table" = 'asset' AND kind = 'changed'
-                EXCEPT SELECT id FROM run_photo
-                EXCEPT SELECT n.id FROM neighbour n JOIN v_asset a USING (id, "ownerId")) j
-        """,
-        "not moved": """
-            SELECT a.id::text FROM v_asset a JOIN run_photo USING (id) WHERE a."ownerId" <> %(taker)s
-        """,
-        "row": """
-            SELECT concat_ws(' ', "table", key) FROM journal
-            WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity')
-              AND kind IN ('made', 'removed')
-        """,
-    },
-    # whose the photos concerned were that do not move, and which of those that do were in the locked folder
-    # or in the trash
-    noted=(
-        ("asset", ("ownerId",), """
-            SELECT id, "ownerId" FROM neighbour WHERE id NOT IN (SELECT id FROM run_photo)
-        """),
-        ("asset", ("deletedAt", "visibility"), """
-            SELECT a.id, a.visibility, a."deletedAt" FROM v_asset a JOIN run_photo USING (id)
-            WHERE a.visibility = 'locked' OR a."deletedAt" IS NOT NULL
-        """),
-    ),
-    photo={"asset": "(p.key ->> 'id')::uuid"},
-)
-
-
-# ---- external libraries ------------------------------------------------------------------------------------
-#
-# Deleting a user deletes the user's libraries, and deleting a library deletes its photos, whoever owns them:
-# library.ownerId and asset.libraryId both cascade. Immich lists and scans a library by its owner, and what a
-# scan finds becomes that user's photo (library.service, all versions). So a library and all its photos have
-# one owner at all times: it changes hands whole or not at all. Whole means what is in the trash too, where
-# Immich puts what the scan does not find any more, what is in the locked folder, and the videos that Immich
-# has taken out of its photos. The folders that it scans stay: the next scan finds its photos by library and
-# path, and imports none anew. Their checksums stop nothing: UQ_assets_owner_checksum leaves libraries out,
-# and asset_ownerId_libraryId_checksum_idx is met when all photos of a library change hands.
-
-
-def choose_libraries(tx: Transaction) -> None:
-    """changing_library: those that were asked for. Raises TransferError when one cannot change hands."""
-    run(tx, "INSERT INTO changing_library SELECT unnest(%(libraries)s::uuid[]); ANALYZE changing_library")
-    lock_libraries(tx)
-    there = one_value(tx, """
-        SELECT count(*) FROM v_library JOIN changing_library USING (id)
-        WHERE "ownerId" = %(giver)s AND "deletedAt" IS NULL
-    """)
-    if there != len(tx.values["libraries"]):
-        raise TransferError(
-            "An external library of this transfer cannot be handed over any more.",
-            "It was deleted, or it belongs to somebody else by now.",
-            "Start again.",
-        )
-    for library in libraries_listed(tx):
-        if library.others:
-            raise mixed_library(library)
-
-
-def lock_libraries(tx: Transaction) -> None:
-    """No scan adds a photo to a library that changes hands until it has: its INSERT waits for this lock."""
-    lock(tx, "SELECT id FROM v_library JOIN changing_library USING (id) ORDER BY id FOR UPDATE OF v_library")
-
-
-def libraries_listed(tx: Transaction) -> tuple[ExternalLibrary, ...]:
-    """The libraries of changing_library by name: ExternalLibrary's fields, in its order."""
-    return tuple(ExternalLibrary(*row) for row in rows(tx, """
-        SELECT l.id::text, l.name, count(a.id) FILTER (WHERE a.visibility <> 'hidden'),
-            count(a.id) FILTER (WHERE a.visibility <> 'hidden'
-                AND (a."deletedAt" IS NOT NULL OR a.status <> 'active')),
-            count(a.id) FILTER (WHERE a.visibility = 'locked'),
-            count(a.id) FILTER (WHERE a."ownerId" NOT IN (l."ownerId", %(taker)s))
-        FROM v_library l JOIN changing_library USING (id) LEFT JOIN v_asset a ON a."libraryId" = l.id
-        GROUP BY l.id, l.name ORDER BY lower(l.name), l.name, l.id
-    """))
-
-
-def mixed_library(library: ExternalLibrary) -> TransferError:
-    """Why a library with photos of several users cannot change hands, and what to do."""
-    few = library.others == 1
-    return TransferError(
-        f"The external library “{clean(library.name)}” cannot be handed over: {library.others} of its photos "
-        f"{'belongs' if few else 'belong'} to other users (an older transfer by hand?).",
-        "A library and its photos must have one owner, for they are deleted with it and with its owner's "
-        "account.",
-        f"Leave that library out, or run Repair (6) first: it asks who is to have "
-        f"{'that photo' if few else 'those photos'} and the library.",
-    )
-
-
-def libraries_go_whole(tx: Transaction) -> None:
-    """What a library holds goes with it, trashed and locked too, and so does what must stay together with
-    that.
-    """
-    run(tx, """
-        UPDATE candidate SET trashed = true, locked = true
-        WHERE unit IN (
-            SELECT c.unit FROM candidate c JOIN v_asset a USING (id)
-            JOIN changing_library l ON l.id = a."libraryId")
-    """)
-
-
-def require_whole_libraries(tx: Transaction) -> None:
-    """Raise TransferError when a photo of a library that was asked for has a reason to stay."""
-    taker = one_value(tx, "SELECT name FROM v_user WHERE id = %(taker)s")
-    for name, reason, count, example in rows(tx, """
-        SELECT l.name, v.reason, count(*), min(v.name)
-        FROM verdict v JOIN v_asset a USING (id) JOIN changing_library c ON c.id = a."libraryId"
-        JOIN v_library l ON l.id = c.id
-        WHERE v.reason IS NOT NULL GROUP BY l.name, v.reason ORDER BY l.name, v.reason LIMIT 1
-    """):
-        raise TransferError(
-            f"The external library “{clean(name)}” cannot be handed over, for it goes whole or not at all.",
-            f"Of its photos {count} must stay, such as {clean(example)}: {reason_words(reason, taker)}.",
-            "Leave that library out, or set that right and run again.",
-        )
-
-
-def step_libraries(tx: Transaction, report: Report) -> Report:
-    """The libraries themselves; their photos are among those of this run."""
-    change(tx, "library", ("ownerId",), 'SELECT id, %(taker)s::uuid AS "ownerId" FROM changing_library')
-    return report
-
-
-# library.ownerId and asset.libraryId both cascade
-LIBRARY_RULE = Rule(
-    'v_asset a JOIN v_library l ON l.id = a."libraryId"',
-    'a."ownerId" <> l."ownerId"',
-    key="concat_ws(' ', a.id, l.id)",
-    owner='l."ownerId"',
-    touched=(("""
-        JOIN (
-            SELECT id FROM run_photo
-            UNION SELECT a.id FROM v_asset a JOIN changing_library c ON c.id = a."libraryId"
-        ) concerned ON concerned.id = a.id
-    """, "true"),),
-)
-LIBRARIES = Thing(
-    "library",
-    tables="""
-        library  id ownerId>user name deletedAt
-        asset    libraryId>library isExternal
-    """,
-    words="External libraries",
-    step=step_libraries,
-    rules={
-        "library": LIBRARY_RULE,
-    },
-    faults={
-        "library": Point(
-            ASKED,
-            ("photo in an external library of another user", "photos in external libraries of other users"),
-            "Repair asks who is to have both: these photos, or the library with all that is in it.",
-            faulty(LIBRARY_RULE, *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
-            "They are deleted with that library, or with that user's account, whoever owns them.",
-        ),
-    },
-    ties={
-        # asset.libraryId and library.ownerId cascade
-        "library_others": Point(
-            BREAKS,
-            ("photo of another user is in its external libraries", "photos of others are in its libraries"),
-            "It asks who is to have both, photos and library. If Immich deletes the library, wait for the "
-            "end.",
-            "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
-            way=REPAIR,
-        ),
-    },
-    written={
-        "external library": """
-            SELECT l.id::text FROM v_library l LEFT JOIN changing_library c USING (id)
-            WHERE CASE WHEN c.id IS NULL THEN l."writtenBy" = pg_current_xact_id()::xid
-                ELSE l."ownerId" <> %(taker)s END
-        """,
-    },
-    noted=(
-        ("library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)"),
-    ),
+    photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
 )
 
 
@@ -5853,23 +5243,7 @@ PHONES = Thing(
 )
 
 
-# ---- what an undo must know besides ------------------------------------------------------------------------
-
-
-def note_kept(tx: Transaction) -> None:
-    """Record what an undo must know of rows that are not written, and what is wrong already."""
-    for thing in THINGS:
-        for table, columns, query in thing.noted:
-            note(tx, table, columns, query)
-    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
-    query = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
-    note_wrong(tx, f"SELECT 'person', key, owner FROM ({query}) AS breach (key, owner, written)")
-
-
-# ---- the checks --------------------------------------------------------------------------------------------
-#
-# Each query yields what names one violation. Those that were there before the steps stop nothing: an older
-# transfer by hand may have left them. Any other rolls back.
+# ---- all of them, and what follows from their data ---------------------------------------------------------
 
 
 THINGS = (
@@ -5919,6 +5293,658 @@ _NEEDED, KNOWN_LINKS = _read_tables()
 NEEDED_COLUMNS = _NEEDED[""]
 NEEDED_IN_NEWER = {mark: tables for mark, tables in _NEEDED.items() if mark not in ("", "?")}
 OTHER_COLUMNS = {column: other for thing in THINGS for column, other in thing.other.items()}
+
+
+# ============================================================================================================
+# 7  TRANSFER: choose photos, the plan, the steps, the checks, the report
+#
+#    Request -> run_photo, staying_photo (photos) -> people (decisions) -> the steps -> the checks -> Report
+#
+#    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a
+#    transfer source and destination, in an undo the other way round; a repair has no giver.
+#
+#    The temporary tables, and who fills them:
+#      chosen            photos in the selection                                              choose_selection
+#      candidate         those, and who comes along; verdict: with the reason to stay         choose_photos
+#      run_photo         the photos of this run: they change hands, or their people do        follow_verdicts
+#      staying_photo     photos that stay, with the reason                                    follow_verdicts
+#      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
+#      album_copy        the taker's own photos that join or leave albums                     choose_copies
+#      changing_library  external libraries that change hands with all their photos           choose_selection
+#      giving            whose people may become the taker's: the giver's, in a repair anybody's
+#      spared            people who stay their owner's whatever their faces do; in an undo only  spare_people
+#      people            a row for each person concerned, with what becomes of it             decide_people
+#      run_face          the faces on those photos, before the steps                 lock_faces_and_people
+#      seen_on           how many faces people have on other photos                           look_elsewhere
+#      touched_group     people whom the checks look at                                       touch_people
+#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, run_checks
+#      portrait          people whose featured photo is looked at                             mend_featured
+#      concerned_album, stack_concerned, link_looked_at, neighbour
+#                        what else the steps may write or the checks look at                  find_neighbours
+#      begun             what was committed when this run began                              create_tables
+#      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
+#      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
+#                        undone, or what a repair leaves; empty in a transfer      load_past, leave_alone
+#      to_mend           what a repair is to mend; empty in a transfer and an undo            find_all
+#      journal           what is written (part 4); target: the rows of one change() or remove()
+# ============================================================================================================
+
+
+def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
+    """Move the photos of `request`. Raises TransferError; nothing is changed then."""
+    return perform(
+        database_config,
+        lambda tx: _transfer(tx, request, how),
+        transfer_values(request),
+        how,
+        save=journal_writer(how.undo_folder, "transfer"),
+        look_again=look_again,
+    )
+
+
+def _transfer(tx: Transaction, request: Request, how: How) -> Report:
+    how.progress("Choosing photos")
+    plan_transfer(tx, request)
+    require_digest(tx, how.expected_digest)
+    how.progress("Counting what is there")
+    find_neighbours(tx)
+    take_stock(tx)
+    report = plan_report(tx)
+    if how.listed is not no_list:
+        how.listed(take_inventory(tx))
+    note_kept(tx)
+    report = take_steps(tx, report, how.progress)
+    how.progress("Storage figures, phones")
+    return write_users(tx, report)
+
+
+def take_steps(tx: Transaction, report: Report, progress: Progress) -> Report:
+    """The steps one after the other, then the checks."""
+    for words, step in STEPS:
+        progress(words)
+        report = step(tx, report)
+    progress("Checking")
+    run_checks(tx)
+    return report
+
+
+def merge_pairs(
+    database_config: Mapping[str, Any], request: Request, max_distance: float = 0
+) -> tuple[Person, ...]:
+    """The source's people who may be people of the destination, by name, or by face, if those are nearer than
+    `max_distance`; nothing is changed.
+    """
+    plan = functools.partial(plan_transfer, request=request)
+    return _pairs(database_config, transfer_values(request), plan, max_distance)
+
+
+def _pairs(
+    database_config: Mapping[str, Any],
+    values: Mapping[str, Any],
+    plan: Callable[[Transaction], None],
+    max_distance: float,
+) -> tuple[Person, ...]:
+    def look(tx: Transaction) -> Report:
+        plan(tx)
+        if max_distance and has_face_vectors(tx):
+            compare_faces(tx, max_distance)
+        return Report(people=people_listed(tx))
+
+    return mergeable(perform(database_config, look, {**values, "looks_only": True}, HOW))
+
+
+def mergeable(report: Report) -> tuple[Person, ...]:
+    """The people that a person is to be asked about, and those whom earlier runs remember."""
+    return tuple(person for person in report.people if person.merge_id is not None)
+
+
+def transfer_values(request: Request) -> dict[str, Any]:
+    """What the statements of a transfer may name."""
+    album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
+    return {
+        **common_values(request.source, request.destination, request.remembered),
+        "selection": request.kind,
+        "albums": sorted(request.every_album),
+        "tag": request.tag,
+        "people": sorted(request.people),
+        "since": request.since or None,
+        "until": request.until or None,
+        "favorites": request.favorites,
+        "photos": sorted(request.photos),
+        "left_out": sorted(request.left_out),
+        "everything": request.everything,
+        "album_itself": album_itself,
+        **album_outcome(album_itself, request.source, request.destination),
+        "trashed": request.trashed,
+        "locked": request.locked,
+        "libraries": sorted(request.libraries),
+    }
+
+
+def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) -> dict[str, Any]:
+    """What transfer, repair and undo have in common."""
+    return {
+        "giver": giver,
+        "taker": taker,
+        "remembered": [person for person, _theirs in remembered],
+        "remembered_as": [theirs for _person, theirs in remembered],
+        "given": [],
+        "made_anew": [],
+        "album_itself": ALBUM_STAYS,
+    }
+
+
+def album_outcome(itself: str, source: str, destination: str) -> dict[str, str | None]:
+    """Who must own an album afterwards, and as what the two users are members of it besides."""
+    owner, source_role, destination_role = {
+        ALBUM_STAYS: (None, None, None),  # no album changes
+        ALBUM_SHARED: (source, None, "editor"),
+        ALBUM_HANDED_OVER: (destination, "editor", None),
+        ALBUM_GIVEN_UP: (destination, None, None),
+    }[itself]
+    return {"album_owner": owner, "source_role": source_role, "destination_role": destination_role}
+
+
+def plan_transfer(tx: Transaction, request: Request) -> None:
+    """Fill run_photo, staying_photo and people, and lock what they name."""
+    create_tables(tx)
+    require_active_users(tx)
+    run(tx, "INSERT INTO giving VALUES (%(giver)s)")
+    choose_selection(tx)
+    choose_photos(tx)
+    choose_copies(tx)
+    lock_faces_and_people(tx)
+    decide_people(tx, request.merge)
+    touch_people(tx)
+
+
+TO_MEND = """
+        CREATE TEMP TABLE IF NOT EXISTS to_mend (
+            kind text, owner uuid, photo uuid, thing uuid, name text) ON COMMIT DROP"""
+
+
+def create_tables(tx: Transaction) -> None:
+    """The temporary tables that more than one part fills. CHECKED_TABLES names what look_again() reads."""
+    create_journal(tx)
+    run(tx, f"""
+        {TO_MEND};
+        CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE changing_album (
+            id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
+        CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE touched_group (grp uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
+        CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY) ON COMMIT DROP;
+        CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
+        CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
+        ANALYZE changing_library
+    """)
+
+
+def touch_people(tx: Transaction) -> None:
+    """What the decisions concern is looked at by the checks."""
+    run(tx, """
+        INSERT INTO touched_group
+        (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
+        EXCEPT SELECT grp FROM touched_group
+    """)
+
+
+# ---- the two users -----------------------------------------------------------------------------------------
+
+
+def require_active_users(tx: Transaction) -> None:
+    """Both exist, are not deleted, and are two; in a repair the one. Asked again inside each transaction:
+    accounts can go meanwhile.
+    """
+    active = {
+        str(user)
+        for (user,) in rows(tx, """
+            SELECT id FROM v_user
+            WHERE id IN (%(giver)s, %(taker)s) AND "deletedAt" IS NULL AND status = 'active'
+        """)
+    }
+    for user in filter(None, (tx.values["giver"], tx.values["taker"])):
+        if user not in active:
+            what = "That user is not active any more."
+            raise TransferError(what, "The account was deleted.", "Start again.")
+    if tx.values["giver"] == tx.values["taker"]:
+        raise TransferError("These photos would go to the user who has them.", todo="Choose two users.")
+
+
+# ---- what is chosen ----------------------------------------------------------------------------------------
+
+
+def lock_albums(tx: Transaction) -> None:
+    """Lock the albums that change hands or members, and their members' rows, in order."""
+    lock(tx, "SELECT id FROM v_album JOIN changing_album USING (id) ORDER BY id FOR NO KEY UPDATE")
+    lock(tx, """
+        SELECT u."userId" FROM v_album_user u JOIN changing_album h ON h.id = u."albumId"
+        ORDER BY u."albumId", u."userId" FOR NO KEY UPDATE OF u
+    """)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a photo must be to be chosen: `photo` is SQL about a photo `a` of the source's. `names` is the
+    query for the names that were asked for, of which any will do, and `words` says them.
+    """
+
+    words: str
+    names: str
+    photo: str
+
+
+# By the value that asks for it. The video of a live photo comes along with its still, so days and favourites
+# ask only for what people see.
+CONDITIONS = {
+    "albums": Condition(
+        "album {}",
+        """SELECT "albumName" FROM v_album WHERE id = ANY (%(albums)s::uuid[]) AND "deletedAt" IS NULL
+           ORDER BY lower("albumName"), 1, id""",
+        """a.id IN (
+            SELECT aa."assetId" FROM v_album_asset aa WHERE aa."albumId" = ANY (%(albums)s::uuid[]))""",
+    ),
+    # by the path, not by tag_closure, which lacks the tags that were made by POST /tags
+    "tag": Condition(
+        "tag {}",
+        "SELECT coalesce(max(value), '') FROM v_tag WHERE id = %(tag)s",
+        """a.id IN (
+            SELECT ta."assetId" FROM v_tag t
+            JOIN v_tag below ON below."userId" = t."userId"
+                AND (below.value = t.value OR starts_with(below.value, t.value || '/'))
+            JOIN v_tag_asset ta ON ta."tagId" = below.id
+            WHERE t.id = %(tag)s AND t."userId" = %(giver)s)""",
+    ),
+    # as Immich shows a person's photos: not by faces that were deleted or hidden
+    "people": Condition(
+        "photos of {}",
+        """SELECT name FROM v_person
+           WHERE "ownerId" = %(giver)s AND "personGroupId" = ANY (%(people)s::uuid[])
+           ORDER BY name = '', lower(name), 1""",
+        """a.id IN (
+            SELECT f."assetId" FROM v_asset_face f
+            WHERE f."personGroupId" = ANY (%(people)s::uuid[])
+                AND f."deletedAt" IS NULL AND f."isVisible")""",
+    ),
+    # the day of Immich's timeline: local time, kept as if it were UTC
+    "since": Condition(
+        "from {}",
+        "SELECT %(since)s",
+        """(a."localDateTime" AT TIME ZONE 'UTC')::date >= %(since)s::date AND a.visibility <> 'hidden'""",
+    ),
+    "until": Condition(
+        "until {}",
+        "SELECT %(until)s",
+        """(a."localDateTime" AT TIME ZONE 'UTC')::date <= %(until)s::date AND a.visibility <> 'hidden'""",
+    ),
+    "favorites": Condition("{}", "SELECT 'favourites'", """a."isFavorite" AND a.visibility <> 'hidden'"""),
+    # halves of live photos, above all
+    "photos": Condition("{}", "SELECT 'single photos'", "a.id = ANY (%(photos)s::uuid[])"),
+    "libraries": Condition(
+        "external library {}",
+        "SELECT name FROM v_library WHERE id = ANY (%(libraries)s::uuid[]) ORDER BY lower(name), 1, id",
+        """a."libraryId" = ANY (%(libraries)s::uuid[])""",
+    ),
+}
+
+
+def conditions_named(tx: Transaction) -> dict[str, tuple[str, ...]]:
+    """The conditions that were asked for, each with the names that it has now."""
+    return {
+        asked: tuple(name for (name,) in rows(tx, condition.names))
+        for asked, condition in CONDITIONS.items()
+        if tx.values[asked] and not tx.values["everything"]
+    }
+
+
+def condition_words(chosen: Mapping[str, Sequence[str]]) -> str:
+    """Conditions in words: album Trip, photos of Lea or Max, from 2024-07-01, favourites."""
+    parts = []
+    for asked, names in chosen.items():
+        shown = [name or "Unknown" for name in names[:5]] + [f"{len(names) - 5} more"] * (len(names) > 5)
+        parts.append(CONDITIONS[asked].words.format(" or ".join(shown)))
+    return ", ".join(parts)
+
+
+def choose_selection(tx: Transaction) -> None:
+    """chosen: the source's photos for which all holds that was asked for. changing_album: the albums that are
+    to change hands or members. changing_library: the libraries that are. Raises TransferError.
+
+    What others contributed to an album stays theirs.
+    """
+    if tx.values["libraries"]:
+        choose_libraries(tx)
+    named = conditions_named(tx)
+    for asked, what in (("albums", "An album"), ("people", "A person")):
+        if len(named.get(asked, ())) != len(tx.values[asked]):
+            raise TransferError(f"{what} that was chosen is not there any more.", todo="Start again.")
+    conditions = "".join(f" AND {CONDITIONS[asked].photo}" for asked in named)
+    run(tx, f"""
+        CREATE TEMP TABLE chosen ON COMMIT DROP AS
+        SELECT a.id, a."livePhotoVideoId", a."stackId" FROM v_asset a
+        WHERE a."ownerId" = %(giver)s {conditions};
+        INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[]);
+        INSERT INTO changing_album
+        SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
+        FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
+        WHERE o."userId" = %(giver)s AND %(album_owner)s IS NOT NULL
+          AND (%(everything)s OR al.id = ANY (%(albums)s::uuid[]))
+    """)
+    taken = one_value(tx, "SELECT count(*) FROM changing_album")
+    if tx.values["album_owner"] and not tx.values["everything"] and taken != len(tx.values["albums"]):
+        raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
+    # Whoever joins or leaves an album that changes hands waits until it has an owner again.
+    lock_albums(tx)
+
+
+# ---- which photos move -------------------------------------------------------------------------------------
+
+
+def choose_photos(tx: Transaction) -> None:
+    """From chosen make run_photo (id, origin) and staying_photo (id, origin, reason).
+
+    origin: chosen; live (its partner was chosen); stack (shares a stack with those); stack live (partner of
+    those).
+    """
+    create_candidates(tx, """
+        SELECT id, coalesce("livePhotoVideoId", id) AS unit, "stackId", 'chosen' AS origin,
+            %(trashed)s AS trashed, %(locked)s AS locked FROM chosen
+    """)
+    live_partners_come_along(tx, "live")
+    if stack_members_come_along(tx):
+        live_partners_come_along(tx, "stack live")
+    if tx.values["libraries"]:
+        libraries_go_whole(tx)
+    judge_photos(tx)
+    live_partners_stay(tx)
+    if tx.values["libraries"]:
+        require_whole_libraries(tx)
+    nobody_comes_along_from_split_stacks(tx)
+    follow_verdicts(tx, "origin IN ('chosen', 'live')")
+
+
+def create_candidates(tx: Transaction, query: str) -> None:
+    """candidate: photos that may move; `unit` is what stays together, trashed and locked say whether such may
+    move.
+    """
+    run(tx, f"""
+        CREATE TEMP TABLE candidate ON COMMIT DROP AS {query};
+        ALTER TABLE candidate ADD PRIMARY KEY (id);
+        ANALYZE candidate
+    """)
+
+
+def come_along(tx: Transaction, origin: str, photos: str) -> int:
+    """The giver's of these photos that are no candidates yet become some, as of that origin; how many."""
+    return run(tx, f"""
+        INSERT INTO candidate
+        SELECT id, coalesce("livePhotoVideoId", id), "stackId", %(origin)s, %(trashed)s, %(locked)s
+        FROM v_asset JOIN ({photos} EXCEPT SELECT id FROM candidate) more USING (id)
+        WHERE "ownerId" = %(giver)s
+    """, origin=origin)
+
+
+def judge_photos(tx: Transaction) -> None:
+    """verdict: each candidate of the source's, as it is now that it is locked, with the reason to stay or
+    NULL.
+    """
+    lock(tx, "SELECT a.id FROM v_asset a JOIN candidate USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
+    run(tx, """
+        CREATE TEMP TABLE verdict ON COMMIT DROP AS
+        SELECT c.id, c.unit, c.origin, a."stackId", a."originalFileName" AS name,
+            CASE
+                -- delete jobs are already on the way; one that goes with its library they find by its id
+                WHEN a.status = 'deleted' AND l.id IS NULL THEN 'deleting'
+                -- with its library, photo by photo
+                WHEN e."deletedAt" IS NOT NULL THEN 'deleting'
+                -- library.ownerId and asset.libraryId both cascade: the row would go with the old account's
+                -- library, unless that changes hands too, or is the taker's and the photo was astray
+                WHEN (a."libraryId" IS NOT NULL OR a."isExternal") AND l.id IS NULL
+                    AND e."ownerId" IS DISTINCT FROM %(taker)s THEN 'external'
+                -- asset_ownerId_libraryId_checksum_idx
+                WHEN EXISTS (
+                    SELECT FROM v_asset d WHERE d."libraryId" = e.id AND d."ownerId" = %(taker)s
+                        AND d.checksum = a.checksum) THEN 'duplicate'
+                WHEN (a."deletedAt" IS NOT NULL OR a.status = 'trashed') AND NOT c.trashed THEN 'trashed'
+                -- the locked folder is behind its owner's PIN
+                WHEN a.visibility = 'locked' AND NOT c.locked THEN 'locked'
+                -- Immich would finish the move by the path it had planned for the old owner
+                WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
+                -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
+                WHEN b.id IS NULL THEN CASE WHEN o.id IS NOT NULL THEN 'left_out' END
+                WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
+                ELSE 'duplicate'
+            END AS reason
+        FROM candidate c
+        JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
+        LEFT JOIN changing_library l ON l.id = a."libraryId"
+        LEFT JOIN v_library e ON e.id = a."libraryId"
+        LEFT JOIN left_out o ON o.id = a.id
+        LEFT JOIN v_asset b
+            ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+                AND a."libraryId" IS NULL;
+        ANALYZE verdict
+    """)
+
+
+def follow_verdicts(tx: Transaction, shown: str) -> None:
+    """run_photo: what has no reason to stay. staying_photo: the rest, as far as it is `shown`."""
+    run(tx, f"""
+        CREATE TEMP TABLE run_photo ON COMMIT DROP AS SELECT id, origin FROM verdict WHERE reason IS NULL;
+        ALTER TABLE run_photo ADD PRIMARY KEY (id);
+        CREATE TEMP TABLE staying_photo ON COMMIT DROP AS
+            SELECT id, origin, reason, name FROM verdict WHERE reason IS NOT NULL AND {shown};
+        ANALYZE run_photo
+    """)
+
+
+# ---- the plan: its digest, its report ----------------------------------------------------------------------
+
+
+def require_digest(tx: Transaction, expected: str | None) -> None:
+    """Raise Changed when the plan is not the one whose digest is `expected`; None expects nothing."""
+    if expected not in (None, plan_digest(tx)):
+        raise changed_meanwhile()
+
+
+def changed_meanwhile() -> Changed:
+    """Why a run does not do what was shown."""
+    return Changed(
+        "What would be changed is no longer what was shown.",
+        "Photos or people concerned, or the new owner's library, changed meanwhile.",
+        "Start again, and look at the new analysis.",
+    )
+
+
+def plan_digest(tx: Transaction) -> str:
+    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
+    target.
+    """
+    return str(one_value(tx, """
+        SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_library),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
+            (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
+            (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(
+                concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
+             FROM people)), 'UTF8')), 'hex')
+    """))
+
+
+def people_listed(tx: Transaction) -> tuple[Person, ...]:
+    """The people concerned, named ones first, then by number of faces: Person's fields, in its order."""
+    return tuple(Person(*row) for row in rows(tx, """
+        SELECT p.grp::text, p.name, p.action, p.faces, p.staying, p.merge_into::text, coalesce(t.name, ''),
+            CASE WHEN p.merge_into IS NULL THEN 0 ELSE (
+                SELECT count(*) FROM v_asset_face f
+                WHERE f."personGroupId" = p.merge_into AND f."deletedAt" IS NULL) END,
+            coalesce(p.note, ''), p.target::text, p.remembered, coalesce(p."birthDate"::text, ''),
+            coalesce(t."birthDate"::text, ''), p.alike, p.distance
+        FROM people p
+        LEFT JOIN v_person t ON t."personGroupId" = p.merge_into AND t."ownerId" = %(taker)s
+        WHERE p.action IN ('TRANSFER', 'DUPLICATE', 'MERGE')
+        ORDER BY p.name = '', p.faces DESC, p.name, p.grp
+    """))
+
+
+def albums_concerned(tx: Transaction) -> tuple[tuple[str, ...], ...]:
+    """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
+    found = rows(tx, """
+        SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
+            array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
+            array_agg(name ORDER BY name, id) FILTER (WHERE is_cover)
+        FROM (
+            SELECT al.id, al."albumName" AS name,
+                EXISTS (
+                    SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s)
+                OR EXISTS (SELECT FROM v_album_user u WHERE u."albumId" = al.id AND u."userId" = %(taker)s)
+                OR EXISTS (SELECT FROM changing_album h WHERE h.id = al.id) AS is_seen,
+                EXISTS (SELECT FROM v_shared_link l WHERE l."albumId" = al.id
+                    AND (l."expiresAt" IS NULL OR l."expiresAt" > now())) AS is_public,
+                EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
+            FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
+    """)[0]
+    return tuple(tuple(names or ()) for names in found)
+
+
+def plan_report(tx: Transaction) -> Report:
+    """The part of the report that is known before the steps."""
+    unseen, public, covers = albums_concerned(tx)
+    items, items_moving, items_staying = count_items(tx)
+    return Report(
+        digest=plan_digest(tx),
+        selection=tx.values["selection"],
+        # the local time, which Immich keeps as if it were UTC
+        dates=tuple(filter(None, rows(tx, """
+            SELECT min(taken)::date::text, max(taken)::date::text FROM (
+                SELECT a."localDateTime" AT TIME ZONE 'UTC' AS taken
+                FROM v_asset a JOIN run_photo USING (id)) moving
+        """)[0])),
+        assets=one_value(tx, "SELECT count(*) FROM run_photo"),
+        people=people_listed(tx),
+        along=tuple(
+            rows(tx, """
+                SELECT m.origin, a."originalFileName" FROM run_photo m JOIN v_asset a USING (id)
+                WHERE m.origin <> 'chosen' ORDER BY m.origin, a."originalFileName", a.id
+            """)
+        ),
+        stays=tuple((reason, tuple(names)) for reason, names in rows(tx, """
+            SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo WHERE origin = 'chosen'
+            GROUP BY reason ORDER BY array_position(%(order)s, reason)
+        """, order=list(REASONS))),
+        libraries=libraries_listed(tx),
+    ).plus(
+        items=items,
+        items_moving=items_moving,
+        items_staying=items_staying,
+        chosen=one_value(tx, "SELECT count(*) FROM chosen"),
+        others=one_value(tx, """
+            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
+        """),
+        kept_people=tuple(name for (name,) in rows(tx, """
+            SELECT coalesce(t.name, p.name) FROM people p
+            LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
+            WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
+        """)),
+        # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
+        # have both: UQ_assets_owner_checksum leaves libraries out.
+        doubled=tuple(name for (name,) in rows(tx, """
+            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id) WHERE EXISTS (
+                SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
+                WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
+            ORDER BY a."originalFileName", a.id
+        """)),
+        albums_unseen=unseen,
+        albums_public=public,
+        covers=covers,
+        already_wrong=one_value(
+            tx,
+            """
+            SELECT count(*) FROM trouble_before WHERE kind = ANY (%(kinds)s) AND NOT (
+                -- the other half of a live photo comes to the one that the taker has
+                kind = 'live' AND EXISTS (
+                    SELECT FROM v_asset a WHERE a."ownerId" = %(taker)s
+                        AND a.id = ANY (string_to_array(key, ' ')::uuid[])))
+            """,
+            kinds=["face", "featured", "live", "stack", "primary"],
+        ),
+    )
+
+
+def take_inventory(tx: Transaction) -> Inventory:
+    """The photos that the plan concerns, and pictures of its people, before the steps."""
+    return Inventory(
+        photos=tuple(Photo(*row) for row in rows(tx, """
+            SELECT p.id::text, a."originalFileName",
+                -- local time, kept as if it were UTC
+                coalesce(to_char(a."localDateTime" AT TIME ZONE 'UTC', 'YYYY-MM-DD'), ''),
+                p.moves, p.why, coalesce(f.path, '')
+            FROM (
+                SELECT id, true AS moves, origin AS why FROM run_photo
+                UNION ALL SELECT id, false, reason FROM staying_photo WHERE origin = 'chosen') p
+            JOIN v_asset a USING (id)
+            -- an edited photo has two
+            LEFT JOIN (
+                SELECT "assetId", max(path) AS path FROM v_asset_file
+                WHERE type = 'thumbnail' AND "assetId" IN (
+                    SELECT id FROM run_photo UNION SELECT id FROM staying_photo)
+                GROUP BY "assetId") f ON f."assetId" = p.id
+            ORDER BY a."localDateTime", a."originalFileName", p.id
+        """)),
+        portraits=dict(rows(tx, """
+            SELECT DISTINCT shown.id::text, p."thumbnailPath"
+            FROM (
+                SELECT grp AS id, holder AS owner FROM people
+                UNION SELECT merge_into, %(taker)s::uuid FROM people WHERE merge_into IS NOT NULL) shown
+            JOIN v_person p ON p."personGroupId" = shown.id AND p."ownerId" = shown.owner
+            WHERE p."thumbnailPath" <> ''
+        """)),
+    )
+
+
+def count_items(tx: Transaction) -> tuple[int, int, int]:
+    """What the selection shows, how many of that move, and how many stay the source's.
+
+    An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
+    (album.repository: getMetadataForIds, all versions). All other selections are taken as they are.
+    """
+    return rows(tx, """
+        SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
+            count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
+        FROM v_asset a LEFT JOIN run_photo m USING (id)
+        WHERE CASE WHEN %(selection)s <> 'album' THEN a.id IN (SELECT id FROM chosen)
+            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = ANY (%(albums)s::uuid[]))
+                AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
+    """)[0]
+
+
+# ---- what an undo must know besides ------------------------------------------------------------------------
+
+
+def note_kept(tx: Transaction) -> None:
+    """Record what an undo must know of rows that are not written, and what is wrong already."""
+    for thing in THINGS:
+        for table, columns, query in thing.noted:
+            note(tx, table, columns, query)
+    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
+    query = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
+    note_wrong(tx, f"SELECT 'person', key, owner FROM ({query}) AS breach (key, owner, written)")
+
+
+# ---- the checks --------------------------------------------------------------------------------------------
+#
+# Each query yields what names one violation. Those that were there before the steps stop nothing: an older
+# transfer by hand may have left them. Any other rolls back.
 
 
 # What Immich's own triggers write besides: the stamp of an album that gets a member, and from 3.3 the person
@@ -6134,15 +6160,13 @@ def counted_after(
 
 
 # ============================================================================================================
-# 7  REPAIR: what older transfers, by hand or by other tools, left behind
+# 8  REPAIR: what older transfers, by hand or by other tools, left behind
 #
 #    FAULTS, from the things of part 6, says what must hold in the whole database, each with what it does to
 #    people. find_faults() only reads. A repair is a transfer without a giver: the photos are the user's
 #    already, and what hangs on them follows by the same tables, steps and checks. to_mend says what is wrong,
 #    `exempt` what stays so.
 # ============================================================================================================
-
-
 
 
 @dataclass(frozen=True)
@@ -6405,7 +6429,7 @@ def _digest_of(parts: Iterable[str]) -> str:
 
 
 # ============================================================================================================
-# 8  UNDO: a transfer the other way round, over the photos of a run that can go back
+# 9  UNDO: a transfer the other way round, over the photos of a run that can go back
 #
 #    journal -> past (what the run did, a record for each row) -> run_photo, staying_photo (photos)
 #      -> judged (is each row as the run left it?) -> back (what may go back) -> put back -> steps -> checks
@@ -7883,7 +7907,7 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 # ============================================================================================================
-# 9  FILES: move files into their owners' folders
+# 10  FILES: move files into their owners' folders
 #
 #    When an account is deleted Immich removes upload/<id>, library/<label or id>, thumbs/<id>,
 #    encoded-video/<id> and profile/<id> without asking whose files lie there (user.service: handleUserDelete,
@@ -9062,7 +9086,7 @@ def settle_moves(database_config: Mapping[str, Any], folder: Path, undo_folder: 
 
 
 # ============================================================================================================
-# 10  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
+# 11  THE OLD ACCOUNT: what goes or breaks when Immich deletes it
 #
 #    Immich deletes an account in this order (user.service: handleUserDelete, all versions):
 #        the folders library/<label or id>, upload/<id>, profile/<id>, thumbs/<id>, encoded-video/<id>
@@ -9203,7 +9227,7 @@ def find_doomed(tx: Transaction) -> None:
 
 
 # ============================================================================================================
-# 11  SCREENS: everything printed and asked. No SQL here.
+# 12  SCREENS: everything printed and asked. No SQL here.
 # ============================================================================================================
 
 BANNER = """
@@ -11811,7 +11835,7 @@ def shortened(text: str, width: int = 40) -> str:
 
 
 # ============================================================================================================
-# 12  THE PAGE: what a transfer would do, or did, to look at: one HTML file, and the same as CSV. No SQL.
+# 13  THE PAGE: what a transfer would do, or did, to look at: one HTML file, and the same as CSV. No SQL.
 #
 #    The file is whole in itself: no script, nothing loaded from anywhere, pictures as data: URIs. Names in it
 #    are other people's text, so all of it is escaped, and a policy in its head forbids what slipped through.
@@ -12128,7 +12152,7 @@ def _no_page(path: Path, error: OSError) -> TransferError:
 
 
 # ============================================================================================================
-# 13  MENU AND main(argv)
+# 14  MENU AND main(argv)
 # ============================================================================================================
 
 
