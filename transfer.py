@@ -2909,8 +2909,8 @@ def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, i
 #
 #    What of it comes along or stays behind, the step that gives it to the new owner, the rules that must
 #    hold, the faults that Find tells of, and what of it hangs on an account; at the end of a chapter as data
-#    (Thing). THINGS at the end of this part lists them: the checks, Find, repair, undo and the check of an old
-#    account go through them. The temporary tables that steps read are described at the head of part 7.
+#    (Thing). THINGS at the end of this part lists them: the checks, Find, repair, undo and the check of an
+#    old account go through them. The temporary tables that steps read are described at the head of part 7.
 # ============================================================================================================
 
 
