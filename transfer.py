@@ -5859,7 +5859,9 @@ def plan_report(tx: Transaction) -> Report:
         # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
         # have both: UQ_assets_owner_checksum leaves libraries out.
         doubled=tuple(name for (name,) in rows(tx, """
-            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id) WHERE EXISTS (
+            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id)
+            WHERE (a."libraryId" IS NOT NULL OR EXISTS (SELECT FROM v_library l WHERE l."ownerId" = %(taker)s))
+              AND EXISTS (
                 SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
                 WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
             ORDER BY a."originalFileName", a.id
@@ -5921,10 +5923,13 @@ def count_items(tx: Transaction) -> tuple[int, int, int]:
     return rows(tx, """
         SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
             count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
-        FROM v_asset a LEFT JOIN run_photo m USING (id)
-        WHERE CASE WHEN %(selection)s <> 'album' THEN a.id IN (SELECT id FROM chosen)
-            ELSE a.id IN (SELECT "assetId" FROM v_album_asset WHERE "albumId" = ANY (%(albums)s::uuid[]))
-                AND a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive') END
+        FROM (
+            SELECT id FROM chosen WHERE %(selection)s <> 'album'
+            UNION
+            SELECT "assetId" FROM v_album_asset
+            WHERE %(selection)s = 'album' AND "albumId" = ANY (%(albums)s::uuid[])) shown
+        JOIN v_asset a USING (id) LEFT JOIN run_photo m USING (id)
+        WHERE %(selection)s <> 'album' OR a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive')
     """)[0]
 
 
