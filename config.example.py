@@ -25,3 +25,6 @@ DB_CONFIG = {
 # Only for moving files into their owners' folders: Immich's media folder as this computer sees it, the one
 # that holds upload, library and thumbs. UPLOAD_LOCATION in Immich's .env says where it is on the server.
 # UPLOAD_LOCATION = "/srv/immich"
+
+# Only where something before Immich asks for headers of its own, such as Cloudflare Access; for every call.
+# API_HEADERS = {"CF-Access-Client-Id": "…", "CF-Access-Client-Secret": "…"}

@@ -296,6 +296,7 @@ class Config:
     api_key: str = field(repr=False)
     database: Mapping[str, Any] = field(repr=False)
     media: str = ""  # Immich's media folder as this computer sees it; '' where it cannot
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # for a proxy before Immich
 
 
 @dataclass(frozen=True)
@@ -721,22 +722,25 @@ def load_config(path: Path) -> Config:
             found[node.targets[0].id] = ast.literal_eval(node.value)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             raise _broken(path, node.lineno, f"{node.targets[0].id} is not a plain value") from None
+    todo = "Run the set-up again, or mend it."
     for name, kind, word in (
         ("API_URL", str, "text"),
         ("API_KEY", str, "text"),
         ("DB_CONFIG", dict, "a dictionary"),
     ):
         if not isinstance(found.get(name), kind) or not found[name]:
-            raise ConfigBroken(
-                f"{path}: {name} is missing or is not {word}.", todo="Run the set-up again, or mend it."
-            )
+            raise ConfigBroken(f"{path}: {name} is missing or is not {word}.", todo=todo)
+    media, headers = found.get("UPLOAD_LOCATION", ""), found.get("API_HEADERS", {})
     if not all(isinstance(name, str) for name in found["DB_CONFIG"]):
-        raise ConfigBroken(
-            f"{path}: the names in DB_CONFIG must be text.", todo="Run the set-up again, or mend it."
-        )
-    if not isinstance(media := found.get("UPLOAD_LOCATION", ""), str):
-        raise ConfigBroken(f"{path}: UPLOAD_LOCATION is not text.", todo="Run the set-up again, or mend it.")
-    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"], media)
+        raise ConfigBroken(f"{path}: the names in DB_CONFIG must be text.", todo=todo)
+    if not isinstance(media, str):
+        raise ConfigBroken(f"{path}: UPLOAD_LOCATION is not text.", todo=todo)
+    if not isinstance(headers, dict) or not all(
+        isinstance(text, str) and re.fullmatch(r"[!-~]([ -~]*[!-~])?", text)
+        for text in itertools.chain.from_iterable(headers.items())
+    ):
+        raise ConfigBroken(f"{path}: API_HEADERS is not a dictionary of headers, names and texts.", todo=todo)
+    return Config(base_url(found["API_URL"]), found["API_KEY"], found["DB_CONFIG"], media, headers)
 
 
 def _broken(path: Path, line: int, why: str) -> ConfigBroken:
@@ -759,6 +763,8 @@ def save_config(path: Path, config: Config) -> None:
     )
     if config.media:
         text += f"UPLOAD_LOCATION = {config.media!a}\n"
+    if config.headers:
+        text += f"API_HEADERS = {dict(config.headers)!a}\n"
     try:
         target = path.resolve()  # a link stays a link
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # mkstemp makes it 0600
@@ -787,55 +793,88 @@ def clear_config(path: Path) -> None:
         raise TransferError(f"{path} could not be deleted.", reason) from None
 
 
-# What Docker Compose makes of a backslash and a letter inside double quotes.
-ENV_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-# What is read from Immich's .env, and the setting that it is.
+# What is read from Immich's .env, and the setting that it is. <name>_FILE may name a file that has it.
 ENV_NAMES = {
     "DB_PASSWORD": "password",
     "DB_USERNAME": "user",
     "DB_DATABASE_NAME": "dbname",
+    "DB_HOSTNAME": "host",
+    "DB_PORT": "port",
+    "DB_URL": "url",  # instead of all these
     "UPLOAD_LOCATION": "media",
 }
+# $$, ${NAME}, ${NAME:-default} (- + ?, with a colon also where it is empty), $NAME
+ENV_VARIABLE = r"\$(?:\$|\{(\w+)(?:(:?)([-+?])([^}]*))?\}|(\w+))"
 
 
 def read_env_file(path: Path) -> dict[str, str]:
     """The settings in Immich's .env. Raises TransferError if there are none.
 
-    Follows Docker Compose for what an .env of Immich's holds: NAME=value lines, # comments, quotes; a folder
-    is meant from the one that the .env lies in.
+    Follows Docker Compose: NAME=value lines, # comments, quotes, variables; a folder is meant from the one
+    that the .env lies in.
     """
+    todo = "Give the path of Immich's .env file."
     try:
         lines = read_regular(path.expanduser(), SETTINGS_SIZE).decode("utf-8-sig").splitlines()
+        home = path.expanduser().resolve().parent
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
         reason = getattr(error, "strerror", None) or str(error)
-        raise TransferError(
-            f"{path} cannot be read.", reason, "Give the path of Immich's .env file."
-        ) from None
+        raise TransferError(f"{path} cannot be read.", reason, todo) from None
     found: dict[str, str] = {}
     for line in lines:
-        match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
-        if match is None or match[1] not in ENV_NAMES:
-            continue
-        value = match[2]
-        if quoted := re.match(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", value):
-            value = (
-                quoted[1]
-                if quoted[1] is not None
-                else re.sub(r"\\(.)", lambda found: ENV_ESCAPES.get(found[1], found[1]), quoted[2])
-            )
-        else:
-            value = re.sub(r"(^|\s+)#.*", "", value)
-        found[ENV_NAMES[match[1]]] = value
-    if not found:
+        if match := re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line):
+            found[match[1]] = _env_value(match[2], collections.ChainMap(found, dict(os.environ)))
+    for name in ENV_NAMES:
+        with contextlib.suppress(OSError, ValueError):  # a path in the container, of which nothing is here
+            if file := found.get(f"{name}_FILE"):
+                found[name] = read_regular(home / file, SETTINGS_SIZE).decode().strip()
+    settings = {setting: found[name] for name, setting in ENV_NAMES.items() if name in found}
+    if not settings:
+        raise TransferError(f"{path} has none of {', '.join(ENV_NAMES)}.", todo=todo)
+    if url := settings.pop("url", ""):
+        settings |= settings_of_url(url)
+    if settings.get("media"):
+        settings["media"] = str((home / Path(settings["media"]).expanduser()).resolve())
+    return settings
+
+
+def _env_value(text: str, known: Mapping[str, str]) -> str:
+    """A value of an .env: without its quotes or its comment, variables put in but between single quotes."""
+    quoted = re.match(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", text)
+    if quoted and quoted[1] is not None:
+        return quoted[1]
+    if quoted:
+        escapes = {"n": "\n", "r": "\r", "t": "\t", "$": "$$"}
+        text = re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), quoted[2])
+    else:
+        text = re.sub(r"(^|\s+)#.*", "", text).replace("\\$", "$$")
+
+    def put_in(found: re.Match[str]) -> str:
+        name, colon, sign, word, plain = found.groups("")
+        value = known.get(name or plain)
+        is_set = bool(value) if colon else value is not None
+        if sign == "+" or (sign == "-" and not is_set):
+            return word if is_set == (sign == "+") else ""
+        return (value or "") if name or plain else "$"
+
+    return re.sub(ENV_VARIABLE, put_in, text)
+
+
+def is_database_url(text: str) -> bool:
+    """Whether it is a database's address with everything in it, as Immich's DB_URL."""
+    return re.match("postgres(ql)?://", text) is not None
+
+
+def settings_of_url(text: str) -> dict[str, str]:
+    """The settings in a database's address. Raises TransferError, which does not show it: it has a password.
+    """
+    try:
+        return dict(psycopg2.extensions.parse_dsn(text))
+    except (psycopg2.Error, ValueError):
         raise TransferError(
-            f"{path} has none of {', '.join(ENV_NAMES)}.", todo="Give the path of Immich's .env file."
-        )
-    if found.get("media"):
-        folder = path.expanduser().resolve().parent / Path(found["media"]).expanduser()
-        found["media"] = str(folder.resolve())
-    return found
+            "The address of the database is not understood.",
+            todo="It looks like postgresql://user:password@host:5432/immich. Or give its parts.",
+        ) from None
 
 
 # ============================================================================================================
@@ -861,6 +900,8 @@ def base_url(text: str) -> str:
     /api.
     """
     text = text.strip()
+    if re.fullmatch(r"[\da-fA-F]*:[\da-fA-F:.]*:[\da-fA-F.]*", text):  # IPv6 without its brackets
+        text = f"[{text}]"
     try:
         parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
         is_address = (
@@ -880,22 +921,20 @@ def base_url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def open_api(url: str, key: str) -> Api:
-    """A session that carries the key and follows no redirect."""
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
+def open_api(url: str, key: str, headers: Mapping[str, str] = types.MappingProxyType({})) -> Api:
+    """A session that carries the key, unless it is '', and follows no redirect. `headers` are for a proxy."""
+    if not re.fullmatch(r"[\x21-\x7e]*", key):
         raise TransferError(
             "The API key has characters that no key of Immich's has.", todo="Copy it again, whole."
         )
     session = requests.Session()
     session.auth = lambda request: request  # a ~/.netrc is not asked for what to send
-    session.headers.update(
-        {
-            "x-api-key": key,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": f"transfer.py/{__version__}",
-        }
-    )
+    ours = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": f"transfer.py/{__version__}",
+    }
+    session.headers.update({**headers, **ours, **({"x-api-key": key} if key else {})})
     return Api(base_url(url), session)
 
 
@@ -1014,12 +1053,24 @@ def waiting_for(what: str) -> Iterator[Callable[[], None]]:
             TERMINAL.tell_wait("")
 
 
+# What stands before Immich and wants a login first: Cloudflare Access, Authelia, a password of the proxy's.
+LOGIN_FIRST = (
+    "Never give it the API key. Give the address that leads to Immich itself, such as "
+    "http://192.168.1.10:2283 at home; or the headers that let a program pass, as API_HEADERS in config.py."
+)
+
+
 def _elsewhere(base: str, url: str, location: str) -> TransferError:
     """What a redirection means. It is not followed: the key must not travel to another host unasked."""
     try:
-        there = base_url(urllib.parse.urljoin(url, location).split("/api/")[0].split("?")[0])
+        target = urllib.parse.urljoin(url, location)
+        call = urllib.parse.urlsplit(url).path.rpartition("/api/")[2]
+        there = base_url(target.partition(f"/api/{call}")[0].partition("?")[0])
     except (TransferError, ValueError):
-        there = ""
+        target = there = ""
+    if there and f"/api/{call}" not in urllib.parse.urlsplit(target).path:  # who has moved keeps the path
+        host = urllib.parse.urlsplit(there).netloc
+        return TransferError(f"{base} asks for a login first, at {clean(host)}.", todo=LOGIN_FIRST)
     if not there or f"{there}/".startswith(f"{base}/"):
         return TransferError(
             f"{base} sends us on, to {'itself' if there else 'an address that is none'}.",
@@ -1102,6 +1153,11 @@ def _innermost(error: BaseException) -> str:
 def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
     is_immichs = isinstance(parsed, (dict, list))
     message = clean(str(parsed.get("message", ""))) if isinstance(parsed, dict) else ""
+    if status in (401, 403) and not is_immichs:
+        return TransferError(
+            f"What stands before Immich at {base} asks for a login, or lets nobody pass ({status}).",
+            todo=LOGIN_FIRST,
+        )
     if status == 401:
         return NotAllowed(
             "Immich does not accept the API key.",
@@ -1120,7 +1176,8 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
     if status < 400 or (status == 404 and not is_immichs):
         return TransferError(
             f"What answers at {base} is not an Immich ({status}).",
-            todo="Give the address that you open Immich with, without a path." + _by_proxy(base),
+            "It is a web page, such as a login." if status == 200 and _is_page(parsed) else "",
+            "Give the address that you open Immich with, without a path." + _by_proxy(base),
         )
     if status < 500 and status not in (407, 429) and is_immichs:
         return TransferError(f"Immich refused {path} ({status}).", message)
@@ -1131,6 +1188,10 @@ def _refusal(base: str, path: str, status: int, parsed: Any) -> TransferError:
         message,
         "Is Immich still starting? Look at its log, and at what stands before it." + _by_proxy(base),
     )
+
+
+def _is_page(parsed: Any) -> bool:
+    return isinstance(parsed, requests.Response) and "html" in parsed.headers.get("Content-Type", "")
 
 
 def _shaped(answer: Any, *names: str) -> dict[str, Any]:
@@ -2648,10 +2709,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
     """
     version = immich_version(api)
     shown_version = ".".join(map(str, version))
-    key = own_key(api)
-    permissions = key["permissions"] if isinstance(key["permissions"], list) else []
-    user = own_user(api) if "user.read" in permissions or "all" in permissions else {"isAdmin": None}
-    require_permissions(permissions, user["isAdmin"])
+    key, permissions, user = whose_key(api)
     is_admin = user["isAdmin"] is True
     if version[:2] < OLDEST_IMMICH:
         raise TransferError(
@@ -2718,6 +2776,15 @@ def nearest_faces(api: Api, database_config: Mapping[str, Any]) -> float:
     """From which distance on Immich takes two faces for two people's."""
     found = immich_setting(api, database_config, "machineLearning", "facialRecognition", "maxDistance")
     return float(found) if isinstance(found, (int, float)) else MAX_DISTANCE
+
+
+def whose_key(api: Api) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+    """The key, its permissions, and whose it is. Raises NotAllowed if it lacks what is needed."""
+    key = own_key(api)
+    permissions = key["permissions"] if isinstance(key["permissions"], list) else []
+    user = own_user(api) if "user.read" in permissions or "all" in permissions else {"isAdmin": None}
+    require_permissions(permissions, user["isAdmin"])
+    return key, permissions, user
 
 
 def try_database(database_config: Mapping[str, Any]) -> None:
@@ -9833,26 +9900,14 @@ def set_up(path: Path, old: Config | None) -> State:
         answers = ask_settings(answers)
         try:
             state = connect_both(State(path, answers))
-            if state.config.media:
-                check_media(state.config.database, Path(state.config.media))
             save_config(path, state.config)
             say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
             return state
         except TransferError as error:
             show_error(error)
-            show_other_fault(answers, error)
         if not ask_yes("\n  Nothing was saved. Try again with other answers?", default=True):
             raise Back
         say("  Enter keeps the value in brackets, or the secret that was given.")
-
-
-def show_other_fault(config: Config, shown: TransferError) -> None:
-    """Immich is tried first; when that has failed, the database may be wrong too."""
-    try:
-        try_database(config.database)
-    except TransferError as error:
-        if str(error) != str(shown):
-            show_error(error)
 
 
 def read_key(text: str) -> str:
@@ -9869,7 +9924,7 @@ def read_host(text: str) -> str:
     """A database's host. Raises TransferError."""
     if "://" in text:
         raise TransferError("A host is a name or an IP address, without http:// or anything else around it.")
-    return text
+    return text.removeprefix("[").removesuffix("]")  # libpq takes IPv6 as it is
 
 
 def read_port(text: str) -> int:
@@ -9891,7 +9946,9 @@ def read_folder(text: str) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the set-up: how it is asked, and what makes a setting of the answer."""
+    """A question of the set-up: how it is asked, and what makes a setting of the answer, or a dictionary of
+    several settings.
+    """
 
     words: str
     read: Callable[[str], Any] = str
@@ -9899,9 +9956,16 @@ class Question:
     is_secret: bool = False
 
 
+def of_database(words: str, read: Callable[[str], Any] = str, *, is_secret: bool = False) -> Question:
+    """A question for a setting of the database; DB_URL answers all of them."""
+    return Question(
+        words, lambda text: settings_of_url(text) if is_database_url(text) else read(text), "", is_secret
+    )
+
+
 MEDIA_QUESTION = Question(
     "Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer\n"
-    "  sees it. It can be given later. - for none.\n  Media folder",
+    "  sees it. It can be given later. Type - to leave it empty.\n  Media folder",
     read_folder,
     " (Enter to skip)",
 )
@@ -9914,42 +9978,103 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "url": Question("Immich address", base_url, " (such as http://192.168.1.10:2283)"),
     "key": Question("API key", read_key, is_secret=True),
-    "host": Question("Database host", read_host),
-    "port": Question("Database port", read_port),
-    "dbname": Question("Database name"),
-    "user": Question("Database user"),
-    "password": Question("Database password", is_secret=True),
+    "host": of_database("Database host", read_host),
+    "port": of_database("Database port", read_port),
+    "dbname": of_database("Database name"),
+    "user": of_database("Database user"),
+    "password": of_database("Database password", is_secret=True),
     "media": MEDIA_QUESTION,
 }
 
 
+Answers = dict[str, Any]  # of the set-up: settings by the names of QUESTIONS, and more of the database's
+
+
+def database_in(answers: Answers) -> Answers:
+    """What goes to psycopg2."""
+    return {name: answers[name] for name in answers if name not in ("url", "key", "media", "headers")}
+
+
+def try_address(answers: Answers) -> str:
+    """Whoever answers gets no key yet."""
+    api = open_api(answers["url"], "", answers["headers"])
+    return f"Immich {'.'.join(map(str, immich_version(api)))} answers there."
+
+
+def try_key(answers: Answers) -> str:
+    """Whose key it is, and that it may do what is needed."""
+    *_, user = whose_key(open_api(answers["url"], answers["key"], answers["headers"]))
+    return f"The key is of {clean(str(user['email']))}."
+
+
+def try_settings(answers: Answers) -> str:
+    """Those of the database."""
+    try_database(database_in(answers))
+    return "It is Immich's database."
+
+
+def try_media(answers: Answers) -> str:
+    """That the folder is the one of this Immich."""
+    if answers["media"]:
+        check_media(database_in(answers), Path(answers["media"]))
+    return ""
+
+
+# What is tried as soon as that question is answered; each says what was found, or raises TransferError.
+TRIES = {"url": try_address, "key": try_key, "password": try_settings, "media": try_media}
+
+
 def ask_settings(old: Config | None) -> Config:
-    """The settings, one question each. What an .env with a password has answered is not asked for."""
+    """The settings, one question each, tried as soon as they are there. What an .env or an address of the
+    database has answered is not asked for.
+    """
     say()
-    answers: dict[str, Any] = {**DEFAULT_DATABASE}
+    answers: Answers = {**DEFAULT_DATABASE, "headers": {}}
     if old:
         answers |= {**old.database, "url": old.api_url, "key": old.api_key, "media": old.media}
+        answers["headers"] = old.headers
     if "database" in answers:  # psycopg2's other name for dbname; both at once it refuses
         answers["dbname"] = answers.pop("database")
+    told: dict[str, set[str]] = {}  # what the answer to one question says of others
 
     def ask_for(setting: str) -> None:
-        known = "" if setting == "env" else answers.get(setting, "")
-        answers[setting] = ask_question(QUESTIONS[setting], known)
-        if setting == "env" and answers["env"]:
-            say(f"  Read from it: {', '.join(sorted(answers['env']))}.")
-            answers.update(answers["env"])
+        if any(setting in others for others in told.values()):
+            return
+        answer = ask_question(QUESTIONS[setting], answers.get(setting, ""))
+        found = answer if isinstance(answer, dict) else {setting: answer}
+        answers.update(found)
+        told[setting] = found.keys() - {setting, "media"} if "password" in found else set()
+        if setting == "env" and found:
+            say(f"  Read from it: {', '.join(sorted(found))}.")
+            told[setting] -= {"host", "port"}  # they may be Docker's
+            with contextlib.suppress(TransferError):
+                waiting("Trying the database", lambda: try_settings(answers))
+                told[setting] |= {"host", "port"}
 
-    def steps() -> list[Callable[[], None]]:
-        found = answers.get("env") or {}
-        told = found.keys() - {"media"} if "password" in found else ()
-        return [functools.partial(ask_for, setting) for setting in QUESTIONS if setting not in told]
+    def try_it(setting: str) -> None:
+        if found := waiting("Trying it", lambda: TRIES[setting](answers)):
+            say(coloured("  ✓ ", GREEN) + found)
 
+    def look(setting: str) -> None:
+        try:
+            try_it(setting)
+        except TransferError as error:
+            show_error(error)
+            raise StepBack from None
+
+    steps = [
+        functools.partial(does, setting)
+        for setting in QUESTIONS
+        for does in (ask_for, look)
+        if does is ask_for or setting in TRIES
+    ]
     while True:  # at the first question there is no step back
         with contextlib.suppress(StepBack):
-            ask_in_turn(steps)
+            ask_in_turn(lambda: steps)
             break
-    of_database = {name: answers[name] for name in answers if name not in ("env", "url", "key", "media")}
-    return Config(answers["url"], answers["key"], of_database, answers["media"])
+    return Config(
+        *(answers["url"], answers["key"], database_in(answers), answers["media"], answers["headers"])
+    )
 
 
 def ask_question(question: Question, known: Any) -> Any:
@@ -9972,10 +10097,15 @@ def ask_question(question: Question, known: Any) -> Any:
             show_error(error)
 
 
+def open_api_of(config: Config) -> Api:
+    """open_api() with these settings."""
+    return open_api(config.api_url, config.api_key, config.headers)
+
+
 def connect_both(state: State) -> State:
     """The state with both ends tried and compared."""
     say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
-    server = check_server(open_api(state.config.api_url, state.config.api_key), state.config.database)
+    server = check_server(open_api_of(state.config), state.config.database)
     state = replace(state, server=server)
     say(coloured("  ✓ ", GREEN) + "Connected.")
     if server.is_newer:
@@ -10008,7 +10138,7 @@ def need_server(state: State) -> tuple[State, Api, Server]:
     if state.server is None:
         state = connect_both(state)
     assert state.server is not None
-    return state, open_api(state.config.api_url, state.config.api_key), state.server
+    return state, open_api_of(state.config), state.server
 
 
 def ready_to_change(state: State) -> tuple[State, Api, Server]:
@@ -12208,7 +12338,7 @@ def first_state(path: Path) -> State:
     try:
         state = State(path, load_config(path))
     except TransferError as error:
-        if not isinstance(error, ConfigMissing):
+        if not isinstance(error, ConfigMissing) or path != DEFAULT_CONFIG:
             show_error(error)
         say("\n  " + coloured("⚠", YELLOW) + " Configuration not found or incomplete.")
         if not ask_yes("  Run setup now?"):

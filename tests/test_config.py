@@ -386,6 +386,10 @@ def test_a_file_from_a_windows_editor_is_read(path: Path) -> None:
         ("DB_CONFIG", "{}"),
         ("DB_CONFIG", "{1: 'localhost'}"),
         ("DB_CONFIG", "{None: 'localhost'}"),
+        ("UPLOAD_LOCATION", "5"),
+        ("API_HEADERS", "'CF-Access-Client-Id: x'"),
+        ("API_HEADERS", "{'CF-Access-Client-Id': 5}"),
+        ("API_HEADERS", "{'a name': 'x\\n'}"),
     ],
 )
 def test_a_wrong_type_is_named(path: Path, name: str, value: str) -> None:
@@ -453,13 +457,21 @@ ENV = "DB_PASSWORD={}\n"
         ("'  spaced  '", "  spaced  "),
         ("", ""),
         ("''", ""),
+        ("${A}$A-${NONE}", "11-"),
+        ("${NONE:-default}${A:-x}${EMPTY:-empty}${EMPTY-y}", "default1empty"),
+        ("${A:+set}${NONE:+set}${A:?message}", "set1"),
+        ('"${A} $$5 \\$A"', "1 $5 $A"),
+        (r"\$A", "$A"),
+        ("'${A}'", "${A}"),
+        ("$$A", "$A"),
+        ("a$", "a$"),
         ("pässwörd😀", "pässwörd😀"),
     ],
 )
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_quotes_and_comments_in_an_env_file(tmp_path: Path, written: str, password: str, ending: str) -> None:
     path = tmp_path / ".env"
-    path.write_bytes(f"A=1{ending}DB_PASSWORD={written}{ending}B=2{ending}".encode())
+    path.write_bytes(f"A=1{ending}EMPTY={ending}DB_PASSWORD={written}{ending}B=2{ending}".encode())
     assert transfer.read_env_file(path) == {"password": password}
 
 
@@ -482,19 +494,41 @@ def test_a_whole_env_file(tmp_path: Path) -> None:
     assert transfer.read_env_file(path) == {**database, "media": str(tmp_path.resolve() / "library")}
 
 
-def test_the_media_folder_is_optional_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / "config.py"
+def test_what_is_optional_is_kept(path: Path) -> None:
     transfer.save_config(path, CONFIG)
-    assert "UPLOAD_LOCATION" not in path.read_text()
-    config = replace(CONFIG, media="/srv/im'mich \\ ä")
+    assert "UPLOAD_LOCATION" not in path.read_text() and "API_HEADERS" not in path.read_text()
+    config = replace(CONFIG, media="/srv/im'mich \\ ä", headers={"CF-Access-Client-Secret": "it's"})
     transfer.save_config(path, config)
     assert transfer.load_config(path) == config
-    path.write_text(path.read_text().replace("UPLOAD_LOCATION = ", "UPLOAD_LOCATION = 1 or "), encoding="ascii")
-    with pytest.raises(TransferError):
-        transfer.load_config(path)
-    path.write_text(f"API_URL = {URL!r}\nAPI_KEY = 'key'\nDB_CONFIG = {{'host': 'x'}}\nUPLOAD_LOCATION = 5\n")
-    with pytest.raises(TransferError, match="UPLOAD_LOCATION"):
-        transfer.load_config(path)
+
+
+# Lines of an .env: what is read of them.
+LINES = {
+    "DB_HOSTNAME=pg\nDB_PORT=5433": {"host": "pg", "port": "5433"},
+    "DB_PASSWORD=old\nDB_URL=postgresql://me:p%40ss@[::1]:5433/photos?sslmode=require": {
+        **{"user": "me", "password": "p@ss", "host": "::1", "port": "5433", "dbname": "photos", "sslmode": "require"}
+    },
+    "P=secret\nDB_URL=postgres://me:${P}@pg/immich": {
+        **{"user": "me", "password": "secret", "host": "pg", "dbname": "immich"}
+    },
+    "DB_PASSWORD=old\nDB_PASSWORD_FILE=secret.txt": {"password": "of the file"},
+    "DB_PASSWORD_FILE=/run/secrets/none\nDB_USERNAME=me": {"user": "me"},
+}
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_what_an_env_file_may_have_instead(path: Path, lines: str) -> None:
+    path.with_name("secret.txt").write_text("of the file\n")
+    path.write_text(lines)
+    found = transfer.read_env_file(path)
+    assert found == {"password": "old", **LINES[lines]} if "DB_PASSWORD=old" in lines else found == LINES[lines]
+
+
+def test_an_address_of_the_database_that_is_none_is_not_shown(path: Path) -> None:
+    path.write_text("DB_URL=postgresql://me:hunter2@host:port/x?nonsense=1\n")
+    with pytest.raises(TransferError, match="not understood") as caught:
+        transfer.read_env_file(path)
+    assert "hunter2" not in str(vars(caught.value))
 
 
 def test_the_media_folder_in_an_env_file(tmp_path: Path) -> None:

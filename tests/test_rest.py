@@ -96,6 +96,7 @@ def refused(
         ("http://[::1]:2283/", "http://[::1]:2283"),
         ("[::1]:2283", "http://[::1]:2283"),
         ("[fe80::1]", "http://[fe80::1]"),
+        ("::1", "http://[::1]"),
         ("http://host:1", "http://host:1"),
         ("http://host:65535", "http://host:65535"),
         ("https://bücher.example", "https://bücher.example"),
@@ -116,7 +117,6 @@ def test_an_address_is_understood(text: str, base: str) -> None:
         "https:///api",
         "http://:2283",
         ":2283",
-        "::1",
         "ftp://host",
         "file:///etc/passwd",
         "javascript:alert(1)",
@@ -690,8 +690,8 @@ def test_a_later_redirection_is_not_followed_either(there: Installation, api: Ap
             (nowhere, None)
             for nowhere in (
                 *("ftp://elsewhere/", "file:///etc/passwd", "javascript:alert(1)", "http://[", "http://host:port/"),
-                *("http://host:99999/api/", "//", "http://", " ", "?", "http://a b/", "http://x\x1b[31m/api/"),
-                *("http://me:secret@host/api/", "/auth/login", "/api/server/ping"),
+                *("http://host:99999/api/", "http://", "http://a b/", "http://x\x1b[31m/api/"),
+                *("http://me:secret@host/api/server/ping", "/api/server/ping"),
             )
         ],
     ],
@@ -701,6 +701,43 @@ def test_where_a_redirection_leads(there: Installation, api: Api, location: str,
     error = refused("secret", transfer.immich_version, api)
     assert error.what.endswith(f"sends us on to {base}." if base else ("to itself.", "to an address that is none."))
     assert "\x1b" not in words(error)
+
+
+# A login, of what stands before Immich, is named as one: nobody is asked to give it the key
+
+PAGE = {"Content-Type": "text/html; charset=utf-8"}
+LOGINS = {
+    "Cloudflare Access": (302, {"Location": "https://me.cloudflareaccess.com/cdn-cgi/access/login/x?kid=1"}),
+    "Authelia": (302, {"Location": "https://auth.example.org/?rd=https%3A%2F%2Fphotos.example.org%2Fapi%2F"}),
+    "a page of its own": (302, {"Location": "/outpost.goauthentik.io/start"}),
+    "a password": (401, PAGE),
+    "nobody passes": (403, PAGE),
+    "an empty no": (401, {}),
+}
+
+
+@pytest.mark.parametrize(("status", "headers"), LOGINS.values(), ids=LOGINS)
+def test_a_login_is_named_as_one(there: Installation, api: Api, status: int, headers: dict[str, str]) -> None:
+    there.immich.answer("/api/server/ping", status, "<html>Log in</html>" if headers == PAGE else b"", headers)
+    error = refused(there.key, transfer.immich_version, api)
+    assert "login" in error.what and "Never give it the API key" in error.todo and "API_HEADERS" in error.todo
+    assert not isinstance(error, NotAllowed)
+
+
+def test_a_login_page_that_says_all_is_well(there: Installation, api: Api) -> None:
+    there.immich.answer("/api/server/ping", 200, "<html>Log in</html>", PAGE)
+    assert "a web page, such as a login" in refused(there.key, transfer.immich_version, api).why
+
+
+def test_headers_for_a_proxy_go_with_every_call_and_nowhere_else(there: Installation) -> None:
+    headers = {"CF-Access-Client-Secret": "the-secret", "x-api-key": "another", "Accept": "text/html"}
+    asked: list[bytes] = []
+    with raw_server(HEAD + b"Content-Length: 2\r\n\r\n{}", asked=asked) as url:
+        api = transfer.open_api(url, "the-key", headers)
+        refused("the-secret", transfer.immich_version, api)
+    assert b"CF-Access-Client-Secret: the-secret" in asked[0]
+    assert b"x-api-key: the-key" in asked[0] and b"Accept: application/json" in asked[0]
+    assert "the-secret" not in repr(api) + repr(transfer.Config("", "", {}, "", headers))
 
 
 # Queues and jobs
