@@ -5927,7 +5927,8 @@ def plan_report(tx: Transaction) -> Report:
         # have both: UQ_assets_owner_checksum leaves libraries out.
         doubled=tuple(name for (name,) in rows(tx, """
             SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id)
-            WHERE (a."libraryId" IS NOT NULL OR EXISTS (SELECT FROM v_library l WHERE l."ownerId" = %(taker)s))
+            WHERE (a."libraryId" IS NOT NULL OR EXISTS (
+                SELECT FROM v_library l WHERE l."ownerId" = %(taker)s))
               AND EXISTS (
                 SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
                 WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
