@@ -25,11 +25,11 @@ DEFAULT = "3.3"
 
 INTRODUCTION = """
 This is a toy Immich {version} with a sample family. Nothing in it is real, and all
-of it is deleted when you leave. Its folder: {home}
+of it is deleted when you leave. What reaches it:
 
-  Immich address   {url}
-  API key          {key}
-  The .env file    {home}/.env
+  Address    {url}
+  API key    {key}
+  .env file  {home}/.env
 
 Things to try in the menu:
   3   Alice's album "Summer 2024", given to Bob: what would happen. Then do it.
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("Starting PostgreSQL and a toy Immich ...", flush=True)
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="immich-transfer-sandbox-") as home,
+            tempfile.TemporaryDirectory(prefix="toy-immich-") as home,
             toy(options.immich, Path(home) / "immich") as config,
         ):
             path = Path(home) / "config.py"

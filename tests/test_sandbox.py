@@ -168,10 +168,10 @@ def opened(*arguments: str) -> Iterator[Opened]:
     try:
         terminal.expect(r"a toy Immich (\S+) ")
         assert terminal.match[1] == (arguments[1] if "--immich" in arguments else sandbox.DEFAULT)
-        terminal.expect(r"folder: (\S+)")
-        home = Path(terminal.match[1])
-        terminal.expect(r"Immich address +(\S+)")
+        terminal.expect(r"Address +(\S+)")
         url = terminal.match[1]
+        terminal.expect(r"\.env file +(\S+)")
+        home = Path(terminal.match[1]).parent
         terminal.expect("Enter opens the tool: ")
         lines = (home / ".env").read_text().splitlines()
         env = {name.removeprefix("DB_"): value for name, _, value in (line.partition("=") for line in lines)}
