@@ -7,7 +7,8 @@
 API_URL = "http://192.168.1.10:2283"
 
 # Account Settings > API Keys. An administrator's key with adminUser.read, user.read, album.read, job.read,
-# job.create, maintenance and systemConfig.read; `all` is simplest. README.md says what works without some.
+# job.create, maintenance and systemConfig.read; `all` is simplest. What works without
+# some is said in .github/docs/database.md.
 API_KEY = "paste the key here"
 
 # Goes to psycopg2.connect as it is, so everything that libpq knows works here.

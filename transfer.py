@@ -77,7 +77,7 @@ except ImportError as missing:
         f"A package is missing ({missing.name}). Install what is needed: pip install -r requirements.txt"
     )
 
-__version__ = "1.1.0"
+__version__ = "1.0.0"
 
 # ============================================================================================================
 # 1  CONSTANTS, ERRORS, DATA
@@ -9333,7 +9333,7 @@ MENU = """
 └─────────────────────────────────────┘
 """
 
-# README, 'Backup and restore'.
+# Also in .github/docs/restoring.md.
 BACKUP_COMMAND = (
     "docker exec immich_postgres pg_dump --clean --if-exists --username=postgres --dbname=immich",
     "  | gzip > immich-today.sql.gz",
@@ -11144,7 +11144,7 @@ def back_up_first(api: Api, state: State) -> None:
     if not state.backups:
         warn(
             "No backup was made. Go on only with one of the database, made today: it is the way back if all "
-            "else fails. This makes one on Immich's server (README, 'Backup'):"
+            "else fails. This makes one on Immich's server (README, 'Backup and restore'):"
         )
         for line in BACKUP_COMMAND:
             say(f"    {line}")
@@ -12166,15 +12166,15 @@ def _page_people(page: Page) -> Iterator[str]:
     if people:
         yield _heading("People", len(people), "person", "people") + '<div class="grid">'
     for person in sorted(people, key=lambda person: not person.merge_id):
-        words = f"({faces(person)}) {ACTION_WORDS[person.action]}"
-        words += f", not merged: {person.note}" if person.note else ""
+        what = ACTION_WORDS[person.action] + (f", not merged: {person.note}" if person.note else "")
         if person.merge_id:
-            words = f"({faces(person)}) {'become one person' if person.action == MERGE else 'stay two'}"
-        shown = _figure(page, "people", person.id, person.name or "Unknown", words)
+            what = ("become one person" if person.action == MERGE else "stay two") + likeness(person)
+        shown = _figure(page, "people", person.id, person.name or "Unknown", f"({faces(person)}) {what}")
         if person.merge_id:
             theirs = f"({number_of(person.merge_faces, 'face')}, of {page.destination.name})"
-            shown += _figure(page, "people", person.merge_id, person.merge_name, theirs)
-        yield f'<div class="pair">{shown}</div>' if person.merge_id else shown
+            other = _figure(page, "people", person.merge_id, person.merge_name or "Unknown", theirs)
+            shown = f'<div class="pair">{shown}{other}</div>'
+        yield shown
     yield "</div>" if people else ""
 
 

@@ -1,6 +1,6 @@
-"""The README's picture: `python -m tests.picture` runs the tool on the sandbox's toy Immich and draws what it shows.
+"""The README's pictures: `python -m tests.picture` runs the tool on the sandbox's toy Immich and draws what it shows.
 
-The menu, and the analysis of a dry run, as text in an SVG file that needs nothing else.
+The menu and the analysis of a dry run as text, and the beginning of its page; each an SVG file that needs nothing else.
 """
 
 import re
@@ -13,15 +13,18 @@ import transfer
 from tests.sandbox import DEFAULT, toy
 from tests.terminal import Terminal
 
-PICTURE = Path(__file__).with_name("screens.svg")
+PICTURE, PAGE = (Path(__file__).with_name(name) for name in ("screens.svg", "page.svg"))
+PAGE_FIGURES = 17  # people and photos
 COLUMNS = 100
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341"}
 ADDRESS = "http://immich:2283"
 SGR = re.compile(r"\x1b\[(\d*)m")
 
 
-def screens() -> str:
-    """What the tool writes for the menu, and for the analysis of a transfer, with the colours of a terminal."""
+def screens() -> tuple[str, str]:
+    """What the tool writes for the menu, and for the analysis of a transfer, with the colours of a terminal; and the
+    page of that analysis.
+    """
     with tempfile.TemporaryDirectory() as home, toy(DEFAULT, Path(home) / "immich") as config:
         path = Path(home) / "config.py"
         transfer.save_config(path, config)
@@ -31,13 +34,16 @@ def screens() -> str:
             terminal.answer("Is that the same person?", "y")
             terminal.until("Do exactly this now")
             written = terminal.raw
+            terminal.type("p")
+            terminal.until("Do exactly this now")
+            page = next((path.parent / "transfers").glob("*.html")).read_text()
         for there, shown in (
             (config.api_url, ADDRESS),
             (str(config.database["dbname"]), "immich"),
             (f" at {config.database['host']}", " at database"),
         ):
-            written = written.replace(there, shown)
-        return written
+            written, page = written.replace(there, shown), page.replace(there, shown)
+        return written, page
 
 
 def lines(written: str) -> Iterator[str]:
@@ -73,5 +79,19 @@ def drawn(found: list[str]) -> str:
     )
 
 
+def framed(page: str) -> str:
+    """The beginning of a page as SVG, as a browser draws it."""
+    style = page[page.index("<style>") : page.index("</style>")] + "</style>"
+    body = page[page.index("<h1>") :]
+    end = list(re.finditer("</figure>(?:</div>)?", body))[PAGE_FIGURES - 1].end()
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="1040" height="1080" viewBox="0 0 1040 1080">\n'
+        '<foreignObject width="1040" height="1080"><body xmlns="http://www.w3.org/1999/xhtml">\n'
+        f"{style}\n{body[:end]}</div>\n</body></foreignObject></svg>\n"
+    )
+
+
 if __name__ == "__main__":
-    PICTURE.write_text(drawn(list(lines(screens()))))
+    screen, html = screens()
+    PICTURE.write_text(drawn(list(lines(screen))))
+    PAGE.write_text(framed(html))

@@ -152,8 +152,8 @@ def test_without_a_backup_the_line_to_run_is_shown(there: Installation, why: str
     assert why != "an ordinary user's key" or ("is to back up" not in screen and "permission" not in screen)
     line = " ".join(" ".join(transfer.BACKUP_COMMAND).split())
     assert line in screen
-    readme = Path(transfer.__file__).with_name("README.md").read_text(encoding="utf-8")
-    assert line in " ".join(readme.split())
+    page = Path(transfer.__file__).parent.joinpath(".github/docs/restoring.md").read_text(encoding="utf-8")
+    assert line in " ".join(page.split())
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------

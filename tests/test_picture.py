@@ -1,4 +1,4 @@
-"""The README's picture can be drawn anew from the program as it is."""
+"""The README's pictures can be drawn again from the program as it is."""
 
 import re
 from xml.etree import ElementTree
@@ -10,16 +10,22 @@ from tests import picture
 pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 
-def test_it_shows_the_menu_and_an_analysis() -> None:
-    found = list(picture.lines(picture.screens()))
-    text = "".join(ElementTree.fromstring(picture.drawn(found)).itertext())
-    for wanted in ("MAIN MENU", "ALBUM TRANSFER ANALYSIS", "Assets to transfer: 25", "Grandma Rose", "DRY RUN"):
+def test_they_show_the_menu_an_analysis_and_its_page() -> None:
+    screen, page = picture.screens()
+    drawn, framed = picture.drawn(list(picture.lines(screen))), picture.framed(page)
+    text = "".join(ElementTree.fromstring(drawn).itertext())
+    for wanted in ("MAIN MENU", "ALBUM TRANSFER ANALYSIS", "Assets to transfer: 25", "Grandma Rose"):
         assert wanted in text
     assert "\x1b" not in text and "\r" not in text
-    assert re.search(r"127\.0\.0\.1|immich_test|/tmp", text) is None
+    text = "".join(ElementTree.fromstring(framed).itertext())
+    assert (
+        "25 photos go from Alice" in text and framed.count("<figure>") == framed.count("<img ") == picture.PAGE_FIGURES
+    )
+    assert re.search(r"127\.0\.0\.1|immich_test|/tmp", drawn + framed) is None
 
 
-def test_the_stored_one_is_in_the_readme_and_well_formed() -> None:
+def test_the_stored_ones_are_in_the_readme_and_well_formed() -> None:
     readme = picture.PICTURE.parents[1].joinpath("README.md").read_text()
-    assert "](tests/screens.svg)" in readme
-    assert "MAIN MENU" in "".join(ElementTree.parse(picture.PICTURE).getroot().itertext())
+    for stored, wanted in ((picture.PICTURE, "ALBUM TRANSFER ANALYSIS"), (picture.PAGE, "Grandma Rose")):
+        assert f"](tests/{stored.name})" in readme
+        assert wanted in "".join(ElementTree.parse(stored).getroot().itertext())
