@@ -547,7 +547,6 @@ class Server:
     user_id: str
     user_email: str
     is_admin: bool
-    release: str  # what the schema looks like
     is_newer: bool  # than what was tested
     unknown_links: tuple[str, ...]
     may_all: bool = False  # the key has the permission `all`
@@ -2737,7 +2736,6 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
         str(user["id"]),
         str(user["email"]),
         is_admin,
-        release=schema.release,
         is_newer=version[:2] > NEWEST_IMMICH,
         unknown_links=schema.unknown_links,
         may_all="all" in permissions,
@@ -4063,45 +4061,36 @@ def _find_merges(tx: Transaction) -> None:
     """merge_into: the destination's only person of the same name, or of the same but for accents (alike);
     note: why there is none although the name fits.
     """
-    their_people = """
-            SELECT {} AS folded, count(*) AS count,
-                (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
-                bool_or(p."isHidden") AS "isHidden"
-            FROM v_person p
-            JOIN v_person_group g ON g.id = p."personGroupId"
-            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
-            WHERE p."ownerId" = %(taker)s
-            GROUP BY 1"""
-    run(tx, f"""
-        WITH theirs AS ({their_people.format(FOLDED_NAME)}
-        ), ours AS (SELECT folded, count(*) AS count FROM people WHERE NOT kept AND faces > 0 GROUP BY folded)
-        UPDATE people SET
-            note = CASE
-                WHEN ours.count > 1 THEN 'two of that name are on these photos'
-                WHEN theirs.count > 1 THEN 'two of that name are there already'
-                WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
-                WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
-            END,
-            merge_into = CASE
-                WHEN ours.count > 1 OR theirs.count > 1 OR people."isHidden" <> theirs."isHidden"
-                    OR coalesce(people."birthDate" <> theirs."birthDate", false) THEN NULL
-                ELSE theirs.grp
-            END
-        FROM theirs JOIN ours USING (folded)
-        WHERE people.folded = theirs.folded AND people.folded <> '' AND NOT people.kept AND people.faces > 0
-    """)
-    bare = BARE.format("people.folded")
-    run(tx, f"""
-        WITH theirs AS ({their_people.format(BARE.format(FOLDED_NAME))}
-        ), ours AS (
-            SELECT {bare} AS folded FROM people WHERE NOT kept AND faces > 0 GROUP BY 1 HAVING count(*) = 1)
-        UPDATE people SET merge_into = theirs.grp, alike = 'accents'
-        FROM theirs JOIN ours USING (folded)
-        WHERE {bare} = theirs.folded AND theirs.folded <> '' AND theirs.count = 1
-          AND people.merge_into IS NULL AND people.note IS NULL AND NOT people.kept AND people.faces > 0
-          AND people."isHidden" = theirs."isHidden"
-          AND coalesce(people."birthDate" = theirs."birthDate", true)
-    """)
+    for alike, spelled in ((NAME, "{}"), (ACCENTS, BARE)):
+        ours = spelled.format("people.folded")
+        run(tx, f"""
+            WITH theirs AS (
+                SELECT {spelled.format(FOLDED_NAME)} AS spelled, count(*) AS count,
+                    (array_agg(p."personGroupId"))[1] AS grp, (array_agg(p."birthDate"))[1] AS "birthDate",
+                    bool_or(p."isHidden") AS "isHidden"
+                FROM v_person p
+                JOIN v_person_group g ON g.id = p."personGroupId"
+                JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId"
+                WHERE p."ownerId" = %(taker)s
+                GROUP BY 1
+            ), ours AS (
+                SELECT {ours} AS spelled, count(*) AS count FROM people
+                WHERE NOT kept AND faces > 0 GROUP BY 1
+            ), pair AS (
+                SELECT people.grp, theirs.grp AS target, CASE
+                    WHEN ours.count > 1 THEN 'two of that name are on these photos'
+                    WHEN theirs.count > 1 THEN 'two of that name are there already'
+                    WHEN people."birthDate" <> theirs."birthDate" THEN 'the birth dates differ'
+                    WHEN people."isHidden" <> theirs."isHidden" THEN 'one of the two is hidden'
+                END AS note
+                FROM people JOIN ours ON ours.spelled = {ours} JOIN theirs ON theirs.spelled = ours.spelled
+                WHERE ours.spelled <> '' AND NOT people.kept AND people.faces > 0
+                  AND people.merge_into IS NULL AND people.note IS NULL
+            )
+            UPDATE people SET note = pair.note, alike = %(alike)s,
+                merge_into = CASE WHEN pair.note IS NULL THEN pair.target END
+            FROM pair WHERE people.grp = pair.grp AND (pair.note IS NULL OR %(alike)s = 'name')
+        """, alike=alike)
     # An earlier run made the destination's person from this one, so that a second would be the same person
     # twice; or somebody has said that the two faces are one person's.
     run(tx, """
@@ -4433,14 +4422,6 @@ def mend_featured(tx: Transaction) -> int:
                       AND f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL AND f."isVisible")))
     """)
     run(tx, "DROP TABLE faceless")
-    # Immich's migration job would finish moving the old picture to where it belonged before.
-    change(tx, "person", ("faceAssetId", "thumbnailPath"), """
-        SELECT p."ownerId", p."personGroupId", p."faceAssetId", '' AS "thumbnailPath"
-        FROM portrait JOIN v_person p USING ("ownerId", "personGroupId")
-        WHERE p."ownerId" = %(taker)s AND p."thumbnailPath" <> ''
-          AND p."personGroupId" IN (SELECT grp FROM people WHERE action = 'TRANSFER')
-          AND EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = p."personGroupId")
-    """)
     return mended
 
 
@@ -5250,13 +5231,9 @@ STORAGE = Thing(
             MENDED,
             ("storage figure that is wrong", "storage figures that are wrong"),
             "Counted anew, as Immich does it.",
-            """
-            SELECT u.id, NULL, NULL, u.email
-            FROM v_user u LEFT JOIN (
-                SELECT a."ownerId", sum(e."fileSizeInByte") AS usage
-                FROM v_asset a JOIN v_asset_exif e ON e."assetId" = a.id
-                WHERE a."libraryId" IS NULL GROUP BY a."ownerId") owned ON owned."ownerId" = u.id
-            WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> coalesce(owned.usage, 0)
+            f"""
+            SELECT u.id, NULL, NULL, u.email FROM v_user u
+            WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> {_FIGURE}
             """,
             "Uploads may be refused too early or too late. Immich counts anew every night.",
         ),
@@ -5922,17 +5899,6 @@ def plan_report(tx: Transaction) -> Report:
             SELECT coalesce(t.name, p.name) FROM people p
             LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
             WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
-        """)),
-        # Mirror tools put uploads into external libraries, with the checksum of an upload. Immich lets a user
-        # have both: UQ_assets_owner_checksum leaves libraries out.
-        doubled=tuple(name for (name,) in rows(tx, """
-            SELECT a."originalFileName" FROM v_asset a JOIN run_photo USING (id)
-            WHERE (a."libraryId" IS NOT NULL OR EXISTS (
-                SELECT FROM v_library l WHERE l."ownerId" = %(taker)s))
-              AND EXISTS (
-                SELECT FROM (SELECT * FROM v_asset b WHERE b.checksum = a.checksum OFFSET 0) b
-                WHERE b."ownerId" = %(taker)s AND b."deletedAt" IS NULL AND b.status = 'active')
-            ORDER BY a."originalFileName", a.id
         """)),
         albums_unseen=unseen,
         albums_public=public,
@@ -10282,9 +10248,6 @@ LINES = (
         "moves": ("Comes along, although not chosen itself:",) * 2,
         "page": "of them not chosen, but coming along",
     }, lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})"),
-    Line("photos", "doubled", {"moves": (
-        *("Moves, although {taker} has the same file already",) * 2, ", in an external library or from one:",
-    )}),
     *(Line("photos", f"stays {reason}", dict.fromkeys(
         ("stays", "kept"), ("{n} photo", "{n} photos", f": {words}")
     )) for reason, words in UNDO_REASONS.items()),

@@ -49,7 +49,7 @@ MUTATIONS = r"""
 Enter merges people whose names are only alike
     ask_merges: say address, "n") => address, "y") @ merging: only_alike
 one of two who are alike is taken
-    _find_merges: true theirs.count = @ merging: only_alike
+    _find_merges: say theirs.count > 1 => false @ merging: only_alike
 photos of others in the album are chosen too
     choose_selection: true a."ownerId" = %(giver)s @ choosing: others_put_into
 a hidden face chooses a photo
@@ -178,11 +178,11 @@ a deleted face that stays keeps a person who has left
 a deleted face of a third user keeps a person who is no more
     step_people: false (p.leaver IS NOT NULL AND @ people: becomes and deleted
 people of different birth dates are merged
-    _find_merges: false coalesce(people."birthDate" <> @ merging: in_doubt
+    _find_merges: false people."birthDate" <> @ merging: in_doubt
 hidden people are merged with others
-    _find_merges: say 1 OR people."isHidden" <> theirs."isHidden" => 1 @ merging: in_doubt
+    _find_merges: false people."isHidden" <> @ merging: in_doubt
 of two namesakes one is taken
-    _find_merges: say theirs.count > 1 OR people => people @ merging: in_doubt
+    _find_merges: say theirs.count > 1 => false @ merging: in_doubt
 a featured photo may be somebody else's
     SHOWS: true a."ownerId" @ featured: somebody_elses_photo
 a featured face may be hidden

@@ -229,7 +229,7 @@ def test_tls_that_the_server_does_not_speak(shared: Installation) -> None:
 def test_a_connection_string_where_a_name_belongs_is_not_shown(shared: Installation, name: str, text: str) -> None:
     opening({**shared.params, "port": postgres.free_port(), name: text})
     config = transfer.Config("http://x", "key", {name: text})
-    server = transfer.Server("3.3.0", "", "", True, "3.3", False, ())
+    server = transfer.Server("3.3.0", "", "", True, False, ())
     assert "the-password" not in transfer.connected_to(transfer.State(shared.path, config, server))
 
 

@@ -120,15 +120,6 @@ def test_a_person_handed_over_without_a_picture_gets_one(library, anna, ben, mov
     assert picture(library, ben, lea) == (face, "")
 
 
-def test_a_picture_that_immich_was_about_to_move_is_drawn_anew(library, anna, ben, moves, album, move) -> None:
-    """Its unfinished move would put the file into Anna's folder again."""
-    lea = library.person(anna, "Lea")
-    face = library.face(moves, lea, featured=True)
-    library.move_history(lea, "face")
-    move(album)
-    assert picture(library, ben, lea) == (face, "")
-
-
 def test_a_namesake_without_a_picture_gets_one(library, anna, ben, moves, album, move) -> None:
     hers, his = library.person(anna, "Oma"), library.person(ben, "Oma", thumbnail="")
     face = library.face(moves, hers)

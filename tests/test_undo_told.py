@@ -11,7 +11,7 @@ from tests.conftest import model_versions
 from tests.library import Library
 from tests.random_library import ask, delete_person, file_photos
 
-SERVER = transfer.Server("3.3.0", "id", "admin@example.com", True, "3.3", False, ())
+SERVER = transfer.Server("3.3.0", "id", "admin@example.com", True, False, ())
 
 
 @pytest.fixture(params=model_versions())
