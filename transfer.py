@@ -12378,12 +12378,36 @@ def menu(path: Path, debug: bool = False) -> int:
         return int(failed)
 
 
+HELP_ENDS = f"""\
+Without options it opens its menu. To try it first on a toy Immich, with nothing of yours in reach:
+  pip install -r tests/requirements.txt && python -m tests.sandbox
+
+files
+  {DEFAULT_CONFIG}  the settings; config.example.py says what each is
+  transfers/  beside it: undo files, the list of moved files, pages, and what was shown
+
+exit codes
+  0    done, or nothing was asked for
+  1    the last thing asked for was refused or has failed, or Immich cannot be reached
+  2    an option that there is none of
+  130  Ctrl-C; 128 and the signal's number for others
+
+environment variables
+  NO_COLOR             no colours
+  PAGER                shows details (d), such as less
+  REQUESTS_CA_BUNDLE   the file of the authority (PEM) that has signed Immich's certificate
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY   a proxy on the way to Immich
+  PGSSLMODE, PGSSLROOTCERT, PGSERVICE, PGPASSFILE, ...   as libpq knows them, where DB_CONFIG is silent
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. The one place that turns what is raised into sentences and exit codes: those of menu(),
     130 for Ctrl-C, 128 and its number for another signal.
     """
     parser = argparse.ArgumentParser(
-        prog="transfer.py", description="Hand photos to another user of the same Immich.", add_help=False
+        prog="transfer.py", description="Hand photos to another user of the same Immich.", add_help=False,
+        epilog=HELP_ENDS, formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     # not argparse's own: it exits with 0 where nothing could be written
     parser.add_argument("-h", "--help", action="store_true", help="show this help and exit")
