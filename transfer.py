@@ -1924,13 +1924,13 @@ def in_transaction(
             commit(connection, saved, report, sample)
             committed.append(report)
             for path in saved:
-                name_file(path, committed=True)
+                name_file(path, COMMITTED)
     except BaseException as error:
         with contextlib.suppress(psycopg2.Error):
             connection.rollback()
         if not committed and not isinstance(error, CommitUnknown):
             for path in saved:
-                name_file(path, committed=False)
+                name_file(path, "")
         raise
     return report, tx
 
@@ -2451,14 +2451,15 @@ def _journal_lines(tx: Transaction, header: Mapping[str, Any]) -> Iterator[str]:
                 tx.progress("", done, total)
 
 
-def name_file(path: Path, *, committed: bool) -> Path:
-    """Give a file that was written before COMMIT the name that tells what became of it; its name then.
+def name_file(path: Path, ending: str) -> Path:
+    """Give an undo file the name that tells what became of its run, '' for none; its name then.
 
     A name that cannot be changed is no reason to fail: the rows decide.
     """
     with contextlib.suppress(OSError):
-        if committed:
-            path = path.rename(path.with_name(path.name.removesuffix(PENDING) + COMMITTED))
+        if ending:
+            name = path.name.removesuffix(PENDING).removesuffix(COMMITTED)
+            path = path.rename(path.with_name(name + ending))
         else:
             path.unlink()
         _sync_folder(path.parent)
@@ -2613,10 +2614,12 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                     state = "under way"
                 elif is_there(tx, header["sample"]) is False:
                     state = NOT_THERE
+                    if pending:  # rolled back: the same run made again would make it look as if it were there
+                        path = name_file(path, UNDONE)
                 else:
                     state = "committed"
                     if pending:
-                        path = name_file(path, committed=True)
+                        path = name_file(path, COMMITTED)
             except NotOurs as not_ours:
                 state, error = "may be somebody else's", not_ours
             except JournalBroken:
@@ -2631,7 +2634,7 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
 NOT_THERE = "not there"
 # The states of list_past() in which a run cannot be taken back: why, and what to do.
 WHY_NOT_BACK = {
-    "undone": ("It was taken back already.", "There is nothing left to do."),
+    "undone": ("It was taken back already, or never finished.", "There is nothing left to do."),
     "under way": ("It has not ended yet.", "Look again in a minute."),
     NOT_THERE: (
         "Nothing of what it wrote is in this database as it left it: it was rolled back or taken back, all "
@@ -2687,7 +2690,7 @@ def perform(
         if (is_committed := ask_commit(database_config, error.sample)) is None:
             raise
         for path in error.saved:
-            name_file(path, committed=is_committed)
+            name_file(path, COMMITTED if is_committed else "")
         if is_committed:
             return cast(Report, error.report)
         raise TransferError(
@@ -6326,7 +6329,7 @@ def repair_all(
                 saved.append(write_journal(for_user(tx, user), part, how.undo_folder, "repair"))
         except BaseException:
             for path in saved:
-                name_file(path, committed=False)
+                name_file(path, "")
             raise
         return saved
 
@@ -6519,9 +6522,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
     values = {**undo_values(header), "made_by_undone": made_by_undone(path, header)}
     report = perform(database_config, work, values, how, look_again=look_again)
     if not how.dry_run and not something_stayed(report):
-        with contextlib.suppress(OSError):  # the rows decide
-            path.rename(path.with_name(path.name.removesuffix(COMMITTED) + UNDONE))
-            _sync_folder(path.parent)
+        name_file(path, UNDONE)
     return report
 
 

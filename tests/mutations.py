@@ -154,7 +154,7 @@ a repair leaves stacks that hold nothing
 a repair of several users is not what was shown
     repair_all: never how.expected_digest @ mending: changes_meanwhile
 an undo file of a repair that failed stays
-    repair_all: skip name_file(path, committed=False) @ mending: full_disk
+    repair_all: skip name_file(path, "") @ mending: full_disk
 a stack gets a primary back that belongs to somebody else since
     BELONGS: true NOT {_WAS_MEMBER} @ mending: in_part
 a picture comes back although its face was deleted since
@@ -347,10 +347,10 @@ the undo file is not flushed
 the folder of undo files is not flushed
     write_journal: skip _sync_folder(folder) @ journal: complete_on_disk
 the undo file counts as committed before COMMIT
-    in_transaction: say commit(connection, saved, report, sample) => [name_file(path, committed=True) for path in
+    in_transaction: say commit(connection, saved, report, sample) => [name_file(path, COMMITTED) for path in
         saved]; commit(connection, saved, report, sample) @ killed: did_not_hear
 the undo file stays pending after COMMIT
-    in_transaction: skip name_file(path, committed=True) @ journal: complete_on_disk
+    in_transaction: skip name_file(path, COMMITTED) @ journal: complete_on_disk
 a damaged undo file is used
     read_journal: never json.loads(last) @ journal: flipped_bit or damaged_file
 an absent row says that a run is there

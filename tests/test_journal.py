@@ -649,6 +649,8 @@ def test_a_run_that_was_rolled_back_is_not_there(library, scene, params, run, fo
     (past,) = transfer.list_past(params, folder)
     assert past.state == transfer.NOT_THERE
     refused(library, params, past.path)
+    run()  # once more, and this time to its end: one of the two is there
+    assert [past.state for past in transfer.list_past(params, folder)] == ["committed", "undone"]
 
 
 def test_an_undo_goes_on_when_what_was_in_its_way_is_gone(library, scene, params, journal) -> None:

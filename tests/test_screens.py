@@ -407,7 +407,7 @@ def test_help(shared: Installation) -> None:
     text = result.stdout.decode()
     assert result.returncode == 0
     assert text.startswith("usage: transfer.py ")
-    for told in ("--config PATH", "-h, --help", str(transfer.DEFAULT_CONFIG), "tests.sandbox", "130", "NO_COLOR", "PAGER"):
+    for told in ("--config PATH", "--help", str(transfer.DEFAULT_CONFIG), "tests.sandbox", "130", "NO_COLOR", "PAGER"):
         assert told in text
 
 

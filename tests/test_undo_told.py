@@ -128,7 +128,7 @@ def test_with_which_upgrade_an_undo_ends(version, words, capsys) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("undone", "It was taken back already. There is nothing left to do."),
+        ("undone", "It was taken back already, or never finished. There is nothing left to do."),
         ("under way", "It has not ended yet. Look again in a minute."),
         ("damaged", "Its undo file is damaged. Restore that file"),
     ],
