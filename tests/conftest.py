@@ -9,10 +9,8 @@ names them itself. Marked `@pytest.mark.always` it runs on all of them.
 Tests marked `@pytest.mark.long` are left out by `-m "not long"`, as in the README's command.
 
 Tests marked `@pytest.mark.cases` have every third of their cases, the first of them by IMMICH_TRANSFER_TEST_THIRD (0, 1
-or 2): the gate takes another third on each PostgreSQL.
-
-IMMICH_TRANSFER_TEST_HALF (0 or 1) takes half of the other tests, those that are neither `long` nor `cases` nor in the
-smoke file: the gate has two older PostgreSQLs, and each test runs on one of them.
+or 2): the gate takes another third on each PostgreSQL. With 1 or 2, of the tests that are neither `long` nor `cases`
+nor in the smoke file a third runs, too: all of them have run with 0.
 
 IMMICH_TRANSFER_TEST_EVERYTHING=1 leaves nothing out: tests run on all their versions, each run of the tool has its dry
 run before it, tests have all their cases, and runs are broken off at each of their steps and not at a few of them.
@@ -41,7 +39,6 @@ VERSIONS = ("2.0", "2.3", "2.5", "2.7", "3.1", "3.2", "3.3")
 NEWEST = VERSIONS[-1]
 VERSIONS_VARIABLE = "IMMICH_TRANSFER_TEST_VERSIONS"
 EVERYTHING = os.environ.get("IMMICH_TRANSFER_TEST_EVERYTHING", "") not in ("", "0")
-HALF = os.environ.get("IMMICH_TRANSFER_TEST_HALF", "")
 THIRD = int(os.environ.get("IMMICH_TRANSFER_TEST_THIRD", "0"))
 
 STAMPS = {"updatedAt", "updateId"}  # set by Immich's own triggers whenever a row is written
@@ -160,15 +157,15 @@ def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for cases in groups.values() for number, item in enumerate(cases) if (number + THIRD) % 3]
 
 
-def other_half(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Tests that have their turn on the other server, if there are two; all cases of a test stay together."""
+def other_third(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that do not have their turn on an older server; all cases of a test stay together."""
     return [
         item
         for item in items
-        if HALF
+        if THIRD
         and item.path.name != "test_smoke.py"
         and not any(map(item.get_closest_marker, ("long", "cases")))
-        and zlib.crc32(item.nodeid.split("[")[0].encode()) % 2 != int(HALF)
+        and zlib.crc32(item.nodeid.split("[")[0].encode()) % 3 != THIRD
     ]
 
 
@@ -197,7 +194,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         left_out |= {id(item) for name in names if name not in turns for item in versions[name]}
     left_out |= {id(item) for item in shapes_out_of_turn(items)}
-    left_out |= {id(item) for item in other_half(items)}
+    left_out |= {id(item) for item in other_third(items)}
     left_out |= {id(item) for item in further_cases([item for item in items if id(item) not in left_out])}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]

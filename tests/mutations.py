@@ -243,40 +243,40 @@ phones of members are not reset
 phones of those who lose a picture are not reset
     reset_apps: say (key ->> 'ownerId')::uuid => NULL @ phones featured: third_user_whose_picture
 photos are not locked
-    judge_photos: cut FOR NO KEY UPDATE OF a @ meanwhile: looked_at and photo
+    judge_photos: cut FOR NO KEY UPDATE OF a @ meanwhile: looked_at
 who adds a file or a face to a photo waits
-    judge_photos: say FOR NO KEY UPDATE OF a => FOR UPDATE OF a @ meanwhile: nobody_waits and file
+    judge_photos: say FOR NO KEY UPDATE OF a => FOR UPDATE OF a @ meanwhile: nobody_waits
 a run is blamed for what others add
     run_checks: say f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}" => new_trouble(kind, query) @ meanwhile:
-        nobody_waits and Checking
+        nobody_waits
 what this run itself wrote is put down to others
     BY_OTHERS_SINCE: true breach.written <> @ invariants: violation and source and tag
 the locks of faces are missing
-    lock_faces_and_people: cut FOR NO KEY UPDATE OF f @ meanwhile: looked_at and face
+    lock_faces_and_people: cut FOR NO KEY UPDATE OF f @ meanwhile: looked_at
 the locks of people are missing
-    lock_faces_and_people: cut FOR NO KEY UPDATE OF p @ meanwhile: looked_at and person
+    lock_faces_and_people: cut FOR NO KEY UPDATE OF p @ meanwhile: looked_at
 the locks of albums that change hands are missing
-    lock_albums: say ORDER BY id FOR NO KEY UPDATE => ORDER BY id @ meanwhile: changes_hands and album
+    lock_albums: say ORDER BY id FOR NO KEY UPDATE => ORDER BY id @ meanwhile: looked_at
 the locks of their members are missing
-    lock_albums: cut FOR NO KEY UPDATE OF u @ meanwhile: changes_hands and member
+    lock_albums: cut FOR NO KEY UPDATE OF u @ meanwhile: looked_at
 the locks of neighbours are missing
-    find_neighbours: cut FOR KEY SHARE @ meanwhile: photos_around and duplicates
+    find_neighbours: cut FOR KEY SHARE @ meanwhile: looked_at
 a neighbour with a deleted face is none
-    find_neighbours: false s.deleted > 0 AND @ meanwhile: photos_around and deleted
+    find_neighbours: false s.deleted > 0 AND @ meanwhile: looked_at
 two runs at once
     in_transaction: never cursor.fetchone()[0] @ meanwhile: second_run
 the digest does not know the photos
     plan_digest: say string_agg(id::text, ',' ORDER BY id) FROM run_photo => '' FROM run_photo LIMIT 1 @ meanwhile:
-        what_was_shown and add_photo
+        what_was_shown and more
 the digest does not know why photos stay
-    plan_digest: say text || reason => text @ meanwhile: what_was_shown and lock_photo
+    plan_digest: say text || reason => text @ meanwhile: what_was_shown and reason
 the digest does not know the albums
     plan_digest: cut id::text, ',' ORDER BY id) FROM changing_album), (SELECT string_agg( @ meanwhile:
         handed_over_unshown
 the digest does not know what becomes of people
     plan_digest: say concat_ws(' ', grp, action, => concat_ws(' ', grp, @ meanwhile: what_was_shown and elsewhere
 the digest is not asked
-    require_digest: never expected not @ meanwhile: what_was_shown and trash_photo
+    require_digest: never expected not @ meanwhile: what_was_shown and trash
 the digest of an undo does not know why photos stay
     undo_digest: say text || reason => text @ undo: taken_back_or and into_a_library
 the digest of an undo does not know what goes back

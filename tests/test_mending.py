@@ -80,6 +80,7 @@ def undo_all(library: Library, params: dict[str, Any], folder: Path) -> None:
 # ---- each kind by itself --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases
 @pytest.mark.every_version
 @pytest.mark.parametrize(
     "plant",
@@ -309,6 +310,7 @@ def torn(library: Library, anna: str, ben: str) -> str:
     return photo
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("kind", sorted({*transfer.mended_kinds()} - {"duplicate", "cover", "album owner"}))
 def test_a_kind_that_is_left_out_stays_as_it_is(library, params, ben, torn, kind) -> None:
     def kinds() -> set[str]:
