@@ -7,6 +7,8 @@ import pytest
 
 import transfer
 
+pytestmark = pytest.mark.screens  # that is: once, they ask nothing of the database
+
 ROOT = Path(transfer.__file__).parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / ".github").glob("**/*.md"))]
