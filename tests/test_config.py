@@ -25,21 +25,12 @@ CONFIG = Config(URL, "key", DATABASE)
 # Whatever Python's str can hold: quotes, NUL, line ends, lone surrogates.
 ANYTHING = st.text(st.characters(exclude_categories=()))
 NASTY = [
-    "it's",
-    'say "x"',
-    "'''\"\"\"",
-    "back\\slash\\n",
+    '\'"\\"""',
     "\\",
     "two\nlines\r\n",
-    "\u2028\x85\x1c",
-    "\0",
-    "\x1b[31m",
-    "pässwörd",
-    "👩‍👩‍👧",
-    "\ud800",
+    "\u2028\x85\x1c\0\x1b[31m",
     "\udfff\ud800",
     "{x}%s%(y)s$z",
-    "# no comment",
     '"\nimport os\n"',
 ]
 
@@ -56,29 +47,16 @@ def mode(path: Path) -> int:
 # Saved and read again
 
 
-@pytest.mark.parametrize("text", NASTY, ids=ascii)
-def test_odd_characters_survive(path: Path, text: str) -> None:
-    config = Config(URL, text, {**DATABASE, "password": text, "options": text})
-    transfer.save_config(path, config)
-    assert transfer.load_config(path) == config
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    key=ANYTHING.filter(bool),
+    key=ANYTHING.filter(bool) | st.sampled_from(NASTY),
     database=st.dictionaries(ANYTHING, st.one_of(ANYTHING, st.integers(), st.booleans(), st.none()), min_size=1),
 )
-def test_every_character_survives(path: Path, key: str, database: dict[str, Any]) -> None:
+def test_every_character_and_every_type_survives(path: Path, key: str, database: dict[str, Any]) -> None:
     config = Config(URL, key, database)
     transfer.save_config(path, config)
     assert transfer.load_config(path) == config
     assert list(transfer.load_config(path).database) == list(database)
-
-
-def test_types_of_values_survive(path: Path) -> None:
-    database = {**DATABASE, "port": "5432", "keepalives": 0, "sslmode": "verify-full", "connect_timeout": 3}
-    transfer.save_config(path, Config(URL, "key", database))
-    assert transfer.load_config(path).database == database
 
 
 def test_the_permissions_of_a_key_are_named_alike_everywhere() -> None:
@@ -98,22 +76,12 @@ def test_the_example_is_a_configuration() -> None:
 # Who may read it, and what is left when writing fails
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
 @pytest.mark.parametrize("before", [None, 0o644, 0o666], ids=["new", "0644", "0666"])
-def test_only_its_owner_may_read_it(path: Path, umask: int, before: int | None) -> None:
+def test_only_its_owner_may_ever_read_it(path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None) -> None:
+    """The new file is 0600 before its first byte, not only at the end."""
     if before is not None:
         path.write_text("x")
         path.chmod(before)
-    old = os.umask(umask)
-    try:
-        transfer.save_config(path, CONFIG)
-    finally:
-        os.umask(old)
-    assert mode(path) == 0o600
-
-
-def test_it_was_never_readable_to_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The new file is 0600 before its first byte, not only at the end."""
     seen = []
     original = os.replace
 
@@ -127,7 +95,7 @@ def test_it_was_never_readable_to_others(path: Path, monkeypatch: pytest.MonkeyP
         transfer.save_config(path, CONFIG)
     finally:
         os.umask(old)
-    assert seen == [0o600]
+    assert (seen, mode(path), os.listdir(path.parent)) == ([0o600], 0o600, ["config.py"])
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -150,12 +118,6 @@ def test_a_failing_write_leaves_the_old_file(
     assert os.listdir(path.parent) == ["config.py"]
 
 
-def test_nothing_but_the_file_is_left(path: Path) -> None:
-    transfer.save_config(path, CONFIG)
-    transfer.save_config(path, CONFIG)
-    assert os.listdir(path.parent) == ["config.py"]
-
-
 def test_a_link_stays_a_link(tmp_path: Path, path: Path) -> None:
     target = tmp_path / "elsewhere" / "secrets.py"
     target.parent.mkdir()
@@ -170,13 +132,6 @@ def test_a_link_stays_a_link(tmp_path: Path, path: Path) -> None:
     assert os.listdir(target.parent) == ["secrets.py"]
 
 
-def test_a_link_to_nothing_makes_its_target(tmp_path: Path, path: Path) -> None:
-    path.symlink_to(tmp_path / "target.py")
-    transfer.save_config(path, CONFIG)
-    assert path.is_symlink()
-    assert transfer.load_config(path) == CONFIG
-
-
 @pytest.mark.parametrize("place", ["missing/config.py", "."])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
     with pytest.raises(TransferError, match="could not be written"):
@@ -186,27 +141,18 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> 
 
 def test_a_link_to_itself_is_no_crash(path: Path) -> None:
     path.symlink_to(path)
-    with pytest.raises(ConfigBroken):
-        transfer.load_config(path)
+    for each in (path, path.parent):
+        with pytest.raises(ConfigBroken, match="cannot be read"):
+            transfer.load_config(each)
     with pytest.raises(TransferError, match="could not be written"):
         transfer.save_config(path, CONFIG)
 
 
-def test_what_is_nested_too_deeply_is_said(path: Path) -> None:
-    """Python's parser gives up without a word."""
-    path.write_text("API_URL = " + "(" * 10_000)
-    with pytest.raises(ConfigBroken, match=r"cannot be read: \w"):
-        transfer.load_config(path)
-
-
-def test_clearing_deletes_it_and_may_be_repeated(path: Path) -> None:
+def test_clearing_deletes_it_and_may_be_repeated(tmp_path: Path, path: Path) -> None:
     transfer.save_config(path, CONFIG)
     transfer.clear_config(path)
     transfer.clear_config(path)
     assert not path.exists()
-
-
-def test_what_cannot_be_cleared_is_named(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="could not be deleted"):
         transfer.clear_config(tmp_path)
 
@@ -323,39 +269,45 @@ def test_code_is_refused_and_not_run(path: Path, tmp_path: Path, code: str) -> N
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("API_URL = 'http://x'\nAPI_KEY = 'it's'\n", 2),
-        ("API_URL = 'http://x'\nAPI_KEY = 'never closed\n", 2),
-        ("API_URL = 'http://x'\n\n\nDB_CONFIG = {\n", 4),
-        ("API_URL = 'http://x'\n  API_KEY = 'x'\n", 2),
-        ("# comment\nAPI_KEY = secret-of-mine\n", 2),
-        ("API_KEY = 'x'\nDB_CONFIG = {[]: 1}\n", 2),
-        ("API_KEY = 'x'\nDB_CONFIG = " + "(" * 300 + ")" * 300, 2),
-        ("<<<<<<< HEAD\n", 1),
-    ],
-)
-def test_the_broken_line_is_named(path: Path, text: str, line: int) -> None:
-    path.write_text(text)
-    with pytest.raises(ConfigBroken, match=f"line {line},") as caught:
+NOT_CLOSED = "(" * 300 + ")" * 300
+# What is no configuration: its text or its bytes, and what is said of it.
+REFUSED: list[tuple[str | bytes, str]] = [
+    ("API_URL = 'http://x'\nAPI_KEY = 'it's'\n", "line 2,"),
+    ("API_URL = 'http://x'\nAPI_KEY = 'never closed\n", "line 2,"),
+    ("API_URL = 'http://x'\n\n\nDB_CONFIG = {\n", "line 4,"),
+    ("API_URL = 'http://x'\n  API_KEY = 'x'\n", "line 2,"),
+    ("# comment\nAPI_KEY = secret-of-mine\n", "line 2,"),
+    ("API_KEY = 'x'\nDB_CONFIG = {[]: 1}\n", "line 2,"),
+    (f"API_KEY = 'x'\nDB_CONFIG = {NOT_CLOSED}", "line 2,"),
+    ("<<<<<<< HEAD\n", "line 1,"),
+    ("API_URL = " + "(" * 10_000, r"cannot be read: \w"),  # Python's parser gives up without a word
+    *((each, "cannot be read") for each in (b"API_KEY = '\xff'", b"API_KEY = '\0'", b"\xff\xfeA\0", b"-" * 100_000)),
+    *(
+        (f"{GOOD}{name} = {value}\n", name)
+        for name, values in {
+            "API_URL": ("8", "None", "b'http://x'", "['http://x']", "''"),
+            "API_KEY": ("12", "True", "b'key'", "''"),
+            "DB_CONFIG": ("'host=x'", "[('host', 'x')]", "{'host', 'x'}", "{}", "{1: 'x'}", "{None: 'x'}"),
+            "UPLOAD_LOCATION": ("5",),
+            "API_HEADERS": ("'CF-Access-Client-Id: x'", "{'CF-Access-Client-Id': 5}", "{'a name': 'x\\n'}"),
+        }.items()
+        for value in values
+    ),
+    *(
+        ("".join(line + "\n" for line in GOOD.splitlines() if not line.startswith(name)), f"{name} is missing")
+        for name in ("API_URL", "API_KEY", "DB_CONFIG")
+    ),
+    (GOOD.replace("http://localhost:2283", "ftp://localhost"), "not an address"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_no_configuration_is_refused_by_line_or_name(path: Path, content: str | bytes, said: str) -> None:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(TransferError, match=said) as caught:
         transfer.load_config(path)
-    assert str(path) in caught.value.what
+    assert str(path) in caught.value.what or said == "not an address"
     assert "secret-of-mine" not in caught.value.what
-
-
-@pytest.mark.parametrize(
-    "content", [b"API_KEY = '\xff'", b"API_KEY = '\0'", b"\xff\xfeA\0", b"(" * 100_000, b"-" * 100_000 + b"1"], ids=len
-)
-def test_bytes_that_are_no_text_are_refused(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    with pytest.raises(ConfigBroken):
-        transfer.load_config(path)
-
-
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigBroken, match="cannot be read"):
-        transfer.load_config(tmp_path)
 
 
 def test_comments_a_docstring_and_other_names_do_no_harm(path: Path) -> None:
@@ -366,49 +318,6 @@ def test_comments_a_docstring_and_other_names_do_no_harm(path: Path) -> None:
 def test_a_file_from_a_windows_editor_is_read(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert transfer.load_config(path).api_key == "key"
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("API_URL", "8"),
-        ("API_URL", "None"),
-        ("API_URL", "b'http://x'"),
-        ("API_URL", "['http://x']"),
-        ("API_URL", "''"),
-        ("API_KEY", "12"),
-        ("API_KEY", "True"),
-        ("API_KEY", "b'key'"),
-        ("API_KEY", "''"),
-        ("DB_CONFIG", "'host=localhost'"),
-        ("DB_CONFIG", "[('host', 'localhost')]"),
-        ("DB_CONFIG", "{'host', 'localhost'}"),
-        ("DB_CONFIG", "{}"),
-        ("DB_CONFIG", "{1: 'localhost'}"),
-        ("DB_CONFIG", "{None: 'localhost'}"),
-        ("UPLOAD_LOCATION", "5"),
-        ("API_HEADERS", "'CF-Access-Client-Id: x'"),
-        ("API_HEADERS", "{'CF-Access-Client-Id': 5}"),
-        ("API_HEADERS", "{'a name': 'x\\n'}"),
-    ],
-)
-def test_a_wrong_type_is_named(path: Path, name: str, value: str) -> None:
-    path.write_text(f"{GOOD}{name} = {value}\n")
-    with pytest.raises(ConfigBroken, match=name):
-        transfer.load_config(path)
-
-
-@pytest.mark.parametrize("name", ["API_URL", "API_KEY", "DB_CONFIG"])
-def test_a_missing_setting_is_named(path: Path, name: str) -> None:
-    path.write_text("".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith(name)))
-    with pytest.raises(ConfigBroken, match=f"{name} is missing"):
-        transfer.load_config(path)
-
-
-def test_an_address_that_is_none_is_refused_by_name_of_the_file(path: Path) -> None:
-    path.write_text(GOOD.replace("http://localhost:2283", "ftp://localhost"))
-    with pytest.raises(TransferError, match="not an address"):
-        transfer.load_config(path)
 
 
 # What goes to the database driver
@@ -433,8 +342,6 @@ def test_psycopg2_gets_the_settings_as_they_are(monkeypatch: pytest.MonkeyPatch)
 
 
 # Immich's .env
-
-ENV = "DB_PASSWORD={}\n"
 
 
 @pytest.mark.parametrize(
@@ -513,6 +420,8 @@ LINES = {
     },
     "DB_PASSWORD=old\nDB_PASSWORD_FILE=secret.txt": {"password": "of the file"},
     "DB_PASSWORD_FILE=/run/secrets/none\nDB_USERNAME=me": {"user": "me"},
+    "\ufeffDB_PASSWORD=x\r\nDB_USERNAME=me\r\n": {"password": "x", "user": "me"},  # of a Windows editor
+    "DB_PASSWORD=older\nDB_PASSWORD=new\nXDB_PASSWORD=no\n": {"password": "new"},
 }
 
 
@@ -531,33 +440,16 @@ def test_an_address_of_the_database_that_is_none_is_not_shown(path: Path) -> Non
     assert "hunter2" not in str(vars(caught.value))
 
 
-def test_the_media_folder_in_an_env_file(tmp_path: Path) -> None:
-    """A relative one is meant from the folder of the file."""
-    path = tmp_path / ".env"
+def test_a_folder_is_meant_from_the_env_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the path of that file from the home directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     for written, meant in (
         ("UPLOAD_LOCATION=./library", str(tmp_path.resolve() / "library")),
         ('UPLOAD_LOCATION="/mnt/my photos" # there', "/mnt/my photos"),
+        ("UPLOAD_LOCATION=${HOME}/library", str(tmp_path.resolve() / "library")),
     ):
-        path.write_text(written + "\n")
-        assert transfer.read_env_file(path) == {"media": meant}
-
-
-def test_an_env_file_from_a_windows_editor(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    path.write_bytes(b"\xef\xbb\xbfDB_PASSWORD=x\r\nDB_USERNAME=me\r\n")
-    assert transfer.read_env_file(path) == {"password": "x", "user": "me"}
-
-
-def test_the_last_of_two_lines_counts(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    path.write_text("DB_PASSWORD=old\nDB_PASSWORD=new\nXDB_PASSWORD=no\nDB_PASSWORD_FILE=no\n")
-    assert transfer.read_env_file(path) == {"password": "new"}
-
-
-def test_the_home_directory_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".env").write_text("DB_PASSWORD=x\n")
-    assert transfer.read_env_file(Path("~/.env")) == {"password": "x"}
+        (tmp_path / ".env").write_text(written + "\n")
+        assert transfer.read_env_file(Path("~/.env")) == {"media": meant}
 
 
 @pytest.mark.parametrize("content", [b"", b"A=1\n", b"# DB_PASSWORD=x\n", b"DB_PASSWORD\n", b"\xff\xfe", b"\0" * 10])
