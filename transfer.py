@@ -212,7 +212,11 @@ class Changed(TransferError):
 
 
 class InvariantBroken(TransferError):
-    """A check of section "the checks" failed: a bug here, or a trigger that is not Immich's."""
+    """A check of section "the checks" failed: a bug here, or a trigger that is not Immich's. What it `names`,
+    by table and id, an undo leaves out.
+    """
+
+    names: frozenset[tuple[str, str]] = frozenset()
 
 
 class CommitUnknown(TransferError):
@@ -2483,7 +2487,9 @@ HEADER_SHAPE: Mapping[str, Any] = {
     "report": {"people": list, "assets": int, "faces": int},
 }
 SAMPLE_SHAPE = [str, str, dict, dict | None, dict | None]
-PERSON_SHAPE: Mapping[str, Any] = {"id": str, "action": str, "target": str | None}
+PERSON_SHAPE: Mapping[str, Any] = {
+    "id": str, "action": str, "target": str | None, "name": str, "merge_name": str
+}
 
 
 def _fits(found: Any, shape: Any) -> bool:
@@ -3063,8 +3069,9 @@ class Thing:
     queries for what a run may not have written, by its journal, and for what it must have. An undo is told by
     `noted` of rows that are not written, (table, columns, query); `photo` is the photo that a row hangs on,
     over the record p and the row t; what is `by_jobs` Immich's jobs write, and what is `computed` is computed
-    anew. `holds`: a user's thing in which photos are, as (the table that says which, its column for the
-    thing, the thing's table, its owner).
+    anew. `since` is what must be so besides for a row r to go back: it would break no rule, but is not what
+    somebody wanted since. `holds`: a user's thing in which photos are, as (the table that says which, its
+    column for the thing, the thing's table, its owner).
     """
 
     name: str
@@ -3080,6 +3087,7 @@ class Thing:
     photo: Mapping[str, str] = field(default_factory=dict)
     by_jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     computed: tuple[str, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
     holds: tuple[str, str, str, str] | None = None
 
 
@@ -3613,6 +3621,9 @@ def step_stacks(tx: Transaction, report: Report) -> Report:
     return report.plus(stacks_moved=moved, stacks_split=split)
 
 
+# One that is no member is wrong in another way than one of somebody else's.
+_APART = """CASE WHEN NOT EXISTS (
+    SELECT FROM v_asset top WHERE top.id = s."primaryAssetId" AND top."stackId" = s.id) THEN 'apart' END"""
 _CONCERNED_STACK = (("JOIN stack_concerned k ON k.id = s.id", "true"),)
 STACK_RULE = Rule(
     'v_stack s JOIN v_asset a ON a."stackId" = s.id',
@@ -3624,7 +3635,7 @@ STACK_RULE = Rule(
 PRIMARY_RULE = Rule(
     'v_stack s JOIN v_asset a ON a.id = s."primaryAssetId"',
     '(a."ownerId" <> s."ownerId" OR a."stackId" IS DISTINCT FROM s.id)',
-    key="""concat_ws(' ', s.id, s."primaryAssetId")""",
+    key=f"""concat_ws(' ', s.id, s."primaryAssetId", {_APART})""",
     owner='s."ownerId"',
     touched=_CONCERNED_STACK,
 )
@@ -3648,6 +3659,14 @@ STACKS = Thing(
             touched=_CONCERNED_STACK,
         ),
     },
+    # its top is that of no other, or comes back from there
+    since={"stack": """
+        NOT EXISTS (
+            SELECT FROM v_stack o WHERE o."primaryAssetId" = r."primaryAssetId" AND o.id <> r.id)
+        OR EXISTS (
+            SELECT FROM back k
+            WHERE k."table" = 'asset' AND k.columns = 'stackId' AND k.photo = r."primaryAssetId")
+    """},
     faults={
         "stack": Point(
             MENDED,
@@ -3742,14 +3761,6 @@ def held_by_others(kind: str) -> str:
     """
 
 
-def held_by_its_owner(kind: str) -> str:
-    """Whether the photo of a row h would be in a thing of its owner's, or in one that it was in before."""
-    _join, column, table, owner = HOLDERS[kind]
-    return f"""EXISTS (
-        SELECT FROM v_{table} o JOIN v_asset a ON a.id = h."assetId"
-        WHERE o.id = h."{column}" AND (o."{owner}" = a."ownerId" OR {exempt(kind)}))
-    """
-
 
 # ---- public links ------------------------------------------------------------------------------------------
 
@@ -3840,6 +3851,11 @@ LINKS = Thing(
         ),
     },
     photo={"shared_link_asset": "(p.key ->> 'assetId')::uuid"},
+    # one to an album that was handed over is its owner's
+    since={"shared_link": """
+        r."albumId" IS NULL OR r."albumId" NOT IN (SELECT id FROM handed_over)
+        OR EXISTS (SELECT FROM changing_album c WHERE c.id = r."albumId" AND c.owner = r."userId")
+    """},
 )
 
 
@@ -4505,8 +4521,7 @@ PEOPLE = Thing(
     rules={
         "face": FACE_RULE,
         "featured": FEATURED_RULE,
-        # a row in a group of another cluster group (3.2), as a share makes one: nothing wrong, but an undo
-        # asks whether it was so
+        # a row in a group of another cluster group (3.2), as a share makes one: no run may do so
         "person": Rule(
             """v_person p JOIN v_person_group g ON g.id = p."personGroupId"
             JOIN v_user u ON u.id = p."ownerId"
@@ -4514,6 +4529,8 @@ PEOPLE = Thing(
             'g."clusterGroupId" <> u."clusterGroupId"',
             key="""concat_ws(' ', p."ownerId", p."personGroupId")""",
             owner='g."clusterGroupId"',
+            touched=(('JOIN touched_group t ON t.grp = p."personGroupId"', "true"),),
+            added="p",
         ),
     },
     faults={
@@ -4595,6 +4612,21 @@ PEOPLE = Thing(
     ),
     photo={"asset_face": 't."assetId"'},
     by_jobs={"person": ("thumbnailPath",)},
+    since={
+        # nobody was shared it, and what was removed has a face
+        "person_group": """
+            EXISTS (SELECT FROM v_user u WHERE u."clusterGroupId" = r."clusterGroupId")
+            AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = r.id)
+            AND (b.kind = 'changed' OR r.id IN (SELECT grp FROM face_then))
+        """,
+        "person": """b.kind = 'changed' OR r."personGroupId" IN (SELECT grp FROM face_then)""",
+        # both have that person
+        "person_user": """
+            2 = (SELECT count(*) FROM v_person p
+                 WHERE p."personGroupId" = r."personGroupId"
+                   AND p."ownerId" IN (r."sharedById", r."sharedWithId"))
+        """,
+    },
 )
 
 
@@ -4688,6 +4720,12 @@ TAGS = Thing(
         ),
     },
     photo={"tag_asset": "(p.key ->> 'assetId')::uuid"},
+    # the tag that took its place was not taken off
+    since={"tag_asset": """
+        EXISTS (
+            SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(tagger)s
+            JOIN v_tag_asset ta ON ta."assetId" = r."assetId" AND ta."tagId" = now.id WHERE t.id = r."tagId")
+    """},
 )
 
 
@@ -5160,6 +5198,21 @@ ALBUMS = Thing(
                 WHERE o.id = (j.before ->> 'assetId')::uuid AND n.id = (j.after ->> 'assetId')::uuid)
         """,
     },
+    since={
+        # one that was handed over is its former owner's again
+        "album": """
+            r.id IN (SELECT id FROM changing_album) OR r.id NOT IN (SELECT id FROM handed_over)
+        """,
+        "album_user": 'r."albumId" IN (SELECT id FROM changing_album)',
+        # its photo is in the album, and the same user has not liked that again
+        "activity": """
+            EXISTS (
+                SELECT FROM v_album_asset aa WHERE aa."albumId" = r."albumId" AND aa."assetId" = r."assetId")
+            AND NOT (r."isLiked" AND EXISTS (
+                SELECT FROM v_activity o WHERE o."albumId" = r."albumId" AND o."assetId" = r."assetId"
+                  AND o."userId" = r."userId" AND o."isLiked"))
+        """,
+    },
 )
 
 
@@ -5310,6 +5363,11 @@ CHECKS = {
 FAULTS = {kind: fault for thing in THINGS for kind, fault in thing.faults.items()}
 TIES = {kind: tie for thing in THINGS for kind, tie in thing.ties.items()}
 HOLDERS = {thing.name: thing.holds for thing in THINGS if thing.holds}
+
+
+def tables_of(thing: Thing) -> list[str]:
+    """The tables that a thing is kept in."""
+    return re.findall(r"^ *(?:\w+:)?(\w+) ", thing.tables, re.MULTILINE)
 
 
 def _read_tables() -> tuple[dict[str, dict[str, tuple[str, ...]]], dict[str, set[str]]]:
@@ -5979,8 +6037,6 @@ def note_kept(tx: Transaction) -> None:
         for table, columns, query in thing.noted:
             note(tx, table, columns, query)
     note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
-    query = breaches("person", 'JOIN touched_group t ON t.grp = p."personGroupId"')
-    note_wrong(tx, f"SELECT 'person', key, owner FROM ({query}) AS breach (key, owner, written)")
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -6130,23 +6186,26 @@ def run_checks(tx: Transaction) -> None:
         EXCEPT SELECT grp FROM suspect_group);
         ANALYZE suspect_group
     """)
-    broken = written_otherwise(tx)
-    for kind, query in (
-        *(
-            (f"cross-owner {kind}", f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}")
-            for kind, query in CHECKS.items()
-        ),
-        *(query for thing in THINGS for query in thing.written.items()),
-    ):
-        count, example = rows(tx, f"SELECT count(*), min(breach.key) FROM ({query}) AS breach (key)")[0]
-        if count:
-            broken.append(f"{kind}: {count}, such as {example}")
+    broken, names = written_otherwise(tx), set[tuple[str, str]]()
+    for thing in THINGS:
+        checks = {
+            f"cross-owner {kind}": f"{new_trouble(kind, CHECKS[kind])} AND NOT {BY_OTHERS_SINCE}"
+            for kind in thing.rules
+            if kind in CHECKS
+        }
+        for kind, query in (*checks.items(), *thing.written.items()):
+            found = sorted(key for (key,) in rows(tx, query))
+            if found:
+                broken.append(f"{kind}: {len(found)}, such as {found[0]}")
+                names |= set(itertools.product(tables_of(thing), " ".join(found).split()))
     if broken:
-        raise InvariantBroken(
+        error = InvariantBroken(
             "A safety check failed, so everything was rolled back.",
             "; ".join(broken),
             "Run again when Immich's jobs are idle. If it fails again, please report it with this text.",
         )
+        error.names = frozenset(names)
+        raise error
 
 
 # A row that somebody else's transaction wrote since this one began: what they add to the photos meanwhile is
@@ -6519,8 +6578,18 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
         except psycopg2.DataError as error:  # its checksum is right, and still it names a day "x"
             raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
 
-    values = {**undo_values(header), "made_by_undone": made_by_undone(path, header)}
-    report = perform(database_config, work, values, how, look_again=look_again)
+    values = undo_values(header)
+    left_out: frozenset[tuple[str, str]] = frozenset()
+    while True:
+        values["left_out"] = [f"{table} {key}" for table, key in left_out]
+        try:
+            report = perform(database_config, work, values, how, look_again=look_again)
+            break
+        except InvariantBroken as error:
+            # not by a savepoint: the checks ask which transaction wrote a row
+            if error.names <= left_out:
+                raise
+            left_out |= error.names
     if not how.dry_run and not something_stayed(report):
         name_file(path, UNDONE)
     return report
@@ -6539,11 +6608,13 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
     source, destination = header["destination"]["id"], header["source"].get("id")
     if is_repair:
         source, destination = None, source
-    made_from = {
-        person["target"]: person["id"]
+    people = [
+        person
         for person in reversed(header["report"]["people"])
         if _fits([person["id"], person["target"]], [_ID, _ID])
-    }
+    ]
+    made_from = {person["target"]: person["id"] for person in people}
+    nameless = [person for person in people if not person["name"] + person["merge_name"]]
     anew = {} if is_repair else {now: made_anew(destination, then) for now, then in made_from.items()}
     # faces that a person of the run's has got since belong to whom the run made that person from, or to whom
     # an earlier undo has made anew in that one's place
@@ -6555,9 +6626,13 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "given": list(anew),
         "given_from": [made_from[now] for now in anew],
         "made_anew": list(anew.values()),
+        "nameless": [person["target"] for person in nameless],
+        "nameless_from": [person["id"] for person in nameless],
         "is_repair": is_repair,
         "tagger": destination if is_repair else source,  # whose tags took the place of others
-        "merged": [person["id"] for person in header["report"]["people"] if person["action"] == MERGE],
+        "transferred": [person["id"] for person in people if person["action"] == TRANSFER],
+        "duplicated": [person["target"] for person in people if person["action"] == DUPLICATE],
+        "merged": [person["id"] for person in people if person["action"] == MERGE],
     }
 
 
@@ -6566,18 +6641,6 @@ def made_anew(owner: str, person: str) -> str:
     so that the undo of another run knows it, whichever comes first. Of version 4: Immich takes no other.
     """
     return str(uuid.UUID(bytes=hashlib.sha256(f"{owner} {person}".encode()).digest()[:16], version=4))
-
-
-def made_by_undone(path: Path, header: Mapping[str, Any]) -> list[str]:
-    """The people whom runs made for the same user that have been undone already."""
-    found = []
-    for other in path.parent.glob("*" + UNDONE):
-        with contextlib.suppress(JournalBroken, NotOurs):
-            past = read_header(other)
-            if past["kind"] == "transfer" and past["destination"]["id"] == header["destination"]["id"]:
-                people = past["report"]["people"]
-                found += [person["target"] for person in people if person["action"] == DUPLICATE]
-    return found
 
 
 def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> Report:
@@ -6591,6 +6654,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     judge_records(tx)
     if something_is_there(tx) is False:
         raise TransferError("That run cannot be taken back.", *WHY_NOT_BACK[NOT_THERE])
+    leave_out(tx)
     if tx.values["is_repair"]:
         choose_repaired(tx)
     lock_faces_and_people(tx)
@@ -6618,10 +6682,10 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
             report = step(tx, report)
     remove_made_tags(tx)
     remove_made_people(tx)
-    if how.expected_digest not in (None, undo_digest(tx)):
-        raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
     how.progress("Checking")
     run_checks(tx)
+    if how.expected_digest not in (None, undo_digest(tx)):
+        raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
     if header["kind"] == "repair":
         reset_apps(tx)
     elif header["kind"] == "transfer":
@@ -6936,6 +7000,18 @@ def judge_records(tx: Transaction) -> None:
     run(tx, 'CREATE INDEX ON judged ("table"); ANALYZE judged (kind, "table", columns, photo, unchanged)')
 
 
+def leave_out(tx: Transaction) -> None:
+    """The records whose rows the checks have objected to count as changed since: all that their keys name,
+    apart from the owner.
+    """
+    if tx.values["left_out"]:
+        run(tx, """
+            UPDATE judged SET unchanged = false WHERE kind <> 'made' AND NOT EXISTS (
+                SELECT FROM jsonb_each_text(key - 'ownerId') AS k
+                WHERE concat_ws(' ', "table", k.value) <> ALL (%(left_out)s))
+        """)
+
+
 # A featured photo that the run left empty, or chose for a person that it made, Immich's thumbnail job may
 # choose.
 _JOBS_CHOICE = (
@@ -7118,148 +7194,28 @@ def find_home(tx: Transaction) -> None:
 
 # ---- putting back ------------------------------------------------------------------------------------------
 
-# Whether the photo a was in the stack s before the run, which took it out.
-_WAS_MEMBER = """EXISTS (
-        SELECT FROM past p WHERE p."table" = 'asset' AND p.columns = 'stackId'
-          AND p.key ->> 'id' = a.id::text AND p.before ->> 'stackId' = s.id::text)"""
+# What must be so for a row r to go back, besides that all it points to is there. Two rules are asked before:
+# a face of whose person the photo's owner has no row by now stays with whom it shows, so that the steps find
+# the one whom that was made from; and a cover is one column of an album that may go back all the same.
+SINCE = {table: [wanted] for thing in THINGS for table, wanted in thing.since.items()}
+for _table, _kind, _alias in (("asset_face", "face", "f"), ("album", "cover", "al")):
+    SINCE.setdefault(_table, []).append(f"""NOT EXISTS (
+        SELECT FROM {RULES[_kind].rows.replace(f"v_{_table} {_alias}", f"(SELECT r.*) {_alias}", 1)}
+        WHERE {RULES[_kind].broken} AND NOT {exempt(_kind)})""")
 
-# What a row that the run removed or changed points to, and whose that must be: over the row as it would be,
-# by the alias given here. Each is the rule of a check (CHECKS), asked before the row is written.
-BELONGS: Mapping[str, tuple[str, str]] = {
-    "person_group": (
-        "g",
-        # of a person that comes back, in its owner's cluster group; or of nobody, as before
-        """
-        g.id IN (SELECT grp FROM face_then) AND EXISTS (
-            SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId" AND (
-                EXISTS (
-                    SELECT FROM back p WHERE p."table" = 'person' AND p.kind = 'removed'
-                      AND p.key ->> 'personGroupId' = g.id::text AND p.key ->> 'ownerId' = u.id::text)
-                OR NOT EXISTS (
-                    SELECT FROM past p WHERE p."table" = 'person' AND p.kind IN ('seen', 'removed')
-                      AND p.key ->> 'personGroupId' = g.id::text)))
-        """,
-    ),
-    "person": (
-        "p",
-        # of a user, with a face that will be linked to it; from 3.2 in a group of the user's cluster group,
-        # or of that of the user who gets the photos back: a share gives a row there; or as wrong as before
-        f"""
-        p."personGroupId" IN (SELECT grp FROM face_then) AND EXISTS (
-            SELECT FROM v_user u WHERE u.id = p."ownerId" AND (NOT %(person_groups)s OR EXISTS (
-                SELECT FROM v_person_group g
-                WHERE g.id = p."personGroupId" AND (
-                    g."clusterGroupId" = u."clusterGroupId" OR {exempt("person")}
-                    OR (NOT %(is_repair)s AND g."clusterGroupId" = (
-                        SELECT o."clusterGroupId" FROM v_user o WHERE o.id = %(taker)s))))))
-        """,
-    ),
-    "asset_face": (
-        "f",
-        # of a person of the photo's owner; or as wrong as before
-        f"""
-        ((SELECT a."ownerId" FROM v_asset a WHERE a.id = f."assetId"), f."personGroupId") IN (
-            SELECT u.id, g.id FROM v_person p JOIN v_person_group g ON g.id = p."personGroupId"
-            JOIN v_user u ON u.id = p."ownerId" AND u."clusterGroupId" = g."clusterGroupId")
-        OR EXISTS (SELECT FROM v_person_group g WHERE g.id = f."personGroupId" AND {exempt("face")})
-        """,
-    ),
-    "person_user": (
-        "s",
-        # both have a row of that person
-        """
-        2 = (SELECT count(*) FROM v_person p
-             WHERE p."personGroupId" = s."personGroupId"
-               AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
-        """,
-    ),
-    "memory": (
-        "m",
-        # of a user, with a photo that comes back to it
-        """
-        EXISTS (SELECT FROM v_user u WHERE u.id = m."ownerId") AND EXISTS (
-            SELECT FROM back k WHERE k."table" = 'memory_asset' AND k.key ->> 'memoriesId' = m.id::text)
-        """,
-    ),
-    "memory_asset": ("h", held_by_its_owner("memory")),
-    "shared_link": (
-        "o",
-        # a link to an album that was handed over is its owner's; one to photos has some, all its owner's
-        f"""
-        EXISTS (SELECT FROM v_user u WHERE u.id = o."userId") AND CASE
-            WHEN o."albumId" IS NOT NULL THEN
-                EXISTS (SELECT FROM changing_album c WHERE c.id = o."albumId" AND c.owner = o."userId")
-                OR o."albumId" NOT IN (SELECT id FROM handed_over)
-            WHEN b.kind = 'removed' THEN EXISTS (
-                SELECT FROM back k
-                WHERE k."table" = 'shared_link_asset' AND k.key ->> 'sharedLinkId' = o.id::text)
-            ELSE EXISTS (
-                SELECT FROM v_shared_link_asset h JOIN home ON home.id = h."assetId"
-                    WHERE h."sharedLinkId" = o.id)
-                AND NOT EXISTS (
-                    SELECT FROM v_shared_link_asset h JOIN v_asset a ON a.id = h."assetId"
-                    WHERE h."sharedLinkId" = o.id AND a."ownerId" <> o."userId" AND NOT {exempt("link")})
-        END
-        """,
-    ),
-    "shared_link_asset": ("h", held_by_its_owner("link")),
-    "tag_asset": (
-        "h",
-        # and the tag that took its place is still on the photo: what was taken from it since does not come
-        # back
-        f"""
-        {held_by_its_owner("tag")} AND EXISTS (
-            SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(tagger)s
-            JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE t.id = h."tagId")
-        """,
-    ),
-    "stack": (
-        "s",
-        # its primary is a member of it and of no other stack, its members are its owner's
-        f"""
-        EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
-        AND (b.kind = 'changed' OR s.id IN (SELECT stack FROM member_back) OR NOT EXISTS (
-            -- it had no members
-            SELECT FROM past p WHERE p."table" = 'asset' AND p.columns = 'stackId'
-              AND p.before ->> 'stackId' = s.id::text))
-        AND NOT EXISTS (SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId" AND o.id <> s.id)
-        AND EXISTS (SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND (
-            (SELECT coalesce((SELECT k.stack FROM member_back k WHERE k.id = a.id), a."stackId")) = s.id
-            OR ({exempt("primary")} AND NOT {_WAS_MEMBER})))
-        AND NOT EXISTS (
-            SELECT FROM v_asset a WHERE a."stackId" = s.id AND a."ownerId" <> s."ownerId"
-                AND NOT {exempt("stack")})
-        """,
-    ),
-    "album": (
-        "al",
-        # a cover is in its album, or as wrong as before; and one that was handed over is its former owner's
-        # again
-        f"""
-        (al.id IN (SELECT id FROM changing_album) OR al.id NOT IN (SELECT id FROM handed_over))
-        AND (al."albumThumbnailAssetId" IS NULL OR EXISTS (
-            SELECT FROM v_album_asset aa
-            WHERE aa."albumId" = al.id AND aa."assetId" = al."albumThumbnailAssetId")
-          OR ({exempt("cover")}
-              AND EXISTS (SELECT FROM v_asset a WHERE a.id = al."albumThumbnailAssetId")))
-        """,
-    ),
-    "album_user": ("m", """
-        m."albumId" IN (SELECT id FROM changing_album) AND EXISTS (SELECT FROM v_user u
-            WHERE u.id = m."userId")
-    """),
-    "asset_job_status": ("j", "true"),
-    "activity": (
-        "c",
-        # on a photo that is in its album, and that the same user has not liked again since
-        """
-        EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = c."albumId" AND aa."assetId" = c."assetId")
-        AND NOT (c."isLiked" AND EXISTS (
-            SELECT FROM v_activity o WHERE o."albumId" = c."albumId" AND o."assetId" = c."assetId"
-              AND o."userId" = c."userId" AND o."isLiked"))
-        """,
-    ),
-}
+
+def may_go_back(tx: Transaction, table: str, columns: Sequence[str]) -> str:
+    """Whether the row r, as it would be, may be written: what it points to is there."""
+    conditions = SINCE.get(table, ["true"]).copy()
+    for target, links in KNOWN_LINKS.items():
+        key = tx.schema.tables[target].key if target in tx.schema.tables else ()
+        conditions += [
+            f"""(r."{column}" IS NULL
+                OR EXISTS (SELECT FROM v_{target} o WHERE o."{key[0]}" = r."{column}"))"""
+            for column in columns
+            if len(key) == 1 and f"{table}.{column}" in links
+        ]
+    return " AND ".join(f"({condition})" for condition in conditions)
 
 
 def put_back_removed(tx: Transaction, table: str) -> int:
@@ -7271,13 +7227,19 @@ def put_back_removed(tx: Transaction, table: str) -> int:
         name for (name,) in rows(tx, f"SELECT DISTINCT jsonb_object_keys(b.before) FROM back b WHERE {which}")
     }
     columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
-    alias, belongs = BELONGS[table]
     if not columns:
         return 0
+    # not without a photo what had some
+    held = "".join(
+        f"""
+          AND EXISTS (SELECT FROM back k WHERE k."table" = '{join}' AND k.key ->> '{column}' = r.id::text)"""
+        for join, column, thing, _owner in HOLDERS.values()
+        if thing == table
+    )
     return add(tx, table, columns, f"""
-        SELECT {_list(alias, columns)} FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) {alias}
-        WHERE {which} AND ({belongs})
-    """, person_groups=tx.schema.person_groups)
+        SELECT {_list("r", columns)} FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) r
+        WHERE {which} AND {may_go_back(tx, table, columns)} {held}
+    """)
 
 
 def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> int:
@@ -7285,8 +7247,13 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
 
     `only` names the columns, else all sets of columns that there are.
     """
-    alias, belongs = BELONGS[table]
-    found = rows(tx, f"""SELECT DISTINCT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'""")
+    if table not in tx.schema.tables:
+        return 0  # a table of a newer Immich
+    # what was written last first: up to 3.1 a person's owner is in the key of what was written afterwards
+    found = rows(tx, f"""
+        SELECT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'
+        GROUP BY columns ORDER BY min(step) DESC
+    """)
     there = dict(
         rows(tx, f"""
             SELECT attname::text, atttypid::regtype::text FROM pg_attribute
@@ -7304,13 +7271,13 @@ def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> i
             for name in there
         )
         count += change(tx, table, columns, f"""
-            SELECT {_list("t", tx.schema.tables[table].key)}, {_list(alias, columns)},
+            SELECT {_list("t", tx.schema.tables[table].key)}, {_list("r", columns)},
                 {_marked("t", columns, "old ")}
             FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
-            CROSS JOIN LATERAL (SELECT {then}) {alias}
+            CROSS JOIN LATERAL (SELECT {then}) r
             WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
-              AND ({belongs})
-        """, known=table == "asset_face", names=names, person_groups=tx.schema.person_groups)
+              AND {may_go_back(tx, table, columns)}
+        """, known=table == "asset_face", names=names)
     return count
 
 
@@ -7326,16 +7293,13 @@ def take_back_made(tx: Transaction, table: str, unused: str) -> int:
 
 
 def put_back_people(tx: Transaction) -> None:
-    """People and the links of faces to them."""
-    # what a merge filled
-    for column in ("name", "birthDate"):
-        change(tx, "person", (column,), f"""
-            SELECT t."ownerId", t."personGroupId", p."{column}"
-            FROM back b JOIN v_person t ON {_recorded("b", RECORD_KEYS["person"])}
-            CROSS JOIN LATERAL jsonb_populate_record(t, b.before) p
-            WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = '{column}'
-        """)
-    put_back_whole_people(tx)
+    """People and the links of faces to them.
+
+    Where the run took a featured photo away, its picture is to be drawn anew: the former file may be gone. No
+    row has named it since, so Immich lists it as untracked (integrity report, 3.0), with a button to delete
+    it; and of pictures that are missing its job draws those alone whose path is empty. mend_featured() looks
+    at all of these afterwards.
+    """
     run(tx, """
         -- whose the people of then are: every user's row that there was
         CREATE TEMP TABLE past_person ON COMMIT DROP AS
@@ -7343,14 +7307,22 @@ def put_back_people(tx: Transaction) -> None:
         WHERE "table" = 'person' AND kind = 'seen';
         CREATE INDEX ON past_person (grp);
         ANALYZE past_person;
-        -- a featured face that has gone since would break the foreign key
-        UPDATE back b SET before = b.before || jsonb_build_object('thumbnailPath', '', 'faceAssetId', (
-            SELECT f.id FROM v_asset_face f WHERE f.id = (b.before ->> 'faceAssetId')::uuid))
-        WHERE b."table" = 'person' AND b.kind = 'removed'
+        DELETE FROM judged
+        WHERE "table" = 'person' AND kind = 'changed' AND before -> 'faceAssetId' = after -> 'faceAssetId';
+        UPDATE judged SET before = before || '{"thumbnailPath": ""}' || CASE WHEN kind = 'removed' THEN
+            -- a featured face that has gone since would break the foreign key
+            jsonb_build_object('faceAssetId', (
+                SELECT f.id FROM v_asset_face f WHERE f.id = (before ->> 'faceAssetId')::uuid))
+            ELSE '{}' END
+        WHERE "table" = 'person' AND before ? 'faceAssetId'
     """)
-    put_back_portraits(tx)
-    put_back_removed(tx, "person_group")
-    put_back_removed(tx, "person")
+    for put_back, table in (
+        (put_back_changed, "person"),
+        (put_back_changed, "person_group"),
+        (put_back_removed, "person_group"),
+        (put_back_removed, "person"),
+    ):
+        put_back(tx, table)
     # a face may be as wrong as before only with those who had its person then
     run(tx, """
         DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (
@@ -7360,69 +7332,7 @@ def put_back_people(tx: Transaction) -> None:
     """)
     put_back_changed(tx, "asset_face")
     put_back_shares(tx)
-    keep_new_names(tx)
-    join_made_anew(tx)
-
-
-def put_back_portraits(tx: Transaction) -> None:
-    """Featured photos, which Immich's jobs maintain. Where the run took one away, its picture is to be drawn
-    anew: the former file may be gone. No row has named it since, so Immich lists it as untracked (integrity
-    report, 3.0), with a button to delete it; and of pictures that are missing its job draws those alone whose
-    path is empty.
-
-    Of people who are now whose they were before the run; mend_featured() looks at all of these afterwards.
-    """
-    change(tx, "person", ("faceAssetId", "thumbnailPath"), """
-        SELECT t."ownerId", t."personGroupId", f.id AS "faceAssetId", CASE
-            WHEN t."faceAssetId" IS NOT DISTINCT FROM f.id THEN t."thumbnailPath"
-            ELSE '' END AS "thumbnailPath"
-        FROM back b JOIN v_person t ON t."personGroupId" = (b.key ->> 'personGroupId')::uuid
-            -- up to 3.1 the run may have written it after it had given the person away
-            AND (NOT %(person_groups)s OR t."ownerId" = (b.key ->> 'ownerId')::uuid)
-        JOIN past_person k ON k.owner = t."ownerId" AND k.grp = t."personGroupId"
-        LEFT JOIN v_asset_face f ON f.id = (b.before ->> 'faceAssetId')::uuid
-        WHERE b."table" = 'person' AND b.kind = 'changed' AND b.columns = 'faceAssetId,thumbnailPath'
-          AND (f.id IS NOT NULL OR b.before ->> 'faceAssetId' IS NULL)
-    """, person_groups=tx.schema.person_groups)
-
-
-def put_back_whole_people(tx: Transaction) -> None:
-    """People who were given as they are: up to 3.1 by their owner, from 3.2 by their group's cluster group.
-
-    They go back if every face of theirs belongs there, or is as wrong there as before, and nobody else knows
-    them.
-    """
-    for table, column, group in (
-        ("person", "ownerId", "personGroupId"),
-        ("person_group", "clusterGroupId", "id"),
-    ):
-        if table == "person" or tx.schema.person_groups:
-            change(tx, table, (column,), f"""
-                SELECT g.id AS "{group}", g."clusterGroupId" AS "{column}"
-                FROM back b CROSS JOIN LATERAL (
-                    SELECT (b.key ->> '{group}')::uuid AS id,
-                        (b.before ->> '{column}')::uuid AS "clusterGroupId") g
-                WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = '{column}'
-                  AND EXISTS (SELECT FROM v_user u WHERE u."clusterGroupId" = g."clusterGroupId")
-                  AND NOT EXISTS (
-                    SELECT FROM v_asset_face f JOIN v_asset a ON a.id = f."assetId" JOIN v_user u
-                        ON u.id = a."ownerId"
-                    WHERE f."personGroupId" = g.id AND u."clusterGroupId" <> g."clusterGroupId"
-                        AND NOT {exempt("face")})
-                  AND NOT EXISTS (SELECT FROM v_person_user s WHERE s."personGroupId" = g.id)
-                  -- who had the person is in that cluster group still
-                  AND NOT EXISTS (
-                    SELECT FROM back k CROSS JOIN LATERAL jsonb_populate_record(NULL::v_person, k.before) p
-                    JOIN v_user u ON u.id = p."ownerId"
-                    WHERE k."table" = 'person' AND k.kind = 'removed' AND p."personGroupId" = g.id
-                      AND u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")})
-                  AND (NOT %(person_groups)s OR NOT EXISTS (
-                    SELECT FROM v_person p WHERE p."personGroupId" = g.id AND NOT EXISTS (
-                        SELECT FROM past m LEFT JOIN back b ON b."table" = m."table" AND b.key = m.key
-                        WHERE m."table" = 'person' AND m.key =
-                            jsonb_build_object('ownerId', p."ownerId", 'personGroupId', p."personGroupId")
-                          AND (b.kind = 'made' OR (%(is_repair)s AND m.kind = 'seen')))))
-            """, person_groups=tx.schema.person_groups)
+    keep_what_was_set(tx)
 
 
 def put_back_shares(tx: Transaction) -> None:
@@ -7447,9 +7357,12 @@ def put_back_shares(tx: Transaction) -> None:
         'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
 
 
-def join_made_anew(tx: Transaction) -> None:
-    """Whom the undo of another run has made anew becomes one with the person who is back now, with what was
-    set since. Not if somebody else knows that person by now.
+def keep_what_was_set(tx: Transaction) -> None:
+    """What was set on people since goes back with their faces.
+
+    From 3.2, inside one cluster group, the run made the giver's row from the one that it removed. Whom the
+    undo of another run has made anew becomes one with the person who is back now, unless somebody else knows
+    that person by now. A nameless person takes over the name that was given since.
     """
     run(tx, """
         CREATE TEMP TABLE anew ON COMMIT DROP AS
@@ -7466,9 +7379,19 @@ def join_made_anew(tx: Transaction) -> None:
     """)
     columns = ("name", "birthDate", "isHidden", "isFavorite", "color")
     change(tx, "person", columns, f"""
-        SELECT p."ownerId", p."personGroupId", {_list("a", columns)}
-        FROM anew JOIN v_person p ON p."personGroupId" = anew.back AND p."ownerId" = %(taker)s
-        JOIN v_person a ON a."personGroupId" = anew.grp
+        WITH pair AS (
+            SELECT back AS mine, %(taker)s::uuid AS owner, grp AS theirs FROM anew
+            UNION ALL
+            SELECT p.grp, %(giver)s::uuid, p.grp
+            FROM judged m JOIN judged r ON r."table" = m."table" AND r.kind = 'removed'
+                AND r.key = m.key || jsonb_build_object('ownerId', %(taker)s::text)
+            CROSS JOIN LATERAL (SELECT (m.key ->> 'personGroupId')::uuid AS grp) p
+            WHERE m."table" = 'person' AND m.kind = 'made' AND NOT m.unchanged
+              AND m.key ->> 'ownerId' = %(giver)s::text
+        )
+        SELECT mine."ownerId", mine."personGroupId", {_list("theirs", columns)}
+        FROM pair JOIN v_person mine ON mine."personGroupId" = pair.mine AND mine."ownerId" = %(taker)s
+        JOIN v_person theirs ON theirs."personGroupId" = pair.theirs AND theirs."ownerId" = pair.owner
     """)
     change(tx, "asset_face", ("personGroupId",), """
         SELECT f.id, anew.back AS "personGroupId"
@@ -7476,37 +7399,13 @@ def join_made_anew(tx: Transaction) -> None:
     """)
     remove(tx, "person", 'SELECT %(taker)s::uuid AS "ownerId", grp AS "personGroupId" FROM anew')
     remove(tx, "person_group", "SELECT grp AS id FROM anew")
-
-
-def keep_new_names(tx: Transaction) -> None:
-    """A nameless person whose faces come back takes over the name that they were given since.
-
-    From 3.2, inside one cluster group, the run made the giver's row from the one that it removed: what was
-    set on it since goes back with the person, as it does where the person itself went along.
-    """
-    columns = ("name", "birthDate", "isHidden", "isFavorite", "color")
-    change(tx, "person", columns, f"""
-        SELECT mine."ownerId", mine."personGroupId", {_list("theirs", columns)}
-        FROM judged r JOIN judged m ON m."table" = 'person' AND m.kind = 'made' AND NOT m.unchanged
-            AND m.key ->> 'personGroupId' = r.key ->> 'personGroupId'
-        JOIN v_person mine ON mine."personGroupId" = (r.key ->> 'personGroupId')::uuid
-            AND mine."ownerId" = %(taker)s
-        JOIN v_person theirs ON theirs."personGroupId" = mine."personGroupId" AND theirs."ownerId" = %(giver)s
-        WHERE r."table" = 'person' AND r.kind = 'removed' AND r.key ->> 'ownerId' = %(taker)s::text
-          AND m.key ->> 'ownerId' = %(giver)s::text
-    """)
-    run(tx, """
-        CREATE TEMP TABLE past_nameless ON COMMIT DROP AS
-        SELECT DISTINCT (key ->> 'ownerId')::uuid AS owner, (key ->> 'personGroupId')::uuid AS grp FROM past
-        WHERE "table" = 'person' AND kind IN ('made', 'seen') AND coalesce(after, before) ->> 'name' = '';
-        ANALYZE past_nameless
-    """)
     change(tx, "person", ("name",), """
         WITH pair AS (
-            SELECT (before ->> 'personGroupId')::uuid AS mine, (after ->> 'personGroupId')::uuid AS theirs
-            FROM back WHERE "table" = 'asset_face' AND kind = 'changed'
-            -- from 3.2 both may know the same person
-            UNION SELECT grp, grp FROM past_person WHERE owner = %(taker)s
+            SELECT * FROM unnest(%(nameless)s::uuid[], %(nameless_from)s::uuid[]) AS made (theirs, mine)
+            -- from 3.2 both may have known the same person
+            UNION SELECT grp, grp FROM past, CAST(key ->> 'personGroupId' AS uuid) AS grp
+            WHERE "table" = 'person' AND kind = 'seen' AND key ->> 'ownerId' = %(giver)s::text
+              AND before ->> 'name' = ''
         )
         SELECT mine."ownerId", mine."personGroupId", max(theirs.name) AS name
         FROM pair
@@ -7514,60 +7413,29 @@ def keep_new_names(tx: Transaction) -> None:
             AND mine.name = ''
         JOIN v_person theirs ON theirs."personGroupId" = pair.theirs AND theirs."ownerId" = %(giver)s
             AND theirs.name <> ''
-        JOIN past_nameless k ON k.owner = theirs."ownerId" AND k.grp = theirs."personGroupId"
         GROUP BY mine."ownerId", mine."personGroupId"
     """)
 
 
 def put_back_stacks(tx: Transaction) -> None:
     """Stacks that the run split: the members find together again. step_stacks() gives them to their owner."""
+    columns = [new for _old, new in tx.schema.tables["stack"].columns]
     run(tx, f"""
         CREATE TEMP TABLE member_back ON COMMIT DROP AS
-        SELECT a.id, (b.before ->> 'stackId')::uuid AS stack, a."ownerId", a."stackId" AS made FROM back b
-        JOIN v_asset a ON a.id = b.photo
-        WHERE b."table" = 'asset' AND b.columns = 'stackId' AND b.before ->> 'stackId' IS NOT NULL;
-        ALTER TABLE member_back ADD PRIMARY KEY (id);
-        CREATE INDEX ON member_back (stack);
-        ANALYZE member_back;
-        -- their stacks as they will be
-        CREATE TEMP TABLE stack_then ON COMMIT DROP AS
-        SELECT s.id, coalesce((
-                SELECT (b.before ->> 'ownerId')::uuid FROM back b WHERE b."table" = 'stack'
-                    AND b.kind = 'changed' AND b.before ? 'ownerId' AND b.key ->> 'id' = s.id::text
-            ), s."ownerId") AS "ownerId"
-        FROM v_stack s WHERE s.id IN (SELECT stack FROM member_back)
-        UNION ALL
-        SELECT (key ->> 'id')::uuid, (before ->> 'ownerId')::uuid FROM back
-            WHERE "table" = 'stack' AND kind = 'removed';
-        -- into a stack of somebody else's a photo goes back only if all go back who left it
-        DELETE FROM member_back k
-        WHERE k."ownerId" IS DISTINCT FROM (SELECT s."ownerId" FROM stack_then s WHERE s.id = k.stack)
-          AND EXISTS (
-            SELECT FROM past p
-            WHERE p."table" = 'asset' AND p.columns = 'stackId' AND p.before ->> 'stackId' = k.stack::text
-              AND (p.key ->> 'id')::uuid NOT IN (SELECT id FROM member_back));
-        -- a stack must be its members' owner's, one that went needs its primary and another
-        DELETE FROM member_back k USING stack_then s JOIN v_asset a ON true
-        WHERE s.id = k.stack AND a.id = k.id AND a."ownerId" <> s."ownerId" AND NOT {exempt("stack")};
-        DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack) AND NOT EXISTS (
-            SELECT FROM back b CROSS JOIN LATERAL jsonb_populate_record(NULL::v_stack, b.before) s
-            WHERE b."table" = 'stack' AND b.kind = 'removed' AND s.id = k.stack
-              AND EXISTS (SELECT FROM v_user u WHERE u.id = s."ownerId")
-              AND (EXISTS (SELECT FROM member_back o WHERE o.stack = s.id AND o.id = s."primaryAssetId")
-                   OR ({exempt("primary")} AND EXISTS (
-                       SELECT FROM v_asset a WHERE a.id = s."primaryAssetId" AND NOT {_WAS_MEMBER})))
-              AND NOT EXISTS (
-                SELECT FROM v_stack o WHERE o."primaryAssetId" = s."primaryAssetId"
-                  AND o.id NOT IN (SELECT made FROM member_back WHERE made IS NOT NULL)));
-        DELETE FROM member_back k WHERE k.stack NOT IN (SELECT id FROM v_stack)
-          AND 2 > (SELECT count(*) FROM member_back o WHERE o.stack = k.stack)
+        SELECT a.id, s.id AS stack, a."stackId" AS made
+        FROM back m JOIN v_asset a ON a.id = m.photo JOIN (
+            SELECT id FROM v_stack
+            UNION ALL
+            SELECT r.id FROM back b CROSS JOIN LATERAL jsonb_populate_record(NULL::v_stack, b.before) r
+            WHERE b."table" = 'stack' AND b.kind = 'removed' AND {may_go_back(tx, "stack", columns)}
+        ) s ON s.id = (m.before ->> 'stackId')::uuid
+        WHERE m."table" = 'asset' AND m.columns = 'stackId'
     """)
     change(tx, "asset", ("stackId",),
         'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
     dissolve_emptied_stacks(tx)
     put_back_removed(tx, "stack")
-    change(tx, "asset", ("stackId",),
-        'SELECT k.id, k.stack AS "stackId" FROM member_back k JOIN v_stack s ON s.id = k.stack')
+    change(tx, "asset", ("stackId",), 'SELECT id, stack AS "stackId" FROM member_back')
     put_back_changed(tx, "stack")
 
 
@@ -7647,28 +7515,21 @@ def put_back_tags(tx: Transaction) -> None:
 
 
 def put_back_duplicates(tx: Transaction) -> None:
-    """Groups of duplicates, which a job of Immich's maintains: as they were if it has not run since, else due
-    again.
-    """
+    """Groups of duplicates, of Immich's job: as they were, whole, if it has not run since."""
     change(tx, "asset", ("duplicateId",), """
         WITH member AS (
-            -- who was in the groups; of those that the run cleared who may go back, unless thrown away since
-            SELECT DISTINCT ON (p.key) p.before ->> 'duplicateId' AS grp,
-                a.id, p.kind = 'changed' AS cleared, b.photo IS NOT NULL
+            -- who was in the groups; in the trash they are only if they were
+            SELECT p.before ->> 'duplicateId' AS grp, b.photo, (
+                    b.photo IS NOT NULL OR a."duplicateId"::text = p.before ->> 'duplicateId')
                 AND (a."deletedAt" IS NULL OR EXISTS (
                     SELECT FROM past o WHERE o."table" = 'asset' AND o.kind = 'seen' AND o.key = p.key
-                      AND o.before ->> 'deletedAt' IS NOT NULL)) AS goes,
-                a."duplicateId"::text = p.before ->> 'duplicateId' AND a."deletedAt" IS NULL AS still
+                      AND o.before ->> 'deletedAt' IS NOT NULL)) AS there
             FROM past p LEFT JOIN v_asset a ON a.id = (p.key ->> 'id')::uuid
             LEFT JOIN back b ON b."table" = 'asset' AND b.columns = 'duplicateId' AND b.key = p.key
-            WHERE p."table" = 'asset' AND p.columns = 'duplicateId' ORDER BY p.key, p.kind
+            WHERE p."table" = 'asset' AND p.columns = 'duplicateId'
         )
-        -- of a group that cannot come back whole, a lone photo would be left
-        SELECT id, grp::uuid AS "duplicateId" FROM (
-            SELECT *, bool_or(cleared AND NOT coalesce(goes, false)) OVER whole AS torn,
-                count(*) OVER whole AS size, count(*) FILTER (WHERE goes OR still) OVER whole AS there
-            FROM member WINDOW whole AS (PARTITION BY grp)) m
-        WHERE goes AND NOT torn AND (size = 1 OR there > 1)
+        SELECT DISTINCT photo AS id, grp::uuid AS "duplicateId" FROM member
+        WHERE photo IS NOT NULL AND grp NOT IN (SELECT grp FROM member WHERE there IS NOT TRUE)
     """)
     put_back_changed(tx, "asset_job_status")
 
@@ -7702,15 +7563,14 @@ def put_back_both(tx: Transaction, table: str, photos: str) -> None:
 def remove_made_tags(tx: Transaction) -> None:
     """Tags that the run made go if nobody touched them since and nothing hangs on them."""
     run(tx, """
-        CREATE TEMP TABLE tag_made ON COMMIT DROP AS
-        SELECT t.id, t."userId", t.value, j.unchanged, EXISTS (
-            SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) AS used
-        FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'id')::uuid WHERE j."table" = 'tag';
         CREATE TEMP TABLE tag_unused ON COMMIT DROP AS
-        SELECT m.id FROM tag_made m WHERE m.unchanged AND NOT m.used AND NOT EXISTS (
-            SELECT FROM v_tag t LEFT JOIN tag_made o ON o.id = t.id
-            WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
-              AND (o.id IS NULL OR NOT o.unchanged OR o.used))
+        WITH made AS (
+            SELECT t.* FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'id')::uuid
+            WHERE j."table" = 'tag' AND j.unchanged
+              AND NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id))
+        SELECT m.id FROM made m WHERE NOT EXISTS (
+            SELECT FROM v_tag t WHERE t."userId" = m."userId" AND starts_with(t.value, m.value || '/')
+              AND t.id NOT IN (SELECT id FROM made))
     """)
     remove(tx, "tag_closure", """
         SELECT c.id_ancestor, c.id_descendant FROM v_tag_closure c
@@ -7719,7 +7579,7 @@ def remove_made_tags(tx: Transaction) -> None:
     # of a tag that was there and that search did not find: it needs that row as long as it has photos
     take_back_made(tx, "tag_closure", """
         NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id_descendant)
-           AND t.id_descendant NOT IN (SELECT id FROM tag_made)
+           AND t.id_descendant NOT IN (SELECT (key ->> 'id')::uuid FROM judged WHERE "table" = 'tag')
     """)
     remove(tx, "tag", "SELECT id FROM tag_unused")
 
@@ -7728,32 +7588,22 @@ def remove_made_people(tx: Transaction) -> None:
     """People that the run made go if nobody touched them since and no photo shows them."""
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
-        SELECT p."ownerId", p."personGroupId", p.name, j.told, NOT j.unchanged OR EXISTS (
+        SELECT t."ownerId", t."personGroupId", t.name, NOT j.unchanged OR EXISTS (
                 SELECT FROM v_person_user s
-                WHERE s."personGroupId" = p."personGroupId"
-                  AND p."ownerId" IN (s."sharedById", s."sharedWithId"))
+                WHERE s."personGroupId" = t."personGroupId"
+                  AND t."ownerId" IN (s."sharedById", s."sharedWithId"))
                 AS changed,
             EXISTS (
                 -- all of its faces: PostgreSQL would look for the first among everybody's
                 SELECT FROM (
                     SELECT * FROM v_asset_face f
-                    WHERE f."personGroupId" = p."personGroupId" AND f."deletedAt" IS NULL OFFSET 0) f
+                    WHERE f."personGroupId" = t."personGroupId" AND f."deletedAt" IS NULL OFFSET 0) f
                 CROSS JOIN LATERAL (SELECT * FROM v_asset a WHERE a.id = f."assetId" OFFSET 0) a
                 JOIN v_person_group g ON g.id = f."personGroupId"
-                WHERE a."ownerId" = p."ownerId" AND NOT {exempt("face")})
+                WHERE a."ownerId" = t."ownerId" AND NOT {exempt("face")})
                 AS in_use
-        FROM (
-            SELECT key, unchanged, true AS told FROM judged WHERE "table" = 'person' AND kind = 'made'
-            UNION ALL
-            -- made by another run, and left by its undo since it was on the photos of this one
-            SELECT s.key, true, false FROM past s JOIN v_person p
-                ON p."ownerId" = (s.key ->> 'ownerId')::uuid
-                    AND p."personGroupId" = (s.key ->> 'personGroupId')::uuid
-            WHERE s."table" = 'person' AND s.kind = 'seen' AND p."ownerId" = %(giver)s
-              AND p."personGroupId" = ANY (%(made_by_undone)s::uuid[]) AND to_jsonb(p) @> s.before
-        ) j JOIN v_person p
-            ON p."ownerId" = (j.key ->> 'ownerId')::uuid
-                AND p."personGroupId" = (j.key ->> 'personGroupId')::uuid
+        FROM judged j JOIN v_person t ON {_recorded("j", RECORD_KEYS["person"])}
+        WHERE j."table" = 'person' AND j.kind = 'made'
     """)
     # deleted faces would keep the link to a person that goes
     change(tx, "asset_face", ("personGroupId",), f"""
@@ -7795,7 +7645,7 @@ def undo_report(tx: Transaction, report: Report) -> Report:
     stays = rows(tx,
         "SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo GROUP BY reason ORDER BY reason")
     people = rows(tx, """
-        SELECT name, changed FROM made_person WHERE told AND (changed OR in_use)
+        SELECT name, changed FROM made_person WHERE changed OR in_use
         ORDER BY name, "personGroupId"
     """)
     written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
@@ -7838,7 +7688,9 @@ def undo_report(tx: Transaction, report: Report) -> Report:
             ORDER BY 1, l.id
         """)),
         tags_taken=one_value(tx, "SELECT count(*) FROM tag_taken"),
-        tags_kept=one_value(tx, "SELECT count(*) FROM tag_made WHERE id NOT IN (SELECT id FROM tag_unused)"),
+        tags_kept=one_value(tx, """
+            SELECT count(*) FROM judged JOIN v_tag ON id = (key ->> 'id')::uuid WHERE "table" = 'tag'
+        """),
         libraries_back=tuple(library.name for library in libraries_listed(tx)),
         libraries_kept=tuple(
             rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
@@ -7856,36 +7708,22 @@ def undo_report(tx: Transaction, report: Report) -> Report:
 def people_counted(tx: Transaction) -> tuple[int, int, int]:
     """How many people go back, how many that the run made are removed, and how many merged ones are two
     again: the numbers that the run told of them as transferred, duplicated and merged.
-
-    Who goes back may be a row that is removed on one side and made on the other, in another group even.
     """
-    user = "taker" if tx.values["is_repair"] else "giver"
-    return tuple(map(int, rows(tx, f"""
-        WITH came_from AS (
-            SELECT * FROM unnest(%(remembered)s::uuid[], %(remembered_as)s::uuid[]) AS made (target, grp)
-        ), parted AS (
-            SELECT DISTINCT (j.after ->> 'personGroupId')::uuid AS grp FROM journal_id j
-            WHERE j."table" = 'asset_face' AND j.kind = 'changed'
-              AND j.after ->> 'personGroupId' = ANY (%(merged)s)
-        ), back AS (
-            SELECT DISTINCT (key ->> 'personGroupId')::uuid AS grp FROM journal
-            WHERE "table" = 'person' AND (
-                (kind = 'made' AND key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
-                OR (kind = 'changed' AND after ? 'ownerId'))
-            EXCEPT SELECT grp FROM parted
-            -- whom the giver knew before the run, and kept
-            EXCEPT (
-                SELECT grp FROM past_person WHERE owner = %(giver)s
-                EXCEPT SELECT (key ->> 'personGroupId')::uuid FROM past
-                WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'ownerId' = %(giver)s::text)
-        ), gone AS (
-            SELECT DISTINCT (key ->> 'personGroupId')::uuid AS grp FROM journal
-            WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'ownerId' = %({user})s::text
-        )
-        SELECT (SELECT count(*) FROM back), (
-            SELECT count(*) FROM gone WHERE grp NOT IN (SELECT grp FROM back) AND NOT EXISTS (
-                SELECT FROM came_from c JOIN back USING (grp) WHERE c.target = gone.grp)),
-            (SELECT count(*) FROM parted)
+    return tuple(map(int, rows(tx, """
+        SELECT (
+            SELECT count(DISTINCT grp)
+            FROM unnest(%(transferred)s::text[]) AS grp
+            LEFT JOIN unnest(%(given_from)s::text[], %(made_anew)s::text[]) AS made (former, anew)
+                ON former = grp
+            JOIN journal j ON j."table" = 'person' AND j.key ->> 'personGroupId' IN (grp, anew)
+            WHERE (j.kind = 'made' AND j.key ->> 'ownerId' IS DISTINCT FROM %(giver)s::text)
+               OR (j.kind = 'changed' AND j.after ? 'ownerId')
+        ), (
+            SELECT count(DISTINCT key) FROM journal
+            WHERE "table" = 'person' AND kind = 'removed' AND key ->> 'personGroupId' = ANY (%(duplicated)s)
+        ), (
+            SELECT count(DISTINCT after ->> 'personGroupId') FROM journal
+            WHERE "table" = 'asset_face' AND after ->> 'personGroupId' = ANY (%(merged)s))
     """)[0]))  # type: ignore[return-value]
 
 
