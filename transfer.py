@@ -5023,7 +5023,7 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         SELECT al.id, b.id AS "albumThumbnailAssetId"
         FROM v_album al JOIN ({changed}) changed USING (id)
         JOIN v_asset a ON a.id = al."albumThumbnailAssetId" AND a."ownerId" = %(giver)s
-        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
+        JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND {STANDS_IN}
         JOIN v_album_asset aa ON aa."albumId" = al.id AND aa."assetId" = b.id
     """)
     comments = change(tx, "activity", ("assetId",), f"""

@@ -306,6 +306,15 @@ def test_a_copy_that_is_in_the_album_already_is_the_cover_and_stays(library, ann
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
+def test_a_copy_that_nobody_sees_is_no_cover(library, anna, ben, hand) -> None:
+    """Ben had put his own there himself, and into the trash since."""
+    hers, his = doubles(library, anna, ben)
+    album = library.album(anna, "Trip", [hers["plain"], his["plain"]], members={ben: "editor"}, cover=hers["plain"])
+    library.rows("""update asset set "deletedAt" = now(), status = 'trashed' where id = %s""", his["plain"])
+    hand(album, ALBUM_GIVEN_UP)
+    assert cover(library, album) == hers["plain"]
+
+
 def test_a_copy_that_was_commented_on_since_stays_when_the_album_goes_back(library, anna, ben, hand, take_back) -> None:
     hers, his = doubles(library, anna, ben)
     album = library.album(anna, "Trip", list(hers.values()), cover=hers["plain"])
