@@ -44,27 +44,17 @@ NUMBERS: dict[str, tuple[int, int, int]] = {
 }
 
 # Queue names with the first release that has them, in the order of Immich's validation errors.
-QUEUES: tuple[tuple[str, tuple[int, int]], ...] = (
-    ("thumbnailGeneration", (2, 0)),
-    ("metadataExtraction", (2, 0)),
-    ("videoConversion", (2, 0)),
-    ("faceDetection", (2, 0)),
-    ("facialRecognition", (2, 0)),
-    ("smartSearch", (2, 0)),
-    ("duplicateDetection", (2, 0)),
-    ("backgroundTask", (2, 0)),
-    ("storageTemplateMigration", (2, 0)),
-    ("migration", (2, 0)),
-    ("search", (2, 0)),
-    ("sidecar", (2, 0)),
-    ("library", (2, 0)),
-    ("notifications", (2, 0)),
-    ("backupDatabase", (2, 0)),
-    ("ocr", (2, 2)),
-    ("workflow", (2, 3)),
-    ("integrityCheck", (3, 0)),
-    ("editor", (2, 5)),
+FIRST_QUEUES = (
+    "thumbnailGeneration metadataExtraction videoConversion faceDetection facialRecognition smartSearch"
+    " duplicateDetection backgroundTask storageTemplateMigration migration search sidecar library notifications"
+    " backupDatabase"
 )
+QUEUES: dict[str, tuple[int, int]] = dict.fromkeys(FIRST_QUEUES.split(), (2, 0)) | {
+    "ocr": (2, 2),
+    "workflow": (2, 3),
+    "integrityCheck": (3, 0),
+    "editor": (2, 5),
+}
 COMMANDS = ("start", "pause", "resume", "empty", "clear-failed")
 INTEGRITY_JOBS = ("integrity-missing-files", "integrity-untracked-files", "integrity-checksum-mismatch")
 MANUAL_JOBS = ("person-cleanup", "tag-cleanup", "user-cleanup", "memory-cleanup", "memory-create", "backup-database")
@@ -148,8 +138,6 @@ class Immich:
     calls       every request that came in: (method, path with query, body), the body as parsed JSON,
                 as text if it was none, or None
     started     names of the queues and jobs started, in order
-    run_jobs    whether starting thumbnailGeneration draws the missing pictures of people
-    jobs_gone   PUT /jobs/... answers 404, as a release that has dropped this deprecated call would
     config      what GET /system-config answers; may be changed
     backups     file name and bytes of the backups that were made; `backs_up` False: the job fails
     integrity   what GET /admin/integrity/summary answers
@@ -164,13 +152,9 @@ class Immich:
         *,
         tls: bool = False,
         port: int = 0,
-        run_jobs: bool = True,
-        jobs_gone: bool = False,
     ) -> None:
         self.params = params
         self.version = version
-        self.run_jobs = run_jobs
-        self.jobs_gone = jobs_gone
         self.calls: list[tuple[str, str, Any]] = []
         self.started: list[str] = []
         self.config: Row = {
@@ -229,7 +213,7 @@ class Immich:
     @property
     def queues(self) -> list[str]:
         """The queue names of this version."""
-        return [name for name, since in QUEUES if since <= self.numbers]
+        return [name for name, since in QUEUES.items() if since <= self.numbers]
 
     # What a test arranges
 
@@ -338,7 +322,7 @@ class Immich:
         path = parts.path.rstrip("/")
         name = ""
         route = ROUTES.get((method, path))
-        if not route and path.startswith("/api/jobs/") and not self.jobs_gone:
+        if not route and path.startswith("/api/jobs/"):
             path, _, name = path.rpartition("/")
             route = ROUTES.get((method, f"{path}/*"))
         if not route:
@@ -503,9 +487,6 @@ class Immich:
         with self._lock:
             self.started.append(call.name)
         self.on_job(call.name)
-        if call.name == "thumbnailGeneration" and not body.get("force") and self.run_jobs:
-            learning = self.config["machineLearning"]
-            _draw_people(call, draw=learning["enabled"] and learning["facialRecognition"]["enabled"])
         return self._queue(call.name, started=True)
 
     def _manual_job(self, call: Call) -> None:
@@ -644,33 +625,6 @@ def _read_albums(call: Call) -> list[Row]:
     figures = {row["album"]: row for row in cursor}
     # From 3.0 an album without an owner row shows up nowhere.
     return [dict(row, figures=figures.get(row["id"])) for row in albums.values() if row["owner"]]
-
-
-def _draw_people(call: Call, draw: bool) -> None:
-    """What the job for missing thumbnails does to people without a picture.
-
-    A person without a featured face gets one of its faces; from 3.2 that is a face of the group, whoever owns the
-    photo. Then the picture is drawn, if there is a face to draw; with facial recognition switched off (`draw` False) it
-    silently is not.
-    """
-    person = call.pick("person", "personGroupId", "id")
-    link = call.pick("asset_face", "personGroupId", "personId")
-    usable = 'f."deletedAt" IS NULL' + (' AND f."isVisible"' if call.has("asset_face", "isVisible") else "")
-    call.cursor.execute(
-        f"""UPDATE person p
-               SET "faceAssetId" = (SELECT f.id FROM asset_face f
-                                     WHERE f.{link} = p.{person} AND {usable} ORDER BY f.id LIMIT 1)
-             WHERE p."thumbnailPath" = '' AND p."faceAssetId" IS NULL
-               AND EXISTS (SELECT FROM asset_face f WHERE f.{link} = p.{person} AND {usable})"""
-    )
-    if draw:
-        call.cursor.execute(
-            f"""UPDATE person p
-                   SET "thumbnailPath" = '/data/thumbs/' || p."ownerId" || '/' || left(p.{person}::text, 2) || '/'
-                                         || substr(p.{person}::text, 3, 2) || '/' || p.{person} || '.jpeg'
-                 WHERE p."thumbnailPath" = ''
-                   AND EXISTS (SELECT FROM asset_face f WHERE f.id = p."faceAssetId" AND f."deletedAt" IS NULL)"""
-        )
 
 
 # Shapes
