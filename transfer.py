@@ -313,8 +313,6 @@ class User:
     photos: int = 0
     usage: int = 0
     quota: int | None = None
-    foreign_files: int | None = 0  # files of others in this user's folders; None: it cannot be told
-    untold_files: int = 0  # this user's files of which it cannot be told in whose folders they lie
     deleted: bool = False  # marked for deletion; Immich removes account and folders some days later
 
 
@@ -2847,12 +2845,6 @@ def _user_names(tx: Transaction) -> Iterator[User]:
 
 
 def _user_figures(tx: Transaction) -> Iterator[User]:
-    lying: Lying | None = None
-    with contextlib.suppress(LabelOdd):
-        lying = lying_away(tx)
-    foreign: dict[str, int] = {}
-    for (holder, _owner), kinds in (lying or {}).items():
-        foreign[holder] = foreign.get(holder, 0) + sum(kinds.values())
     for user, email, name, photos, usage, quota, deleted in rows(tx, """
         SELECT u.id, u.email, u.name, coalesce(a.photos, 0), u."quotaUsageInBytes", u."quotaSizeInBytes",
             u."deletedAt" IS NOT NULL OR u.status <> 'active'
@@ -2861,9 +2853,7 @@ def _user_figures(tx: Transaction) -> Iterator[User]:
                 AND visibility <> 'hidden'
             GROUP BY "ownerId") a ON a."ownerId" = u.id
     """):
-        others = None if lying is None else foreign.get(str(user), 0)
-        untold = sum((lying or {}).get(("", str(user)), {}).values())
-        yield User(str(user), email, name, photos, int(usage), quota, others, untold, deleted)
+        yield User(str(user), email, name, photos, int(usage), quota, deleted)
 
 
 def list_undrawn(database_config: Mapping[str, Any]) -> dict[str, int]:
@@ -9959,45 +9949,59 @@ def ready_to_change(state: State) -> tuple[State, Api, Server]:
 
 
 def users_screen(state: State) -> State:
-    """Menu entry 1."""
+    """Menu entry 1. What takes long comes after the users, and Ctrl-C leaves it out."""
     state, api, server = need_server(state)
-    say_untracked(clear_untracked(state.config.database))
-    users = waiting(
-        "Counting photos and files", lambda: list_users(api, server, state.config.database, figures=True)
-    )
-    troubles = waiting(
-        "Looking for what older transfers left behind", lambda: find_faults(state.config.database)
-    )
+    config = state.config.database
+    users = waiting("Counting photos", lambda: list_users(api, server, config, figures=True))
     heading("USERS")
     for user in users:
         quota = "no quota" if user.quota is None else f"quota {shown_size(user.quota)}"
         gone = "  [marked for deletion]" if user.deleted else ""
         say(f"  {who(user)}: {number_of(user.photos, 'photo')}, {shown_size(user.usage)}, {quota}{gone}")
-        if number := sum(trouble.user == user.id for trouble in troubles):
-            say(f"      {number_of(number, 'problem')}, see Repair (5)")
+    try:
+        look: Callable[[], Any] = functools.partial(find_faults, config)
+        show_numbers(waiting("Looking for problems; Ctrl-C leaves that out", look), users)
+        say_untracked(clear_untracked(config))
+        look = functools.partial(list_lying, config)
+        warn_of_lying(waiting("Looking whose files lie where; Ctrl-C leaves that out", look), users)
+        show_undrawn(list_undrawn(config), {user.id: who(user) for user in users})
+    except KeyboardInterrupt:
+        say("  Not looked for.")
+    return state
+
+
+def show_numbers(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
+    """With whom how much is wrong."""
+    say()
     for user in users:
-        if user.foreign_files:
-            say()
-            warn(
-                f"{number_of(user.foreign_files, 'file')} of other users lie in the folders of {who(user)}. "
-                "Immich deletes those folders with the account, whoever owns the files in them: do not "
-                "delete this account before they have moved (10)."
-                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
-            )
-        if user.untold_files:
-            say()
-            warn(
-                f"Of {number_of(user.untold_files, 'file')} of {who(user)} it cannot be told in whose "
-                "folders they lie. Do not delete any account before that is known: Move files (10)."
-            )
-    if any(user.foreign_files is None for user in users):
+        if number := sum(trouble.user == user.id for trouble in troubles):
+            say(f"  {who(user)}: {number_of(number, 'problem')}, see Repair (5)")
+
+
+def warn_of_lying(lying: Lying | None, users: Sequence[User]) -> None:
+    """Whose account must not be deleted, for the files of others in its folders."""
+    if lying is None:
         say()
         warn(
             "Whose files lie in whose folders cannot be told: a storage label is not the name of a folder. "
             "Do not delete an account before it is another one: Move files (10)."
         )
-    show_undrawn(list_undrawn(state.config.database), {user.id: who(user) for user in users})
-    return state
+        return
+    for user in users:
+        if number := sum(sum(kinds.values()) for (holder, _), kinds in lying.items() if holder == user.id):
+            say()
+            warn(
+                f"{number_of(number, 'file')} of other users lie in the folders of {who(user)}. "
+                "Immich deletes those folders with the account, whoever owns the files in them: do not "
+                "delete this account before they have moved (10)."
+                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
+            )
+        if number := sum(lying.get(("", user.id), {}).values()):
+            say()
+            warn(
+                f"Of {number_of(number, 'file')} of {who(user)} it cannot be told in whose "
+                "folders they lie. Do not delete any account before that is known: Move files (10)."
+            )
 
 
 def show_undrawn(undrawn: Mapping[str, int], names: Mapping[str, str]) -> None:

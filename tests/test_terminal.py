@@ -585,7 +585,23 @@ def test_the_list_of_users_says_where_something_is_wrong(unchanged: Installation
     with Terminal(unchanged.path) as terminal:
         terminal.menu("1")
         shown = " ".join(go_on(terminal, "Select option").split())
-    assert "2.0 KiB, no quota 1 problem, see Repair (5) Dave" in shown
+    assert shown.index("2.0 KiB, no quota Dave") < shown.index("1 problem, see Repair (5)")
+
+
+def test_what_takes_long_after_the_list_of_users_is_left_out_by_ctrl_c(
+    unchanged: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the users, with their figures, stand there meanwhile."""
+    seen: list[str] = []
+
+    def interrupted(_config: object) -> None:
+        seen.append(capsys.readouterr().out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfer, "find_faults", interrupted)
+    transfer.users_screen(transfer.first_state(unchanged.path))
+    assert "2.0 KiB, no quota" in seen[0]
+    assert "Not looked for." in capsys.readouterr().out
 
 
 def test_busy_queues_are_named_before_the_question(unchanged: Installation) -> None:
