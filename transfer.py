@@ -1786,10 +1786,12 @@ def _model_views(schema: Schema) -> Iterator[tuple[str, str]]:
             """SELECT "personGroupId" AS id, "ownerId" AS "clusterGroupId" FROM v_person""",
         )
     for table in NEEDED_IN_NEWER.keys() - schema.tables.keys() - {"person_group"}:  # nobody has any
-        yield f"v_{table}", "SELECT {} WHERE false".format(", ".join(
-            f"""NULL::{"uuid" if column.endswith("Id") else "text"} AS "{column}\""""
+        kinds = {
+            column: "uuid" if column == "id" or column.endswith("Id") else "text"
             for column in NEEDED_IN_NEWER[table][table]
-        ))
+        } | {"writtenBy": "xid"}
+        empty = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in kinds.items())
+        yield f"v_{table}", f"SELECT {empty} WHERE false"
 
 
 # ---- the transaction ---------------------------------------------------------------------------------------
