@@ -8121,16 +8121,25 @@ def list_lying(database_config: Mapping[str, Any]) -> Lying | None:
 # without looking again. It takes a file off when the file has gone, never when a row names it (integrity
 # service: handleUntrackedRefresh, handleDeleteIntegrityReports). A file is there before its row whenever one
 # is moved, or when a person's picture is drawn anew: what is in use is taken off the report here.
+# The check for missing files first reads all paths, and looks for the files later (handleMissingFiles): what
+# moves meanwhile it reports by its old path, for ever, and whoever deletes that puts the photo in the trash.
 def forget_untracked(tx: Transaction, paths: Sequence[str] | None = None) -> int:
     """Take files that rows name, by whatever mount, off Immich's report of untracked files: all, or those
-    with these paths. Raises LabelOdd.
+    with these paths. With all of them go those reported as missing by a path that no row names any more.
+    Raises LabelOdd.
     """
     if "integrity_report" not in tx.schema.tables:
         return 0
     reported = "FROM public.integrity_report WHERE type = 'untracked_file'"
     if paths is not None:
         return run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths)
-    if not one_value(tx, f"SELECT EXISTS (SELECT {reported})"):
+    found = {kind for (kind,) in rows(tx, "SELECT DISTINCT type::text FROM public.integrity_report")}
+    if "missing_file" in found:
+        run(tx, """
+            DELETE FROM public.integrity_report r WHERE type = 'missing_file'
+                AND NOT EXISTS (SELECT FROM file_row f WHERE f.path = r.path)
+        """)
+    if "untracked_file" not in found:
         return 0
     return run(tx, f"""
         DELETE {reported} AND path IN (
@@ -11510,6 +11519,7 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
     def finish(report: MoveReport) -> None:
         show_moved(report)
         watch_missing(api, before[0])
+        say_untracked(clear_untracked(state.config.database))
         offer_jobs(api, state, ["thumbnailGeneration", "migration"])
         show_left(state.config.database, names)
 
@@ -11695,6 +11705,7 @@ def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
     except MoveStopped as error:
         show_failed(error)
     watch_missing(api, before)
+    say_untracked(clear_untracked(state.config.database))
 
 
 def say_lying(state: State, holder: User, owner: User) -> str:

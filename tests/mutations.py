@@ -438,6 +438,8 @@ what an interrupted move left on the disk stays there
     settle: say reversed(begun.items() => ( @ move_files: killed_at_every_step
 the second file of an interrupted copy is kept by its beginning
     _keep_one: say _begins_as(_at(media, keep), _at(media, drop)) => True @ move_files: written_anew_after
+files that moved stay on Immich's report of missing ones
+    forget_untracked: say "missing_file" in found => "" in found @ move_files: moved_while
 files in use stay on Immich's report of untracked ones until the end
     forget_untracked: say run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths) => 0 @ move_files:
         one_transaction

@@ -823,8 +823,9 @@ def test_what_is_in_use_is_taken_off_the_report_of_untracked_files(library, disk
 
     disk.reported(f"{ROOT}/upload/really/untracked.jpg", f"{ROOT}/thumbs/{anna}/before.jpeg")
     library.rows("""insert into integrity_report (type, path) values ('missing_file', '/data/upload/missing.jpg')""")
+    library.asset(anna, "missing.jpg", path="/data/upload/missing.jpg")
     library.person(anna, "Max", thumbnail=f"{ROOT}/thumbs/{anna}/before.jpeg")
-    disk.make()
+    disk.make(but=("/data/upload/missing.jpg",))
     monkeypatch.setattr(os, "link", linking)
     report = disk.run()
     assert report.untracked == report.files + 1  # a picture that was drawn after it was reported
@@ -833,9 +834,23 @@ def test_what_is_in_use_is_taken_off_the_report_of_untracked_files(library, disk
     library.asset(anna, "old.jpg", path=f"upload/upload/{anna}/old.jpg")  # by an older mount's path
     disk.reported(f"{ROOT}/upload/{anna}/old.jpg")
     assert transfer.clear_untracked(disk.params) == 1
-    disk.reported(*disk.paths().values())
-    assert transfer.clear_untracked(disk.params) == len(set(disk.paths().values()))
+    disk.reported(*(set(disk.paths().values()) - {"/data/upload/missing.jpg"}))
+    assert transfer.clear_untracked(disk.params) == len(set(disk.paths().values())) - 1
     assert disk.reported() == ["/data/upload/missing.jpg", f"{ROOT}/upload/really/untracked.jpg"]
+
+
+@pytest.mark.since("3.0")
+def test_what_moved_while_immich_looked_for_missing_files_is_not_reported_for_ever(library, disk, things) -> None:
+    """It has read the paths before and looks for the files afterwards; who deletes what is missing trashes photos."""
+    paths = disk.paths()
+    report = disk.run()
+    old = sorted(set(paths.values()) - set(disk.paths().values()))
+    assert len(old) == report.files
+    stays = min(disk.paths().values())
+    for path in (*old, stays):
+        library.rows("insert into integrity_report (type, path) values ('missing_file', %s)", path)
+    assert transfer.clear_untracked(disk.params) == 0
+    assert disk.reported() == [stays]
 
 
 @pytest.mark.since("3.0")
