@@ -35,6 +35,7 @@ OLDER_NAMES = {
 }
 
 Row = tuple[str, dict[str, Any]]
+Snapshot = dict[str, list[str]]  # rows as text by table
 
 
 class Library:
@@ -538,7 +539,7 @@ class Library:
             return self.value('select "userId" from album_user where "albumId" = %s and role = %s', album, "owner")
         return self.value('select "ownerId" from album where id = %s', album)
 
-    def snapshot(self, *, ignore: Iterable[str] = ()) -> dict[str, list[str]]:
+    def snapshot(self, *, ignore: Iterable[str] = ()) -> Snapshot:
         """Every row of every table in schema public as text, sorted: two snapshots are equal if the databases are.
 
         ignore names what to leave out: a column ("updatedAt"), one table's column ("session.isPendingSyncReset"), or

@@ -14,8 +14,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from tests.conftest import Snapshot
-from tests.library import OLDER_NAMES
+from tests.library import OLDER_NAMES, Snapshot
 
 Key = tuple[Any, ...]
 Row = dict[str, Any]

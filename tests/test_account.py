@@ -465,6 +465,7 @@ def world(library, params, anna, ben, carla) -> World:
     return World(library, params, anna, ben, carla)
 
 
+@pytest.mark.cases
 @pytest.mark.every_version
 @pytest.mark.parametrize(("name", "number"), WAYS, ids=lambda value: str(value).replace(" ", "-"))
 def test_each_tie_is_told_and_its_way_leads_to_the_end(world: World, name: str, number: int) -> None:

@@ -177,6 +177,7 @@ def test_people_are_listed_with_the_users_own_photos(library, anna, carla, param
     assert [(p.id, p.name, p.photos) for p in listed] == [(lea, "Lea", 1), (nobody, "", 2)]
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("seed", range(12))
 def test_any_combination_chooses_what_an_independent_look_finds(
     library, anna, ben, carla, chooser, tmp_path: Path, seed

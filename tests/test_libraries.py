@@ -566,6 +566,7 @@ SINCE = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("what", SINCE)
 def test_a_library_that_cannot_go_back_whole_stays_whole(
     library, params, anna, ben, carla, nas, archive, go, back, what, capsys, tmp_path

@@ -9,7 +9,7 @@ import psycopg2.errors
 import pytest
 
 import transfer
-from tests.conftest import problems, repair_one
+from tests.conftest import EVERYTHING, problems, repair_one
 from tests.library import Library
 
 pytestmark = pytest.mark.long
@@ -57,7 +57,7 @@ WAITING = "select 1 from pg_stat_activity where datname = current_database() and
 # ---- a second run ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first_dry", [True, False])
+@pytest.mark.parametrize("first_dry", [True, False] if EVERYTHING else [False])
 def test_a_second_run_is_refused_and_the_first_goes_on(library, scene, runner, params, first_dry) -> None:
     """At every step of the first one, whatever the second wants."""
     other = library.album(scene.carla, "Elsewhere", [library.asset(scene.carla)])
@@ -199,6 +199,7 @@ DONE_TOO_LATE = {
 }
 
 
+@pytest.mark.cases
 @pytest.mark.parametrize("what", DONE_TOO_LATE)
 def test_what_the_former_owner_did_with_the_photos_meanwhile_is_reported_and_repaired(
     library, scene, second, runner, params, monkeypatch, mend, what

@@ -279,7 +279,7 @@ def test_whatever_is_wrong_is_mended(version, pool, tmp_path) -> None:
     number = iter(range(10**9))
 
     @examples(
-        *(f"mending {version}", 12 if EVERYTHING else 4, plans(), st.sampled_from(sorted(CARELESS))),
+        *(f"mending {version}", 12 if EVERYTHING else 2, plans(), st.sampled_from(sorted(CARELESS))),
         *(st.permutations([0, 1, 2]), st.booleans()),
     )
     def look(plan: Plan, careless: str, order: Sequence[int], at_once: bool) -> None:

@@ -126,6 +126,7 @@ def test_an_unknown_version_is_refused(connect) -> None:
         schemas.build(connect("2.0"), "1.99")
 
 
+@pytest.mark.always
 def test_foreign_keys_are_immichs(lib: Library) -> None:
     assert schemas.foreign_keys(lib.connection) == expected_keys(lib.version)
 
