@@ -1644,17 +1644,10 @@ def recognise(cursor: Any) -> Schema:
     keys: dict[str, list[str]] = {}
     for table, column in cursor.fetchall():
         keys.setdefault(table, []).append(column)
-    cursor.execute("""
-        SELECT 1 FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-        WHERE t.typname = 'album_user_role_enum' AND e.enumlabel = 'owner'
-    """)
-    schema = _recognised(real, keys, has_owner_role=cursor.fetchone() is not None)
-    return replace(schema, unknown_links=_unknown_links(cursor))
+    return replace(_recognised(real, keys), unknown_links=_unknown_links(cursor))
 
 
-def _recognised(
-    real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]], has_owner_role: bool
-) -> Schema:
+def _recognised(real: Mapping[str, Sequence[str]], keys: Mapping[str, Sequence[str]]) -> Schema:
     if "assets" in real and "asset" not in real:
         raise SchemaUnknown(
             "This Immich is too old.", "It has a table `assets`, as 1.135 and older.", "Upgrade Immich first."
@@ -1682,8 +1675,6 @@ def _recognised(
         for column in columns
         if (table, column) not in has
     ]
-    if ("album", "ownerId") not in has and not has_owner_role:
-        missing.append("album.ownerId")
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise SchemaUnknown(
@@ -1892,7 +1883,7 @@ def in_transaction(
     work: Callable[[Transaction], Report],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, Report], Sequence[Path]] | None,
+    save: Callable[[Transaction, Report], Iterable[Path]] | None,
     committed: list[Report],
 ) -> tuple[Report, Transaction]:
     """The one place that decides between COMMIT and ROLLBACK. Nothing else knows about dry runs.
@@ -1903,7 +1894,7 @@ def in_transaction(
     work, SchemaUnknown, UnknownLinks, and CommitUnknown when the connection is lost in COMMIT; whatever
     is raised else, the transaction is rolled back, Ctrl-C included.
     """
-    saved: Sequence[Path] = ()
+    saved: list[Path] = []
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
@@ -1920,7 +1911,8 @@ def in_transaction(
             if how.dry_run:
                 connection.rollback()
                 return report, tx
-            saved = save(tx, report) if save else ()
+            for path in save(tx, report) if save else ():
+                saved.append(path)  # one by one: the next may fail
             sample = journal_sample(tx)
             tx = replace(tx, carried=carry_over(tx))
             drop_temporary(tx)
@@ -1973,15 +1965,15 @@ def carried_on(tx: Transaction, cursor: Any) -> Transaction:
     return again
 
 
-def drop_temporary(tx: Transaction) -> None:
-    """Drop the tables and views that this transaction has made."""
+def drop_temporary(tx: Transaction, kinds: str = "rv", but: str = "-") -> None:
+    """Drop the tables (r) and views (v) that this transaction has made, but for names that begin so."""
     statements = one_value(tx, """
         SELECT string_agg(format('DROP %%s IF EXISTS %%I CASCADE',
             CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname), '; ')
         FROM pg_class
-        WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'v')
-          AND xmin = pg_current_xact_id()::xid
-    """)
+        WHERE relnamespace = pg_my_temp_schema() AND xmin = pg_current_xact_id()::xid
+          AND strpos(%(kinds)s, relkind::text) > 0 AND NOT starts_with(relname, %(but)s)
+    """, kinds=kinds, but=but)
     if statements:
         run(tx, statements)
 
@@ -2291,7 +2283,7 @@ class Past:
 
 def journal_writer(
     folder: Path | None, kind: str
-) -> Callable[[Transaction, Report], Sequence[Path]] | None:
+) -> Callable[[Transaction, Report], Iterable[Path]] | None:
     """What in_transaction() calls before COMMIT; None when no undo is wanted."""
     return None if folder is None else lambda tx, report: [write_journal(tx, report, folder, kind)]
 
@@ -2678,7 +2670,7 @@ def perform(
     work: Callable[[Transaction], Report],
     values: Mapping[str, Any],
     how: How,
-    save: Callable[[Transaction, Report], Sequence[Path]] | None = None,
+    save: Callable[[Transaction, Report], Iterable[Path]] | None = None,
     look_again: Callable[[Any, Transaction, Report], Report] | None = None,
 ) -> Report:
     """Run `work` in one transaction, once more if Immich was in the way, then `look_again`."""
@@ -6364,25 +6356,17 @@ def repair_all(
             if part is not None:
                 parts.append((user, part))
                 put_aside(tx, len(parts) - 1)
-            drop_tables(tx)
+            drop_temporary(tx, "r", but="journal_")
         digest = _digest_of(part.digest for _user, part in parts)
         if how.expected_digest not in (None, digest):
             raise changed_meanwhile()
         return Report(digest=digest, parts=tuple(parts))
 
-    def save(tx: Transaction, report: Report) -> list[Path]:
+    def save(tx: Transaction, report: Report) -> Iterator[Path]:
         assert how.undo_folder is not None
-        saved: list[Path] = []
-        try:
-            for number, (user, part) in enumerate(report.parts):
-                run(tx, "DROP TABLE IF EXISTS journal")
-                run(tx, f"ALTER TABLE journal_{number} RENAME TO journal")
-                saved.append(write_journal(for_user(tx, user), part, how.undo_folder, "repair"))
-        except BaseException:
-            for path in saved:
-                name_file(path, "")
-            raise
-        return saved
+        for number, (user, part) in enumerate(report.parts):
+            run(tx, f"DROP TABLE IF EXISTS journal; ALTER TABLE journal_{number} RENAME TO journal")
+            yield write_journal(for_user(tx, user), part, how.undo_folder, "repair")
 
     def still_wrong(tx: Transaction) -> int:
         find_all(tx, kinds=kinds)
@@ -6410,16 +6394,6 @@ def for_user(tx: Transaction, user: str) -> Transaction:
 def put_aside(tx: Transaction, number: int) -> None:
     """Keep the journal of one user's part until all are written."""
     run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{number}")
-
-
-def drop_tables(tx: Transaction) -> None:
-    """The temporary tables of one user's part, but for journals that were put aside."""
-    tables = rows(tx, """
-        SELECT string_agg(quote_ident(relname), ', ') FROM pg_class
-        WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r' AND NOT starts_with(relname, 'journal_')
-    """)[0][0]
-    if tables:
-        run(tx, f"DROP TABLE {tables} CASCADE")
 
 
 def repair_merge_pairs(

@@ -154,7 +154,7 @@ a repair leaves stacks that hold nothing
 a repair of several users is not what was shown
     repair_all: never how.expected_digest @ mending: changes_meanwhile
 an undo file of a repair that failed stays
-    repair_all: skip name_file(path, "") @ mending: full_disk
+    in_transaction: skip name_file(path, "") @ mending: full_disk
 a stack gets a primary back that belongs to somebody else since
     BELONGS: true NOT {_WAS_MEMBER} @ mending: in_part
 a picture comes back although its face was deleted since

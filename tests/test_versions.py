@@ -85,16 +85,6 @@ def test_where_a_table_is_missing_its_rule_finds_nothing(library) -> None:
     library.connection.rollback()
 
 
-@pytest.mark.until("2.7")
-def test_an_album_without_any_owner_is_not_taken_for_the_newer_model(library) -> None:
-    with (
-        altered(library, 'alter table album drop column "ownerId" cascade'),
-        pytest.raises(SchemaUnknown, match="not one that this tool knows") as caught,
-    ):
-        recognise(library)
-    assert "album.ownerId" in caught.value.why
-
-
 def test_of_much_that_is_missing_the_first_few_are_named(library) -> None:
     with altered(library, "alter table asset rename to photo", "create table asset (other int)"):
         with pytest.raises(SchemaUnknown) as caught:
