@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -455,6 +456,51 @@ def refused(runner: Runner) -> Callable[..., transfer.TransferError]:
 def mend(runner: Runner) -> Callable[..., transfer.Report]:
     """mend(user, merge=...): repair."""
     return runner.mend
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Runs of any kind that are taken back, each with its dry run before it."""
+
+    library: Library
+    params: dict[str, Any]
+    folder: Path
+    known: set[str] = field(default_factory=set)  # what was wrong before a run, and may be so after its undo
+
+    def go(self, request: transfer.Request) -> transfer.Report:
+        """What was asked for; nothing is newly wrong afterwards."""
+        before, wrong = self.library.snapshot(), problems(self.library)
+        shown = transfer.transfer(self.params, request)
+        assert self.library.snapshot() == before
+        done = transfer.transfer(self.params, request, transfer.How(False, shown.digest, undo_folder=self.folder))
+        assert told(done) == told(shown)
+        assert problems(self.library) - wrong == set()
+        assert done.wrong_after == 0
+        self.known.update(wrong)
+        return done
+
+    def back(self) -> transfer.Report:
+        """Take back the newest run."""
+        past, wrong = transfer.list_past(self.params, self.folder)[0], problems(self.library)
+        shown = transfer.undo(self.params, past.path, transfer.How(dry_run=True))
+        done = transfer.undo(self.params, past.path, transfer.How(dry_run=False, expected_digest=shown.digest))
+        assert problems(self.library) - wrong - self.known == set()
+        return done
+
+    @contextmanager
+    def returning(self) -> Iterator[None]:
+        """The run of the with block is taken back at its end, and leaves what there was."""
+        self.library.settle_usage()
+        before = self.library.snapshot(ignore=NOT_PUT_BACK)
+        yield
+        self.back()
+        assert self.library.snapshot(ignore=NOT_PUT_BACK) == before
+
+
+@pytest.fixture
+def journey(library: Library, params: dict[str, Any], tmp_path: Path) -> Journey:
+    """Runs that are taken back."""
+    return Journey(library, params, tmp_path / "transfers")
 
 
 # ---- what holds for every run ---------------------------------------------------------------------------------------

@@ -1,17 +1,12 @@
 """From 3.2 a person is a row per user in a group of faces, and groups belong to a cluster group of users."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, assert_moved, assert_only_this_changed, cross_owner, problems
+from tests.conftest import NOT_PUT_BACK, cross_owner, problems
 from tests.library import Library, new_id
 
 pytestmark = [pytest.mark.since("3.2"), pytest.mark.long]
-
-Move = Callable[..., transfer.Report]
 
 
 def cluster_of(library: Library, group: str) -> str | None:
@@ -45,26 +40,6 @@ def untouched(library: Library) -> dict[str, list[str]]:
     """The rows of faces and groups, to the last stamp."""
     snapshot = library.snapshot()
     return {table: snapshot[table] for table in ("asset_face", "person_group", "face_search")}
-
-
-@pytest.fixture
-def move(library, params, anna, ben) -> Move:
-    """move(album, merge=...): dry run and run. A person who gets a new group gets another one in each."""
-
-    def run(album: str, merge: Sequence[str] = ()) -> transfer.Report:
-        request = transfer.Request(anna, ben, album=album, merge=frozenset(merge))
-        before, wrong = library.snapshot(), problems(library)
-        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
-        assert library.snapshot() == before
-        done = transfer.transfer(params, request, transfer.How(dry_run=False, expected_digest=shown.digest))
-        after = library.snapshot()
-        assert problems(library) - wrong == set()
-        assert kinds(done) == kinds(shown)
-        assert_only_this_changed(before, after, {anna, ben})
-        assert_moved(before, after, request, done)
-        return done
-
-    return run
 
 
 # ---- both users in one cluster group --------------------------------------------------------------------------------
@@ -352,7 +327,7 @@ def test_a_share_that_ends_is_told(library, anna, ben, carla, change, move) -> N
 
 @pytest.mark.since("3.3")
 @pytest.mark.parametrize("since", ["nothing", "he shares her with one more", "he ends it", "she is named"])
-def test_an_undo_gives_the_shares_back(library, anna, ben, carla, params, since, tmp_path) -> None:
+def test_an_undo_gives_the_shares_back(library, anna, ben, carla, journey, since) -> None:
     dora = library.user("Dora")
     library.cluster(anna, ben)
     photo, lea = library.asset(anna), library.person(anna, "Lea")
@@ -361,7 +336,7 @@ def test_an_undo_gives_the_shares_back(library, anna, ben, carla, params, since,
     library.settle_usage()
     before = library.snapshot(ignore=NOT_PUT_BACK)
     album = library.album(anna, "Trip", [photo])
-    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    journey.go(transfer.Request(anna, ben, album=album))
     assert shares(library) == {(lea, ben, carla)}
     if since == "he shares her with one more":
         library.share_person(lea, by=ben, to=dora)
@@ -369,7 +344,7 @@ def test_an_undo_gives_the_shares_back(library, anna, ben, carla, params, since,
         library.rows("delete from person_user")
     elif since == "she is named":
         library.rows("update person set name = 'Leah' where \"ownerId\" = %s", ben)
-    back()
+    journey.back()
     library.rows("delete from album where id = %s", album)
     assert (lea, anna, carla) in shares(library) and (lea, ben, carla) not in shares(library)
     assert ((lea, ben, dora) in shares(library)) == (since == "he shares her with one more")
@@ -435,7 +410,7 @@ def test_a_person_who_was_shared_with_the_destination_says_what_it_said(library,
 @pytest.mark.since("3.3")
 @pytest.mark.parametrize("his_name", ["Lea", "Lea M.", ""])
 def test_a_person_who_was_shared_with_the_destination_and_stays_is_there_once(
-    library, anna, ben, params, his_name, tmp_path
+    library, anna, ben, journey, his_name
 ) -> None:
     """Under the name that the destination gave."""
     photo, lea = library.asset(anna), library.person(anna, "Lea")
@@ -445,24 +420,17 @@ def test_a_person_who_was_shared_with_the_destination_and_stays_is_there_once(
     library.settle_usage()
     before = library.snapshot(ignore=NOT_PUT_BACK)
     album = library.album(anna, "Trip", [photo])
-    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    journey.go(transfer.Request(anna, ben, album=album))
     new = library.person_of(face)
     assert holders(library, new) == {ben} and library.person_of(home) == lea
     assert library.rows('select name from person where "ownerId" = %s', ben) == [(his_name or "Lea",)]
-    back()
+    journey.back()
     library.rows("delete from album where id = %s", album)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
-def run_and_undo(params: dict, request: transfer.Request, folder: Path) -> Callable[[], object]:
-    """Transfer; gives what takes it back."""
-    transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=folder))
-    (past,) = transfer.list_past(params, folder)
-    return lambda: transfer.undo(params, past.path, transfer.How(dry_run=False))
-
-
 def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
-    library, anna, ben, carla, params, tmp_path
+    library, anna, ben, carla, journey
 ) -> None:
     """Else Anna would have a named person without photos."""
     library.cluster(anna, carla)
@@ -472,12 +440,12 @@ def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
     library.settle_usage()
     before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
     album = library.album(anna, "Trip", [photo])
-    back = run_and_undo(params, transfer.Request(anna, ben, album=album), tmp_path / "transfers")
+    journey.go(transfer.Request(anna, ben, album=album))
     new = library.person_of(face)
     assert (holders(library, new), cluster_of(library, new)) == ({ben}, library.cluster_of(ben))
     assert (holders(library, lea), library.person_of(carlas)) == ({carla}, lea)
     assert problems(library) - wrong == set()
-    back()
+    journey.back()
     library.rows("delete from album where id = %s", album)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
@@ -486,7 +454,7 @@ def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
 
 
 @pytest.mark.parametrize("cluster", ["one", "two"])
-def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, params, cluster, tmp_path) -> None:
+def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, journey, cluster) -> None:
     """Neither on the way nor back: the row may be there already, and shares would follow."""
     if cluster == "one":
         library.cluster(anna, ben)
@@ -511,10 +479,9 @@ def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, p
     )
     album = library.album(anna, "Trip", [photo])
     request = transfer.Request(anna, ben, album=album, merge=frozenset([people["Oma"]]))
-    report = transfer.transfer(params, request, transfer.How(dry_run=False, undo_folder=tmp_path / "transfers"))
+    report = journey.go(request)
     assert {person.action for person in report.people} >= {"TRANSFER", "DUPLICATE", "MERGE"}
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, transfer.How(dry_run=False))
+    journey.back()
     library.rows("delete from album where id = %s", album)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 

@@ -1,14 +1,15 @@
 """Everything that an account owns: what goes, what stays and why, and that the account can be deleted afterwards."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, problems, told
+from tests.conftest import NOT_PUT_BACK, problems
 from tests.library import Library
+from tests.random_library import clean_people
 from tests.terminal import Installation, Terminal, installation
+from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses
 
 pytestmark = pytest.mark.long
 
@@ -16,24 +17,9 @@ Go = Callable[..., transfer.Report]
 
 
 @pytest.fixture
-def go(library, params, anna, ben, tmp_path) -> Go:
-    """go(trashed=..., locked=...): dry run and run of everything of Anna's to Ben."""
-
-    def run(**options: Any) -> transfer.Report:
-        request = transfer.Request(anna, ben, everything=True, **options)
-        before, wrong = library.snapshot(), problems(library)
-        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
-        assert library.snapshot() == before
-        done = transfer.transfer(
-            params,
-            request,
-            transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"),
-        )
-        assert told(done) == told(shown)
-        assert problems(library) - wrong == set()
-        return done
-
-    return run
+def go(journey, anna, ben) -> Go:
+    """go(trashed=..., locked=...): everything of Anna's to Ben."""
+    return lambda **options: journey.go(transfer.Request(anna, ben, everything=True, **options))
 
 
 def photos_in(library: Library, album: str) -> set[str]:
@@ -101,22 +87,17 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
-def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, account, go, tmp_path, params) -> None:
+def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, account, go, journey) -> None:
     """And stay what they are. What is left are the external library's photos."""
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = go(trashed=True, locked=True)
-    assert report.stays == (("external", ("external.jpg",)),)
-    assert [library.owner_of(account[name]) for name in ("trashed", "locked", "external")] == [ben, ben, anna]
-    query = 'select status::text, "deletedAt" is not null, visibility::text from asset where id = %s'
-    assert library.row(query, account["trashed"]) == ("trashed", True, "timeline")
-    assert library.row(query, account["locked"]) == ("active", False, "locked")
-    assert (transfer.list_put_away(params, anna), transfer.list_put_away(params, ben)) == (
-        {},
-        {"trashed": 1, "locked": 1},
-    )
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = go(trashed=True, locked=True)
+        assert report.stays == (("external", ("external.jpg",)),)
+        assert [library.owner_of(account[name]) for name in ("trashed", "locked", "external")] == [ben, ben, anna]
+        query = 'select status::text, "deletedAt" is not null, visibility::text from asset where id = %s'
+        assert library.row(query, account["trashed"]) == ("trashed", True, "timeline")
+        assert library.row(query, account["locked"]) == ("active", False, "locked")
+        put_away = [transfer.list_put_away(journey.params, user) for user in (anna, ben)]
+        assert put_away == [{}, {"trashed": 1, "locked": 1}]
 
 
 @pytest.mark.parametrize("option", ["trashed", "locked"])
@@ -129,7 +110,7 @@ def test_each_of_the_two_is_asked_for_on_its_own(library, anna, ben, account, go
 # ---- photos that the destination has already ------------------------------------------------------------------------
 
 
-def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, carla, go, tmp_path, params) -> None:
+def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, carla, go, journey) -> None:
     """Anna's photos will go from there with her account. Not where Ben is no member, and nothing out of his sight."""
     hers, his = (
         {
@@ -153,19 +134,15 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
         "Shared": library.album(carla, "Shared", hers.values(), members={anna: "editor", ben: "viewer"}),
         "Unseen": library.album(carla, "Unseen", hers.values(), members={anna: "editor"}),
     }
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = go(trashed=True, locked=True)
-    assert report.assets == 0
-    seen = {his["plain"], his["archived"]}
-    joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
-    assert joined == {"Hers": seen, "Late": seen, "His": seen, "Shared": seen, "Unseen": set()}
-    assert report.of("album_copies") == 8
-    for name, kind in (("Hers", "plain"), ("Late", "archived")):
-        assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows[name]) == his[kind]
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = go(trashed=True, locked=True)
+        assert report.assets == 0
+        seen = {his["plain"], his["archived"]}
+        joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
+        assert joined == {"Hers": seen, "Late": seen, "His": seen, "Shared": seen, "Unseen": set()}
+        assert report.of("album_copies") == 8
+        for name, kind in (("Hers", "plain"), ("Late", "archived")):
+            assert library.value('select "albumThumbnailAssetId" from album where id = %s', rows[name]) == his[kind]
 
 
 def test_a_copy_does_not_bring_back_what_the_source_had_thrown_away(library, anna, ben, go) -> None:
@@ -180,80 +157,6 @@ def test_a_copy_does_not_bring_back_what_the_source_had_thrown_away(library, ann
 
 
 # ---- the account is deleted -----------------------------------------------------------------------------------------
-
-
-def delete_as_immich_does(library: Library, user: str) -> None:
-    """user.service (handleUserDelete): the user's albums, then the user. Then PersonCleanup, in its strictest form."""
-    if library.has_album_owner_rows:
-        library.rows(
-            """delete from album
-               where id in (select "albumId" from album_user where "userId" = %s and role = 'owner')""",
-            user,
-        )
-    else:
-        library.rows('delete from album where "ownerId" = %s', user)
-    library.rows('delete from "user" where id = %s', user)
-    person, face = library.name("person", "personGroupId"), library.name("asset_face", "personGroupId")
-    library.rows(f'delete from person where not exists (select from asset_face f where f."{face}" = person."{person}")')
-    if library.has_people_groups:
-        library.rows(
-            """delete from person_group g where not exists (select from person p where p."personGroupId" = g.id)"""
-        )
-        library.rows(
-            """delete from cluster_group c where not exists (select from "user" u where u."clusterGroupId" = c.id)"""
-        )
-
-
-def belongings(library: Library, user: str, leaving: str) -> dict[str, list[str]]:
-    """Every row that is the user's, as text; in the user's albums less what the one who leaves had put there."""
-    name = library.name
-    mine = 'select id from asset where "ownerId" = %(user)s'
-    albums = (
-        """select "albumId" from album_user where "userId" = %(user)s and role = 'owner'"""
-        if library.has_album_owner_rows
-        else 'select id from album where "ownerId" = %(user)s'
-    )
-    person = name("person", "personGroupId")
-    in_album = f'"{name("album_asset", "albumId")}" in ({albums})'
-    of_photo = f'"assetId" in ({mine})'
-    tags = 'select id from tag where "userId" = %(user)s'
-    wanted = {
-        "user": "id = %(user)s",
-        "asset": '"ownerId" = %(user)s',
-        **dict.fromkeys(
-            (
-                *("asset_exif", "asset_face", "asset_file", "asset_job_status", "asset_metadata", "asset_ocr"),
-                *("asset_edit", "smart_search", "ocr_search"),
-            ),
-            of_photo,
-        ),
-        "face_search": f'"faceId" in (select id from asset_face where {of_photo})',
-        "person": '"ownerId" = %(user)s',
-        "person_group": f'id in (select "{person}" from person where "ownerId" = %(user)s)',
-        "cluster_group": 'id = (select "clusterGroupId" from "user" where id = %(user)s)',
-        **dict.fromkeys(("tag", "session", "shared_link", "api_key"), '"userId" = %(user)s'),
-        "tag_closure": f"id_ancestor in ({tags})",
-        "tag_asset": f'"{name("tag_asset", "tagId")}" in ({tags})',
-        **dict.fromkeys(("memory", "stack", "library"), '"ownerId" = %(user)s'),
-        "memory_asset": '"memoriesId" in (select id from memory where "ownerId" = %(user)s)',
-        "shared_link_asset": f'"{name("shared_link_asset", "sharedLinkId")}"'
-        ' in (select id from shared_link where "userId" = %(user)s)',
-        "album": f"id in ({albums})",
-        "album_asset": f'{in_album} and "{name("album_asset", "assetId")}"'
-        ' not in (select id from asset where "ownerId" = %(leaving)s)',
-        "album_user": f'"{name("album_user", "albumId")}" in ({albums})'
-        f' and "{name("album_user", "userId")}" <> %(leaving)s',
-        "activity": f'"albumId" in ({albums}) and "userId" <> %(leaving)s and ("assetId" is null or "assetId"'
-        ' not in (select id from asset where "ownerId" = %(leaving)s))',
-    }
-    found = {}
-    with library.connection.cursor() as cursor:
-        for table, condition in wanted.items():
-            if library.has(table):
-                query = f'select to_jsonb(t)::text from "{table}" t where {condition} order by 1'
-                cursor.execute(query, {"user": user, "leaving": leaving})
-                found[table] = [row[0] for row in cursor.fetchall()]
-    return found
 
 
 def test_the_account_can_be_deleted_and_no_row_of_the_destination_is_touched(
@@ -296,12 +199,11 @@ def assert_deletable(library: Library, anna: str, ben: str, carla: str, go: Go) 
 
     report = go(trashed=True, locked=True, merge=frozenset([oma]))
     assert dict(report.stays)["duplicate"] == ("twin.jpg",)
-    before = belongings(library, ben, anna)
-    assert all(before[table] for table in ("album", "album_asset", "album_user", "activity", "shared_link", "session"))
-    carlas = belongings(library, carla, anna)
-    delete_as_immich_does(library, anna)
-    assert belongings(library, ben, anna) == before
-    assert belongings(library, carla, anna) == carlas
+    library.rows('delete from asset where "libraryId" is not null')  # that goes with her, from the album too
+    whose, before = Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
+    assert delete_as_immich(library, anna)
+    clean_people(library)
+    assert losses(whose, anna, before, library.snapshot(ignore=NOT_COMPARED)) == set()
     assert not library.rows('select 1 from "user" where id = %s', anna)
     assert photos_in(library, album) == photos_in(library, his) == {copy, goes}
     assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == copy
@@ -311,23 +213,19 @@ def assert_deletable(library: Library, anna: str, ben: str, carla: str, go: Go) 
 
 @pytest.mark.parametrize("there_already", [False, True], ids=["copy joins", "copy was there"])
 def test_the_cover_of_the_destinations_own_album_survives_the_account(
-    library, anna, ben, params, go, tmp_path, there_already
+    library, anna, ben, go, journey, there_already
 ) -> None:
     """Anna had contributed the cover of Ben's album, a photo that he has as well."""
     same = b"\x07" * 20
     twin, copy = library.asset(anna, "twin.jpg", checksum=same), library.asset(ben, "twin.jpg", checksum=same)
     photos = [twin, copy] if there_already else [twin]
     his = library.album(ben, "His", photos, members={anna: "editor"}, cover=twin)
-    library.settle_usage()
-    original = library.snapshot(ignore=NOT_PUT_BACK)
+    with journey.returning():
+        go()
     go()
-    (past,) = transfer.list_past(params, tmp_path / "transfers")
-    transfer.undo(params, past.path, transfer.How(dry_run=False))
-    assert library.snapshot(ignore=NOT_PUT_BACK) == original
-    go()
-    before = belongings(library, ben, anna)
-    delete_as_immich_does(library, anna)
-    assert belongings(library, ben, anna) == before
+    whose, before = Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
+    assert delete_as_immich(library, anna)
+    assert losses(whose, anna, before, library.snapshot(ignore=NOT_COMPARED)) == set()
     assert library.value('select "albumThumbnailAssetId" from album where id = %s', his) == copy
 
 

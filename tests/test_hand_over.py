@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, model_versions, problems, told
+from tests.conftest import NOT_PUT_BACK, model_versions
 from tests.library import Library
 from tests.random_library import adapted
 from transfer import ALBUM_GIVEN_UP, ALBUM_HANDED_OVER, ALBUM_SHARED, ALBUM_STAYS
@@ -19,39 +19,9 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def hand(library, params, anna, ben, tmp_path):
-    """hand(album, itself): dry run and run from Anna to Ben; whatever is done, nothing is wrong afterwards."""
-
-    def run(album: str, itself: str) -> transfer.Report:
-        request = transfer.Request(anna, ben, album=album, album_itself=itself)
-        wrong = problems(library)
-        shown = transfer.transfer(params, request, transfer.How(dry_run=True))
-        done = transfer.transfer(
-            params,
-            request,
-            transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=tmp_path / "transfers"),
-        )
-        assert told(done) == told(shown)
-        assert problems(library) - wrong == set()
-        assert done.wrong_after == 0
-        return done
-
-    return run
-
-
-@pytest.fixture
-def take_back(library, params, tmp_path):
-    """Undo the newest run, its dry run first."""
-
-    def run() -> transfer.Report:
-        past = transfer.list_past(params, tmp_path / "transfers")[0]
-        wrong = problems(library)
-        shown = transfer.undo(params, past.path, transfer.How(dry_run=True))
-        done = transfer.undo(params, past.path, transfer.How(dry_run=False, expected_digest=shown.digest))
-        assert problems(library) - wrong == set()
-        return done
-
-    return run
+def hand(journey, anna, ben):
+    """hand(album, itself): from Anna to Ben."""
+    return lambda album, itself: journey.go(transfer.Request(anna, ben, album=album, album_itself=itself))
 
 
 def roles(library: Library, album: str) -> dict[str, str]:
@@ -94,7 +64,7 @@ def photos_in(library: Library, album: str) -> set[str]:
         (ALBUM_GIVEN_UP, "editor", {"ben": "owner"}),
     ],
 )
-def test_the_four_choices(library, anna, ben, carla, hand, take_back, itself, was, then) -> None:
+def test_the_four_choices(library, anna, ben, carla, hand, journey, itself, was, then) -> None:
     dora = library.user("Dora")
     photos = [library.asset(anna, "lake.jpg"), library.asset(anna, "hill.jpg")]
     guest = library.asset(carla, "guest.jpg")
@@ -124,20 +94,17 @@ def test_the_four_choices(library, anna, ben, carla, hand, take_back, itself, wa
     assert (report.assets, report.of("others"), report.of("album_copies")) == (2, 1, 0)
     assert report.listed("albums_unseen") == ()
 
-    undone = take_back()
+    undone = journey.back()
     assert undone.of("albums_back") == (1 if handed else 0)
     assert library.snapshot(ignore=NOT_PUT_BACK) == before
 
 
-def test_an_album_without_a_photo_of_the_sources(library, anna, ben, carla, hand, take_back) -> None:
+def test_an_album_without_a_photo_of_the_sources(library, anna, ben, carla, hand, journey) -> None:
     album = library.album(anna, "Guests", [library.asset(carla)])
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = hand(album, ALBUM_HANDED_OVER)
-    assert (report.assets, report.listed("albums_changed")) == (0, ("Guests",))
-    assert roles(library, album) == {ben: "owner", anna: "editor"}
-    take_back()
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = hand(album, ALBUM_HANDED_OVER)
+        assert (report.assets, report.listed("albums_changed")) == (0, ("Guests",))
+        assert roles(library, album) == {ben: "owner", anna: "editor"}
 
 
 def test_an_album_that_is_not_the_sources_any_more_is_refused(library, anna, ben, carla, params, runner) -> None:
@@ -233,25 +200,22 @@ def doubles(library: Library, anna: str, ben: str) -> tuple[dict[str, str], dict
 
 
 @pytest.mark.parametrize("itself", [ALBUM_SHARED, ALBUM_HANDED_OVER])
-def test_the_destinations_copy_joins_an_album_that_is_handed_over(library, anna, ben, hand, take_back, itself) -> None:
+def test_the_destinations_copy_joins_an_album_that_is_handed_over(library, anna, ben, hand, journey, itself) -> None:
     """Beside the source's, which stays; not what is out of sight at the destination. A cover that stays is replaced."""
     hers, his = doubles(library, anna, ben)
     goes = library.asset(anna, "goes.jpg")
     album = library.album(anna, "Trip", [goes, *hers.values()], members={ben: "viewer"}, cover=hers["plain"])
     library.comment(album, ben, "Mine too", asset=hers["plain"])
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = hand(album, itself)
-    handed = itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP)
-    joined = {his["plain"], his["archived"]} if handed else set()
-    assert photos_in(library, album) == {goes, *hers.values()} | joined
-    assert report.of("album_copies") == len(joined)
-    assert report.of("comments_moved") == (1 if handed else 0)
-    assert cover(library, album) == (his["plain"] if handed else hers["plain"])
-    assert [library.owner_of(photo) for photo in hers.values()] == [anna] * 4
-    assert said_of(library, album) == [("Mine too", his["plain"] if handed else hers["plain"])]
-    take_back()
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = hand(album, itself)
+        handed = itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP)
+        joined = {his["plain"], his["archived"]} if handed else set()
+        assert photos_in(library, album) == {goes, *hers.values()} | joined
+        assert report.of("album_copies") == len(joined)
+        assert report.of("comments_moved") == (1 if handed else 0)
+        assert cover(library, album) == (his["plain"] if handed else hers["plain"])
+        assert [library.owner_of(photo) for photo in hers.values()] == [anna] * 4
+        assert said_of(library, album) == [("Mine too", his["plain"] if handed else hers["plain"])]
 
 
 def said_of(library: Library, album: str) -> list[tuple]:
@@ -263,7 +227,7 @@ def said_of(library: Library, album: str) -> list[tuple]:
     )
 
 
-def test_what_others_said_of_a_photo_that_stays_moves_to_the_copy(library, anna, ben, carla, hand, take_back) -> None:
+def test_what_others_said_of_a_photo_that_stays_moves_to_the_copy(library, anna, ben, carla, hand, journey) -> None:
     """Not the former owner's own, not what hangs on photos that move or on the album, no second like."""
     hers, his = doubles(library, anna, ben)
     goes = library.asset(anna, "goes.jpg")
@@ -279,31 +243,27 @@ def test_what_others_said_of_a_photo_that_stays_moves_to_the_copy(library, anna,
     library.like(album, carla, asset=hers["plain"])
     library.like(album, carla, asset=his["plain"])
     library.like(album, ben, asset=hers["plain"])
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = hand(album, ALBUM_GIVEN_UP)
-    assert report.of("comments_moved") == 3
-    moved = {"His": his["plain"], "Hers": his["plain"], "My own": hers["plain"]}
-    rest = {"Along": goes, "Of the album": None, "Of none to see": hers["locked"]}
-    assert sorted(entry for entry in said_of(library, album) if entry[0] != "like") == sorted((moved | rest).items())
-    assert sorted(photo for text, photo in said_of(library, album) if text == "like") == sorted(
-        [hers["plain"], his["plain"], his["plain"]]
-    )
-    assert said_of(library, other) == [("Elsewhere", hers["plain"])]
-    take_back()
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = hand(album, ALBUM_GIVEN_UP)
+        assert report.of("comments_moved") == 3
+        moved = {"His": his["plain"], "Hers": his["plain"], "My own": hers["plain"]}
+        rest = {"Along": goes, "Of the album": None, "Of none to see": hers["locked"]}
+        assert sorted(entry for entry in said_of(library, album) if entry[0] != "like") == sorted(
+            (moved | rest).items()
+        )
+        assert sorted(photo for text, photo in said_of(library, album) if text == "like") == sorted(
+            [hers["plain"], his["plain"], his["plain"]]
+        )
+        assert said_of(library, other) == [("Elsewhere", hers["plain"])]
 
 
-def test_a_copy_that_is_in_the_album_already_is_the_cover_and_stays(library, anna, ben, hand, take_back) -> None:
+def test_a_copy_that_is_in_the_album_already_is_the_cover_and_stays(library, anna, ben, hand, journey) -> None:
     """Ben had put his own there himself: no undo may take it out."""
     hers, his = doubles(library, anna, ben)
     album = library.album(anna, "Trip", [hers["plain"], his["plain"]], members={ben: "editor"}, cover=hers["plain"])
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    report = hand(album, ALBUM_GIVEN_UP)
-    assert (report.of("album_copies"), cover(library, album)) == (0, his["plain"])
-    take_back()
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        report = hand(album, ALBUM_GIVEN_UP)
+        assert (report.of("album_copies"), cover(library, album)) == (0, his["plain"])
 
 
 def test_a_copy_that_nobody_sees_is_no_cover(library, anna, ben, hand) -> None:
@@ -315,12 +275,12 @@ def test_a_copy_that_nobody_sees_is_no_cover(library, anna, ben, hand) -> None:
     assert cover(library, album) == hers["plain"]
 
 
-def test_a_copy_that_was_commented_on_since_stays_when_the_album_goes_back(library, anna, ben, hand, take_back) -> None:
+def test_a_copy_that_was_commented_on_since_stays_when_the_album_goes_back(library, anna, ben, hand, journey) -> None:
     hers, his = doubles(library, anna, ben)
     album = library.album(anna, "Trip", list(hers.values()), cover=hers["plain"])
     hand(album, ALBUM_HANDED_OVER)
     said = library.comment(album, ben, "This one", asset=his["plain"])
-    take_back()
+    journey.back()
     assert library.album_owner(album) == anna
     assert photos_in(library, album) == {*hers.values(), his["plain"]}
     assert library.rows("select 1 from activity where id = %s", said)
@@ -341,25 +301,25 @@ def test_a_cover_that_is_not_the_sources_is_left_alone(library, anna, ben, carla
 # ---- what happened since, before it is taken back -------------------------------------------------------------------
 
 
-def test_an_album_that_was_handed_on_since_stays_there(library, anna, ben, carla, params, hand, take_back) -> None:
+def test_an_album_that_was_handed_on_since_stays_there(library, anna, ben, carla, params, hand, journey) -> None:
     photo = library.asset(anna)
     album = library.album(anna, "Trip", [photo])
     hand(album, ALBUM_HANDED_OVER)
     request = transfer.Request(ben, carla, album=album, album_itself=ALBUM_HANDED_OVER)
     transfer.transfer(params, request, transfer.How(dry_run=False))
-    undone = take_back()
+    undone = journey.back()
     assert (undone.of("albums_back"), undone.assets) == (0, 0)
     assert roles(library, album) == {carla: "owner", ben: "editor", anna: "editor"}
 
 
-def test_members_who_came_and_went_since_are_respected(library, anna, ben, carla, hand, take_back) -> None:
+def test_members_who_came_and_went_since_are_respected(library, anna, ben, carla, hand, journey) -> None:
     dora = library.user("Dora")
     album = library.album(anna, "Trip", [library.asset(anna)], members={ben: "viewer", carla: "editor"})
     hand(album, ALBUM_GIVEN_UP)
     user, key = library.name("album_user", "userId"), library.name("album_user", "albumId")
     library.rows(f'delete from album_user where "{key}" = %s and "{user}" = %s', album, carla)
     library.rows(f'insert into album_user ("{key}", "{user}", role) values (%s, %s, \'viewer\')', album, dora)
-    take_back()
+    journey.back()
     assert roles(library, album) == {anna: "owner", ben: "viewer", dora: "viewer"}
 
 

@@ -53,7 +53,7 @@ def test_nothing_is_wrong_in_the_family_before_a_transfer(every: Library) -> Non
 def test_an_older_transfer_leaves_faces_and_a_picture_to_repair(every: Library) -> None:
     family = build(every, older_transfer=True)
     assert {problem.split(":")[0] for problem in problems(every)} == {
-        "face of another's person",
+        "face of a person that its photo's owner does not have",
         "featured photo of another's",
     }
     report = repair_one(postgres.server().params(every.connection.info.dbname), family.bob, transfer.How(dry_run=True))
