@@ -6609,6 +6609,11 @@ def made_anew(owner: str, person: str) -> str:
     return str(uuid.UUID(bytes=hashlib.sha256(f"{owner} {person}".encode()).digest()[:16], version=4))
 
 
+# The photos first, so that all else is judged by whose they are then; what Immich has put beside them
+# meanwhile leaves them. The other steps come when that is put back which was theirs.
+GIVING_BACK = (step_owner, step_libraries, step_duplicates)
+
+
 def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> Report:
     how.progress("Reading the undo file")
     require_same_place(tx, header)
@@ -6629,9 +6634,10 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     note_changes(tx)
     report = Report()
     if not tx.values["is_repair"]:
-        for words, step in GIVE_BACK_STEPS:
-            how.progress(words)
-            report = step(tx, report)
+        for words, step in STEPS:
+            if step in GIVING_BACK:
+                how.progress(words)
+                report = step(tx, report)
     find_home(tx)
     for words, put_back in PUT_BACK:
         how.progress(words)
@@ -6644,8 +6650,9 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     if tx.values["is_repair"]:
         mend_featured(tx)
     else:
-        for step in (step_memories, step_shared_links, step_stacks, step_tags, step_people):
-            report = step(tx, report)
+        for _words, step in STEPS:
+            if step not in GIVING_BACK:
+                report = step(tx, report)
     remove_made_tags(tx)
     remove_made_people(tx)
     how.progress("Checking")
@@ -7500,13 +7507,6 @@ def put_back_duplicates(tx: Transaction) -> None:
     put_back_changed(tx, "asset_job_status")
 
 
-# Photos first, so that all else is judged by whose they are then; what Immich has put beside them meanwhile
-# leaves them.
-GIVE_BACK_STEPS: tuple[tuple[str, Callable[[Transaction, Report], Report]], ...] = (
-    ("Duplicate groups", step_duplicates),
-    ("Photos", step_owner),
-    ("External libraries", step_libraries),
-)
 PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
