@@ -142,10 +142,9 @@ def test_the_first_start(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("first") / "config.py"
     with Terminal(path) as terminal:
         screen = terminal.answer("(y/N): ", "n")
-        assert (
-            screen.strip()
-            == (BANNER + "\n\n  ⚠ Configuration not found or incomplete.\n  Run setup now? (y/N):").strip()
-        )
+        missing = f"\n\n  ✗ There is no configuration at {path} yet.\n    Run the set-up."  # a path that was asked for
+        question = "\n\n  ⚠ Configuration not found or incomplete.\n  Run setup now? (y/N):"
+        assert screen.strip() == (BANNER + missing + question).strip()
         code, rest = terminal.end()
     assert code == 0
     assert len(lines(rest)) <= 3
