@@ -47,7 +47,21 @@ NONSENSE = re.compile(
 
 MUTATIONS = r"""
 Enter merges people whose names are only alike
-    ask_merges: say address, "n") => address, "y") @ merging: only_alike
+    ask_merges: say accents only", "n") => accents only", "y") @ merging: only_alike
+Enter merges people who look alike
+    ask_merges: say look like these", "") => look like these", "y") @ picking_merges: looks_alike
+somebody is asked about who is not the nearest of the other
+    compare_faces: true near.other_place = 1 @ same_face: nearest
+somebody is asked about for whom the other is not the nearest
+    compare_faces: true near.place = 1 @ same_face: nearest
+a face that was deleted says what somebody looks like
+    compare_faces: true f."deletedAt" IS NULL @ same_face: largest
+faces of somebody who is hidden are compared
+    compare_faces: true NOT p."isHidden" @ same_face: looks_alike
+people of two birthdays are asked about
+    compare_faces: true coalesce(people."birthDate" = t."birthDate", true) @ same_face: looks_alike
+a small face says as much as a large one
+    compare_faces: true ranked.place <= %(largest)s @ same_face: largest
 one of two who are alike is taken
     _find_merges: say theirs.count > 1 => false @ merging: only_alike
 photos of others in the album are chosen too
