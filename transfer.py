@@ -9015,14 +9015,48 @@ def find_doomed(tx: Transaction) -> None:
     if not rows(tx, "SELECT 1 FROM v_user WHERE id = %(user)s"):
         raise TransferError("That account is not there any more.", "It was deleted.")
     create_lying_file(tx)
-    run(tx, f"""
+    run(tx, """
         -- `sure` where Move files takes it out of the folder
         CREATE TEMP TABLE others_file ON COMMIT DROP AS
         SELECT kind, holder IS NOT NULL AND NOT external AS sure FROM lying_file
         WHERE owner <> %(user)s AND (holder = %(user)s OR holder IS NULL);
         -- what others have goes, too, where their account is marked for deletion
         CREATE TEMP TABLE leaving ON COMMIT DROP AS
-            SELECT id FROM v_user WHERE id = %(user)s OR "deletedAt" IS NOT NULL OR status <> 'active';
+            SELECT id FROM v_user WHERE id = %(user)s OR "deletedAt" IS NOT NULL OR status <> 'active'
+    """)
+    find_doomed_photos(tx)
+    run(tx, f"""
+        CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
+            SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
+        ALTER TABLE doomed_album ADD PRIMARY KEY (id);
+        ANALYZE doomed_album;
+        -- whoever sees the album sees that photo: it is not in the trash or the locked folder
+        CREATE TEMP TABLE stand_in ON COMMIT DROP AS
+        SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
+        FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
+        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" NOT IN (SELECT id FROM leaving)
+            AND {STANDS_IN}
+        JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
+        LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
+        WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
+        ORDER BY aa."albumId", d.id, o."userId" IS NULL, b.id;
+        CREATE TEMP TABLE tied_group ON COMMIT DROP AS
+        SELECT g.id FROM v_person_group g JOIN v_user me ON me.id = %(user)s
+        WHERE (g."clusterGroupId" = me."clusterGroupId" AND NOT EXISTS (
+                SELECT FROM v_user u WHERE u."clusterGroupId" = me."clusterGroupId" AND u.id <> me.id))
+           OR g.id IN (
+            SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (
+                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
+                    AND o."ownerId" <> %(user)s));
+        ANALYZE stand_in; ANALYZE tied_group
+    """)
+
+
+def find_doomed_photos(tx: Transaction) -> None:
+    """doomed_asset: the photos that go with the account, its libraries' included; `state` says why nobody
+    else has them, and `spare` are those that nobody misses.
+    """
+    run(tx, """
         CREATE TEMP TABLE doomed_asset ON COMMIT DROP AS
         SELECT a.id, a."ownerId" AS owner, checksum, a."originalFileName" AS name, state, copied,
             a."livePhotoVideoId" AS video, copied OR state = 'deleting' AS spare,
@@ -9053,29 +9087,7 @@ def find_doomed(tx: Transaction) -> None:
         UPDATE doomed_asset d SET state = 'half'
         WHERE NOT spare AND state = 'photo' AND EXISTS (
             SELECT FROM doomed_asset o WHERE o.copied AND (o.id = d.video OR o.video = d.id));
-        CREATE TEMP TABLE doomed_album ON COMMIT DROP AS
-            SELECT "albumId" AS id FROM v_album_owner WHERE "userId" = %(user)s;
-        ALTER TABLE doomed_album ADD PRIMARY KEY (id);
-        ANALYZE doomed_asset; ANALYZE doomed_album;
-        -- whoever sees the album sees that photo: it is not in the trash or the locked folder
-        CREATE TEMP TABLE stand_in ON COMMIT DROP AS
-        SELECT DISTINCT ON (aa."albumId", d.id) aa."albumId", d.id AS old, b.id AS new
-        FROM doomed_asset d JOIN v_album_asset aa ON aa."assetId" = d.id
-        JOIN v_asset b ON b.checksum = d.checksum AND b."ownerId" NOT IN (SELECT id FROM leaving)
-            AND {STANDS_IN}
-        JOIN v_album_asset also ON also."albumId" = aa."albumId" AND also."assetId" = b.id
-        LEFT JOIN v_album_owner o ON o."albumId" = aa."albumId" AND o."userId" = b."ownerId"
-        WHERE d.copied AND aa."albumId" NOT IN (SELECT id FROM doomed_album)
-        ORDER BY aa."albumId", d.id, o."userId" IS NULL, b.id;
-        CREATE TEMP TABLE tied_group ON COMMIT DROP AS
-        SELECT g.id FROM v_person_group g JOIN v_user me ON me.id = %(user)s
-        WHERE (g."clusterGroupId" = me."clusterGroupId" AND NOT EXISTS (
-                SELECT FROM v_user u WHERE u."clusterGroupId" = me."clusterGroupId" AND u.id <> me.id))
-           OR g.id IN (
-            SELECT p."personGroupId" FROM v_person p WHERE p."ownerId" = %(user)s AND NOT EXISTS (
-                SELECT FROM v_person o WHERE o."personGroupId" = p."personGroupId"
-                    AND o."ownerId" <> %(user)s));
-        ANALYZE stand_in; ANALYZE tied_group
+        ANALYZE doomed_asset
     """)
 
 
