@@ -28,6 +28,13 @@ def recognise(library: Library) -> transfer.Schema:
         return transfer.recognise(cursor)
 
 
+def refused(library: Library, *statements: str) -> SchemaUnknown:
+    """The refusal of the library after these statements."""
+    with altered(library, *statements), pytest.raises(SchemaUnknown) as caught:
+        recognise(library)
+    return caught.value
+
+
 RELEASES = {"2.0": "2.1 or older"}
 
 
@@ -47,29 +54,12 @@ def test_each_version_is_recognised_with_its_two_models(library, version) -> Non
 
 
 def test_each_needed_column_that_is_missing_is_named(library) -> None:
-    """All of them, one after the other."""
-    for table, column in ((table, column) for table, columns in NEEDED_COLUMNS.items() for column in columns):
+    """All of them, one after the other; also what only newer versions have."""
+    needed = [NEEDED_COLUMNS, *(tables for mark, tables in NEEDED_IN_NEWER.items() if library.has(mark))]
+    for table, column in ((t, column) for tables in needed for t, columns in tables.items() for column in columns):
         real = library.name(table, column)
-        with (
-            altered(library, f'alter table "{table}" rename column "{real}" to "elsewhere"'),
-            pytest.raises(SchemaUnknown) as caught,
-        ):
-            recognise(library)
-        assert caught.value.why == f"Missing: {table}.{column}."
-        assert caught.value.todo
-
-
-@pytest.mark.since("3.2")
-def test_what_only_newer_versions_have_is_needed_there(library) -> None:
-    for mark, needed in NEEDED_IN_NEWER.items():
-        for table, columns in needed.items():
-            for column in columns if library.has(mark) else ():
-                with (
-                    altered(library, f'alter table "{table}" rename column "{column}" to "elsewhere"'),
-                    pytest.raises(SchemaUnknown) as caught,
-                ):
-                    recognise(library)
-                assert caught.value.why == f"Missing: {table}.{column}."
+        refusal = refused(library, f'alter table "{table}" rename column "{real}" to "elsewhere"')
+        assert (refusal.why, bool(refusal.todo)) == (f"Missing: {table}.{column}.", True)
 
 
 @pytest.mark.until("3.2")
@@ -85,38 +75,27 @@ def test_where_a_table_is_missing_its_rule_finds_nothing(library) -> None:
     library.connection.rollback()
 
 
-def test_of_much_that_is_missing_the_first_few_are_named(library) -> None:
-    with altered(library, "alter table asset rename to photo", "create table asset (other int)"):
-        with pytest.raises(SchemaUnknown) as caught:
-            recognise(library)
-        assert caught.value.why.count("asset.") == 5
-        assert f"and {len(NEEDED_COLUMNS['asset']) - 5} more" in caught.value.why
+# What is done to the newest schema, and what the refusal says.
+OTHERS = {
+    "much is missing": (
+        ["alter table asset rename to photo", "create table asset (other int)"],
+        f"and {len(NEEDED_COLUMNS['asset']) - 5} more",
+    ),
+    "a table of the old name": (["alter table asset rename to assets"], "too old"),
+    "no photos": (["alter table asset rename to other"], "not Immich's database"),
+    "no users": (['alter table "user" rename to other'], "not Immich's database"),
+    "in another schema": (["create schema other", "alter table asset set schema other"], "not Immich's database"),
+}
 
 
-def test_a_table_of_the_old_name_is_too_old(library) -> None:
-    with altered(library, "alter table asset rename to assets"), pytest.raises(SchemaUnknown) as caught:
-        recognise(library)
-    assert "too old" in caught.value.what
-    assert "`assets`" in caught.value.why
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_database_is_not_taken_for_immichs(library, name) -> None:
+    statements, said = OTHERS[name]
+    refusal = refused(library, *statements)
+    assert said in refusal.what + refusal.why
+    assert refusal.why.count("asset.") <= 5
     with altered(library, "create table assets (id uuid)"):
         assert recognise(library)  # an addition's: Immich's own is there
-
-
-def test_another_programs_database_is_not_taken_for_immichs(library) -> None:
-    for table in ("asset", "user"):
-        with (
-            altered(library, f'alter table "{table}" rename to "other"'),
-            pytest.raises(SchemaUnknown, match="not Immich's database"),
-        ):
-            recognise(library)
-
-
-def test_tables_of_other_schemas_do_not_count(library) -> None:
-    with (
-        altered(library, "create schema other", "alter table asset set schema other"),
-        pytest.raises(SchemaUnknown, match="not Immich's database"),
-    ):
-        recognise(library)
 
 
 def test_columns_and_tables_that_nobody_knows_are_no_obstacle(library) -> None:
