@@ -2037,7 +2037,7 @@ MADE = "made"  # a row that was not there; `after` is the row
 REMOVED = "removed"  # a row that is there no more; `before` is the row
 CHANGED = "changed"  # `before` and `after` hold the columns that were written
 SEEN = "seen"  # a row that was not written; `before` holds the columns that were looked at
-WRONG = "wrong"  # "table" is the kind of a check that failed already, key is its [key, owner] (see KEYS)
+WRONG = "wrong"  # "table" is the kind of a check that failed already, key is its [key, owner] (see Rule)
 KINDS = (MADE, REMOVED, CHANGED, SEEN, WRONG)
 
 # A person is known by its owner and its group in both person models: up to 3.1 the owner of a row can change.
@@ -3029,8 +3029,8 @@ class Point:
 
     weight: str
     words: tuple[str, str]
-    todo: str
     query: str
+    todo: str = ""
     harm: str = ""
     way: str = ""
 
@@ -3120,7 +3120,7 @@ def step_owner(tx: Transaction, report: Report) -> Report:
 def _own_photos(state: str, one: str, many: str, todo: str = "", way: str = EVERYTHING) -> Point:
     """Photos of the account that are in that state, of which nobody else has a copy."""
     of_them = f"SELECT name FROM doomed_asset WHERE owner = %(user)s AND NOT spare AND state = '{state}'"
-    return Point(LOST_WITH_IT, (one, many), todo, of_them, way=way)
+    return Point(LOST_WITH_IT, (one, many), of_them, todo, way=way)
 
 
 PHOTOS = Thing(
@@ -3138,41 +3138,38 @@ PHOTOS = Thing(
     other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
     faults={
         "checksum": Point(
-            BY_HAND,
-            ("photo that this user has twice", "photos that this user has twice"),
-            "Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or names "
-            "for good: put it into the trash, then delete it there.",
+            BY_HAND, ("photo that this user has twice", "photos that this user has twice"),
             """
             SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
             WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
             """,
-            "Immich forbids two photos of one file with one owner. It may take one of the two for the "
-            "other, and delete both.",
+            todo="Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or "
+                "names for good: put it into the trash, then delete it there.",
+            harm="Immich forbids two photos of one file with one owner. It may take one of the two for the "
+                "other, and delete both.",
         ),
     },
     ties={
         # the folders are removed whoever owns what lies in them
         "file": Point(
-            BREAKS,
-            ("file of another user lies in its folders", "files of others lie in its folders"),
-            "",
+            BREAKS, ("file of another user lies in its folders", "files of others lie in its folders"),
             "SELECT replace(kind, '_', ' ') FROM others_file WHERE sure",
             way=MOVE_FILES,
         ),
         "file_odd": Point(
-            BREAKS,
-            ("file there that Move files leaves", "files there that Move files leaves"),
-            "They are of another user's external library: move them elsewhere, and change its import path. "
-            "Or it cannot be told where they lie: Move files (10) names those, and Immich's storage "
-            "template migration gives them new paths.",
+            BREAKS, ("file there that Move files leaves", "files there that Move files leaves"),
             "SELECT replace(kind, '_', ' ') FROM others_file WHERE NOT sure",
+            todo="They are of another user's external library: move them elsewhere, and change its import "
+                "path. Or it cannot be told where they lie: Move files (10) names those, and Immich's "
+                "storage template migration gives them new paths.",
             way=IN_IMMICH,
         ),
         "unknown": Point(
             BREAKS,
-            ("kind of row that this tool does not know may hang on it",
-             "kinds of rows that this tool does not know may hang on it"),
-            "",
+            (
+                "kind of row that this tool does not know may hang on it",
+                "kinds of rows that this tool does not know may hang on it",
+            ),
             "SELECT unnest(%(unknown)s::text[])",
             way=NEWER_TOOL,
         ),
@@ -3234,9 +3231,9 @@ PHOTOS = Thing(
                 "photo of which another user has the same file",
                 "photos of which another user has the same file",
             ),
-            "Those copies stay; names, tags, memories and stacks that are on these alone go. Look whether "
-            "the copies are with the right user.",
             "SELECT name FROM doomed_asset WHERE copied AND state <> 'deleting'",
+            todo="Those copies stay; names, tags, memories and stacks that are on these alone go. Look "
+                "whether the copies are with the right user.",
         ),
     },
     written={
@@ -3394,9 +3391,9 @@ LIBRARIES = Thing(
         "library": Point(
             ASKED,
             ("photo in an external library of another user", "photos in external libraries of other users"),
-            "Repair asks who is to have both: these photos, or the library with all that is in it.",
             faulty(LIBRARY_RULE, *_A_PHOTO, "l.id", _ITS_NAME, 'l."deletedAt" IS NOT NULL'),
-            "They are deleted with that library, or with that user's account, whoever owns them.",
+            todo="Repair asks who is to have both: these photos, or the library with all that is in it.",
+            harm="They are deleted with that library, or with that user's account, whoever owns them.",
         ),
     },
     ties={
@@ -3404,9 +3401,9 @@ LIBRARIES = Thing(
         "library_others": Point(
             BREAKS,
             ("photo of another user is in its external libraries", "photos of others are in its libraries"),
-            "It asks who is to have both, photos and library. If Immich deletes the library, wait for the "
-            "end.",
             "SELECT name FROM doomed_asset WHERE owner <> %(user)s",
+            todo="It asks who is to have both, photos and library. If Immich deletes the library, wait for "
+                "the end.",
             way=REPAIR,
         ),
     },
@@ -3469,13 +3466,13 @@ LIVE_PHOTOS = Thing(
                 "live photo whose still and video belong to two users",
                 "live photos whose stills and videos belong to two users",
             ),
-            "Repair asks who is to have both, and transfers the other half.",
             " UNION ALL ".join(
                 faulty(LIVE_RULE, f'{half}."ownerId"', f"{half}.id", "v.id", 's."originalFileName"')
                 for half in ("s", "v")
             ),
-            "The video does not play, and counts for the other user's storage. It goes with that user's "
-            "account.",
+            todo="Repair asks who is to have both, and transfers the other half.",
+            harm="The video does not play, and counts for the other user's storage. It goes with that "
+                "user's account.",
         ),
     },
     ties={
@@ -3483,9 +3480,9 @@ LIVE_PHOTOS = Thing(
         "live": Point(
             BREAKS,
             ("live photo of another user has its video here", "live photos of others have their videos here"),
-            "It asks who is to have both halves.",
             f"""SELECT s."originalFileName" FROM {LIVE_RULE.rows} JOIN doomed_asset d ON d.id = v.id
                 WHERE s.id NOT IN (SELECT id FROM doomed_asset)""",
+            todo="It asks who is to have both halves.",
             way=REPAIR,
         ),
     },
@@ -3658,7 +3655,6 @@ STACKS = Thing(
                 "stack that holds, or shows, another user's photos",
                 "stacks that hold, or show, others' photos",
             ),
-            "Each user's photos of it become a stack of their own.",
             f"""
             WITH torn AS (
                 SELECT s.id FROM {STACK_RULE.rows} WHERE {STACK_RULE.broken}
@@ -3667,8 +3663,9 @@ STACKS = Thing(
             SELECT coalesce(a."ownerId", s."ownerId"), NULL, s.id, coalesce(min(a."originalFileName"), '')
             FROM torn JOIN v_stack s USING (id) LEFT JOIN v_asset a ON a."stackId" = s.id GROUP BY 1, s.id
             """,
-            "Photos below another user's are hidden from their owner. While a photo of another user is on "
-            "top, that account cannot be deleted: Immich removes its files, then fails.",
+            todo="Each user's photos of it become a stack of their own.",
+            harm="Photos below another user's are hidden from their owner. While a photo of another user is "
+                "on top, that account cannot be deleted: Immich removes its files, then fails.",
         ),
     },
     ties={
@@ -3676,14 +3673,14 @@ STACKS = Thing(
         # it. stack_primaryAssetId_fkey is the one foreign key here that refuses (NO ACTION, all versions),
         # and it is asked when the folders have gone already.
         "stack": Point(
-            BREAKS,
-            ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
-            "If another's has a photo of this account on top, Immich would remove the folders, then fail.",
+            BREAKS, ("stack holds photos of this account and of others", "stacks hold photos of both sides"),
             """
             SELECT coalesce(min(a."originalFileName"), '') FROM v_stack s
             JOIN v_asset a ON a."stackId" = s.id OR a.id = s."primaryAssetId"
             WHERE (s."ownerId" = %(user)s) <> (a.id IN (SELECT id FROM doomed_asset)) GROUP BY s.id
             """,
+            todo="If another's has a photo of this account on top, Immich would remove the folders, then "
+                "fail.",
             way=REPAIR,
         ),
     },
@@ -3714,7 +3711,7 @@ def _shared_by_partner(owner: str) -> str:
 
 def held_tie(rule: Rule, owner: str, one: str, many: str, of: str = "true") -> Point:
     """Photos of the account in things of others: a transfer by hand left them there."""
-    return Point(BREAKS, (f"photo {one} of another user", f"photos {many} of others"), "", f"""
+    return Point(BREAKS, (f"photo {one} of another user", f"photos {many} of others"), f"""
         SELECT d.name FROM {rule.rows} JOIN doomed_asset d ON d.id = a.id
         WHERE o."{owner}" NOT IN (%(user)s, a."ownerId") AND {of}
     """, way=REPAIR)
@@ -3810,27 +3807,24 @@ LINKS = Thing(
     rules={"link": LINK_RULE},
     faults={
         "link": Point(
-            MENDED,
-            ("photo in a public link of another user", "photos in public links of other users"),
-            "A link that shows this user's photos only becomes this user's; others lose the photos.",
+            MENDED, ("photo in a public link of another user", "photos in public links of other users"),
             faulty(LINK_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."userId"')),
-            "Whoever has the link sees the photo, and its owner can neither see nor end that link.",
+            todo="A link that shows this user's photos only becomes this user's; others lose the photos.",
+            harm="Whoever has the link sees the photo, and its owner can neither see nor end that link.",
         ),
     },
     ties={
         **held_ties("link", LINK_RULE, "userId", "in a public link", "in public links"),
         "link": Point(
-            LOST_WITH_IT,
-            ("public link", "public links"),
-            "To whoever has the album; or share again as that user, and remove this link.",
+            LOST_WITH_IT, ("public link", "public links"),
             f"SELECT name FROM {LINKS_THAT_SHOW} WHERE own",
+            todo="To whoever has the album; or share again as that user, and remove this link.",
             way=EVERYTHING,
         ),
         "link_others": Point(
-            LOST_WITH_IT,
-            ("public link to photos of others only", "public links to photos of others only"),
-            "Remove it when whoever has the photos has shared them.",
+            LOST_WITH_IT, ("public link to photos of others only", "public links to photos of others only"),
             f"SELECT name FROM {LINKS_THAT_SHOW} WHERE NOT own",
+            todo="Remove it when whoever has the photos has shared them.",
             way=IN_IMMICH,
         ),
     },
@@ -4521,17 +4515,16 @@ PEOPLE = Thing(
         "face": Point(
             MENDED,
             ("face that is linked to another user's person", "faces that are linked to other users' people"),
-            "The owner of the photo gets the person: whole, a second one, or the one of that name.",
             faulty(FACE_RULE, *_A_PHOTO, 'f."personGroupId"', _ITS_NAME),
-            "The face has no name here, and the other user counts it. It loses its person with the other "
-            "account, or goes itself when an older Immich is upgraded to 3.0; the sync of older phones "
-            "stops.",
+            todo="The owner of the photo gets the person: whole, a second one, or the one of that name.",
+            harm="The face has no name here, and the other user counts it. It loses its person with the "
+                "other account, or goes itself when an older Immich is upgraded to 3.0; the sync of older "
+                "phones stops.",
         ),
         "featured": Point(
             # mended for either of the two
             MENDED,
             ("person with a picture that is not of theirs", "people with pictures that are not of theirs"),
-            "The largest face of that person on a photo of theirs, if there is one.",
             " UNION ALL ".join(
                 faulty(FEATURED_RULE, owner, photo, 'p."personGroupId"', "p.name", unless)
                 for owner, photo, unless in (
@@ -4540,7 +4533,8 @@ PEOPLE = Thing(
                     (*_A_PHOTO, f'{_SHARED_PORTRAIT} OR a."ownerId" = p."ownerId"'),
                 )
             ),
-            "The picture shows somebody else, another user's photo, or a face that was deleted.",
+            todo="The largest face of that person on a photo of theirs, if there is one.",
+            harm="The picture shows somebody else, another user's photo, or a face that was deleted.",
         ),
     },
     ties={
@@ -4549,7 +4543,6 @@ PEOPLE = Thing(
         "face": Point(
             BREAKS,
             ("face on a photo of another user shows its person", "faces on photos of others show its people"),
-            "",
             """
             SELECT a."originalFileName" FROM v_asset_face f JOIN tied_group g ON g.id = f."personGroupId"
             JOIN v_asset a ON a.id = f."assetId" WHERE a.id NOT IN (SELECT id FROM doomed_asset)
@@ -4560,25 +4553,24 @@ PEOPLE = Thing(
         "person_faces": Point(
             BREAKS,
             ("person of another user is on its photos only", "people of others are on its photos only"),
-            "To that user.",
             """
             SELECT p.name FROM v_person p JOIN v_asset_face f USING ("personGroupId")
             LEFT JOIN doomed_asset d ON d.id = f."assetId" WHERE p."ownerId" <> %(user)s
             GROUP BY p."ownerId", p."personGroupId", p.name HAVING every(d.id IS NOT NULL)
             """,
+            todo="To that user.",
             way=EVERYTHING,
         ),
         # person_user goes with the person (3.3)
         "person_share": Point(
-            BREAKS,
-            ("person is shared with another user", "people are shared with others"),
-            "Let whoever has the photos share them again, and end this share in Immich.",
+            BREAKS, ("person is shared with another user", "people are shared with others"),
             """
             SELECT concat_ws(' with ', p.name, u.email) FROM v_person_user s
             JOIN v_user u ON u.id = s."sharedWithId"
             LEFT JOIN v_person p ON p."personGroupId" = s."personGroupId" AND p."ownerId" = s."sharedById"
             WHERE s."sharedById" = %(user)s
             """,
+            todo="Let whoever has the photos share them again, and end this share in Immich.",
             way=IN_IMMICH,
         ),
     },
@@ -4672,11 +4664,10 @@ TAGS = Thing(
     rules={"tag": TAG_RULE},
     faults={
         "tag": Point(
-            MENDED,
-            ("photo with another user's tag", "photos with other users' tags"),
-            "A tag of this user's with the same path, made if it is missing.",
+            MENDED, ("photo with another user's tag", "photos with other users' tags"),
             faulty(TAG_RULE, *_A_PHOTO, "o.id", _ITS_NAME),
-            "The tag is seen on the photo and cannot be opened, and it goes with the other account.",
+            todo="A tag of this user's with the same path, made if it is missing.",
+            harm="The tag is seen on the photo and cannot be opened, and it goes with the other account.",
         ),
     },
     ties={
@@ -4684,7 +4675,6 @@ TAGS = Thing(
         "tag_others": Point(
             BREAKS,
             ("tag of this account on a photo of another user", "tags of this account on photos of others"),
-            "",
             f"""SELECT o.value FROM {TAG_RULE.rows}
                 WHERE o."userId" = %(user)s AND a."ownerId" <> %(user)s""",
             way=REPAIR,
@@ -4693,13 +4683,13 @@ TAGS = Thing(
         "tag_below": Point(
             BREAKS,
             ("tag of another user is below a tag of this account", "tags of others are below its tags"),
-            "Let the owner delete that tag and make it again.",
             """
             SELECT t.value FROM v_tag t JOIN v_tag p ON p."userId" = %(user)s
             WHERE t."userId" <> %(user)s AND (
                 t."parentId" = p.id OR EXISTS (
                     SELECT FROM v_tag_closure c WHERE c.id_ancestor = p.id AND c.id_descendant = t.id))
             """,
+            todo="Let the owner delete that tag and make it again.",
             way=IN_IMMICH,
         ),
     },
@@ -4767,15 +4757,15 @@ DUPLICATES = Thing(
                 "photo in a group of duplicates with another user's",
                 "photos in groups of duplicates with others'",
             ),
-            "The group goes, and Immich's next look for duplicates makes groups for each user.",
             """
             SELECT "ownerId", id, "duplicateId", "originalFileName" FROM v_asset
             WHERE "duplicateId" IN (
                 SELECT "duplicateId" FROM v_asset WHERE "duplicateId" IS NOT NULL
                 GROUP BY "duplicateId" HAVING count(DISTINCT "ownerId") > 1)
             """,
-            "Each user sees only a part of the group, and what one decides about it changes the other's "
-            "photos.",
+            todo="The group goes, and Immich's next look for duplicates makes groups for each user.",
+            harm="Each user sees only a part of the group, and what one decides about it changes the "
+                "other's photos.",
         ),
     },
     # who else was in the groups, and who of them in the trash: those leave the group, too
@@ -4830,11 +4820,11 @@ MEMORIES = Thing(
     rules={"memory": MEMORY_RULE},
     faults={
         "memory": Point(
-            MENDED,
-            ("photo in another user's memory", "photos in other users' memories"),
-            "The photo leaves that memory; a memory that is left empty goes.",
+            MENDED, ("photo in another user's memory", "photos in other users' memories"),
             faulty(MEMORY_RULE, *_A_PHOTO, "o.id", _ITS_NAME, _shared_by_partner('o."ownerId"')),
-            "The other user's memory shows it as an empty place, and the sync of older phones stops there.",
+            todo="The photo leaves that memory; a memory that is left empty goes.",
+            harm="The other user's memory shows it as an empty place, and the sync of older phones stops "
+                "there.",
         ),
     },
     ties={
@@ -5055,34 +5045,30 @@ ALBUMS = Thing(
     },
     faults={
         "cover": Point(
-            MENDED,
-            ("album whose cover is not in it", "albums whose covers are not in them"),
-            "The newest photo of the album.",
+            MENDED, ("album whose cover is not in it", "albums whose covers are not in them"),
             f"""
             SELECT o."userId", NULL, al.id, al."albumName"
             FROM {COVER_RULE.rows} JOIN v_album_owner o ON o."albumId" = al.id WHERE {COVER_RULE.broken}
             """,
-            "The cover is missing, and the sync of older phones stops there.",
+            todo="The newest photo of the album.",
+            harm="The cover is missing, and the sync of older phones stops there.",
         ),
         "album owner": Point(
             # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
-            MENDED,
-            ("album without an owner", "albums without an owner"),
-            "This member becomes its owner: the first who could edit it.",
+            MENDED, ("album without an owner", "albums without an owner"),
             f"""
             SELECT DISTINCT ON (c.id) m."userId", NULL, c.id, al."albumName"
             FROM {OWNER_RULE.rows} JOIN v_album al USING (id) JOIN v_album_user m ON m."albumId" = c.id
             WHERE {OWNER_RULE.broken} ORDER BY c.id, m.role <> 'editor', m."createId"
             """,
-            "Nobody can change it as its owner, nor end it.",
+            todo="This member becomes its owner: the first who could edit it.",
+            harm="Nobody can change it as its owner, nor end it.",
         ),
     },
     ties={
         # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
         "album_others": Point(
-            BREAKS,
-            ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
-            "Or that album alone.",
+            BREAKS, ("album that others see, fill or wrote in", "albums that others see, fill or wrote in"),
             """
             SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
             WHERE EXISTS (SELECT FROM v_album_user m WHERE m."albumId" = al.id AND m."userId" <> %(user)s)
@@ -5092,13 +5078,12 @@ ALBUMS = Thing(
                     SELECT FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
                     WHERE aa."albumId" = al.id AND a."ownerId" <> %(user)s)
             """,
+            todo="Or that album alone.",
             way=EVERYTHING,
         ),
         # album_asset goes with the photo. Trashed and locked photos are not shown in an album.
         "album_photo": Point(
-            BREAKS,
-            ("photo in an album of another user", "photos in albums of others"),
-            "Where another user has the same file, let them put theirs into the album.",
+            BREAKS, ("photo in an album of another user", "photos in albums of others"),
             """
             SELECT d.name || ' in ' || al."albumName"
             FROM v_album_asset aa JOIN doomed_asset d ON d.id = aa."assetId"
@@ -5106,13 +5091,13 @@ ALBUMS = Thing(
             WHERE d.shown AND al.id NOT IN (SELECT id FROM doomed_album)
               AND NOT EXISTS (SELECT FROM stand_in s WHERE s."albumId" = al.id AND s.old = d.id)
             """,
+            todo="Where another user has the same file, let them put theirs into the album.",
             way=EVERYTHING,
         ),
         # activity goes with its photo, and with the photo's row in the album
         "comment": Point(
             BREAKS,
             ("comment or like of another user on its photos", "comments and likes of others on its photos"),
-            "If another user has the same file, to that user: they move to it with the album.",
             f"""
             SELECT coalesce(c.comment, '') FROM v_activity c JOIN doomed_asset d ON d.id = c."assetId"
             WHERE c."userId" <> %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
@@ -5120,12 +5105,11 @@ ALBUMS = Thing(
                 SELECT FROM stand_in s WHERE s."albumId" = c."albumId" AND s.old = d.id
                     AND {liked_already("s.new")})
             """,
+            todo="If another user has the same file, to that user: they move to it with the album.",
             way=EVERYTHING,
         ),
         "album": Point(
-            LOST_WITH_IT,
-            ("album", "albums"),
-            "",
+            LOST_WITH_IT, ("album", "albums"),
             """
             SELECT al."albumName" FROM v_album al JOIN doomed_album d USING (id)
             WHERE EXISTS (SELECT FROM v_album_asset aa WHERE aa."albumId" = al.id)
@@ -5138,7 +5122,6 @@ ALBUMS = Thing(
                 "comment or like that it made in an album of another user",
                 "comments and likes that it made in albums of others",
             ),
-            "",
             """
             SELECT coalesce(c.comment, '') FROM v_activity c
             WHERE c."userId" = %(user)s AND c."albumId" NOT IN (SELECT id FROM doomed_album)
@@ -5268,14 +5251,13 @@ STORAGE = Thing(
     """,
     faults={
         "storage": Point(
-            MENDED,
-            ("storage figure that is wrong", "storage figures that are wrong"),
-            "Counted anew, as Immich does it.",
+            MENDED, ("storage figure that is wrong", "storage figures that are wrong"),
             f"""
             SELECT u.id, NULL, NULL, u.email FROM v_user u
             WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> {_FIGURE}
             """,
-            "Uploads may be refused too early or too late. Immich counts anew every night.",
+            todo="Counted anew, as Immich does it.",
+            harm="Uploads may be refused too early or too late. Immich counts anew every night.",
         ),
     },
     computed=("user",),
