@@ -7948,7 +7948,8 @@ FILE_BELOW = """
         WHEN starts_with(f.path, %(root)s || '/')
             AND split_part(substr(f.path, length(%(root)s) + 2), '/', 2) <> ALL (%(folders)s)
         THEN substr(f.path, length(%(root)s) + 2)
-        WHEN f.external THEN NULL
+        -- a library's own file, unless the library reaches into an account's folder by another mount
+        WHEN f.external AND f.path !~ %(in_account)s THEN NULL
         -- the folder alone: with all that follows a pattern takes ten times as long
         ELSE substr(f.path, strpos('/' || f.path, '/' || substring(f.path FROM %(in_folders)s))) END
 """
@@ -7976,6 +7977,7 @@ def file_places(tx: Transaction) -> dict[str, Any]:
         "root": media_root(tx),
         "folders": list(USER_FOLDERS),
         "in_folders": f"(?:^|/)((?:{named})/)",
+        "in_account": f"/(?:{folders})/[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}/",
     }
 
 
@@ -8011,7 +8013,7 @@ def create_lying_file(tx: Transaction) -> None:
             SELECT f.place, f.key, f.path, f.owner, f.external,
                 CASE WHEN f.edited THEN 'edited' ELSE f.kind END AS kind, {FILE_BELOW} AS below
             FROM file_row f JOIN home h ON h.id = f.owner
-            WHERE CASE WHEN f.external THEN starts_with(f.path, %(root)s || '/')
+            WHERE CASE WHEN f.external THEN starts_with(f.path, %(root)s || '/') OR f.path ~ %(in_account)s
                 ELSE (starts_with(f.path, h.thumbs) OR starts_with(f.path, h.upload)
                     OR starts_with(f.path, h.labelled) OR starts_with(f.path, h.encoded)
                     OR starts_with(f.path, h.library) OR starts_with(f.path, h.profile)) IS NOT TRUE END

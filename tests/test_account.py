@@ -572,6 +572,7 @@ def test_files_of_others_are_counted_by_kind_and_really_go(library, params, disk
         ("/data/upload/../x.jpg", "file_odd"),
         ("/data/upload/{ben}/../{anna}/aa/x.jpg", "file_odd"),
         ("/data/upload/{anna}/aa/external.jpg", "file_odd"),
+        ("/mnt/immich/upload/{anna}/aa/external.jpg", "file_odd"),  # a library reaches it by another mount
     ],
 )
 def test_it_never_says_yes_while_a_file_of_others_may_lie_in_its_folders(
