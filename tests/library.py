@@ -539,6 +539,16 @@ class Library:
             return self.value('select "userId" from album_user where "albumId" = %s and role = %s', album, "owner")
         return self.value('select "ownerId" from album where id = %s', album)
 
+    def photos_in(self, album: str) -> set[str]:
+        """The photos of an album."""
+        asset, key = self.name("album_asset", "assetId"), self.name("album_asset", "albumId")
+        return {row[0] for row in self.rows(f'select "{asset}" from album_asset where "{key}" = %s', album)}
+
+    def people_of(self, owner: str) -> set[str]:
+        """The people of a user."""
+        key = self.name("person", "personGroupId")
+        return {row[0] for row in self.rows(f'select "{key}" from person where "ownerId" = %s', owner)}
+
     def snapshot(self, *, ignore: Iterable[str] = ()) -> Snapshot:
         """Every row of every table in schema public as text, sorted: two snapshots are equal if the databases are.
 

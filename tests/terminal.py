@@ -21,9 +21,10 @@ from typing import Any
 import pexpect
 
 import transfer
-from tests import conftest, postgres
+from tests import postgres
 from tests.immich import Immich
 from tests.library import Library
+from tests.pool import POOL
 
 VERSION = "2.7"
 PATIENCE = 90.0  # seconds that a busy machine may take for anything; what is waited for comes at once on an idle one
@@ -118,7 +119,7 @@ class Installation:
 @contextmanager
 def installation(directory: Path, **options: Any) -> Iterator[Installation]:
     """An Immich with Root (administrator), Alice and Bob; config.py is not written yet. Options go to the stand-in."""
-    with conftest.POOL.library(VERSION) as library:
+    with POOL.library(VERSION) as library:
         params = postgres.server().params(library.connection.info.dbname)
         with Immich(params, VERSION, **options) as immich:
             root = library.user("Root", admin=True)

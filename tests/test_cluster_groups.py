@@ -3,8 +3,9 @@
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, cross_owner, problems
+from tests.conftest import NOT_PUT_BACK, cross_owner, kinds, problems
 from tests.library import Library, new_id
+from tests.random_library import leave_cluster
 
 pytestmark = [pytest.mark.since("3.2"), pytest.mark.long]
 
@@ -30,10 +31,6 @@ def label(library: Library, viewer: str, face: str) -> str | None:
         viewer,
         face,
     )
-
-
-def kinds(report: transfer.Report) -> dict[str, str]:
-    return {person.name: person.action for person in report.people}
 
 
 def untouched(library: Library) -> dict[str, list[str]]:
@@ -141,30 +138,6 @@ def test_an_agreed_merge_repoints_the_moved_faces_only(library, anna, ben, carla
         assert (library.person_of(home), label(library, keeper, home)) == (hers, "Oma")
 
 
-def leave_as_immich_does(library: Library, user: str) -> str:
-    """A new cluster group for the user: groups nobody else has a row in go along, shared ones are split."""
-    cluster = new_id()
-    library.rows("insert into cluster_group (id) values (%s)", cluster)
-    library.rows('update "user" set "clusterGroupId" = %s where id = %s', cluster, user)
-    for (group,) in library.rows('select "personGroupId" from person where "ownerId" = %s', user):
-        if holders(library, group) == {user}:
-            library.rows('update person_group set "clusterGroupId" = %s where id = %s', cluster, group)
-            continue
-        own = new_id()
-        library.rows('insert into person_group (id, "clusterGroupId") values (%s, %s)', own, cluster)
-        library.rows(
-            'update person set "personGroupId" = %s where "ownerId" = %s and "personGroupId" = %s', own, user, group
-        )
-        library.rows(
-            """update asset_face f set "personGroupId" = %s from asset a
-               where a.id = f."assetId" and a."ownerId" = %s and f."personGroupId" = %s""",
-            own,
-            user,
-            group,
-        )
-    return cluster
-
-
 @pytest.mark.usefixtures("together")
 def test_together_the_source_may_leave_the_cluster_group_later(library, anna, ben, move, mend) -> None:
     photo, home = library.asset(anna), library.asset(anna)
@@ -174,7 +147,7 @@ def test_together_the_source_may_leave_the_cluster_group_later(library, anna, be
     kept = {person: library.face(home, person) for person in (max_, oma, opa)}
     move(library.album(anna, "Trip", [photo]))
     for leaver in (anna, ben):  # the second has nobody else in the cluster group any more
-        leave_as_immich_does(library, leaver)
+        leave_cluster(library, leaver)
         assert cross_owner(library) == set()
         assert [label(library, ben, face) for face in faces.values()] == ["Lea", "Max", "Grandpa"]
         assert [label(library, anna, face) for face in kept.values()] == ["Max", "Oma", "Opa"]

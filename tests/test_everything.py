@@ -22,11 +22,6 @@ def go(journey, anna, ben) -> Go:
     return lambda **options: journey.go(transfer.Request(anna, ben, everything=True, **options))
 
 
-def photos_in(library: Library, album: str) -> set[str]:
-    asset, key = library.name("album_asset", "assetId"), library.name("album_asset", "albumId")
-    return {row[0] for row in library.rows(f'select "{asset}" from album_asset where "{key}" = %s', album)}
-
-
 # ---- what goes, and what stays --------------------------------------------------------------------------------------
 
 
@@ -138,7 +133,7 @@ def test_copies_join_every_album_that_the_destination_sees(library, anna, ben, c
         report = go(trashed=True, locked=True)
         assert report.assets == 0
         seen = {his["plain"], his["archived"]}
-        joined = {name: photos_in(library, album) - set(hers.values()) for name, album in rows.items()}
+        joined = {name: library.photos_in(album) - set(hers.values()) for name, album in rows.items()}
         assert joined == {"Hers": seen, "Late": seen, "His": seen, "Shared": seen, "Unseen": set()}
         assert report.of("album_copies") == 8
         for name, kind in (("Hers", "plain"), ("Late", "archived")):
@@ -153,7 +148,7 @@ def test_a_copy_does_not_bring_back_what_the_source_had_thrown_away(library, ann
     album = library.album(anna, "Trip", [thrown, library.asset(anna)])
     report = go(trashed=True)
     assert report.of("album_copies") == 0
-    assert len(photos_in(library, album)) == 2
+    assert len(library.photos_in(album)) == 2
 
 
 # ---- the account is deleted -----------------------------------------------------------------------------------------
@@ -205,7 +200,7 @@ def assert_deletable(library: Library, anna: str, ben: str, carla: str, go: Go) 
     clean_people(library)
     assert losses(whose, anna, before, library.snapshot(ignore=NOT_COMPARED)) == set()
     assert not library.rows('select 1 from "user" where id = %s', anna)
-    assert photos_in(library, album) == photos_in(library, his) == {copy, goes}
+    assert library.photos_in(album) == library.photos_in(his) == {copy, goes}
     assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == copy
     assert library.album_owner(album) == ben
     assert problems(library) == set()

@@ -43,11 +43,6 @@ def cover(library: Library, album: str) -> str | None:
     return library.value('select "albumThumbnailAssetId" from album where id = %s', album)
 
 
-def photos_in(library: Library, album: str) -> set[str]:
-    asset, key = library.name("album_asset", "assetId"), library.name("album_asset", "albumId")
-    return {row[0] for row in library.rows(f'select "{asset}" from album_asset where "{key}" = %s', album)}
-
-
 # ---- roles, members, links, comments; and back ----------------------------------------------------------------------
 
 
@@ -89,7 +84,7 @@ def test_the_four_choices(library, anna, ben, carla, hand, journey, itself, was,
     assert roles(library, other) == others
     assert link_users(library, *links) == [ben if handed else anna, dora, anna]
     assert library.snapshot()["activity"] == said
-    assert (cover(library, album), photos_in(library, album)) == (photos[1], {*photos, guest})
+    assert (cover(library, album), library.photos_in(album)) == (photos[1], {*photos, guest})
     assert report.listed("albums_changed") == (() if roles_before == roles(library, album) else ("Trip",))
     assert (report.assets, report.of("others"), report.of("album_copies")) == (2, 1, 0)
     assert report.listed("albums_unseen") == ()
@@ -210,7 +205,7 @@ def test_the_destinations_copy_joins_an_album_that_is_handed_over(library, anna,
         report = hand(album, itself)
         handed = itself in (ALBUM_HANDED_OVER, ALBUM_GIVEN_UP)
         joined = {his["plain"], his["archived"]} if handed else set()
-        assert photos_in(library, album) == {goes, *hers.values()} | joined
+        assert library.photos_in(album) == {goes, *hers.values()} | joined
         assert report.of("album_copies") == len(joined)
         assert report.of("comments_moved") == (1 if handed else 0)
         assert cover(library, album) == (his["plain"] if handed else hers["plain"])
@@ -282,7 +277,7 @@ def test_a_copy_that_was_commented_on_since_stays_when_the_album_goes_back(libra
     said = library.comment(album, ben, "This one", asset=his["plain"])
     journey.back()
     assert library.album_owner(album) == anna
-    assert photos_in(library, album) == {*hers.values(), his["plain"]}
+    assert library.photos_in(album) == {*hers.values(), his["plain"]}
     assert library.rows("select 1 from activity where id = %s", said)
 
 

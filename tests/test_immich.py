@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests import postgres, schemas
-from tests.conftest import POOL
 from tests.immich import Immich
 from tests.library import Library
+from tests.pool import POOL
 
 pytestmark = pytest.mark.screens
 

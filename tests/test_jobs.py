@@ -3,26 +3,19 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import transfer
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import Installation, Terminal
 from transfer import Api, Queue, TransferError
 
 pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 BACKUP = "immich-db-backup-1-v{}-pg14.sql.gz"
-
-
-@pytest.fixture
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("jobs")) as made:
-        made.save()
-        yield made
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Choosing on the screen: several at once, long lists, several conditions, and photos that are left out afterwards."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 import transfer
-from tests.terminal import CHOOSE, EXACTLY, MENU, Installation, Terminal, installation
+from tests.terminal import CHOOSE, EXACTLY, MENU, Installation, Terminal
 
 pytestmark = pytest.mark.long
 
@@ -109,13 +108,6 @@ def test_people_without_a_clear_name_can_be_looked_at() -> None:
 
 
 # ---- in the menu ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("lists")) as made:
-        made.save()
-        yield made
 
 
 @pytest.mark.screens

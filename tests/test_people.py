@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from tests.conftest import kinds
+
 FACTS = ("name", "birthDate", "isHidden", "isFavorite", "color")
 PORTRAIT = ("faceAssetId", "thumbnailPath", "updatedAt", "updateId")
 
@@ -14,15 +16,6 @@ def facts(row: dict) -> tuple:
 
 def without_picture(row: dict) -> dict:
     return {key: row[key] for key in row if key not in PORTRAIT}
-
-
-def people_of(library, owner: str) -> set[str]:
-    key = library.name("person", "personGroupId")
-    return {row[0] for row in library.rows(f'select "{key}" from person where "ownerId" = %s', owner)}
-
-
-def kinds(report) -> dict[str, str]:
-    return {person.name: person.action for person in report.people}
 
 
 # Anna's person by its faces, each by the kind of its photo and what is said of it, and whose it is then: still that
@@ -82,7 +75,7 @@ def test_what_becomes_of_a_person(library, anna, ben, carla, name, move) -> None
     for face, (*_, then) in faces.items():
         assert library.person_of(face) in {"still": {person}, "second": seconds - {person}, "nobody": {None}}[then]
     his = {"TRANSFER": {person}, "DUPLICATE": seconds, "": set()}[action]
-    assert people_of(library, ben) == his
+    assert library.people_of(ben) == his
     assert all(facts(library.person_row(ben, each)) == facts(before) for each in his)
     if action == "TRANSFER":
         assert library.person_row(anna, person) is None

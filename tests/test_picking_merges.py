@@ -1,13 +1,12 @@
 """The question which namesakes are the same people: all, none, or some of the pairs listed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import transfer
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import Installation, Terminal
 
 pytestmark = pytest.mark.screens
 
@@ -116,13 +115,6 @@ def test_back_from_the_pairs(asked, answer, raised) -> None:
 
 
 # ---- in the menu ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("merges")) as made:
-        made.save()
-        yield made
 
 
 def test_some_are_picked_in_the_menu(there: Installation) -> None:

@@ -1,6 +1,6 @@
 """A second album of the same source: whoever the first run made is not made once more."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 import transfer
 from tests.conftest import NOT_PUT_BACK, problems, told
 from tests.library import Library
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import Installation, Terminal
 
 pytestmark = pytest.mark.long
 
@@ -197,13 +197,6 @@ def test_inside_one_cluster_group_the_person_is_the_same_one_anyway(library, of,
 
 
 # ---- in the menu ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("remembered")) as made:
-        made.save()
-        yield made
 
 
 def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:

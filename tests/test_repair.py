@@ -5,17 +5,13 @@ from datetime import date
 import pytest
 
 import transfer
-from tests.conftest import cross_owner, repair_one
+from tests.conftest import cross_owner, kinds, repair_one
 
 
 @pytest.fixture
 def his(library, ben) -> str:
     """A photo of Ben's that was Anna's once."""
     return library.asset(ben, "his.jpg")
-
-
-def kinds(report) -> dict[str, str]:
-    return {person.name: person.action for person in report.people}
 
 
 def test_a_person_who_is_on_the_users_photos_only_is_handed_over(library, anna, ben, his, mend) -> None:

@@ -17,10 +17,11 @@ import requests
 
 import transfer
 from tests import postgres, sandbox, schemas
-from tests.conftest import Pool, problems, repair_one
+from tests.conftest import problems, repair_one
 from tests.family import Family, build
 from tests.library import Library
 from tests.media import Media
+from tests.pool import Pool
 
 pytestmark = [pytest.mark.screens, pytest.mark.long]
 

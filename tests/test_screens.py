@@ -90,13 +90,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield made
 
 
-@pytest.fixture
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("screens")) as made:
-        made.save()
-        yield made
-
-
 def listed(there: Installation, entry: str = "1") -> str:
     """The screen of a menu entry, without its heading."""
     result = piped(there.path, f"{entry}\n0\n")

@@ -1,6 +1,5 @@
 """Photos with a tag: the source's own, by the tag's path, with the tags below it, and nothing that only looks alike."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 import transfer
 from tests.conftest import Runner
 from tests.library import Library, new_id
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import Installation, Terminal
 
 
 @dataclass(frozen=True)
@@ -169,13 +168,6 @@ def test_the_list_counts_the_owners_photos_once_each(library, anna, ben, carla, 
 
 
 # ---- on screen ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("tags")) as made:
-        made.save()
-        yield made
 
 
 def test_the_tag_is_picked_from_a_list_of_paths(there: Installation) -> None:
