@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, problems, told
+from tests.conftest import NOT_PUT_BACK, Journey
 from tests.library import Library
 from tests.terminal import Installation, Terminal
 
@@ -20,8 +18,7 @@ class Albums:
     """Two albums of Anna's with one person on both, who is on a photo at home too."""
 
     library: Library
-    params: dict[str, Any]
-    folder: Path
+    journey: Journey
     anna: str
     ben: str
     person: str
@@ -31,35 +28,27 @@ class Albums:
     def run(self, number: int, *, merge: frozenset[str] = frozenset(), to: str | None = None) -> transfer.Report:
         """What the menu does with the first or second album when these merges are agreed to."""
         to = to or self.ben
-        remembered = transfer.remembered_people(self.params, self.folder, to)
+        remembered = transfer.remembered_people(self.journey.params, self.journey.folder, to)
         request = transfer.Request(self.anna, to, album=self.albums[number - 1], merge=merge, remembered=remembered)
-        wrong = problems(self.library)
-        shown = transfer.transfer(self.params, request, transfer.How(dry_run=True))
-        done = transfer.transfer(
-            self.params, request, transfer.How(dry_run=False, expected_digest=shown.digest, undo_folder=self.folder)
-        )
-        assert told(done) == told(shown)
-        assert problems(self.library) - wrong == set()
-        return done
+        return self.journey.go(request)
 
     def undo(self) -> None:
         """Take the newest run back."""
-        transfer.undo(self.params, transfer.list_past(self.params, self.folder)[0].path, transfer.How(dry_run=False))
+        self.journey.back()
 
     def his(self) -> set[str]:
         """Ben's people."""
-        key = self.library.name("person", "personGroupId")
-        return {row[0] for row in self.library.rows(f'select "{key}" from person where "ownerId" = %s', self.ben)}
+        return self.library.people_of(self.ben)
 
     def remembered(self, to: str | None = None) -> dict[str, str]:
-        return dict(transfer.remembered_people(self.params, self.folder, to or self.ben))
+        return dict(transfer.remembered_people(self.journey.params, self.journey.folder, to or self.ben))
 
     def actions(self, report: transfer.Report) -> list[tuple[str, bool]]:
         return [(person.action, person.remembered) for person in report.people if person.id == self.person]
 
 
 @pytest.fixture
-def of(library, params, anna, ben, tmp_path) -> Callable[[str], Albums]:
+def of(library, journey, anna, ben) -> Callable[[str], Albums]:
     """of(name): the albums with a person of that name."""
 
     def make(name: str, home: bool = True) -> Albums:
@@ -70,7 +59,7 @@ def of(library, params, anna, ben, tmp_path) -> Callable[[str], Albums]:
             library.face(library.asset(anna, "home.jpg"), person)
         albums = [library.album(anna, f"Album {number}", [photo]) for number, photo in enumerate(photos, 1)]
         library.settle_usage()
-        return Albums(library, params, tmp_path / "transfers", anna, ben, person, tuple(faces), tuple(albums))
+        return Albums(library, journey, anna, ben, person, tuple(faces), tuple(albums))
 
     return make
 
@@ -84,7 +73,7 @@ def test_the_person_whom_the_first_run_made_is_used_again(library, of, anna, nam
     assert albums.remembered() == {albums.person: made}
     between = library.snapshot(ignore=NOT_PUT_BACK)
     request = transfer.Request(anna, albums.ben, album=albums.albums[1], remembered=tuple(albums.remembered().items()))
-    assert [person.remembered for person in transfer.merge_pairs(albums.params, request)] == [True]  # decided
+    assert [person.remembered for person in transfer.merge_pairs(albums.journey.params, request)] == [True]  # decided
     report = albums.run(2)
     assert albums.actions(report) == [("MERGE", True)]
     assert "known to be one person" in transfer.person_line(report.people[0])

@@ -136,20 +136,13 @@ def test_a_tag_that_was_deleted_meanwhile_moves_nothing(library, anna, by_tag, t
 # ---- undo -----------------------------------------------------------------------------------------------------------
 
 
-def test_it_can_be_taken_back(library, anna, ben, by_tag, tmp_path) -> None:
+def test_it_can_be_taken_back(library, anna, ben, by_tag, journey) -> None:
     photos = tagged(library, anna, "Trip", "Trip/Rome")
-    library.settle_usage()
-    not_put_back = ("updatedAt", "updateId", "*_audit")
-    before = library.snapshot(ignore=not_put_back)
-    folder = tmp_path / "transfers"
-    transfer.transfer(
-        by_tag.params, by_tag.request(library.tag(anna, "Trip")), transfer.How(dry_run=False, undo_folder=folder)
-    )
-    assert owned(library, ben, photos) == set(photos)
-    (past,) = transfer.list_past(by_tag.params, folder)
-    assert past.header["selection"] == {"kind": "tag", "name": "Trip"}
-    transfer.undo(by_tag.params, past.path, transfer.How(dry_run=False))
-    assert library.snapshot(ignore=not_put_back) == before
+    with journey.returning():
+        journey.go(by_tag.request(library.tag(anna, "Trip")))
+        assert owned(library, ben, photos) == set(photos)
+        (past,) = transfer.list_past(journey.params, journey.folder)
+        assert past.header["selection"] == {"kind": "tag", "name": "Trip"}
 
 
 # ---- the list of tags -----------------------------------------------------------------------------------------------
