@@ -6621,9 +6621,9 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
                 how.progress(words)
                 report = step(tx, report)
     find_home(tx)
-    for words, put_back in PUT_BACK:
+    for words, back in PUT_BACK:
         how.progress(words)
-        put_back(tx)
+        back(tx)
     how.progress("What was done since")
     spare_people(tx)
     find_faces(tx)
@@ -6751,15 +6751,9 @@ def take_records_together(tx: Transaction) -> None:
         ANALYZE rewritten;
         CREATE TEMP TABLE line ON COMMIT DROP AS
         SELECT p.*, r.came_or_went FROM past p JOIN rewritten r USING ("table", key) WHERE p.kind <> 'seen';
-        CREATE INDEX ON line (key);
         DELETE FROM past p USING rewritten r
         WHERE p."table" = r."table" AND p.key = r.key AND p.kind <> 'seen';
-        -- changed columns, each set of them by itself
-        INSERT INTO past
-        SELECT min(step), 'changed', "table", key, (array_agg(before ORDER BY step))[1],
-            (array_agg(after ORDER BY step DESC))[1], columns
-        FROM line WHERE NOT came_or_went GROUP BY "table", key, columns;
-        -- the others, from their first state to their last
+        -- changed columns, each set of them by itself; the others, from their first state to their last
         INSERT INTO past
         SELECT step, CASE WHEN first = 'made' THEN 'made' WHEN last = 'removed' THEN 'removed'
             ELSE 'changed' END,
@@ -6771,10 +6765,10 @@ def take_records_together(tx: Transaction) -> None:
             SELECT "table", key, min(step) AS step, (array_agg(kind ORDER BY step))[1] AS first,
                 (array_agg(kind ORDER BY step DESC))[1] AS last,
                 (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step DESC)
-                 FROM line b, jsonb_each(b.before) e WHERE b."table" = l."table" AND b.key = l.key) AS before,
+                 FROM unnest(array_agg(l)) b, jsonb_each(b.before) e) AS before,
                 (SELECT jsonb_object_agg(e.key, e.value ORDER BY b.step)
-                 FROM line b, jsonb_each(b.after) e WHERE b."table" = l."table" AND b.key = l.key) AS after
-            FROM line l WHERE came_or_went GROUP BY "table", key) net
+                 FROM unnest(array_agg(l)) b, jsonb_each(b.after) e) AS after
+            FROM line l GROUP BY "table", key, CASE WHEN NOT came_or_went THEN columns END) net
         WHERE NOT (first = 'made' AND last = 'removed');
         INSERT INTO past_owner
         SELECT DISTINCT ON (id) id, (before ->> 'ownerId')::uuid FROM past, CAST(key ->> 'id' AS uuid) AS id
@@ -7002,20 +6996,20 @@ def choose_albums_back(tx: Transaction) -> None:
     it the cover since, or if its album does not go back.
     """
     run(tx, """
-        CREATE TEMP TABLE member_record ON COMMIT DROP AS
-        SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS album, (key ->> 'userId')::uuid AS member,
-            before ->> 'role' AS role, unchanged,
-            "table" = 'album' OR coalesce(after ->> 'role' = 'owner', false) AS hands_over
-        FROM judged
-        -- an album to which a repair gave an owner keeps it: without one nobody could end it
-        WHERE %(giver)s::uuid IS NOT NULL
-          AND ("table" = 'album_user' OR ("table" = 'album' AND columns = 'ownerId'));
         CREATE TEMP TABLE handed_over ON COMMIT DROP AS
-            SELECT album AS id, unchanged FROM member_record WHERE hands_over;
+        SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS id, unchanged FROM judged
+        -- an album to which a repair gave an owner keeps it: without one nobody could end it
+        WHERE %(giver)s::uuid IS NOT NULL AND (
+            ("table" = 'album_user' AND after ->> 'role' = 'owner')
+            OR ("table" = 'album' AND columns = 'ownerId'));
         INSERT INTO changing_album (id, owner, source_role)
-        SELECT al.id, %(taker)s, max(r.role) FILTER (WHERE r.member = %(giver)s AND r.role <> 'owner')
-        FROM member_record r JOIN v_album al ON al.id = r.album LEFT JOIN handed_over h ON h.id = al.id
-        WHERE coalesce(h.unchanged, r.unchanged AND EXISTS (
+        SELECT al.id, %(taker)s, max(j.before ->> 'role') FILTER (
+            WHERE j.key ->> 'userId' = %(giver)s::text AND j.before ->> 'role' <> 'owner')
+        FROM judged j JOIN v_album al ON al.id = coalesce(j.key ->> 'albumId', j.key ->> 'id')::uuid
+        LEFT JOIN handed_over h ON h.id = al.id
+        WHERE %(giver)s::uuid IS NOT NULL
+          AND (j."table" = 'album_user' OR (j."table" = 'album' AND j.columns = 'ownerId'))
+          AND coalesce(h.unchanged, j.unchanged AND EXISTS (
             SELECT FROM v_album_owner o WHERE o."albumId" = al.id AND o."userId" = %(taker)s))
         GROUP BY al.id;
         INSERT INTO album_copy
@@ -7070,18 +7064,12 @@ def take_stock_of_undo(tx: Transaction) -> None:
 
 
 def note_changes(tx: Transaction) -> None:
-    """face_changed, tag_taken: what of the photos that go back people have changed since, for the report."""
+    """face_changed: faces on the photos that go back whose person somebody has changed since, to be told."""
     run(tx, """
         CREATE TEMP TABLE face_changed ON COMMIT DROP AS
         SELECT DISTINCT f.id FROM past p JOIN run_face f ON f.id = (p.key ->> 'id')::uuid
         WHERE p."table" = 'asset_face' AND p.columns = 'personGroupId'
-          AND f."personGroupId"::text IS DISTINCT FROM coalesce(p.after, p.before) ->> 'personGroupId';
-        CREATE TEMP TABLE tag_taken ON COMMIT DROP AS
-        SELECT p.key FROM past p JOIN run_photo m ON m.id = (p.key ->> 'assetId')::uuid
-        JOIN v_tag t ON t.id = (p.key ->> 'tagId')::uuid
-        WHERE p."table" = 'tag_asset' AND p.kind = 'removed' AND NOT EXISTS (
-            SELECT FROM v_tag_asset ta JOIN v_tag now ON now.id = ta."tagId" AND now."userId" = %(tagger)s
-            WHERE ta."assetId" = m.id AND now.value = t.value)
+          AND f."personGroupId"::text IS DISTINCT FROM coalesce(p.after, p.before) ->> 'personGroupId'
     """)
 
 
@@ -7173,67 +7161,44 @@ def may_go_back(tx: Transaction, table: str, columns: Sequence[str]) -> str:
     return " AND ".join(f"({condition})" for condition in conditions)
 
 
-def put_back_removed(tx: Transaction, table: str) -> int:
-    """INSERT the rows that the run removed and that belong; a newer Immich's columns get their defaults."""
-    if table not in tx.schema.tables:
-        return 0  # a table of a newer Immich
-    which = f"""b."table" = '{table}' AND b.kind = 'removed'"""
-    known = {
-        name for (name,) in rows(tx, f"SELECT DISTINCT jsonb_object_keys(b.before) FROM back b WHERE {which}")
-    }
-    columns = [new for _old, new in tx.schema.tables[table].columns if new in known]
-    if not columns:
-        return 0
-    # not without a photo what had some
-    held = "".join(
-        f"""
-          AND EXISTS (SELECT FROM back k WHERE k."table" = '{join}' AND k.key ->> '{column}' = r.id::text)"""
-        for join, column, thing, _owner in HOLDERS.values()
-        if thing == table
-    )
-    return add(tx, table, columns, f"""
-        SELECT {_list("r", columns)} FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) r
-        WHERE {which} AND {may_go_back(tx, table, columns)} {held}
-    """)
-
-
-def put_back_changed(tx: Transaction, table: str, only: Sequence[str] = ()) -> int:
-    """UPDATE the columns that the run changed to what they were before, in rows that belong with them.
-
-    `only` names the columns, else all sets of columns that there are.
+def put_back(tx: Transaction, *tables: str) -> None:
+    """UPDATE the columns that the run changed to what they were, then INSERT the rows that it removed, as far
+    as they may go back; a newer Immich's columns get their defaults.
     """
-    if table not in tx.schema.tables:
-        return 0  # a table of a newer Immich
-    # what was written last first: up to 3.1 a person's owner is in the key of what was written afterwards
-    found = rows(tx, f"""
-        SELECT columns FROM back WHERE "table" = '{table}' AND kind = 'changed'
-        GROUP BY columns ORDER BY min(step) DESC
-    """)
-    there = dict(
-        rows(tx, f"""
-            SELECT attname::text, atttypid::regtype::text FROM pg_attribute
-            WHERE attrelid = 'v_{table}'::regclass AND attnum > 0 ORDER BY attnum
-        """)
-    )
-    count = 0
-    for (names,) in found:
-        columns = [name for name in names.split(",") if name in there and name not in STAMPS[1:3]]
-        if only and columns != list(only):
-            continue
-        # the row as it would be
-        then = ", ".join(
-            f"""(b.before ->> '{name}')::{there[name]} AS "{name}\"""" if name in columns else f't."{name}"'
-            for name in there
+    for table in tables:
+        if table not in tx.schema.tables:
+            continue  # a table of a newer Immich
+        there = [new for _old, new in tx.schema.tables[table].columns]
+        # not without a photo what had some
+        held = "".join(
+            f"""AND EXISTS (
+                SELECT FROM back k WHERE k."table" = '{join}' AND k.key ->> '{column}' = r.id::text)"""
+            for join, column, thing, _owner in HOLDERS.values()
+            if thing == table
         )
-        count += change(tx, table, columns, f"""
-            SELECT {_list("t", tx.schema.tables[table].key)}, {_list("r", columns)},
-                {_marked("t", columns, "old ")}
-            FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
-            CROSS JOIN LATERAL (SELECT {then}) r
-            WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s
-              AND {may_go_back(tx, table, columns)}
-        """, known=table == "asset_face", names=names)
-    return count
+        # what was written last first: up to 3.1 a person's owner is in the key of what was written afterwards
+        for kind, names in rows(tx, """
+            SELECT kind, coalesce(columns, string_agg(DISTINCT name, ','))
+            FROM back, jsonb_object_keys(before) AS name WHERE "table" = %(table)s AND kind <> 'made'
+            GROUP BY kind, columns ORDER BY kind, min(step) DESC
+        """, table=table):
+            written = [name for name in there if name in names.split(",")]
+            fits = may_go_back(tx, table, written)
+            if kind == REMOVED:
+                add(tx, table, written, f"""
+                    SELECT {_list("r", written)}
+                    FROM back b, jsonb_populate_record(NULL::v_{table}, b.before) r
+                    WHERE b."table" = '{table}' AND b.kind = 'removed' AND {fits} {held}
+                """)
+                continue
+            columns = [name for name in written if name not in STAMPS[1:3]]
+            change(tx, table, columns, f"""
+                SELECT {_list("t", tx.schema.tables[table].key)}, {_list("r", columns)},
+                    {_marked("t", columns, "old ")}
+                FROM back b JOIN v_{table} t ON {_recorded("b", record_key(tx, table))}
+                CROSS JOIN LATERAL jsonb_populate_record(t, b.before) r
+                WHERE b."table" = '{table}' AND b.kind = 'changed' AND b.columns = %(names)s AND {fits}
+            """, known=table == "asset_face", names=names)
 
 
 def take_back_made(tx: Transaction, table: str, unused: str) -> int:
@@ -7271,13 +7236,7 @@ def put_back_people(tx: Transaction) -> None:
             ELSE '{}' END
         WHERE "table" = 'person' AND before ? 'faceAssetId'
     """)
-    for put_back, table in (
-        (put_back_changed, "person"),
-        (put_back_changed, "person_group"),
-        (put_back_removed, "person_group"),
-        (put_back_removed, "person"),
-    ):
-        put_back(tx, table)
+    put_back(tx, "person_group", "person")
     # a face may be as wrong as before only with those who had its person then
     run(tx, """
         DELETE FROM exempt x WHERE x.kind = 'face' AND EXISTS (
@@ -7285,7 +7244,7 @@ def put_back_people(tx: Transaction) -> None:
             WHERE k.grp = split_part(x.key, ' ', 2)::uuid AND NOT EXISTS (
                 SELECT FROM v_person p WHERE p."personGroupId" = k.grp AND p."ownerId" = k.owner))
     """)
-    put_back_changed(tx, "asset_face")
+    put_back(tx, "asset_face")
     put_back_shares(tx)
     keep_what_was_set(tx)
 
@@ -7301,7 +7260,7 @@ def put_back_shares(tx: Transaction) -> None:
             AND o."ownerId" = (b.before ->> 'sharedWithId')::uuid
             AND o."personGroupId" = (b.before ->> 'personGroupId')::uuid
     """)
-    put_back_removed(tx, "person_user")
+    put_back(tx, "person_user")
     # what the giver shared since the run in the taker's place
     take_back_made(tx, "person_user", """
         EXISTS (
@@ -7389,9 +7348,8 @@ def put_back_stacks(tx: Transaction) -> None:
     change(tx, "asset", ("stackId",),
         'SELECT id, NULL::uuid AS "stackId" FROM member_back WHERE made IS NOT NULL')
     dissolve_emptied_stacks(tx)
-    put_back_removed(tx, "stack")
+    put_back(tx, "stack")
     change(tx, "asset", ("stackId",), 'SELECT id, stack AS "stackId" FROM member_back')
-    put_back_changed(tx, "stack")
 
 
 def dissolve_emptied_stacks(tx: Transaction) -> None:
@@ -7418,33 +7376,24 @@ def dissolve_emptied_stacks(tx: Transaction) -> None:
 
 def put_back_albums(tx: Transaction) -> None:
     """Owners, members and covers of albums, then the copies that were put into them."""
+    put_back(tx, "activity")  # before the copies leave
     columns = [new for _old, new in tx.schema.tables["album_user"].columns]
     run(tx, f"""
-        -- from 3.0: the former owner's own row
         CREATE TEMP TABLE owner_row ON COMMIT DROP AS
-        SELECT {_list("m", columns)} FROM judged j
-        LEFT JOIN v_album_user t ON {_recorded("j", ("albumId", "userId"))}
-        CROSS JOIN LATERAL jsonb_populate_record(t, j.before) m
-        WHERE j."table" = 'album_user' AND j.before ->> 'role' = 'owner' AND (j.kind = 'removed'
-            OR t.role IS NOT NULL)
-          AND m."userId" = %(taker)s AND m."albumId" IN (SELECT id FROM changing_album)
-    """)
-    # as hand_over_albums(), for the same reasons, and with the same row as before where there is one
-    remove(tx, "album_user", """
-        SELECT u."albumId", u."userId" FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
+        SELECT {_list("u", columns)} FROM v_album_user u JOIN changing_album c ON c.id = u."albumId"
         JOIN handed_over h ON h.id = c.id WHERE u."userId" = %(taker)s
     """)
+    # as hand_over_albums(), for the same reasons, and with the same row as before where there is one
+    remove(tx, "album_user", 'SELECT "albumId", "userId" FROM owner_row')
     if tx.schema.album_owner_rows:
         demote_owners(tx)
+        run(tx, "UPDATE owner_row SET role = 'owner'")
         add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r")
+    put_back(tx, "album_user", "album")
+    if tx.schema.album_owner_rows:
         add(tx, "album_user", ("albumId", "userId", "role"),
             "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)")
-    else:
-        change(tx, "album", ("ownerId",), 'SELECT id, owner AS "ownerId" FROM changing_album')
-    put_back_changed(tx, "album_user")
-    put_back_removed(tx, "album_user")
     take_back_made(tx, "album_user", 't."albumId" IN (SELECT id FROM changing_album)')
-    put_back_changed(tx, "album", ("albumThumbnailAssetId",))
     remove(tx, "album_asset", """
         SELECT c."albumId", c."assetId" FROM album_copy c JOIN v_album al ON al.id = c."albumId"
         WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId" AND NOT EXISTS (
@@ -7452,14 +7401,9 @@ def put_back_albums(tx: Transaction) -> None:
     """)
 
 
-def put_back_comments(tx: Transaction) -> None:
-    """Comments and likes that were moved to another photo of the same file."""
-    put_back_changed(tx, "activity")
-
-
 def put_back_tags(tx: Transaction) -> None:
     """The tags of the photos; the one that had taken a tag's place goes."""
-    put_back_removed(tx, "tag_asset")
+    put_back(tx, "tag_asset")
     take_back_made(tx, "tag_asset", """
         (t."assetId", t."tagId") IN (
             SELECT (j.key ->> 'assetId')::uuid, mine.id
@@ -7486,26 +7430,18 @@ def put_back_duplicates(tx: Transaction) -> None:
         SELECT DISTINCT photo AS id, grp::uuid AS "duplicateId" FROM member
         WHERE photo IS NOT NULL AND grp NOT IN (SELECT grp FROM member WHERE there IS NOT TRUE)
     """)
-    put_back_changed(tx, "asset_job_status")
+    put_back(tx, "asset_job_status")
 
 
 PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("People and faces", put_back_people),
     ("Stacks", put_back_stacks),
-    ("Memories", lambda tx: put_back_both(tx, "memory", "memory_asset")),
-    ("Comments and likes", put_back_comments),  # before the copies leave the albums
+    ("Memories", lambda tx: put_back(tx, "memory", "memory_asset")),
     ("Albums", put_back_albums),
-    ("Public links", lambda tx: put_back_both(tx, "shared_link", "shared_link_asset")),  # after the albums
+    ("Public links", lambda tx: put_back(tx, "shared_link", "shared_link_asset")),  # after the albums
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
 )
-
-
-def put_back_both(tx: Transaction, table: str, photos: str) -> None:
-    """Memories or links that the run changed or emptied, and the photos in them."""
-    put_back_changed(tx, table)
-    put_back_removed(tx, table)
-    put_back_removed(tx, photos)
 
 
 def remove_made_tags(tx: Transaction) -> None:
@@ -7635,7 +7571,11 @@ def undo_report(tx: Transaction, report: Report) -> Report:
                 WHERE "table" = 'shared_link_asset' AND kind = 'made')
             ORDER BY 1, l.id
         """)),
-        tags_taken=one_value(tx, "SELECT count(*) FROM tag_taken"),
+        tags_taken=one_value(tx, """
+            SELECT count(*) FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'tagId')::uuid
+            WHERE j."table" = 'tag_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM run_photo)
+              AND NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."assetId" = j.photo AND ta."tagId" = t.id)
+        """),
         tags_kept=one_value(tx, """
             SELECT count(*) FROM judged JOIN v_tag ON id = (key ->> 'id')::uuid WHERE "table" = 'tag'
         """),
@@ -7682,11 +7622,12 @@ def lost_things(tx: Transaction) -> tuple[tuple[str, tuple[str, ...]], ...]:
             WHERE NOT h.unchanged
         UNION ALL
         SELECT 'member', concat(u.name, ' <', u.email, '>: ', al."albumName"), concat(al.id, u.id)
-        FROM member_record r JOIN v_album al ON al.id = r.album JOIN v_user u ON u.id = r.member
-        WHERE r.role <> 'owner' AND r.album NOT IN (SELECT id FROM handed_over WHERE NOT unchanged)
-          AND NOT EXISTS (
+        FROM judged j JOIN v_album al ON al.id::text = j.key ->> 'albumId'
+        JOIN v_user u ON u.id::text = j.key ->> 'userId'
+        WHERE j."table" = 'album_user' AND j.before ->> 'role' <> 'owner' AND %(giver)s::uuid IS NOT NULL
+          AND al.id NOT IN (SELECT id FROM handed_over WHERE NOT unchanged) AND NOT EXISTS (
             SELECT FROM v_album_user m
-            WHERE m."albumId" = r.album AND m."userId" = r.member AND m.role::text = r.role)
+            WHERE m."albumId" = al.id AND m."userId" = u.id AND m.role::text = j.before ->> 'role')
         UNION ALL
         SELECT DISTINCT 'memory', '', j.key ->> 'memoriesId' FROM judged j
         WHERE j."table" = 'memory_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM home)
