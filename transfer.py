@@ -6487,9 +6487,10 @@ def _digest_of(parts: Iterable[str]) -> str:
 #    A recorded row goes back only if all of this holds, asked in the same way of every table:
 #      - it is as the run left it (judge_records)
 #      - the photo that it hangs on is where it was before the run (find_home)
-#      - all that it points to is there, and belongs now to whom it belonged then (BELONGS)
-#    Then the transfer's own steps make right what could not be put back. Exempt from steps and checks is only
-#    what the run recorded as wrong before it.
+#      - all that it points to is there, and it is what somebody still wants (may_go_back, Thing.since)
+#    Then the transfer's own steps make right what could not be put back, and the checks judge all of it.
+#    Where they object, all is rolled back and done once more without the records that they name. Exempt
+#    from steps and checks is only what the run recorded as wrong before it.
 # ============================================================================================================
 
 # Why a photo does not go back, besides REASONS.
@@ -7053,13 +7054,8 @@ def take_stock_of_undo(tx: Transaction) -> None:
     # What third users have put into their memories and links since is theirs, as wrong as it is already.
     run(tx, """
         INSERT INTO exempt
-        SELECT t.kind, t.key, t.owner FROM trouble_before t
-        JOIN v_memory o ON o.id = split_part(t.key, ' ', 2)::uuid
-        WHERE t.kind = 'memory' AND o."ownerId" NOT IN (%(giver)s, %(taker)s)
-        UNION ALL
-        SELECT t.kind, t.key, t.owner FROM trouble_before t JOIN v_shared_link o
-            ON o.id = split_part(t.key, ' ', 2)::uuid
-        WHERE t.kind = 'link' AND o."userId" NOT IN (%(giver)s, %(taker)s)
+        SELECT kind, key, owner FROM trouble_before
+        WHERE kind IN ('memory', 'link') AND owner NOT IN (%(giver)s, %(taker)s)
     """)
 
 
@@ -7122,16 +7118,12 @@ def find_home(tx: Transaction) -> None:
         ANALYZE home;
         CREATE TEMP VIEW back AS
             SELECT * FROM judged WHERE unchanged AND (photo IS NULL OR photo IN (SELECT id FROM home));
-        -- the faces that get their former person back, and the person of each face concerned as it will be
-        CREATE TEMP TABLE face_back ON COMMIT DROP AS
-            SELECT (key ->> 'id')::uuid AS id, (before ->> 'personGroupId')::uuid AS grp FROM back
-            WHERE "table" = 'asset_face' AND kind = 'changed';
-        ALTER TABLE face_back ADD PRIMARY KEY (id);
+        -- whom faces show, or will show again
         CREATE TEMP TABLE face_then ON COMMIT DROP AS
-            SELECT grp FROM face_back
-            UNION
-            SELECT "personGroupId" FROM run_face WHERE id NOT IN (SELECT id FROM face_back);
-        ANALYZE face_back; ANALYZE face_then
+            SELECT (before ->> 'personGroupId')::uuid AS grp FROM back
+            WHERE "table" = 'asset_face' AND kind = 'changed'
+            UNION SELECT "personGroupId" FROM run_face;
+        ANALYZE face_then
     """)
 
 
@@ -7567,8 +7559,10 @@ def undo_report(tx: Transaction, report: Report) -> Report:
             FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
             WHERE l.id IN (
                 SELECT id FROM journal_id WHERE "table" = 'shared_link'
-                UNION SELECT (key ->> 'sharedLinkId')::uuid FROM journal
-                WHERE "table" = 'shared_link_asset' AND kind = 'made')
+                UNION SELECT h."sharedLinkId" FROM journal j JOIN v_shared_link_asset h
+                    ON h."assetId" = (j.key ->> 'assetId')::uuid
+                        AND h."sharedLinkId" = (j.key ->> 'sharedLinkId')::uuid
+                WHERE j."table" = 'shared_link_asset' AND j.kind = 'made')
             ORDER BY 1, l.id
         """)),
         tags_taken=one_value(tx, """

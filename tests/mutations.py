@@ -170,11 +170,11 @@ a repair of several users is not what was shown
 an undo file of a repair that failed stays
     in_transaction: skip name_file(path, "") @ mending: full_disk
 a stack gets a primary back that belongs to somebody else since
-    BELONGS: true NOT {_WAS_MEMBER} @ mending: in_part
+    PRIMARY_RULE: cut , {_APART} @ mending: in_part
 a picture comes back although its face was deleted since
     FEATURED_RULE: cut , {_UNSEEN} @ mending: face_is_gone
 a person goes back into a cluster group that its user left
-    put_back_whole_people: false u."clusterGroupId" <> g."clusterGroupId" AND NOT {exempt("person")} @ mending:
+    PEOPLE: cut touched=(('JOIN touched_group t ON t.grp = p."personGroupId"', "true"),), @ mending:
         cluster_group_that
 a repair takes a photo out of a partner's memory and link
     leave_alone: say kind in HOLDERS => False @ mending: partner_may
@@ -234,8 +234,9 @@ an album has two owners for a moment
         %(taker)s::uuid, 'owner' FROM changing_album") => add(tx, "album_user", ("albumId", "userId", "role"), "SELECT
         id, %(taker)s::uuid, 'owner' FROM changing_album"); demote_owners(tx) @ hand_over: four_choices
 undo: an album has two owners for a moment
-    put_back_albums: say demote_owners(tx) add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row
-        r") => add(tx, "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r"); demote_owners(tx) @
+    put_back_albums: say demote_owners(tx) run(tx, "UPDATE owner_row SET role = 'owner'") add(tx, "album_user", columns,
+        f"SELECT {_list('r', columns)} FROM owner_row r") => run(tx, "UPDATE owner_row SET role = 'owner'"); add(tx,
+        "album_user", columns, f"SELECT {_list('r', columns)} FROM owner_row r"); demote_owners(tx) @
         hand_over: four_choices
 an album that is not the source's is handed over
     choose_selection: cut o."userId" = %(giver)s AND @ hand_over: not_the_sources_any_more
@@ -261,8 +262,8 @@ photos are not locked
 who adds a file or a face to a photo waits
     judge_photos: say FOR NO KEY UPDATE OF a => FOR UPDATE OF a @ meanwhile: nobody_waits
 a run is blamed for what others add
-    run_checks: say f"{new_trouble(kind, query)} AND NOT {BY_OTHERS_SINCE}" => new_trouble(kind, query) @ meanwhile:
-        nobody_waits
+    run_checks: say f"{new_trouble(kind, CHECKS[kind])} AND NOT {BY_OTHERS_SINCE}" => new_trouble(kind, CHECKS[kind]) @
+        meanwhile: nobody_waits
 what this run itself wrote is put down to others
     BY_OTHERS_SINCE: true breach.written <> @ invariants: violation and source and tag
 the locks of faces are missing
@@ -383,12 +384,10 @@ what somebody changed since is put back
     find_home: cut unchanged AND @ undo_later_changes: given_to_another_person or taken_from_its_person
 what hangs on a photo that does not go back is put back
     find_home: true (photo @ undo_later_changes: came_home_in_another_way
-a photo gets into a memory that is somebody else's
-    BELONGS: say held_by_its_owner("memory") => "true" @ undo_later_changes: memory
-a photo gets into a link that is somebody else's
-    BELONGS: say held_by_its_owner("link") => "true" @ undo_later_changes: link
+what the checks object to is not left out
+    leave_out: never tx.values["left_out"] @ mending: in_part or cluster_group_that
 a tag that was taken off since comes back
-    BELONGS: say JOIN v_tag_asset ta ON ta."assetId" = h."assetId" AND ta."tagId" = now.id WHERE => WHERE @
+    TAGS: say JOIN v_tag_asset ta ON ta."assetId" = r."assetId" AND ta."tagId" = now.id WHERE => WHERE @
         undo_cases: taken_off_since
 nobody is spared by an undo
     spare_people: false p."ownerId" = %(giver)s @ undo_later_changes: person
@@ -397,9 +396,10 @@ a person of the run that somebody changed is removed
 a person of the run that is on other photos is removed
     remove_made_people: true NOT in_use @ undo_later_changes: new_photo_of_a_person
 a tag of the run that somebody changed is removed
-    remove_made_tags: true m.unchanged @ undo_later_changes: recoloured
+    remove_made_tags: true j.unchanged @ undo_later_changes: recoloured
 a tag of the run that is used is removed
-    remove_made_tags: true NOT m.used @ undo_later_changes: used_elsewhere
+    remove_made_tags: true NOT EXISTS (SELECT FROM v_tag_asset ta WHERE ta."tagId" = t.id) @ undo_later_changes:
+        used_elsewhere
 an album goes back that is somebody else's by now
     choose_albums_back: true h.unchanged @ hand_over: handed_on_since
 a photo goes back that is uploaded again
@@ -410,8 +410,6 @@ what was wrong before is exempt whoever it belongs to now
     exempt: true x.owner @ undo_cases: link_that_is_somebody_elses_by_now
 a face is as wrong as before with whoever has its person now
     put_back_people: false x.kind @ undo_cases: repair_undone_without
-a stack gets a photo on top that is no member
-    BELONGS: true (SELECT coalesce((SELECT @ undo_cases: former_top
 an undo tears a stack
     judge_returning: say 'stacked' WHERE v.reason IS NULL => 'stacked' WHERE false @ undo_later_changes:
         another_photo_since_stays_whole
