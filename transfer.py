@@ -7051,11 +7051,12 @@ def take_stock_of_undo(tx: Transaction) -> None:
             WHERE j."table" = 'asset' AND a.id NOT IN (SELECT id FROM run_photo)
     """)
     take_stock(tx, "SELECT grp FROM touched_group")
-    # What third users have put into their memories and links since is theirs, as wrong as it is already.
+    # What third users have put into their memories and links since is theirs, as wrong as it is already, and
+    # so is a picture whose face somebody has removed since.
     run(tx, """
         INSERT INTO exempt
         SELECT kind, key, owner FROM trouble_before
-        WHERE kind IN ('memory', 'link') AND owner NOT IN (%(giver)s, %(taker)s)
+        WHERE (kind IN ('memory', 'link') AND owner NOT IN (%(giver)s, %(taker)s)) OR kind = 'featured'
     """)
 
 
@@ -7219,8 +7220,12 @@ def put_back_people(tx: Transaction) -> None:
         WHERE "table" = 'person' AND kind = 'seen';
         CREATE INDEX ON past_person (grp);
         ANALYZE past_person;
+        -- nothing to put back, or a picture that stays with its photo
         DELETE FROM judged
-        WHERE "table" = 'person' AND kind = 'changed' AND before -> 'faceAssetId' = after -> 'faceAssetId';
+        WHERE "table" = 'person' AND kind = 'changed' AND (
+            before -> 'faceAssetId' = after -> 'faceAssetId' OR EXISTS (
+                SELECT FROM v_asset_face f JOIN returning_photo r ON r.id = f."assetId"
+                WHERE f.id = (before ->> 'faceAssetId')::uuid AND r.id NOT IN (SELECT id FROM home)));
         UPDATE judged SET before = before || '{"thumbnailPath": ""}' || CASE WHEN kind = 'removed' THEN
             -- a featured face that has gone since would break the foreign key
             jsonb_build_object('faceAssetId', (
