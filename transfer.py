@@ -7130,14 +7130,18 @@ def find_home(tx: Transaction) -> None:
 
 # ---- putting back ------------------------------------------------------------------------------------------
 
-# What must be so for a row r to go back, besides that all it points to is there. Two rules are asked before:
-# a face of whose person the photo's owner has no row by now stays with whom it shows, so that the steps find
-# the one whom that was made from; and a cover is one column of an album that may go back all the same.
+# What must be so for a row r to go back, besides that all it points to is there. Three rules are asked
+# before: a face of whose person the photo's owner has no row by now stays with whom it shows, so that the
+# steps find the one whom that was made from; a person whose group is of another cluster group by now is made
+# anew from whom the face shows; and a cover is one column of an album that may go back all the same.
 SINCE = {table: [wanted] for thing in THINGS for table, wanted in thing.since.items()}
-for _table, _kind, _alias in (("asset_face", "face", "f"), ("album", "cover", "al")):
-    SINCE.setdefault(_table, []).append(f"""NOT EXISTS (
-        SELECT FROM {RULES[_kind].rows.replace(f"v_{_table} {_alias}", f"(SELECT r.*) {_alias}", 1)}
-        WHERE {RULES[_kind].broken} AND NOT {exempt(_kind)})""")
+_ASKED_BEFORE = (("asset_face", "face", "f"), ("person", "person", "p"), ("album", "cover", "al"))
+for _table, _kind, _alias in _ASKED_BEFORE:
+    SINCE.setdefault(_table, []).append(f"""
+        -- a person that was given whole has its former owner before its group has
+        ('{_kind}' = 'person' AND b.kind = 'changed') OR NOT EXISTS (
+            SELECT FROM {RULES[_kind].rows.replace(f"v_{_table} {_alias}", f"(SELECT r.*) {_alias}", 1)}
+            WHERE {RULES[_kind].broken} AND NOT {exempt(_kind)})""")
 
 
 def may_go_back(tx: Transaction, table: str, columns: Sequence[str]) -> str:
