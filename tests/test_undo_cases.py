@@ -562,6 +562,20 @@ def test_a_transferred_person_whose_featured_photo_stays(story, library, anna, h
     assert_featured(library, anna, library.person_of(face), face)
 
 
+@on_each_model
+def test_a_picture_whose_face_was_removed_since_is_left_as_it_is(story, library, anna) -> None:
+    """The run chose it. The former one does not come back, for its photo stays."""
+    photo, home, lea = library.asset(anna), library.asset(anna), library.person(anna, "Lea")
+    library.face(photo, lea, featured=True)
+    face = library.face(home, lea)
+    path = story.move(library.album(anna, "Trip", [photo]))
+    assert library.person_row(anna, lea)["faceAssetId"] == face
+    lock(story, photo)
+    library.rows('update asset_face set "deletedAt" = now() where id = %s', face)
+    story.undo(path)
+    assert library.person_row(anna, lea)["faceAssetId"] == face
+
+
 # ---- names -------------------------------------------------------------------------------------------------
 
 
