@@ -3,7 +3,7 @@
 import pytest
 
 import transfer
-from tests.conftest import NOT_PUT_BACK, cross_owner, kinds, problems
+from tests.conftest import NOT_PUT_BACK, cross_owner, kinds
 from tests.library import Library, new_id
 from tests.random_library import leave_cluster
 
@@ -390,16 +390,12 @@ def test_a_person_who_was_shared_with_the_destination_and_stays_is_there_once(
     face, home = library.face(photo, lea), library.face(library.asset(anna), lea, featured=True)
     library.share_person(lea, by=anna, to=ben)
     library.rows('update person set name = %s where "ownerId" = %s', his_name, ben)
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
     album = library.album(anna, "Trip", [photo])
-    journey.go(transfer.Request(anna, ben, album=album))
-    new = library.person_of(face)
-    assert holders(library, new) == {ben} and library.person_of(home) == lea
-    assert library.rows('select name from person where "ownerId" = %s', ben) == [(his_name or "Lea",)]
-    journey.back()
-    library.rows("delete from album where id = %s", album)
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        journey.go(transfer.Request(anna, ben, album=album))
+        new = library.person_of(face)
+        assert holders(library, new) == {ben} and library.person_of(home) == lea
+        assert library.rows('select name from person where "ownerId" = %s', ben) == [(his_name or "Lea",)]
 
 
 def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
@@ -410,17 +406,12 @@ def test_a_source_without_a_photo_of_a_person_whom_others_have_does_not_keep_it(
     photo, lea = library.asset(anna), library.person(anna, "Lea")
     library.person(carla, "Lea", group=lea)
     face, carlas = library.face(photo, lea, featured=True), library.face(library.asset(carla), lea)
-    library.settle_usage()
-    before, wrong = library.snapshot(ignore=NOT_PUT_BACK), problems(library)
     album = library.album(anna, "Trip", [photo])
-    journey.go(transfer.Request(anna, ben, album=album))
-    new = library.person_of(face)
-    assert (holders(library, new), cluster_of(library, new)) == ({ben}, library.cluster_of(ben))
-    assert (holders(library, lea), library.person_of(carlas)) == ({carla}, lea)
-    assert problems(library) - wrong == set()
-    journey.back()
-    library.rows("delete from album where id = %s", album)
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        journey.go(transfer.Request(anna, ben, album=album))
+        new = library.person_of(face)
+        assert (holders(library, new), cluster_of(library, new)) == ({ben}, library.cluster_of(ben))
+        assert (holders(library, lea), library.person_of(carlas)) == ({carla}, lea)
 
 
 # ---- what must never happen -----------------------------------------------------------------------------------------
@@ -440,23 +431,19 @@ def test_the_owner_of_a_person_row_is_never_updated(library, anna, ben, carla, j
     library.person(carla, "Kim", group=people["Kim"])
     if library.has_person_sharing:
         library.share_person(people["Lea"], by=anna, to=carla)
-    library.settle_usage()
-    before = library.snapshot(ignore=NOT_PUT_BACK)
-    library.rows(
-        """
-        create function refuse() returns trigger language plpgsql as
-        $body$ begin raise exception 'person.ownerId was updated'; end $body$;
-        create trigger refuse before update of "ownerId", "personGroupId" on person
-        for each row execute function refuse()
-        """
-    )
     album = library.album(anna, "Trip", [photo])
-    request = transfer.Request(anna, ben, album=album, merge=frozenset([people["Oma"]]))
-    report = journey.go(request)
-    assert {person.action for person in report.people} >= {"TRANSFER", "DUPLICATE", "MERGE"}
-    journey.back()
-    library.rows("delete from album where id = %s", album)
-    assert library.snapshot(ignore=NOT_PUT_BACK) == before
+    with journey.returning():
+        library.rows(
+            """
+            create function refuse() returns trigger language plpgsql as
+            $body$ begin raise exception 'person.ownerId was updated'; end $body$;
+            create trigger refuse before update of "ownerId", "personGroupId" on person
+            for each row execute function refuse()
+            """
+        )
+        request = transfer.Request(anna, ben, album=album, merge=frozenset([people["Oma"]]))
+        report = journey.go(request)
+        assert {person.action for person in report.people} >= {"TRANSFER", "DUPLICATE", "MERGE"}
 
 
 # ---- repair ---------------------------------------------------------------------------------------------------------
