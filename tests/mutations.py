@@ -489,9 +489,9 @@ account: what is lost with it is no reason against it
 account: people whom only it knows are overlooked in a common group
     find_doomed: false p."ownerId" @ account: common-group
 account: a copy in the trash counts as a copy
-    find_doomed: say bool_or("deletedAt" IS NULL AND status = 'active') => true @ account: his-trash
+    find_doomed_photos: say bool_or("deletedAt" IS NULL AND status = 'active') => true @ account: his-trash
 account: half of a live photo is to be handed over for ever
-    find_doomed: say 'half' => state @ account: half
+    find_doomed_photos: say 'half' => state @ account: half
 account: a link that an album has left behind stays with everything
     step_albums: false l."userId" = %(giver)s AND @ account: his-album
 account: a photo in a library of the destination's does not come back to it
