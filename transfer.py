@@ -104,7 +104,7 @@ ADMIN_KEY_WISHES = ("job.read", "job.create", "maintenance", "systemConfig.read"
 JOBS = {
     "thumbnailGeneration": (
         *("Generate Thumbnails", "Missing"),
-        "draws what is missing: pictures of new people above all",
+        "creates missing thumbnails, mostly portraits of new people",
     ),
     "migration": (
         *("Migration", "Start"),
@@ -276,9 +276,10 @@ class Terminal:
     failed: bool = False  # something that was asked for, although the menu entry itself was done
     ended: int = 0  # by this signal
     tell_wait: Callable[[str], None] | None = None  # shows what is waited for, '' for nothing any more
-    held: list[str] | None = None  # of a result: for the person's pager
-    kept: list[str] | None = None  # of a result: for a text file,
+    details: str = ""  # all of the result that was shown last
+    kept: dict[str, str] = field(default_factory=dict)  # results by their titles: for a text file,
     kept_as: tuple[Path, tuple[str, ...]] = (Path(), ())  # its folder, and the words of its name
+    last: str = ""  # what came of the last thing that was to be changed, for the menu
 
 
 TERMINAL = Terminal()
@@ -571,8 +572,8 @@ class Queue:
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup of the database that Immich made: its name, '' where only the job's end could be seen, and its
-    size in bytes.
+    """A backup of the database that Immich made: when it was asked for, its name, '' where only the job's end
+    could be seen, and its size in bytes.
     """
 
     when: datetime.datetime
@@ -9065,7 +9066,6 @@ ANSWERS_FROM_PIPE = "IMMICH_TRANSFER_ANSWERS_FROM_PIPE"
 
 LINES_SHOWN = 20  # of a long list, before the rest is summed up
 FACES_DIFFER = 0.6  # the distance from which on namesakes are hardly one person
-NAMELESS_SHOWN = 5  # people without a name, with their addresses
 
 # For terminals whose encoding lacks them.
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
@@ -9113,12 +9113,7 @@ class State:
 
 def say(text: str = "", *, most: int = 1000) -> None:
     """Show a text, folded where it is wider than the window, or than so many columns."""
-    if TERMINAL.kept is not None:
-        TERMINAL.kept.append(uncoloured(text) + "\n")
-    if TERMINAL.held is not None:
-        TERMINAL.held.append(folded_to_fit(text, most) + "\n")
-    else:
-        put(folded_to_fit(text, most) + "\n")
+    put(folded_to_fit(text, most) + "\n")
 
 
 def put(text: str) -> None:
@@ -9160,7 +9155,7 @@ def folded_to_fit(text: str, most: int = 1000) -> str:
         return text
 
     def fold(line: str) -> str:
-        mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. )*", uncoloured(line))
+        mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. |You: )*", uncoloured(line))
         indent = " " * min(mark.end() if mark else 0, columns // 3)
         lines = textwrap.wrap(
             *(line, columns - 1),
@@ -9173,21 +9168,96 @@ def folded_to_fit(text: str, most: int = 1000) -> str:
     return "\n".join(line if len(uncoloured(line)) < columns else fold(line) for line in text.split("\n"))
 
 
-# ---- results: in a pager, and kept as text -----------------------------------------------------------------
+def rows_of(*lines: str) -> int:
+    """How many rows of the window these lines take."""
+    return sum(folded_to_fit(line).count("\n") + 1 for line in lines)
 
 
-def show_held() -> None:
-    """Show what was held back: by the person's pager, if it is longer than the window."""
-    text, TERMINAL.held = "".join(TERMINAL.held or ()), None
-    if text and not (text.count("\n") > window()[1] - 2 and in_pager(text)):
-        put(text)
+# ---- results: as much as fits into the window; all of it on request, and kept as text ----------------------
+
+
+# A line of a result, and what stands below it where there is room for everything.
+Row = tuple[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of a result that stand together. A screen has room for `least` of them, and says how many more
+    there are.
+    """
+
+    lines: Sequence[Row]
+    title: str = ""
+    least: int = 0
+    gap: bool = True  # an empty line before it
+
+    def rows(self, most: int) -> list[str]:
+        """The rows of a screen that so many of its lines take."""
+        if not (most and self.lines):
+            return []
+        rest = len(self.lines) - most
+        shown = [line for line, _below in self.lines[:most]] + [f"    … {rest} more"] * (rest > 0)
+        return [row for line in self.under(shown) for row in folded_to_fit(line).split("\n")]
+
+    def everything(self) -> list[str]:
+        """All of it, with what stands below its lines."""
+        return self.under([text for line, below in self.lines for text in (line, *below)])
+
+    def under(self, lines: Sequence[str]) -> list[str]:
+        """These lines under the title, if there are any."""
+        return [*[""] * self.gap, *[self.title] * bool(self.title), *lines] if lines else []
+
+
+MUST = 99  # lines of a block: they stand before those of any other
+
+
+def block(title: str, *lines: str, least: int = 0, gap: bool = True) -> Block:
+    """A block of lines below which nothing stands."""
+    return Block([(line, ()) for line in lines], title, least, gap)
+
+
+def fitting(blocks: Sequence[Block], room: int) -> list[str]:
+    """The rows of a screen: of each block what must be there, then more of the first ones."""
+    most = [0] * len(blocks)
+
+    def fits() -> bool:
+        return sum(len(part.rows(number)) for part, number in zip(blocks, most, strict=True)) <= room
+
+    for wanted in ([part.least for part in blocks], [len(part.lines) for part in blocks]):
+        for place in sorted(range(len(blocks)), key=lambda place: -blocks[place].least):
+            while most[place] < min(wanted[place], len(blocks[place].lines), room):
+                most[place] += 1
+                if not fits():
+                    most[place] -= 1
+                    break
+    return [row for part, number in zip(blocks, most, strict=True) for row in part.rows(number)]
+
+
+def show_result(title: str, blocks: Sequence[Block], below: int = 2) -> None:
+    """Show a result, with room for so many rows below it; all of it where nobody sits before a window."""
+    rows = [row for part in blocks for row in part.everything()]
+    TERMINAL.details = "\n".join([title, *rows])
+    TERMINAL.kept[title] = f"{uncoloured(TERMINAL.details)}\n"
+    heading(title)
+    if is_watched():
+        rows = fitting(blocks, window()[1] - below - rows_of(boxed(BOX)))
+    for row in rows:
+        say(row)
+
+
+def show_details() -> None:
+    """All of the result that was shown last: by the person's pager, if there is one."""
+    if not (os.environ.get("PAGER") and in_pager(TERMINAL.details)):
+        say(f"\n{TERMINAL.details}")
 
 
 def in_pager(text: str) -> bool:
     """Whether the person's pager has shown a text. Ctrl-C there is as it is anywhere else."""
     with contextlib.suppress(OSError, ValueError), terminal_kept():  # ValueError: quotes that do not end
         command = shlex.split(os.environ["PAGER"])
-        shown = subprocess.run(command, input=text, text=True, errors="replace", check=False)
+        # less would ask by a bare colon
+        changed = {"LESS": "RPspace goes on, q goes back$", **os.environ}
+        shown = subprocess.run(command, input=text, text=True, errors="replace", check=False, env=changed)
         TERMINAL.has_news = True
         return shown.returncode == 0
     return False
@@ -9210,41 +9280,33 @@ def terminal_kept() -> Iterator[None]:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def keep(text: str) -> None:
-    """What is not shown unless somebody asks for it, but stands in the file."""
-    if TERMINAL.kept is not None:
-        TERMINAL.kept.append(text)
-
-
 def keep_from(state: State, *words: str) -> None:
-    """From here on what is shown is kept for a text file; `words` are its name."""
-    TERMINAL.kept, TERMINAL.kept_as = [], (state.undo_folder, words)
+    """From here on results are kept for a text file; `words` are its name."""
+    TERMINAL.kept, TERMINAL.kept_as = {}, (state.undo_folder, words)
 
 
 def write_kept() -> None:
     """Write the text file, and say where it is. That it cannot be written is no failure."""
-    text, TERMINAL.kept = "".join(TERMINAL.kept or ()), None
+    text, TERMINAL.kept = "\n".join(TERMINAL.kept.values()), {}
     folder, words = TERMINAL.kept_as
-    if text:
+    if text and words:
         try:
-            say(f"\n  Kept as text: {keep_text(folder, words, text)}")
+            say(f"\n  Saved to: {keep_text(folder, words, text)}")
         except OSError as error:
-            say(f"\n  It could not be kept as text in {folder}: {error.strerror}.")
+            say(f"\n  It could not be saved in {folder}: {error.strerror}.")
+    TERMINAL.kept_as = (Path(), ())
 
 
-def end_result() -> None:
-    """Show what is held back still; nothing is kept from here on."""
-    show_held()
-    TERMINAL.kept = None
-
-
-def pause() -> None:
-    """On a terminal let a result stay until somebody has seen it."""
-    show_held()
+def pause() -> str:
+    """On a terminal let a result stay until somebody has seen it. What is typed there may be of the menu."""
+    typed = ""
     if is_watched() and TERMINAL.has_news:
         forget_typed()
         with contextlib.suppress(KeyboardInterrupt):
-            read_line("\n  Enter for the menu: ")
+            say()
+            typed = ask_past_keys("  Enter for the menu: ", DETAILS if TERMINAL.details else {}).strip()
+    TERMINAL.details = ""
+    return typed
 
 
 # ---- boxes, warnings, words --------------------------------------------------------------------------------
@@ -9270,11 +9332,12 @@ def boxed(art: str) -> str:
     return "\n".join(inside for inside, line in zip(words, lines, strict=True) if inside or not line)
 
 
+BOX = f"┌{'─' * 52}┐\n│{' ' * 14}{{:<38}}│\n└{'─' * 52}┘"
+
+
 def heading(title: str) -> None:
     """A box with a title. A result begins."""
-    if is_watched() and os.environ.get("PAGER") and TERMINAL.held is None:
-        TERMINAL.held = []
-    say(boxed(f"\n┌{'─' * 52}┐\n│{(' ' * 14 + title).ljust(52)}│\n└{'─' * 52}┘\n"))
+    say("\n" + boxed(BOX.format(title)))
 
 
 # Where to click, for what the other parts only say has happened.
@@ -9329,7 +9392,6 @@ def who(user: User) -> str:
 
 def ask(prompt: str) -> str:
     """One answer, trimmed. Raises EndOfInput."""
-    show_held()
     return read_line(prompt).strip()
 
 
@@ -9354,28 +9416,33 @@ def read_line(prompt: str, *, is_secret: bool = False) -> str:
 
 def ask_afresh(prompt: str) -> str:
     """The answer, as it was typed, to a question that begins a change."""
-    show_held()
     forget_typed()
     return read_line(prompt)
 
 
 # What a key does where it is asked whether to go ahead: in words, and itself.
 Keys = Mapping[str, tuple[str, Callable[[], None]]]
+DETAILS: Keys = {"d": ("details", show_details)}
 
 
-def ask_past_keys(prompt: str, keys: Keys) -> str:
-    """ask_afresh(), but a key does something, and the question is asked again."""
-    while (answer := ask_afresh(prompt)) in keys:
+def ask_past_keys(prompt: str, keys: Keys, does: str = "") -> str:
+    """ask_afresh() below a line of what keys do. One of them does it, and the question is asked again."""
+    words = [*[does] * bool(does), *(f"{key} {words}" for key, (words, _does) in keys.items())]
+    while True:
+        if words:
+            say(f"  {' · '.join(words)}")
+        answer = ask_afresh(prompt)
+        if answer not in keys:
+            return answer
         keys[answer][1]()
-    return answer
 
 
-def ask_word(word: str, what_for: str, keys: Keys = types.MappingProxyType({})) -> None:
-    """Go on when exactly this word is typed. Raises StepBack for Enter, Back for anything else."""
-    prompt = f"  Type {word} to {what_for}, Enter to go back, anything else for the menu: "
-    answer = ask_past_keys(prompt, keys)
+def ask_word(word: str, question: str, keys: Keys = types.MappingProxyType({})) -> None:
+    """Go on when exactly this word is typed. Raises StepBack for <, Back for anything else."""
+    prompt = f"  {question} Type {word} [menu]: "
+    answer = ask_past_keys(prompt, keys, f"{word} does it" * bool(keys))
     if answer != word:
-        raise Back if answer else StepBack
+        raise StepBack if answer == "<" else Back
 
 
 def forget_typed() -> None:
@@ -9406,7 +9473,7 @@ def number_typed(answer: str) -> int | None:
 
 
 # One question after another: `<` goes one step back, and so does Enter where it stands for nothing else.
-GO_BACK = "< to go back, 0 for the menu"
+GO_BACK = "< back, 0 menu"
 
 
 def ask_in_turn(steps: Callable[[], Sequence[Callable[[], None]]]) -> None:
@@ -9441,15 +9508,15 @@ def ask_step(prompt: str) -> str:
 def ask_yes(prompt: str, default: bool = False, ask_one: Callable[[str], str] = ask, hint: str = "") -> bool:
     """A yes or no; Enter gives `default`."""
     while True:
-        answer = ask_one(f"{prompt} ({'Y/n' if default else 'y/N'}{hint}): ").casefold()
+        answer = ask_one(f"{prompt} (y/n{hint}) [{'y' if default else 'n'}]: ").casefold()
         if answer in ("", "y", "yes", "n", "no"):
             return default if not answer else answer.startswith("y")
         say("  Please answer y or n.")
 
 
-def ask_yes_step(prompt: str, default: bool = False) -> bool:
+def ask_yes_step(prompt: str) -> bool:
     """A yes or no in a sequence of questions. Raises StepBack and Back."""
-    return ask_yes(prompt, default, ask_step, f", {GO_BACK}")
+    return ask_yes(prompt, ask_one=ask_step, hint=f", {GO_BACK}")
 
 
 def numbers_typed(answer: str, most: int) -> list[int]:
@@ -9463,6 +9530,38 @@ def numbers_typed(answer: str, most: int) -> list[int]:
             return []
         found += range(low, high + 1)
     return list(dict.fromkeys(found))
+
+
+def named_by(words: str, options: Sequence[str]) -> list[int]:
+    """The indexes of the options that these letters fit: some of the name, its beginning, or all of it."""
+    words = folded(words)
+    fits = [number for number, option in enumerate(options) if words in folded(option)]
+    for is_closer in (str.startswith, lambda option, words: re.split(r" [(<]", option)[0] == words):
+        closer = [number for number in fits if is_closer(folded(options[number]), words)]
+        fits = closer if len(fits) > 1 and closer else fits
+    return fits if any(c.isalpha() for c in words) else []
+
+
+def picked(answer: str, options: Sequence[str]) -> tuple[list[int], list[str]]:
+    """What an answer as 3, 1,3,5-8, all, or letters of some lines chooses, by index; and what of it does not
+    fit one line.
+    """
+    if folded(answer) == "all":
+        return list(range(len(options))), []
+    if numbers := numbers_typed(answer, len(options)):
+        return [number - 1 for number in numbers], []
+    if len(named_by(answer, options)) == 1:
+        return named_by(answer, options), []
+    found: list[int] = []
+    unfit = []
+    for part in filter(None, map(str.strip, re.split("[,;]", answer))):
+        numbers = [number - 1 for number in numbers_typed(part, len(options))]
+        fits = numbers or named_by(part, options)
+        if numbers or len(fits) == 1:
+            found += fits
+        else:
+            unfit.append(part)
+    return list(dict.fromkeys(found)), unfit
 
 
 def choose(title: str, options: Sequence[str], empty: str = "(none)") -> int:
@@ -9479,71 +9578,76 @@ def choose_some(
     may_be_any: bool = False,
     empty: str = "(none)",
 ) -> list[int]:
-    """The indexes of numbered options, several as 1,3,5-8 or all. Raises StepBack for Enter, Back for 0.
+    """The indexes of numbered options, by number or by name. Raises StepBack for Enter, Back for 0.
 
     Of many options a page is shown at a time, and letters look for some; each keeps its number. The last
     `always` of them stand under every page, and are chosen by themselves. With `may_be_any` Enter chooses
     none. What it means that there is no option says `empty`.
     """
-    say(f"\n  {title}:")
+    say(f"\n  {title}{':' * (not title.endswith('?'))}")
     if not options:
         say(f"    {empty}")
         if may_be_any:
             return []
         raise StepBack
-    listed = list(range(len(options) - always))
-    is_long = len(listed) > LINES_SHOWN
-    hints = [f"1-{len(options)}", "1,3,5-8 or all" * several, "letters to search, + for more" * is_long]
-    hints.append(f"Enter for any, {GO_BACK}" if may_be_any else "Enter to go back, 0 for the menu")
-    prompt = f"  Number{'s' * several} ({', '.join(filter(None, hints))}): "
-    begin, is_new = 0, True
+    free = len(options) - always
+    listed, begin, kept, is_new = list(range(free)), 0, list[int](), True
+    size = max(5, min(LINES_SHOWN, window()[1] - always - 5)) if is_watched() else LINES_SHOWN
+    is_long = free > size
+    numbers = example(free) if several else f"1-{len(options)}" if len(options) > 1 else "1"
+    hints = [numbers, "names", *["+ for more"] * is_long, GO_BACK]
     while True:
-        page = listed[begin : begin + LINES_SHOWN]
+        page = listed[begin : begin + size]
         if is_new:
-            for number in [*page, *range(len(options) - always, len(options))]:
+            for number in [*page, *range(free, len(options))]:
                 say(f"    {number + 1:>3}. {options[number]}")
             if len(page) < len(listed):
                 say(f"    … these were {begin + 1} to {begin + len(page)} of {len(listed)}")
-        answer, is_new = ask_step(prompt), False
-        numbers = numbers_typed(answer, len(options))
-        if several and answer.casefold() == "all" and len(options) > always:
-            return list(range(len(options) - always))
-        if not answer:
-            if may_be_any:
-                return []
+        enter = "these" if kept else "any" if may_be_any else "back"
+        answer, is_new = ask_step(f"  Choose ({', '.join(hints)}) [{enter}]: "), False
+        if not answer and enter == "back":
             raise StepBack
-        if len(numbers) == 1 or (several and numbers and max(numbers) <= len(options) - always):
-            return [number - 1 for number in numbers]
-        if is_long and answer == "+":
-            begin, is_new = (begin + LINES_SHOWN if begin + LINES_SHOWN < len(listed) else 0), True
-        elif is_long and any(c.isalpha() for c in answer):
-            found = [
-                number
-                for number, option in enumerate(options[: len(options) - always])
-                if folded(answer) in folded(option)
-            ]
-            if found:
-                listed, begin, is_new = found, 0, True
-            else:
-                say(f"  Nothing here has “{clean(answer)}” in it.")
-        elif several and numbers:
-            say("  The last ones of the list are chosen by themselves.")
+        if not answer:
+            return kept
+        if answer == "+" and is_long:
+            begin, is_new = (begin + size if begin + size < len(listed) else 0), True
+            continue
+        found, unfit = picked(answer, options[:free] if folded(answer) == "all" else options)
+        some = named_by(unfit[0], options[:free]) if is_long and len(unfit) == 1 and not found else []
+        if len(some) > 1:
+            listed, begin, is_new = some, 0, True
+        elif len(kept + found) > 1 and max(kept + found) >= free:
+            say(f"  Options {free + 1}-{len(options)} can't be combined; choose one.")
+        elif len(found) > 1 and not several:
+            say("  Choose one.")
+        elif found and not unfit:
+            return list(dict.fromkeys([*kept, *found]))
         else:
-            say(f"  Please give a number from 1 to {len(options)}.")
+            kept = list(dict.fromkeys([*kept, *found])) if several else []
+            say_unfit(unfit or [answer], options, kept)
+
+
+def example(number: int) -> str:
+    """Numbers as they can be typed where there are so many options."""
+    return "1,3,5-8" if number >= 8 else "1,3" if number >= 3 else "1,2" if number == 2 else "1"
+
+
+def say_unfit(unfit: Sequence[str], options: Sequence[str], kept: Sequence[int]) -> None:
+    """What of an answer chooses nothing, and what it has chosen all the same."""
+    for part in unfit:
+        fits = len(named_by(part, options))
+        why = f"fits {fits} lines: type more of it" if fits else f"fits no line of 1-{len(options)}"
+        say(f"  “{shortened(part)}” {why}.")
+    if kept:
+        say(f"  Chosen so far: {', '.join(options[number] for number in kept)}.")
 
 
 def show_list(lines: Sequence[str], indent: str = "    ") -> None:
-    """Lines; of many the first twenty, then a sum and an offer to show the rest."""
+    """Lines; of many the first twenty, then a sum."""
     for line in lines[:LINES_SHOWN]:
         say(indent + line)
-    rest = lines[LINES_SHOWN:]
-    if not rest:
-        return
-    if ask_yes(f"{indent}… and {len(rest)} more. Show them all?"):
-        for line in rest:
-            say(indent + line)
-    else:
-        keep("".join(f"{indent}{line}\n" for line in rest))
+    if len(lines) > LINES_SHOWN:
+        say(f"{indent}… {len(lines) - LINES_SHOWN} more")
 
 
 def working(work: Callable[[Progress], Result]) -> Result:
@@ -9553,7 +9657,6 @@ def working(work: Callable[[Progress], Result]) -> Result:
     A terminal's line is rewritten ten times a second at most. After a second of a step it tells the time that
     has passed since the beginning, and how many rows there are.
     """
-    show_held()
     begun, ended, is_terminal = time.monotonic(), threading.Event(), sys.stdout.isatty()
     told, since, counted = "", begun, ""
 
@@ -9808,7 +9911,6 @@ def ask_question(question: Question, known: Any) -> Any:
     shown = " (not shown)" if question.is_secret else f" [{known}]" if known else question.example
     while True:
         prompt = f"  {question.words}{shown}: "
-        show_held()
         answer = read_line(prompt, is_secret=question.is_secret)
         if answer.strip() == "<":
             raise StepBack
@@ -9841,17 +9943,12 @@ def connect_both(state: State) -> State:
 
 
 def connected_to(state: State) -> str:
-    """The line above the menu."""
+    """The line below the menu."""
     if state.server is None:
-        return "Not connected. Every entry tries again; Reconfigure (7) changes the settings."
-    settings = state.config.database
-    host = shown_setting(settings.get("host", "local socket"))
-    name = shown_setting(settings.get("dbname", settings.get("database", "")))
-    role = "administrator" if state.server.is_admin else "not an administrator"
-    return (
-        f"Immich {state.server.version} at {clean(state.config.api_url)} as {clean(state.server.user_email)} "
-        f"({role}); database {name} at {host}"
-    )
+        return "Not connected. Every entry tries again; 7 changes the settings."
+    host = urllib.parse.urlsplit(state.config.api_url).hostname or ""
+    who_asks = clean(state.server.user_email) + ", not an administrator" * (not state.server.is_admin)
+    return f"Immich {state.server.version} · {clean(host)} · {who_asks}"
 
 
 def need_server(state: State) -> tuple[State, Api, Server]:
@@ -9989,23 +10086,24 @@ class Line:
     one: Callable[[Any], str] = clean
 
 
-# What is told at which time, under which title, and how: `l` is a label, `n` its number, `text` the words.
-# What is listed stands below, that far to the right; None: it is not.
-TELLINGS: Mapping[str, tuple[str, str, str | None]] = {
-    "moves": ("", "\n  {text}", "    "),
-    "stays": ("", "    {text}", "      "),
-    "also": ("\n  Also:", "    {text}", None),
-    "handed": ("", "\n  {text}", "    "),
-    "done": ("  Summary:", "    • {l:<20} {n}", None),
-    "repair": ("", "  {l} {n}", None),
-    "repaired": ("  Summary:", "    • {l:<20} {n}", None),
-    "undo": ("", "  {l} {n}", "    "),
-    "kept": ("\n  Changed since, so it stays as it is now:", "    {text}", "      "),
-    "lost": ("\n  Taken away by the run, and cannot be given back:", "    {text}", "      "),
-    "undone": ("  Summary:", "    • {l:<20} {n}", None),
-    "warning": ("", "", ""),  # before a transfer
-    "page": ("", "", None),  # in the table of its page
+# What is told at which time: the title; the form of a line, where `l` is a label, `n` its number, `text` the
+# words; and how many of the lines a screen has room for in any case.
+TELLINGS: Mapping[str, tuple[str, str, int]] = {
+    "moves": ("", "  {text}", 0),
+    "stays": ("  Why they stay:", "    {text}", 0),
+    "also": ("  Also:", "    {text}", 0),
+    "handed": ("", "  {text}", 2),
+    "done": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "repair": ("  What that comes to:", "    {l} {n}", 0),
+    "repaired": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "undo": ("", "  {l} {n}", MUST),
+    "kept": ("  Changed since, so it stays as it is now:", "    {text}", 3),
+    "lost": ("  Taken away by the run, and cannot be given back:", "    {text}", 3),
+    "undone": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "warning": ("", "", 0),  # before a transfer
+    "page": ("", "", 0),  # in the table of its page
 }
+UNLISTED = ("done", "repair", "repaired", "undone", "page")  # only numbers are told then
 
 LINES = (
     Line("photos", "assets", {
@@ -10013,12 +10111,13 @@ LINES = (
         "undone": "Photos given back", "page": "Photos that move",
     }),
     Line("photos", "along", {
-        "moves": ("Comes along, although not chosen itself:",) * 2,
+        "moves": ("Also moves (belongs to a chosen photo): {n}",) * 2,
         "page": "of them not chosen, but coming along",
     }, lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})"),
-    *(Line("photos", f"stays {reason}", dict.fromkeys(
-        ("stays", "kept"), ("{n} photo", "{n} photos", f": {words}")
-    )) for reason, words in UNDO_REASONS.items()),
+    *(Line("photos", f"stays {reason}", {
+        "stays": ("{n} photo", "{n} photos", f": {REASONS.get(reason, words)}"),
+        "kept": ("{n} photo", "{n} photos", f": {words}"),
+    }) for reason, words in UNDO_REASONS.items()),
     Line("stacks", "stacks_moved", {
         "also": ("{n} stack moves whole", "{n} stacks move whole"),
         "repair": "Stacks that become this user's", "repaired": "Stacks",
@@ -10034,11 +10133,11 @@ LINES = (
         "{n} photo does not find its stack again", "{n} photos do not find their stacks again",
     )}),
     Line("people", "faces", {
-        "repair": "Faces to link to people of the photos' owner", "repaired": "Faces linked anew",
+        "repair": "Faces to relink (others go with their person)", "repaired": "Faces relinked",
         "undo": "Faces that get their former person again", "undone": "Faces linked back",
     }),
     Line("people", "featured", {
-        "repair": "Featured photos to mend or choose", "repaired": "Featured mended",
+        "repair": "Portrait photos to fix or choose", "repaired": "Portraits fixed",
     }),
     Line("people", TRANSFER, {
         "done": "Persons transferred", "repaired": "Persons transferred",
@@ -10057,7 +10156,7 @@ LINES = (
         "undo": "People made by the run who are removed", "undone": "Persons removed",
     }),
     Line("people", "people_parted", {
-        "undo": "People merged by the run who are two again", "undone": "Persons two again",
+        "undo": "People merged by the run who are two again", "undone": "Merges undone",
     }),
     Line("people", "people_kept", {
         "kept": ("{n} person made by the run:", "{n} people made by the run:"),
@@ -10069,16 +10168,15 @@ LINES = (
         "{n} person that was removed does not come back", "{n} people who were removed do not come back",
     )}),
     Line("people", "portraits_left", {"also": (
-        "{n} person who stays gets another featured photo, if there is one: the old one moves",
-        "{n} people who stay get other featured photos, if there are any: the old ones move",
+        "{n} person loses their portrait photo and gets another, if there is one",
+        "{n} people lose their portrait photo and get another, if there is one",
     )}),
     Line("people", "shares_given", {"also": (
         "{n} person whom another user sees is shared by {taker} from now on",
         "{n} people whom other users see are shared by {taker} from now on",
     )}),
     Line("people", "shares_ended", {"warning": (
-        "What {giver} shares ends: person {names}", "What {giver} shares ends: persons {names}",
-        ". {taker} can share them again in Immich.",
+        *("{giver} no longer shares {names}",) * 2, ": {taker} can share them again.",
     )}, lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}"),
     Line("tags", "tags", {
         "also": ("{n} tag is kept, as a tag of {taker}'s", "{n} tags are kept, as tags of {taker}'s"),
@@ -10118,10 +10216,13 @@ LINES = (
     )}),
     Line("groups of duplicates", "duplicates", {
         "also": ("{n} photo leaves its group of duplicates", "{n} photos leave their groups of duplicates"),
-        "repair": "Photos in groups of duplicates to look for anew", "repaired": "Duplicates",
+        "repair": "Photos in groups of duplicates to look for again", "repaired": "Duplicates",
     }),
     Line("albums", "covers", {
-        "also": ("{n} album keeps its cover, which moves", "{n} albums keep their covers, which move"),
+        "also": (
+            "The cover of {n} album moves to {taker}; the album keeps it",
+            "The covers of {n} albums move to {taker}; the albums keep them",
+        ),
     }),
     Line("albums", "covers_copied", {"also": (
         "{n} album gets {taker}'s own copy of its cover",
@@ -10131,7 +10232,7 @@ LINES = (
         "repair": "Albums without an owner that become this user's", "repaired": "Albums that had no owner",
     }),
     Line("albums", "covers_mended", {
-        "repair": "Covers of albums to choose anew", "repaired": "Covers of albums",
+        "repair": "Covers of albums to choose again", "repaired": "Covers of albums",
     }),
     Line("albums", "album_copies", {"also": (
         "{n} photo that {taker} has already joins the album beside the one that stays",
@@ -10145,7 +10246,7 @@ LINES = (
         "undo": "Comments and likes that go back to their photos", "undone": "Comments and likes moved back",
     }),
     Line("albums", "albums_changed", {
-        "handed": ("Albums handed over to {taker}, or shared with {taker}:",) * 2, "done": "Albums",
+        "handed": ("Albums handed over to {taker}, or shared with {taker}: {n}",) * 2, "done": "Albums",
     }),
     Line("albums", "albums_back", {"undo": "Albums that go back", "undone": "Albums given back"}),
     Line("albums", "albums_shared", dict.fromkeys(("undo", "undone"), "Albums shared as before")),
@@ -10157,15 +10258,15 @@ LINES = (
         "{n} membership of an album is not as it was", "{n} memberships of albums are not as they were",
     )}),
     Line("albums", "albums_unseen", {"warning": (
-        "{taker_mail} does not see album {names}", "{taker_mail} does not see albums {names}",
-        ", which will show photos of {taker}'s. Share it in Immich if {taker} should.",
+        "{taker} does not see album {names}: share it, or hand it over.",
+        "{taker} does not see albums {names}: share them, or hand them over.",
     )}, lambda name: f"“{clean(name)}”"),
     Line("albums", "albums_public", {"warning": (
-        "A public link shows album {names}", "A public link shows albums {names}",
-        ", and so photos that will belong to {taker_mail}.",
+        "A public link shows these photos, in album {names}.",
+        "Public links show these photos, in albums {names}.",
     )}, lambda name: f"“{clean(name)}”"),
     Line("external libraries", "libraries", {
-        "handed": ("External libraries handed over, with all that is in them (their folders stay):",) * 2,
+        "handed": ("External libraries handed over, whole (their folders stay): {n}",) * 2,
         "done": "External libraries",
     }, lambda library: library_line(library)),
     Line("external libraries", "libraries_back", {
@@ -10182,13 +10283,11 @@ LINES = (
         "undo": "Rows of pictures, tags, memories, links, stacks and the like to put back",
     }),
     Line("all", "already_wrong", {"warning": (
-        "{n} thing on these photos (faces, featured photos, stacks, live photos) already is",
-        "{n} things on these photos (faces, featured photos, stacks, live photos) already are",
-        " not as it should be, or somebody else's. Better mend that first: Repair (5) shows what it is. It "
-        "can also be mended afterwards.",
+        "{n} thing on these photos is wrong already.", "{n} things on these photos are wrong already.",
+        " Better fix that first (5).",
     )}),
     Line("photos", "stays", {
-        "done": "Photos that stayed", "undone": "Photos that stay, see above", "page": "Photos that stay",
+        "done": "Photos that stayed", "undone": "Photos that stay", "page": "Photos that stay",
     }),
 )
 
@@ -10197,13 +10296,13 @@ def told(report: Report, telling: str, **names: str) -> Iterator[tuple[int, str,
     """What a report has to tell, line by line: how many, the words, and each by its name. `names` are those
     of the users concerned.
     """
-    is_listed = TELLINGS[telling][2] is not None
     for line in LINES:
         words = line.says.get(telling)
         found = found_in(report, line.reads) if words else ()
         number = found if isinstance(found, int) else len(found)
         if words and number:
-            listed = [line.one(one) for one in found] if is_listed and not isinstance(found, int) else []
+            # of what has a reason people are listed by name where the reason is told
+            listed = [] if isinstance(found, int) or telling in UNLISTED else [line.one(one) for one in found]
             text = words if isinstance(words, str) else words[number != 1] + "".join(words[2:])
             yield number, text.format(n=number, names=some_of(listed), **names), listed
 
@@ -10222,27 +10321,30 @@ def found_in(report: Report, reads: str) -> int | Sequence[Any]:
 
 
 def names_told(source: User, destination: User) -> dict[str, str]:
-    """The users of a transfer, as the words of LINES name them."""
-    return {"giver": clean(source.name), "taker": clean(destination.name), "taker_mail": who(destination)}
+    """The users of a transfer, as the words of LINES name them: two of one name by their e-mail addresses."""
+    shown = clean if folded(source.name) != folded(destination.name) else (lambda _name: "")
+    giver, taker = (shown(user.name) or clean(user.email) for user in (source, destination))
+    return {"giver": giver, "taker": taker}
 
 
-def show_told(report: Report, telling: str, **names: str) -> int:
-    """Show what a report has to tell; how many lines that were."""
-    title, form, indent = TELLINGS[telling]
-    number = 0
-    for number, (many, text, listed) in enumerate(told(report, telling, **names), 1):
-        if title and number == 1:
-            say(title)
-        say(form.format(n=many, text=text, l=f"{text}:"))
-        if indent is not None:
-            show_list([name for name in listed if name], indent)
-    return number
+def told_block(report: Report, telling: str, **names: str) -> Block:
+    """What a report has to tell, as lines of a result."""
+    title, form, least = TELLINGS[telling]
+    below = " " * (len(form) - len(form.lstrip()) + 2)
+    return Block(
+        [
+            (form.format(n=many, text=text, l=f"{text}:"), [below + name for name in listed if name])
+            for many, text, listed in told(report, telling, **names)
+        ],
+        title,
+        least,
+    )
 
 
 def some_of(names: Sequence[str]) -> str:
     """The first few names of a list."""
-    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(name or "Unknown" for name in names[:5]) + rest
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(name or "Unknown" for name in names[:3]) + rest
 
 
 # ---- transfer ----------------------------------------------------------------------------------------------
@@ -10296,18 +10398,18 @@ def make_page(wish: Wish, state: State, api: Api) -> None:
         return
     wish.page = page
     say(f"  The page: {page.path}")
-    say("  Open it in a browser. The file of the same name with .csv is for spreadsheets.")
+    say("  Open it in a browser. The same data is in the .csv beside it.")
 
 
-def finish_page(wish: Wish, report: Report) -> None:
+def finish_page(wish: Wish, report: Report) -> list[str]:
     """If there is a page, it says what was done; its pictures are those of before."""
     if not (wish.page and wish.page.path):
-        return
+        return []
     try:
         write_page(replace(wish.page, report=report, is_done=True))
-        say(f"  The page says now what was done: {wish.page.path}\n")
+        return [f"  The page now shows what was done: {wish.page.path}"]
     except TransferError as error:
-        show_error(error)
+        return [f"  {coloured('⚠', YELLOW)} {error.what} {error.why}"]
 
 
 # What is analysed, in the title.
@@ -10375,7 +10477,7 @@ def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str)
     albums = list_albums(api, config, source.id)
     others = [
         "Photos with a tag …",
-        "Photos of people, of some days, favourites, or several of these at once …",
+        "Photos of people, of some days, favourites, or several of these …",
         "Everything (to give up the account) …",
     ]
     chosen = choose_some(f"Albums of {who(source)}", [*album_lines(albums), *others], always=len(others))
@@ -10394,7 +10496,7 @@ def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str)
         choose_what(wish, config, albums=tuple(albums[number].id for number in chosen))
     elif other < 0:
         wish.request = Request(source.id, "", album=albums[chosen[0]].id)
-        wish.what = f"album {clean(albums[chosen[0]].name)}"
+        wish.what = f"album “{clean(albums[chosen[0]].name).strip()}”"
 
 
 def choose_what(wish: Wish, config: Mapping[str, Any], **asked: Any) -> None:
@@ -10431,10 +10533,10 @@ def condition_questions(
         asked["people"] = tuple(found[number].id for number in chosen)
 
     def since() -> None:
-        asked["since"] = ask_day("Taken on this day or later")
+        asked["since"] = ask_day("From date")
 
     def until() -> None:
-        while (day := ask_day("Taken on this day or before")) and day < asked["since"]:
+        while (day := ask_day("To date")) and day < asked["since"]:
             say(f"  That is before {asked['since']}.")
         asked["until"] = day
 
@@ -10462,10 +10564,10 @@ def people_lines(people: Sequence[KnownPerson], address: str) -> list[str]:
 
 def ask_day(question: str) -> str:
     """A day as 2024-07-12, or '' for none."""
-    while answer := ask_step(f"  {question} (2024-07-12, Enter for any, {GO_BACK}): "):
+    while answer := ask_step(f"  {question} (YYYY-MM-DD, {GO_BACK}) [any]: "):
         with contextlib.suppress(ValueError):
             return datetime.date.fromisoformat(answer).isoformat()
-        say("  Please give a day as 2024-07-12: year, month, day.")
+        say("  Please give a day as YYYY-MM-DD: year, month, day.")
     return ""
 
 
@@ -10483,7 +10585,6 @@ def ask_destination(wish: Wish, users: Sequence[User]) -> None:
     empty = "(there is no other active user)"
     wish.destination = others[choose("Destination user (who gets them)", lines, empty)]
     wish.request = replace(wish.request, destination=wish.destination.id)
-    say(f"\n  From {who(wish.source)}, {wish.what}, to {who(wish.destination)}.")
 
 
 def ask_album_itself(wish: Wish) -> None:
@@ -10498,7 +10599,7 @@ def ask_album_itself(wish: Wish) -> None:
     say("\n  The album itself:")
     for number, words in enumerate(choices.values(), 1):
         say(f"    {number}. {words}")
-    prompt = f"  Number (1-4, Enter for 1, {GO_BACK}): "
+    prompt = f"  Number (1-4, {GO_BACK}) [1]: "
     while (chosen := number_typed(ask_step(prompt) or "1")) not in (1, 2, 3, 4):
         say("  Please give a number from 1 to 4.")
     wish.request = replace(wish.request, album_itself=list(choices)[(chosen or 1) - 1])
@@ -10559,40 +10660,69 @@ class Again(Exception):
 
 
 @dataclass(frozen=True)
-class Action(Generic[Shown]):
-    """Something that can be done, as act() needs to know it. Two of the texts may depend on the report."""
+class Sheet:
+    """What is shown of an analysis, in this order."""
 
-    title: str  # over the analysis,
-    done: str  # and over the result
+    verdict: str
+    blocks: Sequence[Block]  # what changes, and what stays
+    warnings: Sequence[str] = ()
+    is_any: bool = True  # whether there is anything to do
+
+
+@dataclass(frozen=True)
+class Action(Generic[Shown]):
+    """Something that can be done, as act() needs to know it."""
+
+    title: str  # over the analysis
     kept_as: Sequence[str]  # words of the name of the file that keeps what was shown
     run: Callable[[How], Shown]  # for real, or dry
-    show: Callable[[Shown], bool]  # the analysis; whether there is anything to do
-    nothing: str  # said where there is not
+    show: Callable[[Shown], Sheet]  # the analysis
     question: Callable[[Shown], str]
-    finish: Callable[[Shown], None]  # the result, and what is left to do
+    past: Callable[[Shown], str]  # the result in a few words
+    finish: Callable[[Shown], None]  # shows it, and what is left to do
+    ends: str = ""  # what is said below the warnings
     entry: str = ""  # the menu entry that does it, where another is the dry run
     typed: str | None = None  # a text that has to be typed besides
     keys: Callable[[], Keys] = dict
     prepare: Callable[[], None] = lambda: None  # what comes between yes and the change
+    goes_back: bool = False  # to the question before, where there is nothing to do
 
 
 def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) -> None:
     """The rhythm of everything that is done: the analysis, keys that change or show it, yes, the change, its
-    result, what is left to do. It begins anew whenever a key has changed what is asked for.
+    result, what is left to do. It begins again whenever a key has changed what is asked for.
     """
     while True:
         with contextlib.suppress(Again):
             report = working(lambda progress: action.run(How(progress=progress)))
             keep_from(state, *(() if execute else ("dry-run",)), *action.kept_as)
-            heading(action.title)
-            if not action.show(report):
-                say(f"\n  {action.nothing}")
+            sheet, keys = action.show(report), {**DETAILS, **action.keys()}
+            if not sheet.is_any:
+                show_result(action.title, blocks_of(sheet))
+                if action.goes_back:
+                    raise StepBack
                 return
-            keys = action.keys()
-            if execute or goes_on(state, action.entry, keys):
-                how = confirm(state, api, report.digest, action.question(report), keys, action.typed)
+            if execute or goes_on(action, sheet, keys, state):
+                how = confirm(action, report, sheet, keys, state, api)
                 carry_out(action, how, state)
             return
+
+
+def blocks_of(sheet: Sheet, ends: str = "", more: Sequence[str] = ()) -> list[Block]:
+    """An analysis, block by block. `more` are warnings besides."""
+    warnings = [*more, *sheet.warnings]
+    mark = coloured("⚠", YELLOW) if warnings or not sheet.is_any else coloured("✓", GREEN)
+    return [
+        block("", f"  {mark} {sheet.verdict}", least=MUST, gap=False),
+        *sheet.blocks,
+        warning_block(warnings),
+        block("", *[f"  {coloured('✓', GREEN)} {ends}"] * bool(ends), least=MUST, gap=not warnings),
+    ]
+
+
+def warning_block(warnings: Sequence[str]) -> Block:
+    """Warnings, of which the first few are always seen."""
+    return block("", *(f"  {coloured('⚠', YELLOW)} {text}" for text in warnings), least=5)
 
 
 def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
@@ -10607,46 +10737,43 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
             wish.page = Page(listed[-1], report, source, destination, wish.what, state.config.api_url)
         return report
 
-    def show_it(report: Report) -> bool:
-        show_transfer(report, source, destination, state.config.api_url)
+    def show_it(report: Report) -> Sheet:
         # the last ones are left of earlier runs: what belongs to albums that are the destination's by now
         things = ("albums_changed", "album_copies", "covers_copied", "comments_moved", "links_moved")
-        return bool(report.assets or report.libraries or any(map(report.of, things)))
+        return transfer_sheet(
+            report, wish, state.config.api_url,
+            bool(report.assets or report.libraries or any(map(report.of, things))),
+        )
 
+    names = names_told(source, destination)
     return Action(
         title=f"{ANALYSED[wish.request.kind]} TRANSFER ANALYSIS",
-        done="TRANSFER COMPLETED",
         kept_as=("transfer", source.email, destination.email),
         run=run_it,
         show=show_it,
-        nothing="There is nothing to transfer.",
         question=lambda report: f"Transfer {number_of(report.assets, 'photo')} to {who(destination)}?",
+        past=lambda report: f"{number_of(report.assets, 'photo')} → {names['taker']} · 9 takes it back",
         finish=lambda report: transfer_done(state, api, report, wish),
+        ends=undoable(state),
         entry="4",
         typed=source.email if wish.request.everything else None,
         keys=lambda: {
-            "p": ("writes it as a page with pictures to look at", lambda: make_page(wish, state, api)),
-            "l": ("leaves photos out", lambda: ask_left_out(wish)),
+            "p": ("page with pictures", lambda: make_page(wish, state, api)),
+            "l": ("leave photos out", lambda: ask_left_out(wish)),
         },
+        goes_back=True,
     )
 
 
 def ask_left_out(wish: Wish) -> None:
     """Which photos are not to move after all. Raises Again if there are any."""
     assert wish.page
-    numbers = wish.page.numbers
-    answer = ask("  Photos that stay: numbers as on the page (1,3,5-8), or a file name (Enter for none): ")
-    wanted = set(numbers_typed(answer, len(numbers)))
-    found = {photo for photo, number in numbers.items() if number in wanted} or {
-        photo.id
-        for photo in wish.page.inventory.photos
-        if photo.moves and folded(photo.name) == folded(answer)
-    }
-    if found:
+    moving = [photo for photo in wish.page.inventory.photos if photo.moves]
+    with contextlib.suppress(StepBack):
+        chosen = choose_some("Photos that stay", [f"{clean(photo.name)} ({photo.day})" for photo in moving])
+        found = {moving[number].id for number in chosen}
         wish.request = replace(wish.request, left_out=wish.request.left_out | found)
         raise Again
-    if answer:
-        say("  No photo that moves has that number or that name.")
 
 
 def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> tuple[frozenset[str], SamePeople]:
@@ -10678,33 +10805,40 @@ def ask_pairs_listed(
     """Which of these pairs are one person each; `default` is what Enter means."""
     if not pairs:
         return frozenset()
+    options = [merge_line(person) for person in pairs]
+    places = [
+        "\n".join([option, *(f"    {clean(address)}/people/{one}" for one in (person.id, person.merge_id))])
+        for option, person in zip(options, pairs, strict=True)
+    ]
+    TERMINAL.details = "\n".join([f"{title}:", *places])
     say(f"\n  {title}:")
-    show_list([
-        line for number, person in enumerate(pairs, 1) for line in merge_lines(number, person, address)
-    ])
-    question, allowed = "  Is that the same person? y merges them, n keeps them apart", "y or n"
+    show_list([f"{number:>3}. {option}" for number, option in enumerate(options, 1)])
+    question, some = "Is that the same person? (y merges them, n keeps both", ""
     if len(pairs) > 1:
-        question = "  Are they the same people? y merges them, n keeps them apart, 1,3 merges those"
-        allowed = f"y, n, or numbers from 1 to {len(pairs)}"
+        question, some = "Are they the same people? (y merges all, n none", f", {example(len(pairs))}, names"
+    prompt = f"  {question}{some}, d where to look, {GO_BACK}){f' [{default}]' * bool(default)}: "
     while True:
-        answer = ask_step(f"{question} ({'y/N' if default else 'y/n'}, {GO_BACK}): ").casefold() or default
+        answer = ask_step(prompt).casefold() or default
         if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
             return frozenset()
-        if numbers := numbers_typed(answer, len(pairs)) if len(pairs) > 1 else []:
-            return frozenset(pairs[number - 1].id for number in numbers)
-        say(f"  Please answer {allowed}.")
+        if answer == "d":
+            show_details()
+            continue
+        chosen, unfit = picked(answer, options) if some else ([], [answer])
+        if chosen and not unfit:
+            return frozenset(pairs[number].id for number in chosen)
+        say_unfit(unfit or [answer], options, [])
+        say(f"  Please answer y or n{', or give numbers or names' * bool(some)}.")
 
 
-def merge_lines(number: int, person: Person, address: str) -> Iterator[str]:
-    """A pair of namesakes: what is known of both, and where to look at them."""
+def merge_line(person: Person) -> str:
+    """A pair of namesakes: what is known of both."""
     born, theirs_born = (f", born {birth}" if birth else "" for birth in (person.birth, person.merge_birth))
     name, theirs = (clean(name).strip() or "without a name" for name in (person.name, person.merge_name))
     theirs = f"{theirs} ({number_of(person.merge_faces, 'face')}{theirs_born})"
-    yield f"{number:>3}. {name} ({faces(person)}{born})  =  {theirs}{likeness(person)}"
-    for person_id in (person.id, person.merge_id):
-        yield f"       {clean(address)}/people/{person_id}"
+    return f"{name} ({faces(person)}{born})  =  {theirs}{likeness(person)}"
 
 
 def likeness(person: Person) -> str:
@@ -10716,191 +10850,194 @@ def likeness(person: Person) -> str:
     return ""
 
 
-def faces(person: Person) -> str:
-    """A person's faces on photos that move, and on others, which may be in the same album."""
+def faces(person: Person, where: str = "on these photos") -> str:
+    """A person's faces on photos that move, and on others."""
     if not person.outside:
         return number_of(person.inside, "face")
-    return f"{number_of(person.inside, 'face')} on these photos, {person.outside} on others"
+    return f"{person.inside} {where}, {person.outside} outside"
 
 
-def show_transfer(report: Report, source: User, destination: User, address: str) -> None:
+# The reasons to stay in one line.
+STAYS_BRIEFLY = {
+    "deleting": "{n} being deleted",
+    "external": "{n} external",
+    "trashed": "{n} in the trash",
+    "locked": "{n} locked",
+    "unfinished": "{n} with an unfinished file move",
+    "duplicate": "{taker} has {n} already",
+    "duplicate_in_trash": "{taker} has {n} in the trash",
+    "left_out": "{n} left out",
+}
+
+
+def transfer_sheet(report: Report, wish: Wish, address: str, is_any: bool) -> Sheet:
     """The analysis: what moves, which people, what comes along, what stays and why, what else."""
-    names = names_told(source, destination)
-    say(f"  Assets to transfer: {report.assets}")
-    show_sum(report, names["giver"])
-    show_people(report, names["taker"], address)
-    show_told(report, "moves", **names)
-    if staying := sum(len(found) for _reason, found in report.stays):
-        unseen = staying - report.of("items_staying")
-        apart = f", {unseen} of them not shown in the album" if unseen else ""
-        say(f"\n  Stays {names['giver']}'s: {number_of(staying, 'photo')}{apart}")
-        show_told(report, "stays", **names)
-    show_told(report, "also", **names)
-    show_told(report, "handed", **names)
-    show_storage(report)
-    say()
-    for _number, text, _listed in told(report, "warning", **names):
-        warn(text)
+    names = names_told(wish.source, wish.destination)
+    days = " to ".join(dict.fromkeys(report.dates))
+    verdict = f"{names['giver']} → {names['taker']}, {', '.join(filter(None, [wish.what, days]))}"
+    over = [user for user in report.storage if user.over_quota]
+    return Sheet(
+        verdict if is_any else f"There is nothing to transfer: {verdict}",
+        [
+            sums_block(report, **names),
+            people_block(report, address),
+            *(told_block(report, telling, **names) for telling in ("handed", "moves", "also", "stays")),
+            storage_block(report),
+        ],
+        [
+            *(text for _number, text, _listed in told(report, "warning", **names)),
+            *map(over_quota, over),
+        ],
+        is_any,
+    )
 
 
-def show_sum(report: Report, giver: str) -> None:
-    """How what is in the selection becomes what moves, and from which days that is."""
-    items, moving, staying = (report.of(what) for what in ("items", "items_moving", "items_staying"))
-    others, unseen = items - moving - staying, report.assets - len(report.along) - moving
-    word, plural, where = {
-        "album": ("item", "items", " in the album"),
-        "tag": ("photo", "photos", " with the tag"),
-        "conditions": ("photo", "photos", " chosen"),
-        "everything": ("photo or video", "photos and videos", f" of {giver}'s"),
+def sums_block(report: Report, giver: str, taker: str) -> Block:
+    """How what is in the selection becomes what moves and what stays; how many people that concerns."""
+    items, moving, in_it = report.of("items"), report.of("items_moving"), report.of("items_staying")
+    others, besides = items - moving - in_it, report.assets - moving
+    where = {
+        "album": f"of the album's {items}",
+        "tag": f"of {items} with the tag",
+        "conditions": f"of {items} chosen",
+        "everything": f"of {giver}'s {items}",
     }[report.selection]
-    move = [f"{moving} of the {number_of(items, word, plural)}{where}"]
-    if unseen:
-        move.append(f"{number_of(unseen, 'photo')} that the album does not show")
-    if report.along:
-        move.append(number_of(len(report.along), "photo that comes along", "photos that come along"))
-    paragraph(" + ".join(move), "    ")
-    if staying:
-        say(f"    {number_of(staying, f'{word} stays', f'{plural} stay')} {giver}'s")
+    belong = f", and {besides} that belong{'s' if besides == 1 else ''} to them" if besides else ""
+    rows = [(f"Assets to transfer: {report.assets}", f"{moving} {where}{belong}")]
+    if stays := sorted(report.stays, key=lambda found: -len(found[1])):
+        number = sum(len(found) for _reason, found in stays)
+        apart = f" ({number - in_it} not in the album)" * (report.selection == "album" and number > in_it)
+        parts = [STAYS_BRIEFLY[reason].format(n=len(found), taker=taker) for reason, found in stays]
+        told, shown = " · ".join(parts) + apart, len(parts)
+        while rows_of(f"{'':<32}{told}") > 1 and shown > 1:
+            shown -= 1
+            rest = sum(len(found) for _reason, found in stays[shown:])
+            told = " · ".join([*parts[:shown], f"{rest} more"]) + apart
+        rows.append((f"Stay {giver}'s: {number}", told))
     if others:
-        say(f"    {number_of(others, 'item is', 'items are')} of other users: theirs they stay")
-    if report.dates:
-        first, last = report.dates
-        say(f"    Taken on {first}" if first == last else f"    Taken from {first} to {last}")
+        rows.append((f"Stay as they are: {others}", "photos that belong to other users"))
+    rows.append((f"Persons detected: {len(report.people)}", ""))
+    return block("", *(f"  {label:<28}  {why}".rstrip() for label, why in rows), least=MUST)
 
 
-def show_people(report: Report, taker: str = "", address: str = "") -> None:
-    """The people concerned, each with what happens to it. `taker` is the name of who gets the photos; at
-    Immich's address one can look who has no name.
-    """
-    say(f"  Persons detected: {len(report.people)}")
-    if report.people:
-        say("\n  Person analysis:")
-        show_list([person_line(person, report.selection) for person in report.people])
-        unnamed = [person for person in report.people if not person.name.strip()]
-        if unnamed:
-            say("    Who has no name can be looked at in Immich:")
-        for person in unnamed[:NAMELESS_SHOWN]:
-            say(f"      {clean(address)}/people/{person.id} ({faces(person)})")
-        if len(unnamed) > NAMELESS_SHOWN:
-            say(f"      … and {len(unnamed) - NAMELESS_SHOWN} more")
-    if kept := [clean(name) for name in report.listed("kept_people")]:
-        belong = number_of(len(kept), "person belongs", "people belong")
-        say(f"    {belong} to {taker} already: {some_of(kept)}")
+def people_block(report: Report, address: str) -> Block:
+    """The people concerned, each with what happens to it; at Immich's address unnamed ones can be seen."""
+    where = "in album" if report.selection == "album" else "on these photos"
+    lines: list[Row] = []
+    for person in report.people:
+        look = [f"      {clean(address)}/people/{person.id}"] * (not person.name.strip())
+        lines.append((f"    {person_line(person, where)}", look))
+    if kept := [clean(name) or "Unknown" for name in report.listed("kept_people")]:
+        words = number_of(len(kept), "of them belongs", "of them belong")
+        lines.append((f"    {words} to the new owner already", [f"      {name}" for name in kept]))
+    return Block(lines, "  Person analysis:", 3)
 
 
-def person_line(person: Person, selection: str = "") -> str:
+def person_line(person: Person, where: str = "on these photos") -> str:
     """One line of the person analysis."""
     into = f" into {clean(person.merge_name).strip() or 'Unknown'}" if person.action == MERGE else ""
     note = f"  (not merged: {person.note})" if person.note else ""
     if person.remembered:
         note = "  (known to be one person)"
-    return f"→ {clean(person.name) or 'Unknown'} ({faces(person)}) [{person.action}]{into}{note}"
+    return f"→ {clean(person.name) or 'Unknown'} ({faces(person, where)}) [{person.action}]{into}{note}"
 
 
-def show_storage(report: Report) -> None:
+def storage_block(report: Report) -> Block:
     """Both users' storage figures."""
-    if report.storage:
-        say("\n  Storage:")
-    for user in report.storage:
-        quota = "" if user.quota is None else f" of {shown_size(user.quota)}"
-        say(f"    {clean(user.email)}: {shown_size(user.before)} → {shown_size(user.after)}{quota}")
-    for user in report.storage:
-        if user.over_quota:
-            warn(over_quota(user))
+    return block("  Storage:", *(
+        f"    {clean(user.email)}: {shown_size(user.before)} → {shown_size(user.after)}"
+        + ("" if user.quota is None else f" of {shown_size(user.quota)}")
+        for user in report.storage
+    ))
 
 
 def over_quota(user: Storage) -> str:
     """The warning."""
-    return f"{clean(user.email)} will be over the quota: Immich will refuse uploads of that user."
+    return f"{clean(user.email)} will be over the quota: Immich will refuse uploads."
 
 
 def confirm(
-    state: State, api: Api, digest: str, question: str, keys: Keys, typed: str | None = None
+    action: Action[Shown], report: Shown, sheet: Sheet, keys: Keys, state: State, api: Api
 ) -> How:
-    """The last question before a change, of which `digest` was shown; how to go ahead. Raises Back without
-    yes.
-
-    `typed` is a text that has to be typed besides.
+    """Show the analysis once more with all that there is to know before a change, then ask; how to go ahead.
+    Raises Back without yes.
     """
     require_person()
-    show_held()
-    say()
     links = state.server.unknown_links if state.server else ()
     if links:
         show_error(UnknownLinks(links))
-        say("\n  What hangs on those links would stay as it is, with its old owner.")
-        ask_word("accept", "go on all the same")
+        ask_word("accept", "What hangs on those links would stay with its old owner. Go on all the same?")
     busy = busy_queues(api)
-    if busy is None:
-        warn(
-            "This key may not see Immich's job queues. Look as an administrator under Administration > Job "
-            "Queues that they are idle."
-        )
-    elif busy:
+    warnings = ["This key may not see Immich's job queues: look in Immich whether they are idle."]
+    if busy is not None:
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
-        warn(f"Immich is busy: {queues}. It is better to wait until its queues are idle.")
-    say(f"  {connected_to(state)}")
-    back_up_first(api, state)
-    say(f"\n  {question}")
-    if typed is not None:
-        answer = ask_afresh(
-            f"  Everything goes. Type the e-mail address of the account that is given up ({clean(typed)}): "
-        )
-        if answer.strip().casefold() != typed.casefold():
-            raise Back if answer else StepBack
-    say_keys(keys)
-    ask_word("yes", "go ahead", keys)
-    return How(False, digest, frozenset(links), state.undo_folder)
+        warnings = [f"Immich is busy: {queues}. Better wait until it is idle."] * bool(busy)
+    question = f"{action.question(report)} Type yes [menu]: "
+    blocks, below = blocks_of(sheet, action.ends, warnings), 2 + rows_of(question)
+    expected = rows_of(*backup_lines(state))
+    show_result(action.title, blocks, below + expected)
+    told = back_up_first(api, state)
+    if rows_of(*told) > expected:  # it failed: once more, with room for why
+        show_result(action.title, blocks, below + rows_of(*told))
+    for line in told:
+        say(line)
+    say()
+    ask_word("yes", action.question(report), keys)
+    if action.typed is not None:
+        address = f"the account's e-mail address ({clean(action.typed)})"
+        answer = ask_afresh(f"  Everything goes. Type {address} [menu]: ")
+        if answer.strip().casefold() != action.typed.casefold():
+            raise StepBack if answer == "<" else Back
+    return How(False, report.digest, frozenset(links), state.undo_folder)
 
 
-def back_up_first(api: Api, state: State) -> None:
-    """A backup of the database by Immich, of a time after this tool's last change; where that is not
-    possible, the question for one. No key of an ordinary user can have the permissions for it.
+def back_up_first(api: Api, state: State) -> list[str]:
+    """Have Immich back up its database, unless it has done so since the last change; what is told of it. No
+    key of an ordinary user can have the permissions for it.
     """
+    why = ""
     try:
         if not state.backups and state.server and state.server.is_admin:
-            say("  Immich is to back up its database first; Ctrl-C goes on without that.")
             state.backups.append(working(lambda progress: back_up_database(api, progress)))
+            TERMINAL.kept["backup"] = f"Immich's backup: {clean(state.backups[-1].name) or 'made'}\n"
     except TransferError as error:
-        show_error(error)
+        why = f" ({' '.join(filter(None, (error.what, error.why)))})"
     except KeyboardInterrupt:
-        say("\n  Not waited for.")
-    for backup in state.backups:
-        proof = " (its job has ended well)"
-        if backup.name:
-            proof = f": {clean(backup.name)}, {shown_size(backup.size)}"
-        minutes = int((datetime.datetime.now().astimezone() - backup.when).total_seconds() / 60)
-        age = f"{number_of(minutes, 'minute')} ago" if minutes else "just now"
-        say(coloured("  ✓ ", GREEN) + f"Immich made a backup of its database {age}{proof}.")
-    if not state.backups:
-        warn(
-            "No backup was made. Go on only with one of the database, made today: it is the way back if all "
-            "else fails. This makes one on Immich's server (README, 'Backup and restore'):"
-        )
-        for line in BACKUP_COMMAND:
-            say(f"    {line}")
+        why = " (not waited for)"
+    return backup_lines(state, why)
 
 
-def say_keys(keys: Keys) -> None:
-    """What keys do at the question below."""
-    if keys:
-        say(f"  {', '.join(f'{key} {words}' for key, (words, _does) in keys.items())}.")
+def backup_lines(state: State, why: str = "") -> list[str]:
+    """What is told of the backup: its age, or how to make one. Where Immich is yet to make it, as much."""
+    if state.backups:
+        backup = state.backups[-1]
+        minutes = int((datetime.datetime.now().astimezone() - backup.when).total_seconds() // 60)
+        age = "just now" if minutes < 1 else f"{number_of(minutes, 'minute')} ago"
+        if minutes >= 120:
+            age = f"{minutes // 60} hours ago"
+        proof = f" ({shown_size(backup.size)})" * bool(backup.size)
+        return [f"  {coloured('✓', GREEN)} Immich made a backup at {backup.when:%H:%M}, {age}{proof}."]
+    if state.server and state.server.is_admin and not why:
+        return [""]
+    return [
+        f"  {coloured('⚠', YELLOW)} No backup was made{why}. Make one before you go on "
+        "(README, 'Backup and restore'):",
+        *(f"    {line}" for line in BACKUP_COMMAND),
+    ]
 
 
-def goes_on(state: State, entry: str, keys: Keys) -> bool:
+def goes_on(action: Action[Shown], sheet: Sheet, keys: Keys, state: State) -> bool:
     """How every dry run ends; whether it is done now, which is asked where somebody sees it."""
-    heading("DRY RUN")
-    say(f"  No changes were made. Menu entry {entry} does it for real.")
+    end = f"  No changes were made. Menu entry {action.entry} does it for real."
+    show_result(action.title, blocks_of(sheet, action.ends), 4)
+    say(end)
     if not is_watched():
         return False
-    shown, (folder, words) = TERMINAL.kept or [], TERMINAL.kept_as
-    write_kept()
     say()
-    say_keys(keys)
-    question = "  Do exactly this now? Type yes to go on, anything else for the menu: "
-    if ask_past_keys(question, keys) != "yes":
+    if ask_past_keys("  Do exactly this now? (type yes) [menu]: ", keys, "yes does it") != "yes":
+        TERMINAL.last = "Nothing was changed."
         return False
-    TERMINAL.kept, TERMINAL.kept_as = [*shown], (folder, words[1:])
+    TERMINAL.kept_as = (state.undo_folder, tuple(action.kept_as))
     require_writable(state.undo_folder)
     return True
 
@@ -10912,7 +11049,8 @@ def carry_out(action: Action[Shown], how: How, state: State) -> None:
         action.prepare()
         state.backups.clear()  # the next change is made on top of this one
         done = working(lambda progress: action.run(replace(how, progress=progress)))
-        heading(action.done)
+        state.backups.clear()  # they are of before
+        TERMINAL.last = f"{coloured('✓', GREEN)} {datetime.datetime.now():%H:%M} {action.past(done)}"
         action.finish(done)
     except (TransferError, KeyboardInterrupt) as error:
         if done is None:
@@ -10924,170 +11062,234 @@ def carry_out(action: Action[Shown], how: How, state: State) -> None:
         raise error if done is None else OutputLost(error.why, IS_MADE) from None
 
 
-def say_undoable(state: State) -> None:
-    """How a run can be taken back, and how long."""
-    say(
-        "\n  It can be taken back: Undo a transfer (9). The undo file is in the folder `transfers` beside "
-        "config.py."
-    )
-    version = tuple(map(int, state.server.version.split(".")[:2])) if state.server else NEWEST_IMMICH
-    for upgrade, what in (((3, 0), "albums"), ((3, 2), "people")):
-        if version < upgrade:
-            number = ".".join(map(str, upgrade))
-            paragraph(f"That ends with an upgrade to Immich {number}, which keeps {what} in another way.")
-            break
+def undoable(state: State) -> str:
+    """That a run can be taken back, and how long."""
+    version = state.server.number[:2] if state.server else NEWEST_IMMICH
+    # these keep albums, and people, in another way
+    upgrades = [number for number in ((3, 0), (3, 2)) if version < number]
+    until = f" until Immich is upgraded to {'.'.join(map(str, upgrades[0]))}" if upgrades else ""
+    return f"All checks passed. It can be undone (9){until}."
 
 
 def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
-    """The summary of a transfer, the files, Immich's jobs, the notices, and the next steps."""
+    """The summary of a transfer, what is left to do, and what only people can do."""
     source, destination = wish.source, wish.destination
-    finish_page(wish, report)
-    show_told(report, "done")
-    show_wrong_after(report)
-    say_undoable(state)
-    offer_in_turn(
-        lambda: offer_move(state, api, source, destination),
-        lambda: offer_jobs(api, state),
-        lambda: offer_notices(state, api, report, source, destination, wish.what),
-    )
-    steps = steps_after(state, source, destination)
-    if report.listed("albums_unseen"):
-        steps.append(
-            f"{who(destination)} sees an album only as its member: share it where {clean(destination.name)} "
-            "should see it."
-        )
+    names = names_told(source, destination)
+    chores = chores_after(state, api, source, destination)
+    photos = f"{number_of(report.assets, 'photo')} ({wish.what})"
+    are = "is" if report.assets == 1 else "are"
+    if report.assets:
+        chores += notice_chores(state, api, {
+            source: f"for {destination.name}: {photos} of yours went to {destination.name}",
+            destination: f"from {source.name}: {photos} of {source.name} {are} yours now",
+        })
+    show_done("TRANSFER COMPLETED", told_block(report, "done"), report, chores, finish_page(wish, report))
+    undone = finish_up(chores)
+    unseen = some_of([f"“{clean(name)}”" for name in report.listed("albums_unseen")])
+    steps = [f"Share {unseen} with {names['taker']} in Immich, where they should see it."] * bool(unseen)
+    steps += steps_after(state, source, destination)
     if report.selection == "everything":
-        steps.append(
-            f"Before you delete the account of {who(source)}, look at Can an account be deleted? (11): it "
-            "finds everything that would go or break with it."
-        )
-    say_steps(steps)
+        steps.append(f"Before {names['giver']}'s account is deleted, ask 11.")
+    say_steps([*undone, *steps])
+
+
+def show_done(
+    title: str, summary: Block, report: Report, chores: Sequence[Chore], more: Sequence[str] = ()
+) -> None:
+    """What was done, and what can be done besides."""
+    warnings = []
+    if report.wrong_after is None:
+        warnings.append("The connection was lost before the last look. Repair (5) looks again.")
+    elif report.wrong_after:
+        things = number_of(report.wrong_after, "thing is", "things are")
+        warnings.append(f"{things} wrong: a job of Immich's was under way. Repair (5, then 6) fixes that.")
+    what = block("", *more, *(line for chore in chores for line in chore.told), least=MUST)
+    below = rows_of(*finish_lines(chores)) + 2
+    show_result(title, [replace(summary, gap=False), what, warning_block(warnings)], below)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to finish with, once a change is made: its name, the words of the question for it, how it is
+    done, which tells what came of it, and what is said to people where it is not.
+    """
+
+    name: str
+    words: str
+    do: Callable[[], str]
+    later: str
+    told: Sequence[str] = ()  # what it is, line by line
+
+
+def chores_after(state: State, api: Api, holder: User, owner: User) -> list[Chore]:
+    """What is left to do once photos in one user's folders are another's. What this tool moves Immich's
+    migration job need not.
+    """
+    jobs = ["thumbnailGeneration", "duplicateDetection"]
+    if not state.config.media:
+        jobs[1:1] = ["migration", "storageTemplateMigration"]
+    return [*file_chores(state, api, holder, owner), *job_chores(state, api, jobs)]
+
+
+def file_chores(state: State, api: Api, holder: User, owner: User) -> list[Chore]:
+    """Their files, into the owner's folders, if those can be seen."""
+    if not state.config.media:
+        return []
+    names = names_told(holder, owner)
+    work = moving(state, (holder.id, owner.id))
+    try:
+        planned = working(lambda progress: work(True, progress))
+    except TransferError as error:
+        show_failed(error)
+        return []
+
+    def move() -> str:
+        before = watch_missing(api, None)
+        report = working(lambda progress: work(False, progress))
+        state.backups.clear()
+        if report.files < planned.files or report.old_names or report.stopped or report.untracked:
+            show_moved(report)
+        watch_missing(api, before)
+        say_untracked(clear_untracked(state.config.database))
+        return f"{number_of(report.files, 'file')} moved, each checked."
+
+    what = f"move {number_of(planned.files, 'file')} into {names['taker']}'s folder"
+    return [Chore("files", what, move, "")] * bool(planned.files)  # steps_after() tells what lies where
+
+
+def job_chores(state: State, api: Api, queues: Sequence[str]) -> list[Chore]:
+    """The jobs of Immich's that finish the work."""
+    assert state.server is not None
+    if "storageTemplateMigration" in queues and not template_is_on(api, state.config.database):
+        queues = [queue for queue in queues if queue != "storageTemplateMigration"]
+    told = ["  Immich's jobs:"]
+    for queue in queues:
+        label, _button, does = JOBS[queue]
+        if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
+            does += " (not of people while facial recognition is off)"
+        told.append(f"    • {label}: {does}")
+    where = ", ".join(f"{JOBS[queue][0]} > {JOBS[queue][1]}" for queue in queues)
+    number = ("no", "one", "two", "three", "four")[len(queues)]
+    words = f"{number} of Immich's jobs" if state.server.is_admin else ""
+    later = f"An administrator can start in Immich, under Administration > Job Queues: {where}."
+    return [Chore("jobs", words, lambda: run_jobs(api, queues), later, told)]
+
+
+def notice_chores(state: State, api: Api, texts: Mapping[User, str]) -> list[Chore]:
+    """A notice in Immich for each of two users, if the key may give any."""
+
+    def tell() -> str:
+        for user, text in texts.items():
+            title, _, more = text.partition(": ")
+            notify(api, user.id, f"Photos {title}", f"{more}.")
+        return f"{' and '.join(clean(user.name) for user in texts)} were told."
+
+    may = state.server is not None and state.server.is_admin and state.server.may_all
+    return [Chore("notices", "tell both", tell, "")] * may
+
+
+def finish_lines(chores: Sequence[Chore]) -> list[str]:
+    """The question what is to be done besides, and its prompt."""
+    asked = [chore for chore in chores if chore.words]
+    if not asked:
+        return []
+    some = "".join(f" · {number} {chore.name}" for number, chore in enumerate(asked, 1))
+    prompt = f"  Type yes to do that now{f', or:{some[2:]}' * (len(asked) > 1)} [later]: "
+    return [f"  To finish: {' · '.join(chore.words for chore in asked)}", prompt]
+
+
+def finish_up(chores: Sequence[Chore]) -> list[str]:
+    """Ask once what is to be done besides, and do it; what is told of the rest. One thing that fails does not
+    stop the next; Ctrl-C does.
+    """
+    asked = [chore for chore in chores if chore.words]
+    left = [chore for chore in chores if not chore.words]
+    done = []
+    try:
+        for number in ask_finish(asked):
+            try:
+                done.append(asked[number].do())
+            except TransferError as error:
+                show_failed(error)
+                left.append(asked[number])
+            asked[number] = replace(asked[number], words="")
+    except (KeyboardInterrupt, EndOfInput):
+        say("\n  Stopped here. The change itself is made and saved.")
+    if any(done):
+        say("  " + " ".join(f"{coloured('✓', GREEN)} {text}" for text in done if text))
+    return [chore.later for chore in [*left, *(chore for chore in asked if chore.words)] if chore.later]
+
+
+def ask_finish(chores: Sequence[Chore]) -> list[int]:
+    """Which of them, by index; Enter is none."""
+    if not chores:
+        return []
+    *lines, prompt = finish_lines(chores)
+    say()
+    for line in lines:
+        say(line)
+    names = [chore.name for chore in chores]
+    while answer := ask_afresh(prompt).strip():
+        chosen, unfit = (range(len(chores)), []) if answer == "yes" else picked(answer, names)
+        if answer in ("n", "no", "later", "0"):
+            return []
+        if chosen and not unfit:
+            return list(chosen)
+        say_unfit(unfit or [answer], names, [])
+    return []
 
 
 def steps_after(state: State, holder: User, owner: User) -> list[str]:
-    """What is left to do once photos in one user's folders and phone are another's."""
+    """What is left for people to do once photos in one user's folders and phone are another's."""
     return [
-        say_lying(state, holder, owner),
-        f"If the photos are still on the phone of {clean(holder.name)} and its backup covers them, it "
-        "uploads them again. Remove them there, or take their folder out of the backup.",
-        "The apps of both users fetch everything anew, once; that can take a while.",
+        *say_lying(state, holder, owner),
+        f"If these photos are still on {clean(holder.name)}'s phone, it will upload them again: remove them "
+        "there first.",
+        "The apps of both fetch everything again, once; that can take a while.",
     ]
-
-
-def offer_in_turn(*offers: Callable[[], None]) -> None:
-    """What is offered once a change is made. One that fails does not stop the next; Ctrl-C does. Neither
-    keeps the steps that are left from being told.
-    """
-    try:
-        for offer in offers:
-            try:
-                offer()
-            except TransferError as error:
-                show_failed(error)
-    except (KeyboardInterrupt, EndOfInput):
-        say("\n  Stopped here. The change itself is made and saved.")
 
 
 def say_steps(steps: Sequence[str]) -> None:
     """What is left for people to do."""
-    say("\n  Next steps:")
-    for step in steps:
-        paragraph(step, "      ", "    • ")
+    say()
+    for number, step in enumerate(steps):
+        say(("  You: " if number == 0 else "       ") + step)
 
 
-def offer_notices(
-    state: State, api: Api, report: Report, source: User, destination: User, what: str
-) -> None:
-    """Tell both users in the app, if the key may and somebody wants it."""
-    assert state.server is not None
-    if not (report.assets and state.server.is_admin and state.server.may_all):
-        return
-    if not ask_yes("\n  Tell both users in Immich what was handed over?", default=True):
-        return
-    photos = f"{number_of(report.assets, 'photo')} and videos" if report.assets > 1 else "1 photo"
-    try:
-        notify(
-            *(api, destination.id, f"Photos from {source.name}"),
-            f"{photos} ({what}) of {source.name} are yours now." if report.assets > 1
-            else f"{photos} ({what}) of {source.name} is yours now.",
-        )
-        notify(
-            *(api, source.id, f"Photos for {destination.name}"),
-            f"{photos} ({what}) of yours went to {destination.name}.",
-        )
-        say("    Both have a notice in Immich.")
-    except TransferError as error:
-        show_failed(error)
-
-
-def show_wrong_after(report: Report) -> None:
-    """What the look after the commit found."""
-    if report.wrong_after is None:
-        warn(
-            "It is committed, but the connection was lost before the last look. Repair (5) looks again."
-        )
-    elif report.wrong_after:
-        warn(
-            f"{number_of(report.wrong_after, 'thing is', 'things are')} wrong, still or again, since a job "
-            "of Immich's was under way. Repair (5, then 6) mends that."
-        )
-
-
-def offer_jobs(api: Api, state: State, queues: Sequence[str] = tuple(JOBS)) -> None:
-    """One question for the jobs that finish the work, which says what each does; then wait for them.
-
-    Where they cannot be started it is said where to click.
-    """
-    assert state.server is not None
-    if "storageTemplateMigration" in queues and not template_is_on(api, state.config.database):
-        queues = [queue for queue in queues if queue != "storageTemplateMigration"]
-    say("\n  Jobs of Immich's that finish the work:")
-    for queue in queues:
-        label, _button, does = JOBS[queue]
-        if queue == "thumbnailGeneration" and state.server.number < PERSON_PICTURES_ALWAYS:
-            does += "; those not while facial recognition is switched off in Immich"
-        paragraph(f"{label}: {does}.", "      ", "    • ")
-    if not (state.server.is_admin and ask_yes("  Start them now?", default=True)):
-        say("  An administrator can start them in Immich:")
-        for label, button, _does in (JOBS[queue] for queue in queues):
-            say(f"    • Administration > Job Queues > {label} > {button}")
-        return
+def run_jobs(api: Api, queues: Sequence[str]) -> str:
+    """Start jobs, and wait for them."""
     outcomes = {queue: start_job(api, queue) for queue in queues}
     busy = [queue for queue in queues if outcomes[queue] == "running"]
-    for queue in queues:
-        if queue in busy:
-            text = f"“{JOBS[queue][0]}” is running already. It will be started again when it has ended."
-            paragraph(text, "      ", "    • ")
-        else:
-            say_started(queue, outcomes[queue])
+    for queue in busy:
+        say(f"    • “{JOBS[queue][0]}” is running already; it will be started again when it has finished.")
+    waited = ""
     if set(outcomes.values()) & {"started", "running"}:
-        say("  Waiting for them; Ctrl-C leaves them to themselves.")
+        say("  Waiting… (Ctrl-C: go on without waiting)")
         try:
             for queue in busy:
                 outcomes[queue] = working(functools.partial(start_when_free, api, queue))
             started = [queue for queue in queues if outcomes[queue] == "started"]
             waited = working(lambda progress: wait_for_queues(api, started, progress))
-            say(f"  Not waited for: {waited}." if waited else "  They have ended.")
         except TransferError as error:
             show_failed(error)
         except KeyboardInterrupt:
-            say("\n  Not waited for; Immich goes on with them.")
-    for queue in busy:
-        say_started(queue, outcomes[queue])
+            waited = "Immich goes on with them"
+    for queue in queues:
+        say_not_started(queue, outcomes[queue])
+    if waited:
+        say(f"\n  Not waited for: {waited}.")
+    return "Jobs finished." * ("started" in outcomes.values() and not waited)
 
 
-def say_started(queue: str, outcome: str) -> None:
-    """What came of starting a job, as start_job() has it; and what to do where it was not started."""
+def say_not_started(queue: str, outcome: str) -> None:
+    """What came of starting a job, as start_job() has it, and what to do where it was not started."""
     label, button, _does = JOBS[queue]
     where = f"Administration > Job Queues > {label} > {button}"
-    if outcome == "started":
-        text = f"“{label}” was started."
-    elif outcome == "running":
-        text = f"“{label}” does not know yet of what was changed. When it has ended, start it again: {where}."
-    else:
+    if outcome == "running":
+        say(f"    • “{label}” doesn't know of the change yet. When it has finished, start it again: {where}.")
+    elif outcome != "started":
         TERMINAL.failed = True
-        text = f"“{label}” could not be started from here ({outcome.rstrip('.')}): {where}."
-    paragraph(text, "      ", "    • ")
+        say(f"    • “{label}” could not be started from here ({outcome.rstrip('.')}): {where}.")
 
 
 # ---- repair ------------------------------------------------------------------------------------------------
@@ -11098,19 +11300,18 @@ def repair_screen(state: State, *, execute: bool) -> State:
     state, api, server = (ready_to_change if execute else need_server)(state)
     config = state.config.database
     users = active_users(api, server, config)
-    troubles = waiting("Looking for what older transfers left behind", lambda: find_faults(config))
+    troubles = waiting("Looking for problems", lambda: find_faults(config))
     wish = Wish()
 
     def ask_users() -> None:
         lines = [f"{who(user)}{told_wrong(troubles, [user])}" for user in users]
         everybody = [f"All of them{told_wrong(troubles, users)}"] * (len(users) > 1)
-        title = "User whose faces, and what else is wrong, are to be repaired"
+        title = "Whose photos should be repaired?"
         number = choose_some(title, [*lines, *everybody], several=False, always=len(everybody))[0]
         wish.mend = users if number == len(users) else [users[number]]
 
     ask_in_turn(lambda: [
         ask_users,
-        lambda: show_wrong(troubles, wish.mend),
         lambda: ask_repair_pairs(wish, state, api, troubles),
         lambda: act(repair_action(wish, users, state, api, troubles), state, api, execute=execute),
         lambda: ask_torn(wish, users, state, api, execute=execute),
@@ -11126,36 +11327,29 @@ def told_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> str:
 
 def names_of(users: Sequence[User]) -> str:
     """Their names, of many a few."""
-    shown = [who(user) for user in users[:3]] + [f"{len(users) - 3} more"] * (len(users) > 3)
+    shown = [who(user) if len(users) == 1 else clean(user.name) for user in users[:3]]
+    shown += [f"{len(users) - 3} more"] * (len(users) > 3)
     return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1]
 
 
-def show_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
-    """What is wrong with these users' things: what a repair mends, and what it does not."""
-    for user in users:
-        found = [trouble for trouble in troubles if trouble.user == user.id]
-        left = [trouble for trouble in found if FAULTS[trouble.kind].weight != MENDED]
-        if found:
-            heading("WHAT IS WRONG")
-            say(f"  With what {who(user)} has:")
-        show_points(FAULTS, [trouble for trouble in found if trouble not in left])
-        if left:
-            say("\n  This has to be put right in another way:")
-            show_points(FAULTS, left)
-    say()
+def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User], leave: frozenset[str]) -> list[Block]:
+    """What is wrong with these users' things: what a repair fixes, and what it does not."""
+    fixed, left = list[Row](), list[Row]()
+    for trouble in found:
+        line, below = point_row(FAULTS, trouble)
+        whose = f"{clean(users[trouble.user].name)}: " * (len(users) > 1)
+        is_fixed = FAULTS[trouble.kind].weight == MENDED and trouble.kind not in leave
+        (fixed if is_fixed else left).append((f"    • {whose}{line}", below))
+    return [Block(fixed, "  Fixed:", 6), Block(left, "  Not fixed by this (d says what to do):", 3)]
 
 
-def show_points(points: Mapping[str, Point], found: Sequence[Trouble]) -> None:
-    """What was found, what it does to people, and what to do."""
-    for entry in found:
-        point = points[entry.kind]
-        more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
-        such = f" ({', '.join(map(shortened, entry.examples))}{more})" if entry.examples else ""
-        paragraph(number_of(entry.count, *point.words) + such, "      ", "    • ")
-        if point.harm:
-            paragraph(point.harm, "      ")
-        if point.todo:
-            paragraph(point.todo, "        ", "      → ")
+def point_row(points: Mapping[str, Point], entry: Trouble) -> Row:
+    """What was found; below it which, what it does to people, and what to do."""
+    point = points[entry.kind]
+    more = ", …" if len(entry.examples) == EXAMPLES_SHOWN < entry.count else ""
+    such = f"({', '.join(map(shortened, entry.examples))}{more})" if entry.examples else ""
+    below = [such, point.harm, f"→ {point.todo}" if point.todo else ""]
+    return number_of(entry.count, *point.words), [f"      {text}" for text in below if text]
 
 
 def ask_repair_pairs(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble]) -> None:
@@ -11186,30 +11380,39 @@ def repair_action(
     def run_it(how: How) -> Report:
         return repair_all(state.config.database, merges, how, wish.leave, wish.faces) if merges else Report()
 
-    def show_it(report: Report) -> bool:
-        for user, part in report.parts:
-            if len(users) > 1:
-                say(f"\n  {who(users[user])}:")
-            show_repair(part, state.config.api_url)
-        if wish.leave:
-            say("  Left as it is: " + ", ".join(FAULTS[kind].words[1] for kind in sorted(wish.leave)))
-        return bool(report.parts)
+    found = [trouble for trouble in troubles if trouble.user in users]
+    wrong = {trouble.kind for trouble in found}
 
-    wrong = {trouble.kind for trouble in troubles if trouble.user in users}
+    def show_it(report: Report) -> Sheet:
+        blocks = wrong_blocks(found, users, wish.leave)
+        for user, part in report.parts:
+            whose = f"  {clean(users[user].name)}: " * (len(users) > 1)
+            blocks += [
+                replace(of_user, title=f"{whose}{of_user.title.strip()}" if whose else of_user.title)
+                for of_user in (
+                    people_block(part, state.config.api_url), told_block(part, "repair"), storage_block(part)
+                )
+            ]
+        verdict = f"{number_of(len(blocks[0].lines), 'kind')} of problems can be fixed: {names_of(wish.mend)}"
+        if not report.parts:
+            verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
+        return Sheet(verdict, blocks, is_any=bool(report.parts))
+
     return Action(
         title="REPAIR ANALYSIS",
-        done="REPAIR COMPLETED",
         kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
         run=run_it,
         show=show_it,
-        nothing="What is to be mended is asked next." if torn else "There is nothing to repair.",
-        question=lambda report: f"Repair this for {names_of([users[user] for user, _ in report.parts])}?",
+        question=lambda report: f"Fix this for {names_of([users[user] for user, _part in report.parts])}?",
+        past=lambda report: f"repaired for {names_of(wish.mend)} · 9 takes it back",
         finish=lambda report: repair_done(state, api, report),
+        ends=undoable(state),
         entry="6",
         keys=lambda: {"l": (
-            "leaves kinds of problems out",
+            "leave kinds of problems out",
             lambda: ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong]),
         )},
+        goes_back=not torn,
     )
 
 
@@ -11233,10 +11436,10 @@ def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, e
     users = {user.id: user for user in everybody}
     for torn in torn_of(wish, everybody, state):
         both = "both halves" if torn.kind == "live" else "photos and library"
-        say(f"\n  {number_of(torn.count, *FAULTS[torn.kind].words)}, as above. Who is to have {both}?")
+        say(f"\n  {number_of(torn.count, *FAULTS[torn.kind].words)}. Who is to have {both}?")
         for number, owner in enumerate(torn.owners, 1):
             say(f"    {number:>3}. {who(users[owner])}")
-        answer = number_typed(ask("  Number (Enter leaves them as they are): "))
+        answer = number_typed(ask("  Number (1-2) [leave them]: "))
         if answer in (1, 2):
             request = torn.requests[answer - 1]
             what = clean(describe(state.config.database, request))
@@ -11244,26 +11447,19 @@ def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, e
             ask_in_turn(functools.partial(list, last_steps(part, state, api, execute=execute)))
 
 
-def show_repair(report: Report, address: str) -> None:
-    """The analysis of one user's part of a repair."""
-    show_told(report, "repair")
-    show_storage(report)
-    show_people(report, address=address)
-
-
 def repair_done(state: State, api: Api, report: Report) -> None:
     """The summary of a repair, and Immich's jobs."""
     parts = [part for _user, part in report.parts]
-    whole = Report(
+    whole = replace(
+        report,
         faces=sum(part.faces for part in parts),
         people=tuple(person for part in parts for person in part.people),
         counts=sum((collections.Counter(part.counts) for part in parts), collections.Counter()),
     )
-    show_told(whole, "repaired")
-    show_wrong_after(report)
-    say_undoable(state)
     jobs = ["thumbnailGeneration", *["duplicateDetection"] * bool(whole.of("duplicates"))]
-    offer_in_turn(lambda: offer_jobs(api, state, jobs))
+    chores = job_chores(state, api, jobs)
+    show_done("REPAIR COMPLETED", told_block(whole, "repaired"), report, chores)
+    say_steps([*finish_up(chores), "The apps of the users concerned fetch everything again, once."])
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -11294,15 +11490,14 @@ def undo_action(past: Past, state: State, api: Api) -> Action[Report]:
 
     return Action(
         title="UNDO ANALYSIS",
-        done="UNDO COMPLETED",
         kept_as=("undo", past.path.name.removesuffix(COMMITTED)),
         run=lambda how: undo(state.config.database, past.path, how),
-        show=lambda report: show_undo(report, past),
-        nothing="There is nothing left that could be taken back.",
-        question=lambda _report: (
-            "Take this back? An undo cannot itself be undone; one would do the same again."
-        ),
+        show=lambda report: undo_sheet(report, past),
+        question=lambda _report: "Take this back?",
+        past=lambda report: f"taken back: {' '.join(past_line(past).split()[2:])}",
         finish=lambda report: undo_done(state, api, report, past),
+        ends="All checks passed. You cannot undo an undo; run the transfer again instead.",
+        goes_back=True,
     )
 
 
@@ -11336,15 +11531,21 @@ REPAIRED = (
 )
 
 
-def show_undo(report: Report, past: Past) -> bool:
-    """The analysis of an undo: what goes back, and what stays and why. Whether anything goes back."""
+def undo_sheet(report: Report, past: Past) -> Sheet:
+    """The analysis of an undo: what goes back, and what stays and why."""
     former = past.header["source"] or past.header["destination"]
     names = {"giver": clean(former["email"]), "taker": clean(former["name"])}
-    goes_back = show_told(report, "undo", **names)
-    show_told(report, "kept", **names)
-    show_told(report, "lost", **names)
-    show_storage(report)
-    return bool(goes_back)
+    blocks = [told_block(report, telling, **names) for telling in ("undo", "kept", "lost")]
+    is_any = bool(blocks[0].lines)
+    stays = sum(len(part.lines) for part in blocks[1:])
+    verdict = f"Can be taken back{', but for what stays below' * bool(stays)}"
+    if not is_any:
+        verdict = "There is nothing left that could be taken back"
+    return Sheet(
+        f"{verdict}: {' '.join(past_line(past).split())}",
+        [*blocks, storage_block(report)],
+        is_any=is_any,
+    )
 
 
 def link_back_line(name: str, photos: int) -> str:
@@ -11359,28 +11560,25 @@ def kept_library_line(name: str, reason: str) -> str:
 
 
 def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
-    """The summary of an undo, and Immich's jobs."""
-    show_told(report, "undone")
-    show_wrong_after(report)
+    """The summary of an undo, and what is left to do."""
+    steps = []
     if past.header["kind"] == "repair":
-        offer_in_turn(lambda: offer_jobs(api, state, ["thumbnailGeneration"]))
-        steps = ["The apps of the users concerned fetch everything anew, once."]
+        chores = job_chores(state, api, ["thumbnailGeneration"])
     else:
         former, present = (
             User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
             for who_was in (past.header["source"], past.header["destination"])
         )
-        offer_in_turn(
-            lambda: offer_move(state, api, present, former), lambda: offer_jobs(api, state)
-        )
-        steps = steps_after(state, present, former)
-    if report.lost:
-        steps.append(
-            "What could not be given back is listed above. Look at it, and set it up anew where it matters."
-        )
-    if report.stays or report.listed("libraries_kept") or report.listed("people_kept"):
-        steps.append("What stayed as it is now is listed above, with the reason. Look whether it should.")
-    say_steps(steps)
+        chores = chores_after(state, api, present, former)
+    show_done("UNDO COMPLETED", told_block(report, "undone"), report, chores)
+    undone = finish_up(chores)
+    if report.lost or report.stays or report.listed("libraries_kept") or report.listed("people_kept"):
+        steps = ["Look at what stayed or was lost: the text of this undo names it, with the reason."]
+    if past.header["kind"] == "repair":
+        steps.append("The apps of the users concerned fetch everything again, once.")
+    else:
+        steps += steps_after(state, present, former)
+    say_steps([*undone, *steps])
 
 
 # ---- files -------------------------------------------------------------------------------------------------
@@ -11409,13 +11607,14 @@ def files_screen(state: State) -> State:
     show_undrawn(undrawn, names)
     if not pairs:
         if undrawn:
-            offer_jobs(api, state, ["thumbnailGeneration"])
+            say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
         return state
     require_writable(state.undo_folder)
     state = see_media(state)
     if not state.config.media:
         say_what_jobs_do(api, state)
-        offer_jobs(api, state, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
+        jobs = ["thumbnailGeneration", "migration", "storageTemplateMigration"]
+        say_steps(finish_up(job_chores(state, api, jobs)))
         show_left(config, names)
         return state
     act(move_action(moving(state, None), state, api, names), state, api)
@@ -11426,25 +11625,31 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
     """A move of files."""
     before: list[int | None] = []
 
-    def show_it(report: MoveReport) -> bool:
-        show_move(report)
-        return bool(report.files)
+    def show_it(report: MoveReport) -> Sheet:
+        if not report.files:
+            show_move_rest(report)
+            return Sheet("There is nothing to move.", [], is_any=False)
+        return Sheet(f"Files to move: {report.files}, {shown_size(report.size)}", [
+            block("", *(
+                f"    • {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}"
+                for kind, files, amount in report.kinds
+            )),
+        ])
 
     def finish(report: MoveReport) -> None:
         show_moved(report)
         watch_missing(api, before[0])
         say_untracked(clear_untracked(state.config.database))
-        offer_jobs(api, state, ["thumbnailGeneration", "migration"])
+        say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
         show_left(state.config.database, names)
 
     return Action(
         title="FILE ANALYSIS",
-        done="FILES MOVED",
         kept_as=("files",),
         run=lambda how: work(how.dry_run, how.progress),
         show=show_it,
-        nothing="There is nothing to move.",
         question=lambda report: f"Move {number_of(report.files, 'file')}, {shown_size(report.size)}?",
+        past=lambda report: f"{number_of(report.files, 'file')} moved",
         finish=finish,
         prepare=lambda: before.append(watch_missing(api, None)),
     )
@@ -11527,14 +11732,6 @@ def say_what_jobs_do(api: Api, state: State) -> None:
     )
 
 
-def show_move(report: MoveReport) -> None:
-    """What a move of files would do."""
-    say(f"  Files to move: {report.files}, {shown_size(report.size)}")
-    for kind, files, amount in report.kinds:
-        say(f"    • {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}")
-    show_move_rest(report)
-
-
 def show_move_rest(report: MoveReport) -> None:
     """What keeps its place or gets another name."""
     if report.renamed:
@@ -11549,6 +11746,7 @@ def show_move_rest(report: MoveReport) -> None:
 
 def show_moved(report: MoveReport) -> None:
     """What a move of files has done."""
+    heading("FILES MOVED")
     say("  Summary:")
     say(f"    • Files moved:         {report.files}, {shown_size(report.size)}")
     for kind, files, amount in report.kinds:
@@ -11596,46 +11794,20 @@ def say_untracked(number: int) -> None:
         )
 
 
-def offer_move(state: State, api: Api, holder: User, owner: User) -> None:
-    """After photos changed hands: move their files into the owner's folders, if that folder can be seen."""
-    if not state.config.media:
-        return
-    work = moving(state, (holder.id, owner.id))
-    try:
-        planned = working(lambda progress: work(True, progress))
-    except TransferError as error:
-        show_error(error)
-        return
-    if not planned.files:
-        return
-    say(f"\n  Their files lie in the folders of {who(holder)}:")
-    show_move(planned)
-    question = f"  Move {'it' if planned.files == 1 else 'them'} into the folders of {who(owner)} now?"
-    if not ask_yes(question, default=True):
-        return
-    before = watch_missing(api, None)
-    try:
-        show_moved(working(lambda progress: work(False, progress)))
-    except MoveStopped as error:
-        show_failed(error)
-    watch_missing(api, before)
-    say_untracked(clear_untracked(state.config.database))
-
-
-def say_lying(state: State, holder: User, owner: User) -> str:
-    """The next step for an account whose folders held the files."""
+def say_lying(state: State, holder: User, owner: User) -> list[str]:
+    """The next step for an account whose folders hold the files."""
     lying = None
     with contextlib.suppress(TransferError):  # it is said all the same
         lying = list_lying(state.config.database)
-    kinds = (lying or {}).get((holder.id, owner.id), {})
-    if lying is not None and not kinds:
-        return f"No file of {who(owner)} lies in the folders of {who(holder)}."
-    what = "Files" if lying is None else kinds_of_files(kinds)
-    return (
-        f"Do not delete the account of {who(holder)} yet: in its folders lie files of {who(owner)} ({what}), "
-        "and Immich deletes those folders with the account, whoever owns the files. Move files (10) moves "
-        f"them{'' if state.config.media else ', once the media folder of Immich is given (7)'}."
-    )
+    number = sum((lying or {}).get((holder.id, owner.id), {}).values())
+    if lying is not None and not number:
+        return []
+    what = "Files" if lying is None else number_of(number, "file")
+    return [
+        f"Do not delete {clean(holder.name)}'s account yet: {what} of {clean(owner.name)}'s lie in its "
+        "folders, and go with them. 10 moves them"
+        f"{'' if state.config.media else ', once the media folder is given (7)'}."
+    ]
 
 
 # ---- the old account ---------------------------------------------------------------------------------------
@@ -11663,11 +11835,9 @@ def check_account(user: User, state: State, api: Api, server: Server) -> None:
     say_untracked(clear_untracked(config))
     check = working(lambda progress: account_ties(config, user.id, progress))
     keep_from(state, "account", user.email)
-    heading("DELETING AN ACCOUNT")
-    show_account(check, user)
-    if user.id == server.user_id:
-        say()
-        warn("The API key of this tool belongs to this account, and goes with it.")
+    is_own = user.id == server.user_id
+    key = ["The API key of this tool belongs to this account, and goes with it."] * is_own
+    show_result("DELETING AN ACCOUNT", account_blocks(check, user, key), 6)
 
 
 def account_verdict(check: AccountCheck, user: User) -> str:
@@ -11684,17 +11854,20 @@ def account_verdict(check: AccountCheck, user: User) -> str:
     return f"Not yet. {text[0].upper()}{text[1:]}."
 
 
-def show_account(check: AccountCheck, user: User) -> None:
+def account_blocks(check: AccountCheck, user: User, warnings: Sequence[str]) -> list[Block]:
     """Whether an account can be deleted; then what hangs on it, by what to do about it."""
-    say(f"  {who(user)}")
-    mark, colour = ("✓", GREEN) if check.can_go else ("✗", RED)
-    paragraph(account_verdict(check, user), "    ", f"  {mark} ", colour)
+    mark = coloured("✓", GREEN) if check.can_go else coloured("✗", RED)
+    groups = []
     for way, number, entries in check.groups:
-        say()
-        words = [number_of(entry.count, *TIES[entry.kind].words) for entry in entries]
+        found = [point_row(TIES, entry) for entry in entries]
         solves = "solves " if WAYS[way][0].isdigit() else ""
-        say(f"  {WAYS[way]:<27}{solves}{number}: {', '.join(words)}")
-        show_points(TIES, entries)
+        line = f"  {WAYS[way]:<27}{solves}{number}: {', '.join(words for words, _below in found)}"
+        groups.append((line, [text for words, below in found for text in (f"    • {words}", *below)]))
+    return [
+        block("", f"  {who(user)}", f"  {mark} {account_verdict(check, user)}", least=MUST, gap=False),
+        Block(groups, least=MUST),
+        warning_block(warnings),
+    ]
 
 
 def shortened(text: str, width: int = 40) -> str:
@@ -12086,6 +12259,17 @@ def first_state(path: Path) -> State:
         return state
 
 
+def ask_menu(state: State) -> str:
+    """What is chosen from the menu."""
+    say(boxed(MENU.rstrip("\n")))
+    for line in filter(None, (connected_to(state), TERMINAL.last)):
+        say(f"  {shortened(line, window()[0] - 3)}")
+    while (choice := ask("  Select option: ")) not in (*COMMANDS, "0"):
+        if choice:
+            say("  Please give one of the numbers of the menu.")
+    return choice
+
+
 def menu(path: Path, debug: bool = False) -> int:
     """The loop. Returns the exit code: 1 when the last thing asked for was refused or has failed, else 0.
 
@@ -12093,51 +12277,48 @@ def menu(path: Path, debug: bool = False) -> int:
     """
     say(boxed(BANNER))
     TERMINAL.tell_wait = show_wait
-    failed = False
+    failed, typed = False, ""
     try:
         state = first_state(path)
         failed = state.server is None
         if state.server is None or state.server.is_newer or state.server.unknown_links:
-            pause()
+            typed = pause()
         while True:
-            say(f"\n  {connected_to(state)}")
-            say(boxed(MENU))
-            while (choice := ask("  Select option: ")) not in (*COMMANDS, "0"):
-                if choice:
-                    say("  Please give one of the numbers of the menu.")
+            choice, typed = typed if typed in (*COMMANDS, "0") else ask_menu(state), ""
             if choice == "0":
                 say("  Bye.")
                 return int(failed)
             failed = TERMINAL.failed = False
+            TERMINAL.kept, TERMINAL.details = {}, ""
             try:
                 state = COMMANDS[choice](state)
                 failed = TERMINAL.failed
                 write_kept()
-                pause()
+                typed = pause()
             except Back:
                 if not state.path.exists():
                     say("  There is no configuration now. Bye.")
                     return 0
-                say("  Back to the menu. Nothing was changed.")
+                TERMINAL.last = "Nothing was changed."
             except TransferError as error:
                 failed = True
                 show_error(error)
                 if debug:
                     complain(traceback.format_exc())
-                if not isinstance(error, (CommitUnknown, MoveStopped)):
+                is_known = not isinstance(error, (CommitUnknown, MoveStopped))
+                TERMINAL.last = f"{coloured('✗', RED)} {error.what}"
+                if is_known:
                     say("\n  Nothing was changed.")
                 write_kept()
-                pause()
+                typed = pause()
             except KeyboardInterrupt:
                 if TERMINAL.ended or not state.path.exists():  # it was just cleared
                     raise
-                say("\n  Stopped. Nothing was changed.")
+                TERMINAL.last = "Stopped. Nothing was changed."
             except (EndOfInput, OutputLost):
                 with contextlib.suppress(OutputLost):
                     write_kept()
                 raise
-            finally:
-                end_result()
     except Back:
         say(
             "  Nothing was set up. Run it again when you have the address, a key and the database's password."

@@ -31,7 +31,7 @@ def screens() -> tuple[str, str]:
         with Terminal(path, size=(400, COLUMNS)) as terminal:
             terminal.choose("3", "Summer 2024")
             terminal.answer("Number (1-4")
-            terminal.answer("Is that the same person?", "y")
+            terminal.answer("y merges", "y")
             terminal.until("Do exactly this now")
             written = terminal.raw
             terminal.type("p")

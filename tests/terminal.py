@@ -49,10 +49,10 @@ UNWANTED = {
 
 # The end of every question: nothing follows until somebody answers.
 QUESTION = re.compile(r"(?:\)|\]|option|menu|file): \Z")
-MENU, PAUSE, CHOOSE = "Select option: ", "Enter for the menu: ", "Enter to go back, 0 for the menu): "
-EXACTLY = "Do exactly this now?"
+MENU, PAUSE, CHOOSE = "Select option: ", "Enter for the menu: ", "[back]: "
+EXACTLY, LATER = "Do exactly this now? (type yes) [menu]: ", "[later]: "
 # What is asked on the way there.
-PASSED = dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY))
+PASSED = dict.fromkeys((MENU, "MAIN MENU"), (PAUSE, EXACTLY, LATER))
 
 
 @dataclass(frozen=True)

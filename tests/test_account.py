@@ -738,10 +738,9 @@ def test_the_screen_says_what_hangs_on_it_and_whether_it_can_be_deleted(there: I
     before = there.library.snapshot()
     with Terminal(there.path) as terminal:
         terminal.menu("11")
-        assert "Gone <gone@example.com>  [marked for deletion]" in terminal.until("Enter to go back, 0 for the menu): ")
+        assert "Gone <gone@example.com>  [marked for deletion]" in terminal.until("[back]: ")
         terminal.type()
-        assert "Nothing was changed." in terminal.until("MAIN MENU")
-        terminal.menu("11")
+        assert "Nothing was changed." in terminal.menu("11")
         terminal.pick("Account that is to be deleted", "alice@")
         screen = terminal.until("MAIN MENU")
         for text in (
@@ -779,14 +778,13 @@ def test_the_screen_of_an_empty_account_and_of_one_marked_for_deletion(there: In
 
 @pytest.mark.screens
 def test_after_everything_the_entry_is_pointed_at(capsys, monkeypatch) -> None:
-    for question in ("offer_move", "offer_jobs", "offer_notices"):
-        monkeypatch.setattr(transfer, question, lambda *_: None)
-    monkeypatch.setattr(transfer, "say_lying", lambda *_: "files")
+    for part in ("chores_after", "notice_chores", "say_lying"):
+        monkeypatch.setattr(transfer, part, lambda *_: [])
     report = transfer.Report(selection="everything", wrong_after=0)
     state = transfer.State(Path("config.py"), transfer.Config("", "", {}))
     users = [transfer.User(name, f"{name}@example.com", name) for name in "ab"]
     wish = transfer.Wish(*users)
     transfer.transfer_done(state, None, report, wish)
-    assert "Can an account be deleted? (11)" in " ".join(capsys.readouterr().out.split())
+    assert "Before a's account is deleted, ask 11." in " ".join(capsys.readouterr().out.split())
     transfer.transfer_done(state, None, replace(report, selection="album"), wish)
-    assert "(11)" not in capsys.readouterr().out
+    assert "ask 11" not in capsys.readouterr().out

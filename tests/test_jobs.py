@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import transfer
-from tests.terminal import Installation, Terminal
+from tests.terminal import LATER, Installation, Terminal
 from transfer import Api, Queue, TransferError
 
 pytestmark = [pytest.mark.screens, pytest.mark.long]
@@ -95,8 +95,8 @@ def test_a_backup_that_cannot_be_seen_is_none(there: Installation, permissions: 
 def confirm(there: Installation, terminal: Terminal) -> str:
     """Go as far as the last question of a repair, and back."""
     terminal.menu("6")
-    terminal.pick("User whose faces", "bob@example.com")
-    screen = terminal.answer("Type yes to go ahead, Enter to go back, anything else for the menu: ", "no")
+    terminal.pick("Whose photos should be repaired?", "bob@example.com")
+    screen = terminal.answer("Type yes [menu]: ", "no")
     terminal.until("Nothing was changed.")
     return " ".join(screen.split())
 
@@ -110,11 +110,11 @@ def test_a_backup_is_enough_until_the_next_change(there: Installation) -> None:
     something_to_repair(there)
     with Terminal(there.path) as terminal:
         for _ in range(2):
-            assert f"backup of its database just now: {BACKUP.format('2.7')}, 1.2 MiB" in confirm(there, terminal)
+            assert "just now (1.2 MiB)" in confirm(there, terminal)
         assert there.immich.started == ["backup-database"]
         terminal.menu("6")
-        terminal.pick("User whose faces", "bob@example.com")
-        terminal.answer("Type yes to go ahead", "yes")
+        terminal.pick("Whose photos should be repaired?", "bob@example.com")
+        terminal.answer("Type yes [menu]: ", "yes")
         terminal.until("COMPLETED")
         something_to_repair(there, "Lea")
         terminal.interrupt()
@@ -134,14 +134,14 @@ def test_without_a_backup_the_line_to_run_is_shown(there: Installation, why: str
     with Terminal(there.path) as terminal:
         if why == "Ctrl-C":
             terminal.menu("6")
-            terminal.pick("User whose faces", "bob@example.com")
+            terminal.pick("Whose photos should be repaired?", "bob@example.com")
             terminal.until("Immich is at work: backupDatabase (1)")
             terminal.interrupt()
             screen = " ".join(terminal.until("Type yes").split())
         else:
             screen = confirm(there, terminal)
-    assert "No backup was made. Go on only with one of the database, made today" in screen
-    assert ("pg_dump was not found" in screen, "Not waited for." in screen) == (why == "it fails", why == "Ctrl-C")
+    assert "Make one before you go on (README, 'Backup and restore'):" in screen
+    assert ("pg_dump was not found" in screen, "(not waited for)" in screen) == (why == "it fails", why == "Ctrl-C")
     assert why != "an ordinary user's key" or ("is to back up" not in screen and "permission" not in screen)
     line = " ".join(" ".join(transfer.BACKUP_COMMAND).split())
     assert line in screen
@@ -203,7 +203,7 @@ def test_whether_the_storage_template_is_on(there: Installation, enabled: bool, 
 @pytest.mark.parametrize(
     ("version", "template", "words"),
     [
-        ("2.7", True, "not while facial recognition is switched off"),
+        ("2.7", True, "not of people while facial recognition is off"),
         ("3.1", False, None),
     ],
 )
@@ -214,12 +214,13 @@ def test_the_question_says_what_is_true_of_this_immich(
     there.immich.config["storageTemplate"]["enabled"] = template
     state = transfer.State(there.path, there.config, transfer.check_server(api, there.params))
     monkeypatch.setattr("builtins.input", lambda: "n")
-    transfer.offer_jobs(api, state)
-    said = " ".join(capsys.readouterr().out.split())
+    [chore] = transfer.job_chores(state, api, tuple(transfer.JOBS))
+    said = " ".join([*chore.told, *transfer.finish_up([chore])])
     assert ("facial recognition" in said) == bool(words)
     assert words is None or words in said
     assert ("Storage Template Migration: moves originals" in said) == template
-    assert "Administration > Job Queues > Generate Thumbnails > Missing" in said
+    assert f"{'four' if template else 'three'} of Immich's jobs" in capsys.readouterr().out
+    assert "Administration > Job Queues: Generate Thumbnails > Missing" in said
     assert there.immich.started == []
 
 
@@ -228,8 +229,8 @@ def test_a_job_that_was_at_work_already_is_started_once_more(there: Installation
     there.immich.busy("thumbnailGeneration")
     state = transfer.State(there.path, there.config, transfer.check_server(api, there.params))
     soon(there.immich.idle)
-    monkeypatch.setattr("builtins.input", lambda: "y")
-    transfer.offer_jobs(api, state, ["migration", "thumbnailGeneration"])
+    monkeypatch.setattr("builtins.input", lambda: "yes")
+    transfer.finish_up(transfer.job_chores(state, api, ["migration", "thumbnailGeneration"]))
     assert there.immich.started == ["migration", "thumbnailGeneration"]
 
 
@@ -246,14 +247,13 @@ def test_the_next_steps_are_told_whatever_fails(there: Installation, gone: str) 
         terminal.until("Type yes")
         there.immich.hang_up(gone)
         terminal.type("yes")
-        terminal.answer("Start them now? (Y/n): ", "y")
-        terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "y")
+        terminal.answer(LATER, "yes")
         terminal.menu("0")
         assert terminal.end()[0] == 1
         done = " ".join(terminal.said.split())
         assert "“Generate Thumbnails” could not be started from here" in done
-        steps = done.split("Next steps:")[1]
-        assert "Do not delete the account of Alice" in steps and "is given (7)" in steps
+        steps = done.split("You:")[1]
+        assert "Do not delete Alice's account" in steps and "is given (7)" in steps
     there.immich.forget()
     words = "person has no picture yet, of Bob <bob@example.com>."
     with Terminal(there.path) as terminal:
@@ -287,32 +287,35 @@ def test_a_notice_needs_a_key_with_all(there: Installation) -> None:
 
 
 FEW = ["user.read", "album.read", "adminUser.read", "job.create", "job.read"]
-# What is answered to jobs and notices, what fails, the key's permissions: the exit code, how many notices there are.
+# What is answered, what fails, the key's permissions: the exit code, whether jobs are started, how many notices there
+# are. Enter alone does nothing.
 AFTER = {
-    "neither": ("n", "n", "", ["all"], 0, 0),
-    "both": ("", "", "", ["all"], 0, 2),
-    "a job fails": ("y", "y", "PUT /api/jobs/thumb", ["all"], 1, 2),
-    "notices fail": ("y", "y", "POST /api/admin/notifications", ["all"], 1, 0),
-    "a key that may give no notices": ("y", None, "", FEW, 0, 0),
+    "Enter": ("", "", ["all"], 0, False, 0),
+    "no": ("no", "", ["all"], 0, False, 0),
+    "all": ("yes", "", ["all"], 0, True, 2),
+    "jobs by name": ("jobs", "", ["all"], 0, True, 0),
+    "notices by number": ("2", "", ["all"], 0, False, 2),
+    "a job fails": ("yes", "PUT /api/jobs/thumb", ["all"], 1, True, 2),
+    "notices fail": ("1,2", "POST /api/admin/notifications", ["all"], 1, True, 0),
+    "a key that may give no notices": ("yes", "", FEW, 0, True, 0),
 }
 
 
 @pytest.mark.parametrize("case", AFTER)
 def test_jobs_and_notices_are_asked_about_once(there: Installation, case: str) -> None:
     """The exit code says whether all that was asked for was done."""
-    jobs, notices, failing, permissions, code, given = AFTER[case]
+    answer, failing, permissions, code, is_started, given = AFTER[case]
     there.save(api_key=there.immich.key(there.root, permissions))
     there.library.album(there.alice, "Trip", [there.library.asset(there.alice)])
     with Terminal(there.path) as terminal:
         terminal.hand_over_trip()
         if failing:
             there.immich.hang_up(failing)
-        terminal.answer("Start them now? (Y/n): ", jobs)
-        if notices is not None:
-            terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", notices)
+        terminal.answer(LATER, answer)
         screen = terminal.menu("0")
         assert terminal.end()[0] == code
-    assert ("Nothing was changed" in screen, "Tell both" in screen) == (False, False)
+    assert "Nothing was changed" not in screen and "3 photos → Bob · 9 takes it back" not in screen
+    assert "1 photo → Bob · 9 takes it back" in screen
     assert len(there.immich.notices) == given
-    started = {"thumbnailGeneration", "migration", "duplicateDetection"} if jobs != "n" else set()
+    started = {"thumbnailGeneration", "migration", "duplicateDetection"} if is_started else set()
     assert set(there.immich.started) == {"backup-database"} | {job for job in started if job[:5] not in failing}

@@ -10,7 +10,7 @@ from tests.terminal import CHOOSE, EXACTLY, MENU, Installation, Terminal
 
 pytestmark = pytest.mark.long
 
-ANY = "Enter for any, < to go back, 0 for the menu): "
+ANY = "[any]: "
 
 
 TYPED = {"3": [3], "1,3,5-8": [1, 3, 5, 6, 7, 8], " 2 ; 1 2,": [2, 1], "1-9": [*range(1, 10)]}
@@ -48,7 +48,7 @@ def test_a_long_list_comes_in_pages_and_its_last_entries_stay(monkeypatch, capsy
     many = [f"Album {number}" for number in range(1, 46)]
     chosen, shown = choosing(monkeypatch, capsys, ["+", "+", "+", "47"], *many, "Tag …", "All …", always=2)
     assert chosen == [46]
-    first, second, third, again = shown.split("Numbers (1-47")[:-1]
+    first, second, third, again = shown.split("Choose (")[:-1]
     assert "  20. Album 20\n" in first and " 21. " not in first and "1 to 20 of 45" in first
     assert "  21. Album 21\n" in second and "  40. " in second and "  20. " not in second
     assert "  45. Album 45\n" in third and "41 to 45 of 45" in third
@@ -59,22 +59,40 @@ def test_a_long_list_comes_in_pages_and_its_last_entries_stay(monkeypatch, capsy
 def test_letters_narrow_a_long_list_and_numbers_stay(monkeypatch, capsys) -> None:
     many = [f"Summer {year}" for year in range(1990, 2025)]
     many[7] = "Straße nach Rom"
-    answers = ["strasse", "winter", "SUMMER 201", "all"]
+    answers = ["winter", "SUMMER 201", "all"]
     chosen, shown = choosing(monkeypatch, capsys, answers, *many)
-    assert "   8. Straße nach Rom\n" in shown
-    assert "Nothing here has “winter” in it." in shown
+    assert "“winter” fits no line of 1-35." in shown
     assert re.findall(r"(\d+)\. Summer 201", shown) == [str(number) for number in range(21, 31)]
     assert chosen == list(range(35))
+    assert choosing(monkeypatch, capsys, ["strasse"], *many)[0] == [7]
 
 
 def test_a_short_list_says_what_it_takes(monkeypatch, capsys) -> None:
     chosen, shown = choosing(monkeypatch, capsys, ["x", "1,3", "1-2"], "One", "Two", "Other …", always=1)
     assert chosen == [0, 1]
-    assert "Please give a number from 1 to 3." in shown
-    assert "The last ones of the list are chosen by themselves." in shown
-    assert "letters" not in shown
+    assert "“x” fits no line of 1-3." in shown
+    assert "Options 3-3 can't be combined; choose one." in shown
+    assert "+ for more" not in shown and "(1,2, names" in shown
     chosen, _ = choosing(monkeypatch, capsys, ["1,2", "2"], "One", "Two", several=False)
     assert chosen == [1]
+
+
+NAMED = {"trip": [0], "rome": [2], "Trip 2, tour": [1, 2], "3, trip": [2, 0], "all": [0, 1, 2]}
+
+
+@pytest.mark.parametrize("typed", NAMED)
+def test_names_choose_as_numbers_do(monkeypatch, capsys, typed: str) -> None:
+    options = "Trip (2 items)", "Trip 2 (1 item)", "Tour of Rome"
+    assert choosing(monkeypatch, capsys, [typed], *options)[0] == NAMED[typed]
+
+
+def test_what_fits_nothing_is_named_and_the_rest_stays(monkeypatch, capsys) -> None:
+    """Enter takes what was chosen so far; more can be added."""
+    for then, chosen in (("", [0]), ("2", [0, 1])):
+        found, shown = choosing(monkeypatch, capsys, ["one, elevn, o", then], "One", "Orca", "Four")
+        assert found == chosen
+        assert "“elevn” fits no line of 1-3." in shown and "“o” fits 2 lines: type more of it." in shown
+        assert "Chosen so far: One." in shown and "[these]: " in shown
 
 
 def test_an_empty_list_says_what_that_means(monkeypatch, capsys) -> None:
@@ -125,19 +143,18 @@ def test_several_albums_and_two_photos_that_stay_after_all(there: Installation) 
         terminal.pick("Destination user", "bob@")
         terminal.answer("Number (1-4", "4")
         screen = terminal.until("Assets to transfer: 3") + terminal.until(EXACTLY)
-        assert "album One or Two" in terminal.said and "ALBUM TRANSFER ANALYSIS" in screen
+        assert "ALBUM TRANSFER ANALYSIS" in screen
         terminal.type("l")
-        terminal.answer("Enter for none): ", "nothing.jpg")
-        terminal.until("No photo that moves has that number or that name.")
-        terminal.answer(EXACTLY, "l")
-        terminal.answer("Enter for none): ", "img_1.JPG")
-        screen = terminal.until("Assets to transfer: 2") + terminal.until(EXACTLY)
-        assert "left out, as you asked" in screen and "IMG_1.jpg" in screen
+        terminal.answer(CHOOSE, "nothing.jpg")
+        terminal.until("“nothing.jpg” fits no line of 1-3.")
+        terminal.answer(CHOOSE, "img_1.JPG")
+        screen = terminal.until("Assets to transfer: 2") + terminal.answer(EXACTLY, "d") + terminal.until(EXACTLY)
+        assert "1 left out" in screen and "1 photo: left out, as you asked" in screen and "IMG_1.jpg" in screen
         terminal.type("l")
-        terminal.answer("Enter for none): ", "2")
+        terminal.answer(CHOOSE, "2")
         terminal.until("Assets to transfer: 1")
         terminal.answer(EXACTLY, "yes")
-        terminal.answer("Type yes to go ahead", "yes")
+        terminal.answer("Type yes [menu]: ", "yes")
         terminal.until("Assets transferred:  1")
         terminal.afterwards()
     assert [there.library.owner_of(photo) for photo in photos] == [there.bob] + [there.alice] * 4
@@ -164,21 +181,21 @@ def test_several_conditions_are_asked_one_after_another(there: Installation) -> 
         terminal.answer(ANY, "")  # albums
         assert "(there are no tags)" in terminal.until("People of")
         terminal.answer(ANY, "1")
-        terminal.answer("or later (", "12.7.2024")
-        terminal.until("Please give a day as 2024-07-12")
-        terminal.answer("or later (", "2024-07-10")
-        terminal.answer("or before (", "2024-07-01")
+        terminal.answer("From date (", "12.7.2024")
+        terminal.until("Please give a day as YYYY-MM-DD")
+        terminal.answer("From date (", "2024-07-10")
+        terminal.answer("To date (", "2024-07-01")
         terminal.until("That is before 2024-07-10.")
-        terminal.answer("or before (", "<")
-        terminal.answer("or later (", "2024-07-10")
-        terminal.answer("or before (", "")
+        terminal.answer("To date (", "<")
+        terminal.answer("From date (", "2024-07-10")
+        terminal.answer("To date (", "")
         terminal.answer("Only favourites?", "")
         terminal.pick("Destination user", "bob@")
         screen = terminal.until("Assets to transfer: 1") + terminal.until(EXACTLY)
-        assert "photos of Lea, from 2024-07-10, to Bob" in terminal.said
+        assert "Alice → Bob, photos of Lea, from 2024-07-10" in terminal.said
         assert "PHOTO TRANSFER ANALYSIS" in screen
         terminal.type("yes")
-        terminal.answer("Type yes to go ahead", "yes")
+        terminal.answer("Type yes [menu]: ", "yes")
         terminal.until("Assets transferred:  1")
         terminal.afterwards()
         terminal.menu("9")
@@ -195,9 +212,9 @@ def test_no_condition_at_all_is_not_everything(there: Installation) -> None:
         terminal.menu("3")
         terminal.pick("Source user", "alice@")
         terminal.pick("Albums of", "Photos of people")
-        terminal.answer("or later (", "")
-        terminal.answer("or before (", "")
+        terminal.answer("From date (", "")
+        terminal.answer("To date (", "")
         terminal.answer("Only favourites?", "")
         terminal.until("that would be everything")
-        terminal.answer("or before (", "0")
+        terminal.answer("To date (", "0")
         terminal.until(MENU)

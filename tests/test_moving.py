@@ -57,13 +57,12 @@ def moved(terminal: Terminal) -> str:
     """Menu entry 10, gone through with; no jobs. What was shown after the yes."""
     terminal.menu("10")
     terminal.answer("Type yes", "yes")
-    return terminal.answer("Start them now? (Y/n): ", "n")
+    return terminal.answer("[later]: ", "n")
 
 
-def after(terminal: Terminal) -> str:
-    """No jobs, no notices: what is said then, up to the menu, which is left."""
-    screen = terminal.answer("Start them now? (Y/n): ", "n")
-    screen += terminal.answer("Tell both users in Immich what was handed over? (Y/n): ", "n")
+def after(terminal: Terminal, answer: str) -> str:
+    """What is said once it is answered what is to be done besides, up to the menu, which is left."""
+    screen = terminal.answer("[later]: ", answer)
     return " ".join((screen + terminal.menu("0")).split())
 
 
@@ -103,7 +102,7 @@ def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
     with Terminal(house.there.path) as terminal:
         terminal.menu("10")
         terminal.answer("Media folder (Enter to skip): ")
-        screen = terminal.answer("Start them now? (Y/n): ", "y")
+        screen = terminal.answer("[later]: ", "yes")
         rest = " ".join(terminal.menu("0").split())
     assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
     assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: 3 originals" in rest
@@ -148,36 +147,33 @@ def test_a_transfer_offers_to_move_the_files_and_its_undo_to_move_them_back(hous
     before, rows = house.media.files(), house.media.paths()
     with Terminal(house.there.path) as terminal:
         terminal.hand_over_trip()
-        screen = terminal.answer("Move them into the folders of Bob <bob@example.com> now? (Y/n): ", "")
-        assert f"Files to move: {FILES}" in screen
-        assert "No file of Bob <bob@example.com> lies in the folders of Alice" in after(terminal)
-        assert "Do not delete the account" not in terminal.said
+        said = after(terminal, "files")
+        assert f"To finish: move {FILES} files into Bob's folder · two of Immich's jobs · tell both" in said
+        assert f"✓ {FILES} files moved, each checked." in said
+        assert "Do not delete" not in terminal.said and "Migration" not in terminal.said
     assert house.lying() == 0
     assert sorted(house.media.contents().values()) == sorted(before.values())
     with Terminal(house.there.path) as terminal:
         terminal.menu("9")
         terminal.pick("Transfers and repairs", "Trip")
         terminal.answer("Type yes", "yes")
-        terminal.answer("Move them into the folders of Alice <alice@example.com> now? (Y/n): ", "")
-        terminal.answer("Start them now? (Y/n): ", "n")
-        terminal.menu("0")
+        assert f"move {FILES} files into Alice's folder · two of Immich's jobs" in after(terminal, "1")
     assert (house.media.files(), house.media.paths()) == (before, rows)
 
 
 def test_files_that_were_not_moved_are_a_reason_to_keep_the_account(house: House) -> None:
     with Terminal(house.there.path) as terminal:
         terminal.hand_over_trip()
-        terminal.answer("now? (Y/n): ", "n")
-        screen = after(terminal)
-    assert "Do not delete the account of Alice <alice@example.com> yet" in screen
-    assert "3 originals, 1 sidecar, 3 thumbnails, 3 previews" in screen
+        screen = after(terminal, "")
+    assert f"Do not delete Alice's account yet: {FILES} files of Bob's lie in its folders" in screen
+    assert house.lying() == FILES
 
 
 def test_a_folder_that_has_gone_does_not_hide_that_the_transfer_is_made(house: House) -> None:
     house.media.folder.rename(house.media.folder.with_name("elsewhere"))
     with Terminal(house.there.path) as terminal:
         terminal.hand_over_trip()
-        screen = terminal.until("Start them now? (Y/n): ")
+        screen = terminal.until("[later]: ")
     assert "Assets transferred:  3" in screen
     assert "cannot be opened" in screen
 
@@ -242,7 +238,7 @@ def test_a_move_that_breaks_off_in_the_menu(house: House) -> None:
         assert house.there.wait_for_no_session() == []
         terminal.type("10")
         terminal.answer("Type yes", "yes")
-        assert f"Files moved:         {FILES}" in terminal.answer("Start them now? (Y/n): ", "n")
+        assert f"Files moved:         {FILES}" in terminal.answer("[later]: ", "n")
         terminal.menu("0")
     assert (house.lying(), len(house.media.files())) == (0, FILES)
 
@@ -362,6 +358,7 @@ def test_another_folder_is_refused_at_once(house: House) -> None:
     with Terminal(house.there.path) as terminal:
         set_up(house, terminal, house.media.folder.with_name(".env"))
         terminal.answer("Media folder [", str(other))
-        assert "is not the media folder of this Immich" in terminal.answer("Media folder [", "-")
+        screen = " ".join(terminal.answer("Media folder [", "-").split())
+        assert "is not the media folder of this Immich" in screen
         terminal.menu("0")
     assert transfer.load_config(house.there.path).media == ""

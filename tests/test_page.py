@@ -112,8 +112,8 @@ def test_the_answer_and_the_warnings_come_first_and_the_numbers_last() -> None:
     said = read(transfer.page_html(shown([photo(1), photo(2, moves=False, why="trashed")], report=report))).said()
     places = [said.index(words) for words in (
         "Nothing is changed yet", "1 photo goes from Alice <alice@example.com> to <b>Bob <bob@example.com>; 1 photo",
-        "A public link shows album “Trip”", "over the quota", "Emma", "Photos that move", "Photos that stay",
-        "In numbers", "bob@example.com: storage",
+        "A public link shows these photos, in album “Trip”", "over the quota", "Emma", "Photos that move",
+        "Photos that stay", "In numbers", "bob@example.com: storage",
     )]  # fmt: skip
     assert places == sorted(places)
 
@@ -263,13 +263,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield made
 
 
-LAST = "Type yes to go ahead, Enter to go back, anything else for the menu: "
+LAST = "Type yes [menu]: "
 
 
 def up_to_the_end(terminal: Terminal, entry: str, end: str) -> str:
     terminal.choose(entry)
     terminal.answer("Number (1-4", "")
-    terminal.answer("(y/n, ", "n")
+    terminal.answer("y merges", "n")
     return terminal.until(end)
 
 
@@ -302,14 +302,14 @@ def test_one_key_writes_it_and_afterwards_it_says_what_was_done(there: Installat
     thumbs["still"].symlink_to(secret)
     there.save(media=str(media.folder))
     with Terminal(there.path) as terminal:
-        assert "p writes it as a page" in up_to_the_end(terminal, "4", LAST)
+        assert "p page with pictures" in up_to_the_end(terminal, "4", LAST)
         terminal.type("p")
         path = written(terminal.until(LAST))
         before = path.read_text()
         assert "Nothing is changed yet" in before and "1 · " in before
         assert pictures_in(path) == {colour(200)}
         terminal.type("yes")
-        assert "The page says now what was done" in terminal.until("Summary:")
+        assert "The page now shows what was done" in terminal.answer("[later]: ", "")
         terminal.afterwards()
     after = path.read_text()
     assert "Done:" in after and pictures_in(path) == {colour(200)}
@@ -332,7 +332,7 @@ def test_pictures_come_from_immich_where_the_key_is_their_owners(there: Installa
     there.library.rows('update "user" set "isAdmin" = true where id = %s', user)
     there.save(api_key=there.immich.key(user))
     with Terminal(there.path) as terminal:
-        assert "p writes it as a page" in up_to_the_end(terminal, "3", EXACTLY)
+        assert "p page with pictures" in up_to_the_end(terminal, "3", EXACTLY)
         terminal.type("p")
         screen = terminal.until(EXACTLY)
         path = written(screen)

@@ -64,7 +64,7 @@ def test_the_text_of_a_dry_run_is_kept(shared: Installation) -> None:
         terminal.choose("3")
         terminal.answer("Number (1-4", "")
         screen = terminal.answer(EXACTLY, "no")
-    path = Path("".join(re.findall(r"Kept as text:\s+(\S+)", screen)))
+    path = Path("".join(re.findall(r"Saved to:\s+(\S+)", screen)))
     assert re.fullmatch(r"[\d-]+_\d{6}_dry-run_transfer_alice@example.com_bob@example.com\.txt", path.name)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text()

@@ -8,7 +8,7 @@ import pytest
 import transfer
 from tests.conftest import NOT_PUT_BACK, Journey
 from tests.library import Library
-from tests.terminal import Installation, Terminal
+from tests.terminal import EXACTLY, Installation, Terminal
 
 pytestmark = pytest.mark.long
 
@@ -200,11 +200,11 @@ def test_the_menu_remembers_and_does_not_ask(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         for number, entry in ((1, "4"), (2, "3")):
             terminal.choose(entry, f"Album {number}")
-            terminal.answer("Number (1-4, Enter for 1, ")
+            terminal.answer("Number (1-4")
             if entry == "4":
-                terminal.answer("Type yes to go ahead", "yes")
+                terminal.answer("Type yes [menu]: ", "yes")
                 terminal.until("TRANSFER COMPLETED")
                 terminal.afterwards()
-        screen = terminal.until("DRY RUN")
-    assert "→ Max (1 face on these photos, 1 on others) [MERGE] into Max  (known to be one person)" in screen
+        screen = terminal.until(EXACTLY)
+    assert "→ Max (1 in album, 1 outside) [MERGE] into Max  (known to be one person)" in screen
     assert "already has people of these names" not in screen

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 import transfer
-from tests.terminal import MENU, Installation, Terminal, installation, number_of
+from tests.terminal import CHOOSE, EXACTLY, MENU, Installation, Terminal, installation, number_of
 
 pytestmark = pytest.mark.screens
 
-YES = "Type yes to go ahead, Enter to go back, anything else for the menu: "
-USERS = "User whose faces, and what else is wrong, are to be repaired"
+YES = "Type yes [menu]: "
+USERS = "Whose photos should be repaired?"
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def test_all_users_at_once(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("5")
         terminal.pick(USERS, "All of them: 4 problems")
-        shown = words(terminal.until("Do exactly this now?"))
+        shown = words(terminal.answer(EXACTLY, "d") + terminal.until(EXACTLY))
         for text in (
-            "With what Bob <bob@example.com> has:",
-            "1 face that is linked to another user's person (IMG_1.jpg)",
+            "4 kinds of problems can be fixed: Alice, Bob, Carol and 1 more",
+            "• Bob: 1 face that is linked to another user's person (IMG_1.jpg)",
             "→ A tag of this user's with the same path, made if it is missing.",
-            "Carol <carol@example.com>: Photos concerned: 1",
+            "Carol: What that comes to: Photos concerned: 1",
             "Tags to give this user: 1",
             "Memories of others that lose photos: 1",
             "Lea (1 face) [TRANSFER]",
@@ -58,7 +58,7 @@ def test_all_users_at_once(there: Installation) -> None:
         assert there.library.snapshot() == before
         terminal.type("yes")
         asked = words(terminal.answer(YES, "yes"))
-        assert "Repair this for" in asked
+        assert "Fix this for" in asked
         done = words(terminal.afterwards())
         assert "REPAIR COMPLETED" in done
         assert "• Persons transferred: 1" in done
@@ -66,18 +66,19 @@ def test_all_users_at_once(there: Installation) -> None:
         assert wrong(there) == set()
         terminal.menu("5")
         assert "problem" not in terminal.pick(USERS, "All of them").split(USERS)[1]
-        assert "There is nothing to repair." in terminal.menu("9")
-        assert words(terminal.until("Number (1-2")).count(": repair") == 2
+        assert "There is nothing to repair." in terminal.answer(CHOOSE, "0")
+        terminal.menu("9")
+        assert words(terminal.until(CHOOSE)).count(": repair") == 2
 
 
 def test_a_kind_that_is_left_out(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("6")
         terminal.pick(USERS, "bob@example.com")
-        assert "l leaves kinds of problems out" in words(terminal.answer(YES, "l"))
+        assert "l leave kinds of problems out" in words(terminal.answer(YES, "l"))
         terminal.pick("What is to stay as it is", "photos with other users' tags")
         shown = words(terminal.answer(YES, "yes"))
-        assert "Left as it is: photos with other users' tags" in shown
+        assert "Not fixed by this (d says what to do): • 1 photo with another user's tag" in shown
         assert "Tags to give" not in shown
         terminal.afterwards()
     found = {(trouble.kind, trouble.user) for trouble in transfer.find_faults(there.params)}
@@ -90,7 +91,7 @@ def test_enter_leaves_nothing_out(there: Installation) -> None:
         terminal.menu("6")
         terminal.pick(USERS, "bob@example.com")
         terminal.answer(YES, "l")
-        terminal.answer("Numbers (1-", "")
+        terminal.answer(CHOOSE, "")
         terminal.answer(YES, "yes")
         terminal.afterwards()
     assert wrong(there) == {"tag"}  # Carol's
@@ -120,11 +121,11 @@ def test_who_gets_what_has_two_owners_is_asked(there: Installation, who: str, pa
         terminal.pick(USERS, "alice@example.com" if part is tear else "bob@example.com")
         if part is not tear:
             terminal.answer(YES, "yes")
-            terminal.answer("Start them now?", "n")
-        screen = terminal.until("Number (Enter leaves them as they are): ")
-        assert f"as above. Who is to have {asked}?" in words(screen)
+            terminal.answer("[later]: ", "n")
+        screen = terminal.until("Number (1-2) [leave them]: ")
+        assert f"Who is to have {asked}?" in words(screen)
         assert "There is nothing to repair" not in screen
-        terminal.type(number_of(screen.split("as above.")[1], f"{who}@"))
+        terminal.type(number_of(screen.split("Who is to have")[1], f"{who}@"))
         shown = words(terminal.answer(YES, "yes"))
         assert "Assets to transfer: 1" in shown
         assert "Repair (5)" not in shown
@@ -140,8 +141,8 @@ def test_live_photos_may_stay_in_two_halves(there: Installation) -> None:
         terminal.menu("6")
         terminal.pick(USERS, "bob@example.com")
         terminal.answer(YES, "yes")
-        terminal.answer("Start them now?", "n")
-        terminal.answer("Number (Enter leaves them as they are): ", "")
+        terminal.answer("[later]: ", "n")
+        terminal.answer("Number (1-2) [leave them]: ", "")
         terminal.until(MENU)
     assert [there.library.owner_of(half) for half in halves] == [there.bob, there.alice]
 
@@ -160,7 +161,8 @@ def test_the_list_of_users_and_an_analysis_point_here(there: Installation) -> No
         terminal.pick("Albums of", "Trip")
         terminal.pick("Destination user", "alice@")
         terminal.answer("Number (1-4", "")
-        assert "Better mend that first: Repair (5) shows what it is." in words(terminal.until("Do exactly this now?"))
+        shown = words(terminal.until(EXACTLY))
+        assert re.search(r"\d things? on these photos (is|are) wrong already. Better fix that first \(5\).", shown)
 
 
 def test_a_repair_without_faces_can_be_taken_back(there: Installation) -> None:

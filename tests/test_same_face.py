@@ -167,18 +167,18 @@ def test_in_the_menu(tmp_path, has_vectors: bool) -> None:
             with Terminal(there.path) as terminal:
                 for time in (1, 2):
                     terminal.choose("3")
-                    terminal.answer("Number (1-4, Enter for 1, ")
+                    terminal.answer("Number (1-4")
                     screen = terminal.until("ALBUM TRANSFER ANALYSIS")
                     assert (by_name in screen) == (time == 1)
                     terminal.interrupt()
             return
         with Terminal(there.path) as terminal:
             terminal.choose("4")
-            terminal.answer("Number (1-4, Enter for 1, ")
+            terminal.answer("Number (1-4")
             screen = terminal.answer("Is that the same person? ", "y")
             assert by_name not in screen
             assert "1. Emma (1 face)  =  Emmi (1 face), looks alike (0.06)" in screen
-            screen = terminal.answer("Type yes to go ahead", "yes")
+            screen = terminal.answer("Type yes [menu]: ", "yes")
             assert "→ Emma (1 face) [MERGE] into Emmi" in screen
             terminal.afterwards()
         assert there.library.value("select count(*) from person") == 1

@@ -204,8 +204,7 @@ def test_another_database_of_the_same_server(there: Installation) -> None:
 def test_the_first_screen_says_what_it_is_connected_to(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         screen = terminal.menu("0")
-        assert f"Immich 2.7.5 at {there.immich.url} as root@example.com (administrator)" in screen
-        assert f"database {there.params['dbname']} at {there.params['host']}" in screen
+        assert "Immich 2.7.5 · 127.0.0.1 · root@example.com" in screen
         assert terminal.end()[0] == 0
 
 

@@ -74,22 +74,26 @@ WANTED = {
     "Source user": "alice@example.com",
     "Albums of": "Trip",
     "Destination user": "bob@example.com",
-    "User whose faces": "carol@example.com",
+    "Whose photos should be repaired?": "carol@example.com",
 }
 
 
 def reply(question: str, screen: str) -> str:
     """What a person who goes through with it would type, all but the word yes."""
+    if "There is nothing to" in screen:
+        return "0"
     for title, wanted in WANTED.items():
-        if title in screen and "Enter to go back" in question:
+        if title in screen and "[back]" in question:
             return number_of(screen.split(title)[1], wanted)
     if question.startswith("Number (1-4"):
         return "1"
-    if question.startswith("Type accept"):
-        return "accept"
     if question.startswith("Do exactly this now?"):
         return "no"
-    if re.search(r"\(y/n[^)]*\):$", question, re.I):
+    if "[later]" in question:
+        return "yes"
+    if "Type accept" in question:
+        return "accept"
+    if "(y/n" in question or "y merges" in question:
         return "y"
     raise AssertionError(f"nobody knows an answer to {question!r}:\n{screen}")
 
@@ -144,7 +148,7 @@ def blank(unchanged: Installation, tmp_path: Path) -> Iterator[Path]:
 
 def test_set_up_from_nothing(unchanged: Installation, blank: Path) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         shown = give(terminal, settings(unchanged))
         screen = terminal.menu("1")
         assert "Alice <alice@example.com>" in terminal.menu("0")
@@ -154,7 +158,7 @@ def test_set_up_from_nothing(unchanged: Installation, blank: Path) -> None:
     for default in ("Database host [localhost]", "Database port [5432]", "name [immich]", "user [postgres]"):
         assert default in shown
     assert f"Saved to {blank}" in " ".join(screen.split())
-    assert "Immich 2.7.5 at" in screen
+    assert "Immich 2.7.5 · 127.0.0.1 · root@example.com" in screen
     assert transfer.load_config(blank) == unchanged.config
     assert stat.S_IMODE(blank.stat().st_mode) == 0o600
 
@@ -166,7 +170,7 @@ def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> N
         f"DB_PASSWORD='{unchanged.params['password']}'\n"
     )
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         for missing in ("/nonexistent/.env", str(blank.parent), "~nobody-of-that-name/.env"):
             terminal.answer(ENV_ASKED, missing)
             assert "cannot be read" in terminal.question()[1]
@@ -184,7 +188,7 @@ def test_an_env_file_without_a_password_leaves_the_rest_to_ask(unchanged: Instal
     env = blank.with_name(".env")
     env.write_text(f"DB_DATABASE_NAME={unchanged.params['dbname']}\n")
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         terminal.answer(ENV_ASKED, str(env))
         give(terminal, settings(unchanged)[1:])
         terminal.menu("0")
@@ -211,7 +215,7 @@ def test_what_is_wrong_is_said_at_once_and_asked_again(
     wrong, right = settings(unchanged, **changed), settings(unchanged)
     tried = {"url": 1, "key": 2, "media": 8}.get(next(iter(changed)), 7)
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         give(terminal, wrong[: tried + 1])
         question, screen = terminal.question()
         assert sentence in " ".join(screen.split())
@@ -230,7 +234,7 @@ def test_what_is_wrong_is_said_at_once_and_asked_again(
 def test_one_question_back(unchanged: Installation, blank: Path) -> None:
     right = settings(unchanged)
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         give(terminal, [(ENV_ASKED, "<"), *right[:2], ("API key", "<")])
         give(terminal, [*right[1:4], ("Database port", "<"), ("Database host", ""), *right[4:7]])
         give(terminal, [(PASSWORD_NOT_ECHOED, "<"), ("Database user", ""), right[7]])
@@ -253,7 +257,7 @@ WRONG = {
 def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, blank: Path) -> None:
     """And what was typed is not shown again: it may be a secret at the wrong question."""
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         for start, right in settings(unchanged):
             words, wrong = next((found for asked, found in WRONG.items() if start.startswith(asked)), ("", ()))
             for text in wrong:
@@ -272,7 +276,7 @@ def test_what_cannot_be_right_is_asked_again_at_once(unchanged: Installation, bl
 @pytest.mark.parametrize("text", ["it's", 'a"b\\n', "{x}%s", "pässwörd😀", " blanks "])
 def test_odd_characters_of_a_password_are_saved_as_typed(unchanged: Installation, blank: Path, text: str) -> None:
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         give(terminal, [*settings(unchanged)[:7], (PASSWORD_NOT_ECHOED, text)])
         question, screen = terminal.question()
         if "password authentication failed" in screen:  # typed as it is, asked for anew as it is
@@ -307,7 +311,7 @@ def test_reconfigure_keeps_the_other_name_of_the_database(there: Installation) -
     params = {("database" if name == "dbname" else name): value for name, value in there.params.items()}
     there.save(database=params)
     with Terminal(there.path) as terminal:
-        assert f"database {there.params['dbname']} at" in terminal.menu("7")
+        terminal.menu("7")
         give(terminal, [(start, "") for start, _ in settings(there)])
         question, screen = terminal.question()
         assert "Select option" in question, screen
@@ -317,12 +321,11 @@ def test_reconfigure_keeps_the_other_name_of_the_database(there: Installation) -
 
 def test_reconfigure_takes_effect_at_once(there: Installation, shared: Installation) -> None:
     with Terminal(there.path) as terminal:
-        assert there.immich.url in terminal.menu("7")
+        terminal.menu("7")
         give(terminal, settings(shared))
         there.immich.calls.clear()
         screen = terminal.menu("1")
-        assert shared.immich.url in screen
-        assert shared.params["dbname"] in screen
+        assert "Immich 2.7.5 · 127.0.0.1 · root@example.com" in screen
         terminal.menu("0")
     assert there.immich.calls == []
     assert transfer.load_config(there.path) == shared.config
@@ -336,18 +339,17 @@ def test_a_reconfiguration_that_fails_changes_nothing(unchanged: Installation) -
         terminal.interrupt()
         screen = terminal.menu("1")
         assert "Nothing was changed." in screen
-        assert unchanged.params["dbname"] in screen
         assert "Alice" in terminal.menu("0")
 
 
 def test_clear_config_takes_effect_at_once(there: Installation) -> None:
     with Terminal(there.path) as terminal:
         terminal.menu("8")
-        terminal.answer("(y/N): ")  # Enter is no
+        terminal.answer("(y/n) [n]: ")  # Enter is no
         assert there.path.exists()
         terminal.menu("8")
-        terminal.answer("(y/N): ", "y")
-        screen = terminal.answer("Run setup now? (y/N): ", "n")
+        terminal.answer("(y/n) [n]: ", "y")
+        screen = terminal.answer("Run setup now? (y/n) [n]: ", "n")
         assert "Configuration not found or incomplete." in screen
         assert not there.path.exists()
         code, rest = terminal.end()
@@ -359,8 +361,8 @@ def test_ctrl_c_after_the_configuration_was_cleared(there: Installation) -> None
     """It is gone: neither may it be said that nothing was changed, nor may the tool go on with its key."""
     with Terminal(there.path) as terminal:
         terminal.menu("8")
-        terminal.answer("(y/N): ", "y")
-        terminal.until("Run setup now? (y/N): ")
+        terminal.answer("(y/n) [n]: ", "y")
+        terminal.until("Run setup now? (y/n) [n]: ")
         terminal.interrupt()
         index = terminal.child.expect(["Select option: ", "Bye", "There is no configuration"])
         screen = terminal.said.split("Run setup now?")[-1]
@@ -384,14 +386,14 @@ def test_a_redirection_is_not_followed_but_its_address_can_be_given(
 ) -> None:
     unchanged.immich.redirect(other.url)
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         give(terminal, settings(unchanged)[:2])
         _question, screen = terminal.question()
         assert f"sends us on to {other.url}." in screen
         terminal.type(other.url)
         assert (blank.exists(), other.calls) == (False, [])
         give(terminal, settings(unchanged)[2:])
-        assert f"Immich 2.7.5 at {other.url}" in terminal.menu("0")
+        assert "Immich 2.7.5 · 127.0.0.1" in terminal.menu("0")
     assert transfer.load_config(blank) == replace(unchanged.config, api_url=other.url)
     assert unchanged.key not in str(unchanged.immich.calls)
 
@@ -400,7 +402,7 @@ def test_a_login_page_gets_no_key(unchanged: Installation, blank: Path) -> None:
     """Of what stands before Immich; a key would travel to whoever runs it."""
     unchanged.immich.answer("/api", 302, b"", headers={"Location": "https://me.cloudflareaccess.com/login?kid=1"})
     with Terminal(blank) as terminal:
-        terminal.answer("Run setup now? (y/N): ", "y")
+        terminal.answer("Run setup now? (y/n) [n]: ", "y")
         give(terminal, settings(unchanged)[:2])
         question, screen = terminal.question()
     words = " ".join(screen.split())
@@ -414,7 +416,7 @@ def test_an_address_of_the_database_answers_all_its_questions(unchanged: Install
     url = f"postgresql://{p['user']}:{p['password']}@{p['host']}:{p['port']}/{p['dbname']}"
     for number in (3, 7):
         with Terminal(blank) as terminal:
-            terminal.answer("Run setup now? (y/N): ", "y")
+            terminal.answer("Run setup now? (y/n) [n]: ", "y")
             give(terminal, [*settings(unchanged)[:number], (settings(unchanged)[number][0], url)])
             give(terminal, settings(unchanged)[8:])
             terminal.menu("0")
@@ -456,8 +458,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
         shown = go_on(terminal, "Type yes")
         assert "ALBUM TRANSFER ANALYSIS" in shown
         assert ("[MERGE] into oma" in shown) == bool(merged)
-        assert "Immich made a backup of its database just now" in shown
-        assert "immich-db-backup-1-v2.7-pg14.sql.gz, 1.2 MiB" in shown
+        assert re.search(r"Immich made a backup at \d\d:\d\d, just now \(1.2 MiB\).", shown)
         assert there.library.rows('select 1 from asset where "ownerId" = %s', there.alice)
         terminal.type("yes")
         done = go_on(terminal, "Select option")
@@ -467,18 +468,19 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
     assert f"    • Persons merged:      {merged}\n" in done
     owners = dict(there.library.rows('select "originalFileName", "ownerId" from asset'))
     assert {owners[f"IMG_{number}.jpg"] for number in range(3)} == {there.bob}
-    steps = " ".join(done.split("Next steps:")[1].split())
+    steps = " ".join(done.split("You:")[1].split())
     for words in (
-        "Do not delete the account of Alice",
-        "phone of Alice",
-        "fetch everything anew",
-        "only as its member",
+        "Do not delete Alice's account yet: 9 files of Bob's lie in its folders",
+        "on Alice's phone",
+        "fetch everything again",
+        "Share “Trip” with Bob in Immich",
     ):
         assert words in steps
-    assert "“Generate Thumbnails” was started" in done
+    assert "✓ Jobs finished. ✓ Alice and Bob were told." in done
+    assert "immich-db-backup-1-v2.7-pg14.sql.gz" in next(there.path.parent.glob("transfers/*.txt")).read_text()
     assert [(user, title) for user, title, _ in there.immich.notices] == [
-        (there.bob, "Photos from Alice"),
         (there.alice, "Photos for Bob"),
+        (there.bob, "Photos from Alice"),
     ]
     puts = {path: body for method, path, body in there.immich.calls if method == "PUT"}
     assert puts["/api/jobs/thumbnailGeneration"] == {"command": "start", "force": False}
@@ -494,13 +496,13 @@ def test_anything_but_yes_changes_nothing(unchanged: Installation, answer: str) 
             terminal.menu(entry)
             go_on(terminal, "Type yes")
             terminal.type(answer)
-            assert "Back to the menu. Nothing was changed." in terminal.until("Select option: ")
+            assert "Nothing was changed." in terminal.until("Select option: ")
             terminal.type()
     assert not any(method == "PUT" for method, _, _ in unchanged.immich.calls)
 
 
 def test_one_step_back_and_the_menu(unchanged: Installation) -> None:
-    """Enter goes back to the question before, or < where Enter has a meaning; 0 goes to the menu at once."""
+    """Enter goes back to the question before where the brackets say so, < everywhere; 0 goes to the menu at once."""
     asked = ["Source user", "Albums of", "Destination user", "The album itself", "the same p", "Type yes"]
     with Terminal(unchanged.path) as terminal:
         for last in range(len(asked)):
@@ -509,16 +511,16 @@ def test_one_step_back_and_the_menu(unchanged: Installation) -> None:
                 question, screen = terminal.question()
                 assert title in screen
                 terminal.type(reply(question, screen))
-            go_on(terminal, asked[last]) if asked[last] == "Type yes" else None
+            if asked[last] == "Type yes":
+                terminal.answer("Type accept [menu]: ", "accept")
             for title in reversed(asked[:last]):
-                if title != asked[-2]:
-                    question, screen = terminal.question()
-                    assert asked[asked.index(title) + 1] in screen
-                terminal.type("<" if "< to go back" in question and title != asked[-2] else "")
+                question, screen = terminal.question()
+                assert asked[asked.index(title) + 1] in screen
+                terminal.type("" if "[back]" in question else "<")
             question, screen = terminal.question()
             assert asked[0] in screen
             terminal.type("" if last % 2 else "0")
-            assert "Back to the menu. Nothing was changed." in terminal.until("Select option: ")
+            assert "Nothing was changed." in terminal.until("Select option: ")
             terminal.type()
 
 
@@ -577,7 +579,7 @@ def test_a_repair(there: Installation) -> None:
         done = go_on(terminal, "Select option")
         terminal.type("6")
         assert re.search(r"Persons transferred: 21\n +• Persons merged:      1\n", done)
-        assert "“Generate Thumbnails” was started" in " ".join(done.split())
+        assert "✓ Jobs finished." in done
         assert "There is nothing to repair." in go_on(terminal, "Select option")
 
 
@@ -629,7 +631,7 @@ def test_a_key_that_may_not_start_jobs(there: Installation, owner: str) -> None:
         terminal.type("yes")
         done = " ".join(go_on(terminal, "Select option").split())
     assert "Assets transferred: 3" in done
-    assert "Administration > Job Queues > Generate Thumbnails > Missing" in done
+    assert "Generate Thumbnails > Missing" in done
     assert there.immich.started == []
 
 
@@ -639,12 +641,12 @@ def test_jobs_that_run_already(there: Installation) -> None:
         terminal.menu("6")
         go_on(terminal, "Type yes")
         terminal.type("yes")
-        go_on(terminal, "Start them now?")
-        terminal.type("y")
-        assert "is running already" in " ".join(terminal.until("Ctrl-C leaves them to themselves.").split())
+        go_on(terminal, "[later]")
+        terminal.type("yes")
+        assert "is running already" in " ".join(terminal.until("(Ctrl-C: go on without waiting)").split())
         terminal.until("Immich is at work: thumbnailGeneration (4)")
         terminal.interrupt()
-        terminal.until("Immich goes on with them.")
+        terminal.until("Immich goes on with them")
         terminal.menu("0")
 
 
@@ -668,10 +670,10 @@ def test_wrong_numbers_are_asked_again(unchanged: Installation) -> None:
             terminal.menu(wrong)
         terminal.menu("3")
         for wrong in ("x", "99", "-1", "²", "٣", "1e0"):
-            terminal.answer("0 for the menu): ", wrong)
-        terminal.answer("0 for the menu): ", "0")
+            terminal.answer("[back]: ", wrong)
+        terminal.answer("[back]: ", "0")
         assert "Nothing was changed." in terminal.menu("0")
-        assert terminal.said.count("Please give a number from 1 to") == 6
+        assert (terminal.said.count("fits no line of 1-5."), terminal.said.count("“x” fits 5 lines")) == (5, 1)
         assert terminal.end()[0] == 0
 
 
@@ -699,14 +701,14 @@ def leave(terminal: Terminal, how: str) -> None:
 
 def one_line(text: str, wanted: str) -> None:
     """One line and no more, less the line on which the person typed and the one that names the kept analysis."""
-    named = ("Kept as text:", "/transfers/")
+    named = ("Saved to:", "/transfers/")
     assert len([line for line in lines(text.partition("\n")[2]) if not any(word in line for word in named)]) == 1, text
     assert wanted in text
     assert "Traceback" not in text
 
 
 LAST = ("Type yes", "Delete ", "Media folder")
-FEWEST = {"3": 5, "4": 7, "5": 3, "6": 5, "7": 8, "8": 1}  # questions at least
+FEWEST = {"3": 5, "4": 7, "5": 3, "6": 4, "7": 8, "8": 1}  # questions at least
 
 
 @pytest.mark.long
@@ -728,10 +730,10 @@ def test_ctrl_c_at_every_question_goes_back_to_the_menu(unchanged: Installation,
             if "Select option" in question:
                 break
             assert unchanged.wait_for_no_session() == [], question
-            at_last = question.startswith(LAST)
+            at_last = any(word in question for word in LAST)
             terminal.interrupt()
             back = terminal.until("Select option: ")
-            one_line(back.split("\n  Immich 2.7.5")[0], "Nothing was changed.")
+            assert "Stopped. Nothing was changed." in back and "Traceback" not in back
             seen += 1
         terminal.type("0")
         assert terminal.end()[0] == 0
@@ -754,7 +756,7 @@ def test_end_of_input_at_every_question_ends_it(unchanged: Installation, entry: 
             question, _ = terminal.question()
             if "Select option" in question:
                 break
-            at_last = question.startswith(LAST)
+            at_last = any(word in question for word in LAST)
             terminal.end_input()
             code, rest = terminal.end()
         assert code == 0, question
@@ -824,7 +826,7 @@ def test_ctrl_c_while_a_dry_run_waits_for_a_row(waiting: Installation) -> None:
             terminal.type("y")
             assert waiting.wait_for_lock_wait()
             terminal.interrupt()
-            one_line(terminal.until("Nothing was changed."), "Stopped.")
+            assert "Stopped." in terminal.until("Nothing was changed.")
             assert waiting.wait_for_no_session() == []
         terminal.menu("1")
         assert "Alice" in terminal.menu("0")
@@ -871,7 +873,7 @@ def test_ctrl_c_while_immich_does_not_answer(unchanged: Installation) -> None:
         while not unchanged.immich.calls and time.monotonic() < deadline:
             time.sleep(0.01)
         terminal.interrupt()
-        one_line(terminal.until("Nothing was changed."), "Stopped.")
+        assert "Stopped." in terminal.until("Nothing was changed.")
         unchanged.immich.forget()
         terminal.menu("0")
 
