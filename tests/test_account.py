@@ -743,6 +743,7 @@ def test_the_screen_says_what_hangs_on_it_and_whether_it_can_be_deleted(there: I
         assert "Nothing was changed." in terminal.menu("11")
         terminal.pick("Account that is to be deleted", "alice@")
         screen = terminal.until("MAIN MENU")
+        screen += next(there.path.parent.glob("transfers/*account_alice*.txt")).read_text()
         for text in (
             "✗ Not yet. Others would lose 1 thing.",
             "4, everything to somebody  solves 1: 1 comment or like of another user on its photos",
@@ -765,6 +766,7 @@ def test_the_screen_of_an_empty_account_and_of_one_marked_for_deletion(there: In
         terminal.menu("11")
         terminal.pick("Account that is to be deleted", "alice@")
         screen = terminal.until("MAIN MENU")
+        screen += next(there.path.parent.glob("transfers/*account_alice*.txt")).read_text()
         assert "✓ Nothing is lost: it can be deleted." in screen
         there.library.asset(there.library.value("""select id from "user" where name = 'Gone'"""))
         terminal.menu("11")
