@@ -173,9 +173,6 @@ a stack gets a primary back that belongs to somebody else since
     PRIMARY_RULE: cut , {_APART} @ mending: in_part
 a picture comes back although its face was deleted since
     FEATURED_RULE: cut , {_UNSEEN} @ mending: face_is_gone
-a person goes back into a cluster group that its user left
-    PEOPLE: cut touched=(('JOIN touched_group t ON t.grp = p."personGroupId"', "true"),), @ mending:
-        cluster_group_that
 a repair takes a photo out of a partner's memory and link
     leave_alone: say kind in HOLDERS => False @ mending: partner_may
 groups of duplicates of two users stay
