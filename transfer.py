@@ -9986,7 +9986,8 @@ def users_screen(state: State) -> State:
         say_untracked(clear_untracked(config))
         look = functools.partial(list_lying, config)
         warn_of_lying(waiting("Looking whose files lie where; Ctrl-C leaves that out", look), users)
-        show_undrawn(list_undrawn(config), {user.id: who(user) for user in users})
+        for text in undrawn_words(list_undrawn(config), {user.id: who(user) for user in users}):
+            warn(text)
     except KeyboardInterrupt:
         say("  Not looked for.")
     return state
@@ -10026,15 +10027,14 @@ def warn_of_lying(lying: Lying | None, users: Sequence[User]) -> None:
             )
 
 
-def show_undrawn(undrawn: Mapping[str, int], names: Mapping[str, str]) -> None:
+def undrawn_words(undrawn: Mapping[str, int], names: Mapping[str, str]) -> list[str]:
     """Whose people have no picture yet: a job that was started too early, or not at all, has left them."""
-    for user, number in undrawn.items():
-        label, button, _does = JOBS["thumbnailGeneration"]
-        people = number_of(number, "person has no picture", "people have no pictures")
-        warn(
-            f"{people} yet, of {names.get(user, user)}. Immich draws what is missing: Administration > "
-            f"Job Queues > {label} > {button}."
-        )
+    label, button, _does = JOBS["thumbnailGeneration"]
+    return [
+        f"{number_of(number, 'person has no picture', 'people have no pictures')} yet, of "
+        f"{names.get(user, user)}: in Immich, Administration > Job Queues > {label} > {button}."
+        for user, number in undrawn.items()
+    ]
 
 
 def albums_screen(state: State) -> State:
@@ -11587,61 +11587,64 @@ def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
 def files_screen(state: State) -> State:
     """Menu entry 10."""
     state, api, server = need_server(state)
-    config = state.config.database
+    config, warnings = state.config.database, list[str]()
     # what an interrupted move left, or a restored database, is put right before anybody looks
     if state.config.media and (settled := settle_moves(config, Path(state.config.media), state.undo_folder)):
-        paragraph(
+        warnings.append(
             f"{number_of(settled, 'file')} had to be put where the database says: a move of files was "
             "interrupted, or an older database was restored."
         )
-    say_untracked(clear_untracked(config))
+    warnings += untracked_words(clear_untracked(config))
     with looking(config) as tx:
         lying = lying_away(tx)
     names = {user.id: who(user) for user in list_users(api, server, config)}
-    pairs = sorted(lying, key=lambda pair: -sum(lying[pair].values()))
-    heading("FILES IN OTHER USERS' FOLDERS")
-    if not pairs:
-        say("  Every file lies in its owner's folders.")
-    show_lying(lying, names)
     undrawn = list_undrawn(config)
-    show_undrawn(undrawn, names)
-    if not pairs:
+    warnings += undrawn_words(undrawn, names)
+    sheet = Sheet("Every file lies in its owner's folders.", [], warnings)
+    if not lying:
+        show_result("FILE ANALYSIS", blocks_of(sheet))
         if undrawn:
             say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
         return state
     require_writable(state.undo_folder)
-    state = see_media(state)
     if not state.config.media:
-        say_what_jobs_do(api, state)
+        number = sum(map(sum, (kinds.values() for kinds in lying.values())))
+        words = number_of(number, "file lies", "files lie")
+        show_result("FILE ANALYSIS", blocks_of(Sheet(
+            f"{words} in other users' folders. To move them, Immich's media folder must be seen.",
+            [lying_block(lying, names), block("", jobs_words(api, state), least=1)],
+            *(warnings, False),
+        )), 7)
+        state = see_media(state)
+    if not state.config.media:
         jobs = ["thumbnailGeneration", "migration", "storageTemplateMigration"]
         say_steps(finish_up(job_chores(state, api, jobs)))
-        show_left(config, names)
+        for row in left_block(config, names).rows(MUST):
+            say(row)
         return state
-    act(move_action(moving(state, None), state, api, names), state, api)
+    act(move_action(moving(state, None), state, api, lying, names, warnings), state, api)
     return state
 
 
-def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]) -> Action[MoveReport]:
+def move_action(
+    work: MoveWork, state: State, api: Api, lying: Lying, names: Mapping[str, str], warnings: Sequence[str]
+) -> Action[MoveReport]:
     """A move of files."""
     before: list[int | None] = []
 
     def show_it(report: MoveReport) -> Sheet:
+        verdict = f"{number_of(report.files, 'file')} to move, {shown_size(report.size)}."
         if not report.files:
-            show_move_rest(report)
-            return Sheet("There is nothing to move.", [], is_any=False)
-        return Sheet(f"Files to move: {report.files}, {shown_size(report.size)}", [
-            block("", *(
-                f"    • {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}"
-                for kind, files, amount in report.kinds
-            )),
-        ])
+            verdict = "There is nothing to move."
+        return Sheet(
+            *(verdict, [lying_block(lying, names), *move_blocks(report)], warnings), is_any=report.files > 0
+        )
 
     def finish(report: MoveReport) -> None:
-        show_moved(report)
+        show_moved(report, left_block(state.config.database, names))
         watch_missing(api, before[0])
         say_untracked(clear_untracked(state.config.database))
         say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
-        show_left(state.config.database, names)
 
     return Action(
         title="FILE ANALYSIS",
@@ -11655,27 +11658,31 @@ def move_action(work: MoveWork, state: State, api: Api, names: Mapping[str, str]
     )
 
 
+def lying_block(lying: Lying, names: Mapping[str, str], title: str = "") -> Block:
+    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
+    lines = []
+    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
+        where = f"in the folders of {names.get(holder, holder)}" if holder else UNTOLD
+        kinds = ", ".join(
+            number_of(lying[holder, owner][kind], *words)
+            for kind, words in FILE_KINDS.items()
+            if lying[holder, owner].get(kind)
+        )
+        lines.append(f"    • Of {names.get(owner, owner)}, {where}: {kinds}")
+    return block(title, *lines, least=1)
+
+
 UNTOLD = "and it cannot be told in whose folders"
 
 
-def show_lying(lying: Lying, names: Mapping[str, str]) -> None:
-    """Whose files lie in whose folders, the most first. `names` by the users' ids."""
-    for holder, owner in sorted(lying, key=lambda pair: -sum(lying[pair].values())):
-        where = f"in the folders of {names.get(holder, holder)}" if holder else UNTOLD
-        kinds = kinds_of_files(lying[holder, owner])
-        paragraph(f"Of {names.get(owner, owner)}, {where}: {kinds}.", "      ", "    • ")
-
-
-def show_left(config: Mapping[str, Any], names: Mapping[str, str]) -> None:
+def left_block(config: Mapping[str, Any], names: Mapping[str, str]) -> Block:
     """What lies in other users' folders still."""
     left = list_lying(config)
     if left is None:
-        warn("What remains in other users' folders cannot be told.")
-    elif left:
-        say("\n  In other users' folders there remain:")
-        show_lying(left, names)
-    else:
-        say("\n  Every file lies in its owner's folders.")
+        return block("", "  What remains in other users' folders cannot be told.", least=1)
+    if not left:
+        return block("", "  Every file lies in its owner's folders.", least=1)
+    return lying_block(left, names, "  In other users' folders there remain:")
 
 
 MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
@@ -11705,16 +11712,11 @@ def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
     return work
 
 
-def kinds_of_files(kinds: Mapping[str, int]) -> str:
-    """47 originals, 1 sidecar."""
-    return ", ".join(number_of(kinds[kind], *words) for kind, words in FILE_KINDS.items() if kinds.get(kind))
-
-
 def see_media(state: State) -> State:
     """The state with Immich's media folder: asked for if it is not known, and kept; '' for none."""
     if state.config.media:
         return state
-    say("\n  Moving them needs Immich's media folder, the one that holds upload, library and thumbs.")
+    say()
     if media := ask_question(MEDIA_QUESTION, ""):
         check_media(state.config.database, Path(media))
         state = replace(state, config=replace(state.config, media=media))
@@ -11723,44 +11725,45 @@ def see_media(state: State) -> State:
     return state
 
 
-def say_what_jobs_do(api: Api, state: State) -> None:
+def jobs_words(api: Api, state: State) -> str:
     """What can be done without seeing the folder."""
     is_on = template_is_on(api, state.config.database)
-    paragraph(
-        f"Without that folder only Immich's own jobs can move files. Its storage template is "
+    return (
+        "  Without it only Immich's own jobs move files. Its storage template is "
         f"{'on' if is_on else 'off'}, so they leave where they are: {LEFT_BY_JOBS[is_on]}."
     )
 
 
-def show_move_rest(report: MoveReport) -> None:
-    """What keeps its place or gets another name."""
-    if report.renamed:
-        say("\n  Their name is taken in the new folder, so they get another:")
-        show_list([f"{told} → {clean(path)}" for told, path in report.renamed])
-    if report.stays:
-        say("\n  Stay where they are:")
-    for reason, names in report.reasons:
-        say(f"    {number_of(len(names), 'file')}: {FILE_REASONS[reason]}")
-        show_list(names, "      ")
+def move_blocks(report: MoveReport) -> list[Block]:
+    """What keeps its place, and why; what gets another name."""
+    stays = [
+        (f"    {number_of(len(names), 'file')}: {FILE_REASONS[reason]}", [f"      {name}" for name in names])
+        for reason, names in report.reasons
+    ]
+    renamed = [f"    {told} → {clean(path)}" for told, path in report.renamed]
+    words = f"  {number_of(len(renamed), 'file')}: the name is taken in the new folder, so it gets a number"
+    return [Block(stays, "  Stay where they are:", 3), Block([(words, renamed)] * bool(renamed), least=1)]
 
 
-def show_moved(report: MoveReport) -> None:
+def show_moved(report: MoveReport, *more: Block) -> None:
     """What a move of files has done."""
-    heading("FILES MOVED")
-    say("  Summary:")
-    say(f"    • Files moved:         {report.files}, {shown_size(report.size)}")
-    for kind, files, amount in report.kinds:
-        say(f"        {number_of(files, *FILE_KINDS[kind])}, {shown_size(amount)}")
-    if report.copied:
-        say(f"    • Copied, as links are impossible there: {report.copied}")
-    show_move_rest(report)
-    if report.old_names:
-        warn("Moved, but the old name could not be removed; the next move tries again:")
-        show_list(report.old_names)
-    say_untracked(report.untracked)
+    sheet = Sheet(f"{number_of(report.files, 'file')} moved, {shown_size(report.size)}.", [
+        *move_blocks(report),
+        block("", *[f"  Copied, as links are impossible there: {report.copied}"] * bool(report.copied)),
+        Block([(
+            f"  {number_of(len(report.old_names), 'file')} moved, and the old name could not be removed: the "
+            "next move tries again",
+            [f"    {name}" for name in report.old_names],
+        )] * bool(report.old_names), least=1),
+        *more,
+    ], untracked_words(report.untracked))
     if report.stopped:
         TERMINAL.failed = True
-        warn(f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.")
+        sheet = replace(sheet, warnings=[
+            f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.",
+            *sheet.warnings,
+        ])
+    show_result("FILES MOVED", blocks_of(sheet), 7)
 
 
 def watch_missing(api: Api, before: int | None) -> int | None:
@@ -11781,17 +11784,23 @@ def watch_missing(api: Api, before: int | None) -> int | None:
             "Administration > Maintenance in Immich names them."
         )
     else:
-        say(f"  Immich's own check of its files finds nothing new missing ({missing} as before).")
+        say(f"  Immich's own file check: no new problems ({missing} missing, as before).")
     return missing
 
 
-def say_untracked(number: int) -> None:
+def untracked_words(number: int) -> list[str]:
     """That files in use were offered for deletion."""
-    if number:
-        warn(
-            f"Immich's report of untracked files named {number_of(number, 'file')} in use, which 'Delete "
-            f"all' there would have deleted. {'It is' if number == 1 else 'They are'} off that report now."
-        )
+    are = "It is" if number == 1 else "They are"
+    return [
+        f"Immich's report of untracked files named {number_of(number, 'file')} in use, which 'Delete all' "
+        f"there would have deleted. {are} off that report now."
+    ] * bool(number)
+
+
+def say_untracked(number: int) -> None:
+    """untracked_words(), where no result follows."""
+    for text in untracked_words(number):
+        warn(text)
 
 
 def say_lying(state: State, holder: User, owner: User) -> list[str]:
@@ -11832,12 +11841,12 @@ def account_screen(state: State) -> State:
 def check_account(user: User, state: State, api: Api, server: Server) -> None:
     """What hangs on an account."""
     config = state.config.database
-    say_untracked(clear_untracked(config))
+    warnings = untracked_words(clear_untracked(config))
     check = working(lambda progress: account_ties(config, user.id, progress))
     keep_from(state, "account", user.email)
-    is_own = user.id == server.user_id
-    key = ["The API key of this tool belongs to this account, and goes with it."] * is_own
-    show_result("DELETING AN ACCOUNT", account_blocks(check, user, key), 6)
+    if user.id == server.user_id:
+        warnings.append("The API key of this tool belongs to this account, and goes with it.")
+    show_result("DELETING AN ACCOUNT", account_blocks(check, user, warnings), 7)
 
 
 def account_verdict(check: AccountCheck, user: User) -> str:
@@ -11857,17 +11866,26 @@ def account_verdict(check: AccountCheck, user: User) -> str:
 def account_blocks(check: AccountCheck, user: User, warnings: Sequence[str]) -> list[Block]:
     """Whether an account can be deleted; then what hangs on it, by what to do about it."""
     mark = coloured("✓", GREEN) if check.can_go else coloured("✗", RED)
-    groups = []
+    groups: list[Row] = []
     for way, number, entries in check.groups:
         found = [point_row(TIES, entry) for entry in entries]
         solves = "solves " if WAYS[way][0].isdigit() else ""
-        line = f"  {WAYS[way]:<27}{solves}{number}: {', '.join(words for words, _below in found)}"
-        groups.append((line, [text for words, below in found for text in (f"    • {words}", *below)]))
+        words = first_of([words for words, _below in found], 2 * window()[0] - 60)
+        groups.append((
+            f"  {WAYS[way]:<27}{solves}{number}: {words}",
+            [text for words, below in found for text in (f"    • {words}", *below)],
+        ))
     return [
         block("", f"  {who(user)}", f"  {mark} {account_verdict(check, user)}", least=MUST, gap=False),
         Block(groups, least=MUST),
         warning_block(warnings),
     ]
+
+
+def first_of(parts: Sequence[str], room: int) -> str:
+    """As many of these, with commas, as have room in so many columns; one at least."""
+    number = max(1, sum(sum(map(len, parts[:end])) + 2 * end <= room for end in range(1, len(parts) + 1)))
+    return ", ".join(parts[:number]) + " …" * (number < len(parts))
 
 
 def shortened(text: str, width: int = 40) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests import schemas
 from tests.conftest import EVERYTHING, Snapshot
 from tests.library import Library, new_id
 from tests.random_library import Plan, adapted, albums_of, build, ids, plans
-from tests.terminal import Installation, Terminal, installation
+from tests.terminal import PAUSE, Installation, Terminal, installation
 from tests.test_move_files import FOLDERS, ROOT, Disk, known_media
 from tests.test_undo_random import examples, named
 
@@ -733,6 +734,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield made
 
 
+def check(terminal: Terminal, account: str) -> str:
+    """What entry 11 says of an account, up to the question below it."""
+    terminal.menu("11")
+    terminal.pick("Account that is to be deleted", account)
+    return terminal.until(PAUSE).partition("DELETING AN ACCOUNT")[2]
+
+
 @pytest.mark.screens
 def test_the_screen_says_what_hangs_on_it_and_whether_it_can_be_deleted(there: Installation) -> None:
     before = there.library.snapshot()
@@ -740,42 +748,58 @@ def test_the_screen_says_what_hangs_on_it_and_whether_it_can_be_deleted(there: I
         terminal.menu("11")
         assert "Gone <gone@example.com>  [marked for deletion]" in terminal.until("[back]: ")
         terminal.type()
-        assert "Nothing was changed." in terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "alice@")
-        screen = terminal.until("MAIN MENU")
-        screen += next(there.path.parent.glob("transfers/*account_alice*.txt")).read_text()
+        screen = check(terminal, "alice@")
         for text in (
             "✗ Not yet. Others would lose 1 thing.",
             "4, everything to somebody  solves 1: 1 comment or like of another user on its photos",
-            "(Nice [31m one)",
             "Goes with it               1: 1 photo of which another user has the same file",
         ):
             assert text in screen, screen
+        terminal.type("d")
+        assert "(Nice [31m one)" in terminal.until(PAUSE)
+        terminal.type()
         there.library.rows("delete from activity")
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "alice@")
-        assert "✓ Nothing is lost: it can be deleted." in terminal.until("MAIN MENU")
-    there.library.rows("delete from activity")
-    assert {table for table, rows in there.library.snapshot().items() if rows != before[table]} <= {"activity"}
+        assert "✓ Nothing is lost: it can be deleted." in check(terminal, "alice@")
+        terminal.type()
+        there.library.asset(there.library.value("""select id from "user" where name = 'Gone'"""))
+        screen = " ".join(check(terminal, "gone@").split())
+        assert "Not yet. 1 thing of Gone's is nowhere else. It is marked for deletion" in screen
+        terminal.type()
+        assert "The API key of this tool belongs to this account" in check(terminal, "root@")
+    there.library.rows("delete from asset where \"originalFileName\" <> 'lake.jpg'")
+    changed = {table for table, rows in there.library.snapshot().items() if rows != before[table]}
+    assert changed <= {"activity", "asset_audit"}
 
 
 @pytest.mark.screens
-def test_the_screen_of_an_empty_account_and_of_one_marked_for_deletion(there: Installation) -> None:
-    there.library.rows('delete from asset where "ownerId" = %s', there.alice)
-    with Terminal(there.path) as terminal:
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "alice@")
-        screen = terminal.until("MAIN MENU")
-        screen += next(there.path.parent.glob("transfers/*account_alice*.txt")).read_text()
-        assert "✓ Nothing is lost: it can be deleted." in screen
-        there.library.asset(there.library.value("""select id from "user" where name = 'Gone'"""))
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "gone@")
-        screen = " ".join(terminal.until("MAIN MENU").split())
-        assert "Not yet. 1 thing of Gone's is nowhere else. It is marked for deletion" in screen
-        terminal.menu("11")
-        terminal.pick("Account that is to be deleted", "root@")
-        assert "The API key of this tool belongs to this account" in terminal.until("MAIN MENU")
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_whatever_hangs_on_it_the_verdict_and_the_keys_are_on_one_screen(
+    there: Installation, house: World, columns: int
+) -> None:
+    """With all ties at once, hundreds of each; `d` has all of them."""
+    for name, (plant, _codes, _ways) in TIES.items():
+        if getattr(house.lib, NEEDS.get(name, "rows")):
+            with suppress(psycopg2.errors.UniqueViolation):  # the same file once more
+                plant(house)
+    for number in range(500):
+        house.lib.album(house.anna, f"Album {number} with a rather long name", [house.hers()])
+    with Terminal(there.path, size=(24, columns)) as terminal:
+        screen = check(terminal, "alice@")
+        assert screen.count("\n") <= 22, screen
+        words = " ".join(screen.split())
+        assert "✗ Not yet. Others would lose" in words and "are nowhere else." in words
+        assert words.index("4, everything to somebody solves") < words.index("6, repair, for all of them solves")
+        assert "In Immich" in words and "d details" in words
+        terminal.type("d")
+        every = terminal.until(PAUSE)
+    check_ = transfer.account_ties(there.params, there.alice)
+    for entry in check_.tied:
+        assert transfer.number_of(entry.count, *transfer.TIES[entry.kind].words) in " ".join(every.split())
+
+
+@pytest.fixture
+def house(there: Installation) -> World:
+    return World(there.library, there.params, there.alice, there.bob, there.library.user("Carla"))
 
 
 @pytest.mark.screens

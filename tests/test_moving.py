@@ -84,16 +84,37 @@ def test_a_look_then_the_move(house: House) -> None:
         words = " ".join(screen.split())
         assert "3 originals, 1 sidecar, 3 thumbnails, 3 previews" in words
         assert "in the folders of Alice <alice@example.com>" in words
-        assert f"Files to move: {FILES}" in screen
-        assert "• 3 originals" in screen
+        assert f"{FILES} files to move" in words
         terminal.until("Nothing was changed.")
         assert (house.media.files(), house.media.paths()) == (before, rows)
         screen = moved(terminal)
-        assert f"Files moved:         {FILES}" in screen
+        assert f"✓ {FILES} files moved" in screen
         assert house.lying() == 0
         assert sorted(house.media.contents().values()) == sorted(before.values())
         assert sorted(house.media.files().values()) == sorted(before.values())
         terminal.menu("0")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_whatever_lies_where_the_verdict_and_the_keys_are_on_one_screen(house: House, columns: int) -> None:
+    """Hundreds of users' files, some of which stay for each reason; `d` names them all."""
+    library, alice = house.there.library, house.there.alice
+    house.give()
+    for number in range(60):
+        user = library.user(f"Somebody {number}")
+        for folder in (f"/data/upload/{alice}/a", f"/photos/{number}"):
+            library.asset(user, f"{number}.jpg", path=f"{folder}/{number}.jpg")
+    house.media.make()
+    with Terminal(house.there.path, size=(24, columns)) as terminal:
+        terminal.menu("10")
+        question, screen = terminal.question()
+        screen = screen.rpartition("FILE ANALYSIS")[2]  # once more, with the backup
+        words = " ".join(screen.split())
+        assert screen[screen.index("✓") :].count("\n") < 24, screen
+        assert f"{FILES + 60} files to move" in words and "Stay where they are: 60 files: its path" in words
+        assert "d details" in words and question.endswith("[menu]:")
+        terminal.type("d")
+        assert "58.jpg" in terminal.question()[1]
 
 
 def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
@@ -101,8 +122,8 @@ def test_without_the_folder_it_says_what_the_jobs_leave(house: House) -> None:
     house.give()
     with Terminal(house.there.path) as terminal:
         terminal.menu("10")
-        terminal.answer("Media folder (Enter to skip): ")
-        screen = terminal.answer("[later]: ", "yes")
+        screen = terminal.answer("Media folder (Enter to skip): ")
+        terminal.answer("[later]: ", "yes")
         rest = " ".join(terminal.menu("0").split())
     assert "storage template is off, so they leave where they are: originals, sidecars" in " ".join(screen.split())
     assert "there remain: • Of Bob <bob@example.com>, in the folders of Alice <alice@example.com>: 3 originals" in rest
@@ -238,7 +259,7 @@ def test_a_move_that_breaks_off_in_the_menu(house: House) -> None:
         assert house.there.wait_for_no_session() == []
         terminal.type("10")
         terminal.answer("Type yes", "yes")
-        assert f"Files moved:         {FILES}" in terminal.answer("[later]: ", "n")
+        assert f"✓ {FILES} files moved" in terminal.answer("[later]: ", "n")
         terminal.menu("0")
     assert (house.lying(), len(house.media.files())) == (0, FILES)
 
@@ -312,7 +333,7 @@ def test_no_new_missing_files_are_said_too(house: House, state: transfer.State, 
     house.there.immich.integrity["missing_file"] = 3
     transfer.files_screen(state)
     said = " ".join(capsys.readouterr().out.split())
-    assert "finds nothing new missing" in said
+    assert "Immich's own file check: no new problems" in said
     assert "Immich now misses" not in said
 
 
