@@ -11393,7 +11393,7 @@ def repair_action(
                     people_block(part, state.config.api_url), told_block(part, "repair"), storage_block(part)
                 )
             ]
-        verdict = f"{number_of(len(blocks[0].lines), 'kind')} of problems can be fixed: {names_of(wish.mend)}"
+        verdict = f"{number_of(len(blocks[0].lines), 'problem')} can be fixed: {names_of(wish.mend)}"
         if not report.parts:
             verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
         return Sheet(verdict, blocks, is_any=bool(report.parts))

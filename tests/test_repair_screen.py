@@ -46,7 +46,7 @@ def test_all_users_at_once(there: Installation) -> None:
         terminal.pick(USERS, "All of them: 4 problems")
         shown = words(terminal.answer(EXACTLY, "d") + terminal.until(EXACTLY))
         for text in (
-            "4 kinds of problems can be fixed: Alice, Bob, Carol and 1 more",
+            "4 problems can be fixed: Alice, Bob, Carol and 1 more",
             "• Bob: 1 face that is linked to another user's person (IMG_1.jpg)",
             "→ A tag of this user's with the same path, made if it is missing.",
             "Carol: What that comes to: Photos concerned: 1",
