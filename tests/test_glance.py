@@ -39,7 +39,7 @@ def visible(terminal: Terminal, columns: int) -> str:
     return " ".join(" ".join(rows[-ROWS:]).split())
 
 
-ANALYSIS = ("TRANSFER ANALYSIS", "Alice → Bob", "Assets to transfer: 20", "Persons detected: 2000", "⚠ Bob does not see")
+ANALYSIS = ("TRANSFER ANALYSIS", "Alice → Bob", "Assets to transfer: 20", "Persons detected: 2000", "⚠ Bob does not")
 REPAIR = ("REPAIR ANALYSIS", "1 problem can be fixed", "Fixed:", "linked to another user's person")
 
 
