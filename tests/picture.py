@@ -1,6 +1,6 @@
 """The README's pictures: `python -m tests.picture` runs the tool on the sandbox's toy Immich and draws what it shows.
 
-The menu and the analysis of a dry run as text, and the beginning of its page; each an SVG file that needs nothing else.
+A transfer's analysis and its end as text, and the beginning of its page; each an SVG file that needs nothing else.
 """
 
 import re
@@ -15,47 +15,40 @@ from tests.terminal import Terminal
 
 PICTURE, PAGE = (Path(__file__).with_name(name) for name in ("screens.svg", "page.svg"))
 PAGE_FIGURES = 17  # people and photos
-COLUMNS = 100
+ROWS, COLUMNS = 24, 80
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341"}
 ADDRESS = "http://immich:2283"
 SGR = re.compile(r"\x1b\[(\d*)m")
 
 
 def screens() -> tuple[str, str]:
-    """What the tool writes for the menu, and for the analysis of a transfer, with the colours of a terminal; and the
-    page of that analysis.
-    """
+    """What the tool writes for a transfer, with the colours of a terminal; and the page of its analysis."""
     with tempfile.TemporaryDirectory() as home, toy(DEFAULT, Path(home) / "immich") as config:
         path = Path(home) / "config.py"
         transfer.save_config(path, config)
-        with Terminal(path, size=(400, COLUMNS)) as terminal:
-            terminal.choose("3", "Summer 2024")
+        with Terminal(path, size=(ROWS, COLUMNS)) as terminal:
+            terminal.choose("4", "Summer 2024")
             terminal.answer("Number (1-4")
             terminal.answer("y merges", "y")
-            terminal.until("Do exactly this now")
-            written = terminal.raw
-            terminal.type("p")
-            terminal.until("Do exactly this now")
+            terminal.answer("Type yes [menu]: ", "p")
+            terminal.until("Type yes [menu]: ")
             page = next((path.parent / "transfers").glob("*.html")).read_text()
-        for there, shown in (
-            (config.api_url, ADDRESS),
-            (str(config.database["dbname"]), "immich"),
-            (f" at {config.database['host']}", " at database"),
-        ):
-            written, page = written.replace(there, shown), page.replace(there, shown)
-        return written, page
+            terminal.type("yes")
+            terminal.answer("[later]: ", "yes")
+            terminal.until("Saved to:")
+        return terminal.raw, page.replace(config.api_url, ADDRESS)
 
 
 def lines(written: str) -> Iterator[str]:
-    """The lines to be drawn: from the menu to its choice, and from the analysis to the end of the dry run."""
+    """The lines to be drawn: the analysis, with the question and its answer, and how the transfer ends."""
     text = re.sub(r"[^\n]*\r(?!\n)(?:\x1b\[K)?", "", written.replace("\r\n", "\n"))
-    menu, _, rest = text.partition("Select option: ")
-    yield from menu[menu.index("  Immich ") :].splitlines()[:-1]
-    yield "  Select option: 3"
+    title = text.index("TRANSFER ANALYSIS")
+    key = text.index("Type yes [menu]: ", title)
+    analysis = text[text.rindex("┌", 0, title) : text.index("\n", key)]
+    yield from (analysis.removesuffix("p") + "yes").splitlines()
     yield "  ⋮"
-    box = rest.rindex("┌", 0, rest.index("TRANSFER ANALYSIS"))
-    end = rest.index("No changes were made")
-    yield from rest[box : rest.index("\n", end)].splitlines()
+    end = text[text.index("To finish:") : text.index("Saved to:")]
+    yield from ("  " + end.rstrip()).splitlines()
 
 
 def drawn(found: list[str]) -> str:

@@ -10,11 +10,11 @@ from tests import picture
 pytestmark = [pytest.mark.screens, pytest.mark.long]
 
 
-def test_they_show_the_menu_an_analysis_and_its_page() -> None:
+def test_they_show_an_analysis_its_end_and_its_page() -> None:
     screen, page = picture.screens()
     drawn, framed = picture.drawn(list(picture.lines(screen))), picture.framed(page)
     text = "".join(ElementTree.fromstring(drawn).itertext())
-    for wanted in ("MAIN MENU", "ALBUM TRANSFER ANALYSIS", "Assets to transfer: 25", "Grandma Rose"):
+    for wanted in ("ALBUM TRANSFER ANALYSIS", "Assets to transfer: 25", "Grandma Rose", "✓ 79 files moved"):
         assert wanted in text
     assert "\x1b" not in text and "\r" not in text
     text = "".join(ElementTree.fromstring(framed).itertext())
