@@ -6528,7 +6528,7 @@ def undo(database_config: Mapping[str, Any], path: Path, how: How = HOW) -> Repo
         except psycopg2.DataError as error:  # its checksum is right, and still it names a day "x"
             raise JournalBroken(f"{path.name} is damaged.", clean(str(error))[:100]) from None
 
-    values = undo_values(header)
+    values = {**undo_values(header), "made_by_undone": made_by_undone(path, header)}
     left_out: frozenset[tuple[str, str]] = frozenset()
     while True:
         values["left_out"] = [f"{table} {key}" for table, key in left_out]
@@ -6584,6 +6584,18 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "duplicated": [person["target"] for person in people if person["action"] == DUPLICATE],
         "merged": [person["id"] for person in people if person["action"] == MERGE],
     }
+
+
+def made_by_undone(path: Path, header: Mapping[str, Any]) -> list[str]:
+    """The people whom runs made for the same user that have been undone already."""
+    found = []
+    for other in path.parent.glob("*" + UNDONE):
+        with contextlib.suppress(JournalBroken, NotOurs):
+            past = read_header(other)
+            if past["kind"] == "transfer" and past["destination"]["id"] == header["destination"]["id"]:
+                people = past["report"]["people"]
+                found += [person["target"] for person in people if person["action"] == DUPLICATE]
+    return found
 
 
 def made_anew(owner: str, person: str) -> str:
@@ -7474,7 +7486,7 @@ def remove_made_people(tx: Transaction) -> None:
     """People that the run made go if nobody touched them since and no photo shows them."""
     run(tx, f"""
         CREATE TEMP TABLE made_person ON COMMIT DROP AS
-        SELECT t."ownerId", t."personGroupId", t.name, NOT j.unchanged OR EXISTS (
+        SELECT t."ownerId", t."personGroupId", t.name, j.told, NOT j.unchanged OR EXISTS (
                 SELECT FROM v_person_user s
                 WHERE s."personGroupId" = t."personGroupId"
                   AND t."ownerId" IN (s."sharedById", s."sharedWithId"))
@@ -7488,8 +7500,15 @@ def remove_made_people(tx: Transaction) -> None:
                 JOIN v_person_group g ON g.id = f."personGroupId"
                 WHERE a."ownerId" = t."ownerId" AND NOT {exempt("face")})
                 AS in_use
-        FROM judged j JOIN v_person t ON {_recorded("j", RECORD_KEYS["person"])}
-        WHERE j."table" = 'person' AND j.kind = 'made'
+        FROM (
+            SELECT key, after, unchanged, true AS told FROM judged WHERE "table" = 'person' AND kind = 'made'
+            UNION ALL
+            -- made by another run, and left by its undo since it was on the photos of this one
+            SELECT s.key, s.after, true, false
+            FROM past s JOIN v_person t ON {_recorded("s", RECORD_KEYS["person"])}
+            WHERE s."table" = 'person' AND s.kind = 'seen' AND t."ownerId" = %(giver)s
+              AND t."personGroupId" = ANY (%(made_by_undone)s::uuid[]) AND to_jsonb(t) @> s.before
+        ) j JOIN v_person t ON {_recorded("j", RECORD_KEYS["person"])}
     """)
     # deleted faces would keep the link to a person that goes
     change(tx, "asset_face", ("personGroupId",), f"""
@@ -7531,7 +7550,7 @@ def undo_report(tx: Transaction, report: Report) -> Report:
     stays = rows(tx,
         "SELECT reason, array_agg(name ORDER BY name, id) FROM staying_photo GROUP BY reason ORDER BY reason")
     people = rows(tx, """
-        SELECT name, changed FROM made_person WHERE changed OR in_use
+        SELECT name, changed FROM made_person WHERE told AND (changed OR in_use)
         ORDER BY name, "personGroupId"
     """)
     written = """SELECT count(DISTINCT {}) FROM {} WHERE "table" = '{}' AND {}"""
