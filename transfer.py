@@ -2614,7 +2614,7 @@ def list_past(database_config: Mapping[str, Any], folder: Path) -> tuple[Past, .
                 elif is_there(tx, header["sample"]) is False:
                     state = NOT_THERE
                     if pending:  # rolled back: the same run made again would make it look as if it were there
-                        path = name_file(path, UNDONE)
+                        path, state = name_file(path, UNDONE), "undone"
                 else:
                     state = "committed"
                     if pending:

@@ -172,8 +172,8 @@ def test_the_tag_is_picked_from_a_list_of_paths(there: Installation) -> None:
         screen = terminal.pick("Tags of Alice <alice@example.com>", "Trip (2 photos)")
         assert "Trip/Rome (1 photo)" in screen
         terminal.pick("Destination user", "bob@")
-        screen = terminal.until("DRY RUN")
-        assert "From Alice <alice@example.com>, tag Trip, to Bob <bob@example.com>." in screen
+        screen = terminal.until("Do exactly this now?")
+        assert "Alice → Bob, tag Trip" in screen
         assert "TAG TRANSFER ANALYSIS" in screen
         assert "Assets to transfer: 2" in screen
         assert "The album itself" not in screen
