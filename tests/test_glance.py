@@ -61,3 +61,40 @@ def test_a_transfer_and_a_repair_of_a_big_library(big: Installation, columns: in
             assert "Nothing was changed." in terminal.until("Select option: ")
             terminal.type()
     assert big.library.snapshot() == before
+
+
+# What stands in the window with the question: after a transfer, before it is taken back, and after that.
+DONE = ("TRANSFER COMPLETED", "Assets transferred: 20", "Persons transferred: 2000", "Type yes to do that now")
+BACK = ("UNDO ANALYSIS", "20 photos", "yes does it · d details", "Type yes")
+UNDONE = ("UNDO COMPLETED", "20 photos", "Saved to:")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_results_and_an_undo_of_a_big_library(big: Installation, columns: int) -> None:
+    owned = 'select count(*) from asset where "ownerId" = %s'
+    with Terminal(big.path, size=(ROWS, columns)) as terminal:
+
+        def sees(words: tuple[str, ...], prompt: str) -> None:
+            terminal.until(prompt)
+            terminal.until(": ")
+            shown = visible(terminal, columns)
+            assert [word for word in words[columns == 40 :] if word not in shown] == [], shown
+
+        terminal.menu("4")
+        for answer in ("alice", "1", "bob", ""):
+            terminal.question()
+            terminal.type(answer)
+        sees(ANALYSIS, "Type yes")
+        terminal.type("yes")
+        sees(DONE, "[later]")
+        assert big.library.value(owned, big.alice) == 0
+        terminal.type()
+        terminal.until("[menu]: ")
+        terminal.type("9")
+        terminal.question()
+        terminal.type("1")
+        sees(BACK, "Type yes")
+        terminal.type("yes")
+        sees(UNDONE, "[menu]")
+        terminal.type("0")
+    assert big.library.value(owned, big.alice) == 20
