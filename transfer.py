@@ -10014,10 +10014,14 @@ def users_screen(state: State) -> State:
 
 def show_numbers(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
     """With whom how much is wrong."""
-    say()
-    for user in users:
-        if number := sum(trouble.user == user.id for trouble in troubles):
-            say(f"  {who(user)}: {number_of(number, 'problem')}, see Repair (5)")
+    found = collections.Counter(trouble.user for trouble in troubles)
+    lines = [
+        f"  {who(user)}: {number_of(found[user.id], 'problem')}, see Repair (5)"
+        for user in users
+        if found[user.id]
+    ]
+    for line in [""] * bool(lines) + lines:
+        say(line)
 
 
 def warn_of_lying(lying: Lying | None, users: Sequence[User]) -> None:

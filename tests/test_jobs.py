@@ -255,7 +255,7 @@ def test_the_next_steps_are_told_whatever_fails(there: Installation, gone: str) 
         steps = done.split("You:")[1]
         assert "Do not delete Alice's account" in steps and "is given (7)" in steps
     there.immich.forget()
-    words = "person has no picture yet, of Bob <bob@example.com>."
+    words = "person has no picture yet, of Bob <bob@example.com>"
     with Terminal(there.path) as terminal:
         terminal.menu("1")
         assert f"1 {words}" in " ".join(terminal.menu("10").split())
