@@ -83,7 +83,7 @@ def test_no_line_is_wider_than_the_window(shared: Installation, columns: int) ->
     with Terminal(shared.path, size=(400, columns)) as terminal:
         terminal.menu("1")
         terminal.menu("2")
-        for entry, answers in (("3", ("alice@", "Trip", "bob@", "")), ("11", ("alice@",))):
+        for entry, answers in (("3", ("alice@", "Trip", "bob@", "", "")), ("11", ("alice@",))):
             terminal.menu(entry)
             for answer in answers:
                 terminal.question()
