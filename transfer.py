@@ -7582,18 +7582,7 @@ def undo_report(tx: Transaction, report: Report) -> Report:
             JOIN v_asset a ON a.id = aa."assetId" JOIN v_album al ON al.id = aa."albumId"
             WHERE j."table" = 'album_asset' AND j.kind = 'made' ORDER BY 2, 1, a.id
         """)),
-        links_back=tuple(rows(tx, """
-            SELECT coalesce(nullif(l.slug, ''), nullif(l.description, ''), al."albumName", ''), (
-                SELECT count(*) FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id)
-            FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
-            WHERE l.id IN (
-                SELECT id FROM journal_id WHERE "table" = 'shared_link'
-                UNION SELECT h."sharedLinkId" FROM journal j JOIN v_shared_link_asset h
-                    ON h."assetId" = (j.key ->> 'assetId')::uuid
-                        AND h."sharedLinkId" = (j.key ->> 'sharedLinkId')::uuid
-                WHERE j."table" = 'shared_link_asset' AND j.kind = 'made')
-            ORDER BY 1, l.id
-        """)),
+        links_back=links_put_back(tx),
         tags_taken=one_value(tx, """
             SELECT count(*) FROM judged j JOIN v_tag t ON t.id = (j.key ->> 'tagId')::uuid
             WHERE j."table" = 'tag_asset' AND j.kind = 'removed' AND j.photo IN (SELECT id FROM run_photo)
@@ -7614,6 +7603,22 @@ def undo_report(tx: Transaction, report: Report) -> Report:
               AND "table" NOT IN ('asset_face', 'activity', 'session', 'user')
         """),
     )
+
+
+def links_put_back(tx: Transaction) -> tuple[tuple[str, int], ...]:
+    """The public links that an undo gave photos or their album back: what each is called, and its photos."""
+    return tuple(rows(tx, """
+        SELECT coalesce(nullif(l.slug, ''), nullif(l.description, ''), al."albumName", ''), (
+            SELECT count(*) FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id)
+        FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
+        WHERE l.id IN (
+            SELECT id FROM journal_id WHERE "table" = 'shared_link'
+            UNION SELECT h."sharedLinkId" FROM journal j JOIN v_shared_link_asset h
+                ON h."assetId" = (j.key ->> 'assetId')::uuid
+                    AND h."sharedLinkId" = (j.key ->> 'sharedLinkId')::uuid
+            WHERE j."table" = 'shared_link_asset' AND j.kind = 'made')
+        ORDER BY 1, l.id
+    """))
 
 
 def people_counted(tx: Transaction) -> tuple[int, int, int]:
