@@ -48,6 +48,10 @@ NONSENSE = re.compile(
 MUTATIONS = r"""
 Enter merges people whose names are only alike
     ask_merges: say accents only", "n") => accents only", "y") @ merging: only_alike
+who was made by an undone run is nobody's when the next is undone
+    made_by_undone: give [] @ undo_cases: common_cluster_group
+account: a library that reaches into its folder by another mount is overlooked
+    FILE_BELOW: say f.path !~ %(in_account)s => true @ account: never_says_yes
 Enter merges people who look alike
     ask_merges: say look like these", "") => look like these", "y") @ picking_merges: looks_alike
 somebody is asked about who is not the nearest of the other

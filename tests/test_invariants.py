@@ -3,6 +3,8 @@
 Each violation is planted by a trigger that fires when a person's featured photo is set, which is written last.
 """
 
+import functools
+
 import pytest
 
 import transfer
@@ -39,22 +41,10 @@ def plant(library: Library, sql: str, **values) -> None:
     library.rows(HOOK.replace("{sql}", filled(library, sql, **values)))
 
 
-def plant_late(library: Library, sql: str, **values) -> None:
+def plant_late(monkeypatch: pytest.MonkeyPatch, library: Library, sql: str, **values) -> None:
     """Have it run after the last step, and before the checks: a step in between would have put it right."""
     sql, checks = filled(library, sql, **values), transfer.run_checks
-    patch = pytest.MonkeyPatch()
-    patch.setattr(transfer, "run_checks", lambda tx: (tx.cursor.execute(sql), checks(tx)))
-    LATE.append(patch)
-
-
-LATE: list[pytest.MonkeyPatch] = []
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_planted_any_more():
-    yield
-    while LATE:
-        LATE.pop().undo()
+    monkeypatch.setattr(transfer, "run_checks", lambda tx: (tx.cursor.execute(sql), checks(tx)))
 
 
 def violate(library, scene, runner, sql: str, planting=plant) -> transfer.InvariantBroken:
@@ -195,8 +185,9 @@ FOUND_BY = {
 
 @pytest.mark.cases
 @pytest.mark.parametrize("name", PLANTED)
-def test_a_violation_rolls_everything_back(library, scene, runner, name) -> None:
-    planting = plant_late if FOUND_BY.get(name) in ("cross-owner tag: 1", "cross-owner memory: 1") else plant
+def test_a_violation_rolls_everything_back(library, scene, runner, name, monkeypatch) -> None:
+    late = FOUND_BY.get(name) in ("cross-owner tag: 1", "cross-owner memory: 1")
+    planting = functools.partial(plant_late, monkeypatch) if late else plant
     assert FOUND_BY.get(name, "by this run:") in violate(library, scene, runner, PLANTED[name], planting).why
 
 

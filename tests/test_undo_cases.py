@@ -833,6 +833,13 @@ def test_nobody_is_there_twice_because_the_older_run_was_undone_first(
     assert library.snapshot(ignore=ignored) == before
 
 
+@told("3.3-together")
+def test_nobody_is_there_twice_in_a_common_cluster_group(story, library, anna, ben, carla) -> None:
+    """Ben's rows of whom the older run made are of people whom Anna has, too: Immich's night would keep them."""
+    names = ("Lea", "Max")
+    test_nobody_is_there_twice_because_the_older_run_was_undone_first(story, library, anna, ben, carla, "anew", names)
+
+
 @dataclass(frozen=True)
 class TwoTrips:
     """Two albums of Anna's with much in common, and what hangs on their photos."""
