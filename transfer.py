@@ -9095,7 +9095,7 @@ FACES_DIFFER = 0.6  # the distance from which on namesakes are hardly one person
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
 UNBOXED = str.maketrans("", "", "╔╗╚╝┌┐└┘├┤═─║│")
 
-RED, GREEN, YELLOW = "31", "32", "33"
+COLOURS = {"✗": "31", "✓": "32", "⚠": "33"}  # red, green, yellow; the mark says the same without them
 
 
 @dataclass
@@ -9141,7 +9141,11 @@ def say(text: str = "", *, most: int = 1000) -> None:
 
 
 def put(text: str) -> None:
-    """Print, whatever the terminal's encoding can show. Raises OutputLost."""
+    """Print, whatever the terminal's encoding can show; marks in colour only on a terminal, and not with
+    NO_COLOR. Raises OutputLost.
+    """
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        text = re.sub(f"[{''.join(COLOURS)}]", lambda mark: f"\x1b[{COLOURS[mark[0]]}m{mark[0]}\x1b[0m", text)
     encoding = sys.stdout.encoding or "ascii"
     try:
         text.encode(encoding)
@@ -9165,11 +9169,6 @@ def window() -> tuple[int, int]:
     return size_now.columns, size_now.lines
 
 
-def uncoloured(text: str) -> str:
-    """A text without its colours."""
-    return re.sub(r"\x1b\[\d*m", "", text)
-
-
 def folded_to_fit(text: str, most: int = 1000) -> str:
     """A text for the terminal, its lines broken between words where they are too wide; what follows begins
     where the first line's text does.
@@ -9179,7 +9178,7 @@ def folded_to_fit(text: str, most: int = 1000) -> str:
         return text
 
     def fold(line: str) -> str:
-        mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. |You: )*", uncoloured(line))
+        mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. |You: )*", line)
         indent = " " * min(mark.end() if mark else 0, columns // 3)
         lines = textwrap.wrap(
             *(line, columns - 1),
@@ -9189,7 +9188,7 @@ def folded_to_fit(text: str, most: int = 1000) -> str:
         )
         return "\n".join(lines) + line[len(line.rstrip()) :]
 
-    return "\n".join(line if len(uncoloured(line)) < columns else fold(line) for line in text.split("\n"))
+    return "\n".join(line if len(line) < columns else fold(line) for line in text.split("\n"))
 
 
 def rows_of(*lines: str) -> int:
@@ -9261,7 +9260,7 @@ def show_result(title: str, blocks: Sequence[Block], below: int = 2) -> None:
     """Show a result, with room for so many rows below it; all of it where nobody sits before a window."""
     rows = [row for part in blocks for row in part.everything()]
     TERMINAL.details = "\n".join([title, *rows])
-    TERMINAL.kept[title] = f"{uncoloured(TERMINAL.details)}\n"
+    TERMINAL.kept[title] = f"{TERMINAL.details}\n"
     heading(title)
     if is_watched():
         rows = fitting(blocks, window()[1] - below - rows_of(boxed(BOX)))
@@ -9336,15 +9335,9 @@ def pause() -> str:
 # ---- boxes, warnings, words --------------------------------------------------------------------------------
 
 
-def coloured(text: str, code: str) -> str:
-    """`text` in a colour: only on a terminal, and not with NO_COLOR."""
-    return text if os.environ.get("NO_COLOR") or not sys.stdout.isatty() else f"\x1b[{code}m{text}\x1b[0m"
-
-
-def paragraph(text: str, indent: str = "  ", first: str | None = None, code: str = "") -> None:
-    """A text to be read, no wider than that is easy; `first` is what it begins with, in the colour `code`."""
-    first = indent if first is None else first
-    say((coloured(first, code) if code else first) + text, most=100)
+def paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
+    """A text to be read, no wider than that is easy; `first` is what it begins with."""
+    say((indent if first is None else first) + text, most=100)
 
 
 def boxed(art: str) -> str:
@@ -9374,7 +9367,7 @@ WHERE_TO_CLICK: Mapping[type[TransferError], str] = {
 def show_error(error: TransferError) -> None:
     """One sentence what happened, then why and what to do."""
     say()
-    paragraph(error.what, "    ", "  ✗ ", RED)
+    paragraph(error.what, "    ", "  ✗ ")
     for text in (error.why, error.todo or WHERE_TO_CLICK.get(type(error), "")):
         if text:
             paragraph(text, "    ")
@@ -9388,7 +9381,7 @@ def show_failed(error: TransferError) -> None:
 
 def warn(text: str) -> None:
     """One warning."""
-    paragraph(text, "    ", "  ⚠ ", YELLOW)
+    paragraph(text, "    ", "  ⚠ ")
 
 
 def shown_size(amount: int) -> str:
@@ -9749,7 +9742,7 @@ def set_up(path: Path, old: Config | None) -> State:
         try:
             state = connect_both(State(path, answers))
             save_config(path, state.config)
-            say(coloured("  ✓ ", GREEN) + f"Saved to {path}.")
+            say(f"  ✓ Saved to {path}.")
             return state
         except TransferError as error:
             show_error(error)
@@ -9901,7 +9894,7 @@ def ask_settings(old: Config | None) -> Config:
 
     def try_it(setting: str) -> None:
         if found := waiting("Trying it", lambda: TRIES[setting](answers)):
-            say(coloured("  ✓ ", GREEN) + found)
+            say(f"  ✓ {found}")
 
     def look(setting: str) -> None:
         try:
@@ -9954,7 +9947,7 @@ def connect_both(state: State) -> State:
     say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
     server = check_server(open_api_of(state.config), state.config.database)
     state = replace(state, server=server)
-    say(coloured("  ✓ ", GREEN) + "Connected.")
+    say("  ✓ Connected.")
     if server.is_newer:
         newest = ".".join(map(str, NEWEST_IMMICH))
         warn(
@@ -10437,7 +10430,7 @@ def finish_page(wish: Wish, report: Report) -> list[str]:
         write_page(replace(wish.page, report=report, is_done=True))
         return [f"  The page now shows what was done: {wish.page.path}"]
     except TransferError as error:
-        return [f"  {coloured('⚠', YELLOW)} {error.what} {error.why}"]
+        return [f"  ⚠ {error.what} {error.why}"]
 
 
 # What is analysed, in the title.
@@ -10739,18 +10732,18 @@ def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) 
 def blocks_of(sheet: Sheet, ends: str = "", more: Sequence[str] = ()) -> list[Block]:
     """An analysis, block by block. `more` are warnings besides."""
     warnings = [*more, *sheet.warnings]
-    mark = coloured("⚠", YELLOW) if warnings or not sheet.is_any else coloured("✓", GREEN)
+    mark = "⚠" if warnings or not sheet.is_any else "✓"
     return [
         block("", f"  {mark} {sheet.verdict}", least=MUST, gap=False),
         *sheet.blocks,
         warning_block(warnings),
-        block("", *[f"  {coloured('✓', GREEN)} {ends}"] * bool(ends), least=MUST, gap=not warnings),
+        block("", *[f"  ✓ {ends}"] * bool(ends), least=MUST, gap=not warnings),
     ]
 
 
 def warning_block(warnings: Sequence[str]) -> Block:
     """Warnings, of which the first few are always seen."""
-    return block("", *(f"  {coloured('⚠', YELLOW)} {text}" for text in warnings), least=5)
+    return block("", *(f"  ⚠ {text}" for text in warnings), least=5)
 
 
 def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
@@ -11044,11 +11037,11 @@ def backup_lines(state: State, why: str = "") -> list[str]:
         if minutes >= 120:
             age = f"{minutes // 60} hours ago"
         proof = f" ({shown_size(backup.size)})" * bool(backup.size)
-        return [f"  {coloured('✓', GREEN)} Immich made a backup at {backup.when:%H:%M}, {age}{proof}."]
+        return [f"  ✓ Immich made a backup at {backup.when:%H:%M}, {age}{proof}."]
     if state.server and state.server.is_admin and not why:
         return [""]
     return [
-        f"  {coloured('⚠', YELLOW)} No backup was made{why}. Make one before you go on "
+        f"  ⚠ No backup was made{why}. Make one before you go on "
         "(README, 'Backup and restore'):",
         *(f"    {line}" for line in BACKUP_COMMAND),
     ]
@@ -11078,7 +11071,7 @@ def carry_out(action: Action[Shown], how: How, state: State) -> None:
         state.backups.clear()  # the next change is made on top of this one
         done = working(lambda progress: action.run(replace(how, progress=progress)))
         state.backups.clear()  # they are of before
-        TERMINAL.last = f"{coloured('✓', GREEN)} {datetime.datetime.now():%H:%M} {action.past(done)}"
+        TERMINAL.last = f"✓ {datetime.datetime.now():%H:%M} {action.past(done)}"
         action.finish(done)
     except (TransferError, KeyboardInterrupt) as error:
         if done is None:
@@ -11244,7 +11237,7 @@ def finish_up(chores: Sequence[Chore]) -> list[str]:
     except (KeyboardInterrupt, EndOfInput):
         say("\n  Stopped here. The change itself is made and saved.")
     if any(done):
-        say("  " + " ".join(f"{coloured('✓', GREEN)} {text}" for text in done if text))
+        say("  " + " ".join(f"✓ {text}" for text in done if text))
     return [chore.later for chore in [*left, *(chore for chore in asked if chore.words)] if chore.later]
 
 
@@ -11749,7 +11742,7 @@ def see_media(state: State) -> State:
         check_media(state.config.database, Path(media))
         state = replace(state, config=replace(state.config, media=media))
         save_config(state.path, state.config)
-        say(coloured("  ✓ ", GREEN) + f"Saved to {state.path}.")
+        say(f"  ✓ Saved to {state.path}.")
     return state
 
 
@@ -11893,7 +11886,7 @@ def account_verdict(check: AccountCheck, user: User) -> str:
 
 def account_blocks(check: AccountCheck, user: User, warnings: Sequence[str]) -> list[Block]:
     """Whether an account can be deleted; then what hangs on it, by what to do about it."""
-    mark = coloured("✓", GREEN) if check.can_go else coloured("✗", RED)
+    mark = "✓" if check.can_go else "✗"
     groups: list[Row] = []
     for way, number, entries in check.groups:
         found = [point_row(TIES, entry) for entry in entries]
@@ -12293,7 +12286,7 @@ def first_state(path: Path) -> State:
     except TransferError as error:
         if not isinstance(error, ConfigMissing) or path != DEFAULT_CONFIG:
             show_error(error)
-        say("\n  " + coloured("⚠", YELLOW) + " Configuration not found or incomplete.")
+        say("\n  ⚠ Configuration not found or incomplete.")
         if not ask_yes("  Run setup now?"):
             raise Back from None
         return set_up(path, None)
@@ -12352,7 +12345,7 @@ def menu(path: Path, debug: bool = False) -> int:
                 if debug:
                     complain(traceback.format_exc())
                 is_known = not isinstance(error, (CommitUnknown, MoveStopped))
-                TERMINAL.last = f"{coloured('✗', RED)} {error.what}"
+                TERMINAL.last = f"✗ {error.what}"
                 if is_known:
                     say("\n  Nothing was changed.")
                 write_kept()
