@@ -238,6 +238,18 @@ def clean(text: str) -> str:
     )
 
 
+def shortened(text: str, width: int = 40) -> str:
+    """A name from the database, cut to a width."""
+    name = clean(text)
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def in_words(names: Sequence[str], last: str = "and") -> str:
+    """A, B and C; of more than three how many more there are."""
+    shown = [name or "Unknown" for name in names[:3]] + [f"{len(names) - 3} more"] * (len(names) > 3)
+    return f" {last} ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
 def folded(text: str) -> str:
     """A text as people compare names: without regard to case, to the kind and number of blanks, and to which
     of several codes a letter is written in.
@@ -2336,7 +2348,7 @@ def keep_text(folder: Path, words: Sequence[str], text: str) -> Path:
 def _file_name(when: str, words: Sequence[str]) -> str:
     """A name that begins with an ISO time; names have 255 bytes at most, and this one gets endings."""
     name = "_".join([when[:19].replace("T", "_").replace(":", ""), *filter(None, words)])
-    return re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore")
+    return re.sub(r"[^\w.@+-]+", "-", name).encode()[:180].decode(errors="ignore").strip("-")
 
 
 def _new_file(folder: Path, name: str, suffix: str) -> Path:
@@ -2951,13 +2963,15 @@ def list_libraries(
 
 
 def list_put_away(database_config: Mapping[str, Any], owner: str) -> dict[str, int]:
-    """How many photos of a user's lie in the trash (trashed), and how many in the locked folder (locked)."""
+    """How many photos of a user's lie in the trash (trashed) and in the locked folder (locked), without
+    those that Immich is deleting: no transfer takes them.
+    """
     with looking(database_config) as tx:
         return dict(rows(tx, """
             SELECT CASE WHEN "deletedAt" IS NOT NULL OR status <> 'active' THEN 'trashed' ELSE 'locked' END,
                 count(*)
             FROM v_asset
-            WHERE "ownerId" = %(owner)s AND "libraryId" IS NULL AND NOT "isExternal"
+            WHERE "ownerId" = %(owner)s AND "libraryId" IS NULL AND NOT "isExternal" AND status <> 'deleted'
               AND ("deletedAt" IS NOT NULL OR status <> 'active' OR visibility = 'locked')
             GROUP BY 1
         """, owner=owner))
@@ -5618,7 +5632,7 @@ class Condition:
 # ask only for what people see.
 CONDITIONS = {
     "albums": Condition(
-        "album {}",
+        "album{s} {}",
         """SELECT "albumName" FROM v_album WHERE id = ANY (%(albums)s::uuid[]) AND "deletedAt" IS NULL
            ORDER BY lower("albumName"), 1, id""",
         """a.id IN (
@@ -5678,12 +5692,14 @@ def conditions_named(tx: Transaction) -> dict[str, tuple[str, ...]]:
 
 
 def condition_words(chosen: Mapping[str, Sequence[str]]) -> str:
-    """Conditions in words: album Trip, photos of Lea or Max, from 2024-07-01, favourites."""
-    parts = []
-    for asked, names in chosen.items():
-        shown = [name or "Unknown" for name in names[:5]] + [f"{len(names) - 5} more"] * (len(names) > 5)
-        parts.append(CONDITIONS[asked].words.format(" or ".join(shown)))
-    return ", ".join(parts)
+    """Conditions in words: albums Trip and Lake, photos of Lea or Max, from 2024-07-01, favourites."""
+    return ", ".join(
+        CONDITIONS[asked].words.format(
+            in_words([*map(shortened, names)], "or" if asked == "people" else "and"),
+            s="s" * (len(names) > 1),
+        )
+        for asked, names in chosen.items()
+    )
 
 
 def choose_selection(tx: Transaction) -> None:
@@ -10281,11 +10297,11 @@ LINES = (
     Line("albums", "albums_unseen", {"warning": (
         "{taker} does not see album {names}: share it, or hand it over.",
         "{taker} does not see albums {names}: share them, or hand them over.",
-    )}, lambda name: f"“{clean(name)}”"),
+    )}, lambda name: f"“{shortened(name)}”"),
     Line("albums", "albums_public", {"warning": (
         "A public link shows these photos, in album {names}.",
         "Public links show these photos, in albums {names}.",
-    )}, lambda name: f"“{clean(name)}”"),
+    )}, lambda name: f"“{shortened(name)}”"),
     Line("external libraries", "libraries", {
         "handed": ("External libraries handed over, whole (their folders stay): {n}",) * 2,
         "done": "External libraries",
@@ -10325,7 +10341,7 @@ def told(report: Report, telling: str, **names: str) -> Iterator[tuple[int, str,
             # of what has a reason people are listed by name where the reason is told
             listed = [] if isinstance(found, int) or telling in UNLISTED else [line.one(one) for one in found]
             text = words if isinstance(words, str) else words[number != 1] + "".join(words[2:])
-            yield number, text.format(n=number, names=some_of(listed), **names), listed
+            yield number, text.format(n=number, names=in_words(listed), **names), listed
 
 
 def found_in(report: Report, reads: str) -> int | Sequence[Any]:
@@ -10360,12 +10376,6 @@ def told_block(report: Report, telling: str, **names: str) -> Block:
         title,
         least,
     )
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The first few names of a list."""
-    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(name or "Unknown" for name in names[:3]) + rest
 
 
 # ---- transfer ----------------------------------------------------------------------------------------------
@@ -10517,7 +10527,7 @@ def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str)
         choose_what(wish, config, albums=tuple(albums[number].id for number in chosen))
     elif other < 0:
         wish.request = Request(source.id, "", album=albums[chosen[0]].id)
-        wish.what = f"album “{clean(albums[chosen[0]].name).strip()}”"
+        wish.what = f"album “{shortened(albums[chosen[0]].name).strip()}”"
 
 
 def choose_what(wish: Wish, config: Mapping[str, Any], **asked: Any) -> None:
@@ -11106,7 +11116,7 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
         })
     show_done("TRANSFER COMPLETED", told_block(report, "done"), report, chores, finish_page(wish, report))
     undone = finish_up(chores)
-    unseen = some_of([f"“{clean(name)}”" for name in report.listed("albums_unseen")])
+    unseen = in_words([f"“{shortened(name)}”" for name in report.listed("albums_unseen")])
     steps = [f"Share {unseen} with {names['taker']} in Immich, where they should see it."] * bool(unseen)
     steps += steps_after(state, source, destination)
     if report.selection == "everything":
@@ -11348,9 +11358,7 @@ def told_wrong(troubles: Sequence[Trouble], users: Sequence[User]) -> str:
 
 def names_of(users: Sequence[User]) -> str:
     """Their names, of many a few."""
-    shown = [who(user) if len(users) == 1 else clean(user.name) for user in users[:3]]
-    shown += [f"{len(users) - 3} more"] * (len(users) > 3)
-    return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1]
+    return who(users[0]) if len(users) == 1 else in_words([shortened(user.name) for user in users])
 
 
 def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User], leave: frozenset[str]) -> list[Block]:
@@ -11536,7 +11544,7 @@ def past_line(past: Past) -> str:
         numbers.update(done.get("counts", {}))
         mended = [number_of(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
         return f"{when}  {destination}: {' of '.join(['repair', *mended])}{state}"
-    what = clean(header["selection"]["name"])
+    what = shortened(header["selection"]["name"], 60)
     photos = number_of(header["report"]["assets"], "photo")
     return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
 
@@ -11907,12 +11915,6 @@ def first_of(parts: Sequence[str], room: int) -> str:
     """As many of these, with commas, as have room in so many columns; one at least."""
     number = max(1, sum(sum(map(len, parts[:end])) + 2 * end <= room for end in range(1, len(parts) + 1)))
     return ", ".join(parts[:number]) + " …" * (number < len(parts))
-
-
-def shortened(text: str, width: int = 40) -> str:
-    """A name from the database, cut to a width."""
-    name = clean(text)
-    return name if len(name) <= width else name[: width - 1] + "…"
 
 
 # ============================================================================================================

@@ -155,14 +155,14 @@ def test_it_is_said_in_words(library, anna, ben, params) -> None:
     assert words(album=trip) == "album Trip"
     assert words(tag=tag) == "tag Trip/Rome"
     assert words(everything=True) == "everything"
-    assert words(albums=(trip, rome)) == "album rome or Trip"
+    assert words(albums=(trip, rome)) == "albums rome and Trip"
     asked = {"albums": (trip,), "people": (unnamed, lea), "since": "2024-07-01", "until": "2024-07-31"}
     said = words(**asked, favorites=True, tag=tag)
     assert said == (
         "album Trip, tag Trip/Rome, photos of Lea or Unknown, from 2024-07-01, until 2024-07-31, favourites"
     )
-    many = words(albums=tuple(library.album(anna, f"A{number}") for number in range(8)))
-    assert many == "album A0 or A1 or A2 or A3 or A4 or 3 more"
+    many = words(albums=tuple(library.album(anna, f"A{number}{'x' * 50 * (number == 2)}") for number in range(8)))
+    assert many == f"albums A0, A1, A2{'x' * 37}… and 5 more"
 
 
 def test_people_are_listed_with_the_users_own_photos(library, anna, carla, params) -> None:

@@ -84,9 +84,11 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
 
 def test_the_trash_and_the_locked_folder_go_when_asked(library, anna, ben, account, go, journey) -> None:
     """And stay what they are. What is left are the external library's photos."""
+    library.asset(anna, "going.jpg", deleted=True)
+    assert transfer.list_put_away(journey.params, anna) == {"trashed": 1, "locked": 1}
     with journey.returning():
         report = go(trashed=True, locked=True)
-        assert report.stays == (("external", ("external.jpg",)),)
+        assert dict(report.stays) == {"external": ("external.jpg",), "deleting": ("going.jpg",)}
         assert [library.owner_of(account[name]) for name in ("trashed", "locked", "external")] == [ben, ben, anna]
         query = 'select status::text, "deletedAt" is not null, visibility::text from asset where id = %s'
         assert library.row(query, account["trashed"]) == ("trashed", True, "timeline")

@@ -193,6 +193,8 @@ def test_the_files_are_their_owners_and_overwrite_nothing(tmp_path: Path) -> Non
     page = shown([photo(1)], what="album ../../etc/passwd " + "x" * 400)
     paths = {transfer.new_page(tmp_path / "transfers", page) for _ in range(3)}
     assert len(paths) == 3
+    named = transfer.new_page(tmp_path / "transfers", shown([photo(1)], what="album “Summer 2024”"))
+    assert named.name.endswith("_album-Summer-2024.html")
     for path in paths:
         transfer.write_page(replace(page, path=path))
         assert path.parent == tmp_path / "transfers"
