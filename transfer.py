@@ -226,6 +226,7 @@ class CommitUnknown(TransferError):
         super().__init__(
             "The connection was lost while the change was being committed.",
             "Whether it was committed is not known yet.",
+            "When the database is back, look at Undo a transfer (9): its list tells what is there.",
         )
         self.saved, self.report, self.sample = saved, report, sample
 
@@ -2744,6 +2745,7 @@ def check_server(api: Api, database_config: Mapping[str, Any]) -> Server:
             f"The users at {api.base} are not the users in the database."
             if has_key
             else f"{api.base} knows the API key, the database does not.",
+            "Correct the one that is wrong (menu entry 7).",
         )
     return Server(
         shown_version,
@@ -9151,9 +9153,9 @@ class State:
 # ---- showing -----------------------------------------------------------------------------------------------
 
 
-def say(text: str = "", *, most: int = 1000) -> None:
-    """Show a text, folded where it is wider than the window, or than so many columns."""
-    put(folded_to_fit(text, most) + "\n")
+def say(text: str = "") -> None:
+    """Show a text, folded where it is wider than the window."""
+    put(folded_to_fit(text) + "\n")
 
 
 def put(text: str) -> None:
@@ -9185,11 +9187,11 @@ def window() -> tuple[int, int]:
     return size_now.columns, size_now.lines
 
 
-def folded_to_fit(text: str, most: int = 1000) -> str:
+def folded_to_fit(text: str) -> str:
     """A text for the terminal, its lines broken between words where they are too wide; what follows begins
     where the first line's text does.
     """
-    columns = min(window()[0], most)
+    columns = window()[0]
     if not sys.stdout.isatty():
         return text
 
@@ -9351,11 +9353,6 @@ def pause() -> str:
 # ---- boxes, warnings, words --------------------------------------------------------------------------------
 
 
-def paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
-    """A text to be read, no wider than that is easy; `first` is what it begins with."""
-    say((indent if first is None else first) + text, most=100)
-
-
 def boxed(art: str) -> str:
     """Box art; where the window is narrower, the words in it."""
     lines = art.split("\n")
@@ -9373,20 +9370,11 @@ def heading(title: str) -> None:
     say("\n" + boxed(BOX.format(title)))
 
 
-# Where to click, for what the other parts only say has happened.
-WHERE_TO_CLICK: Mapping[type[TransferError], str] = {
-    CommitUnknown: "When the database is back, look at Undo a transfer (9): its list tells what is there.",
-    TwoServers: "Correct the one that is wrong (menu entry 7).",
-}
-
-
 def show_error(error: TransferError) -> None:
     """One sentence what happened, then why and what to do."""
-    say()
-    paragraph(error.what, "    ", "  ✗ ")
-    for text in (error.why, error.todo or WHERE_TO_CLICK.get(type(error), "")):
-        if text:
-            paragraph(text, "    ")
+    say(f"\n  ✗ {error.what}")
+    for text in filter(None, (error.why, error.todo)):
+        say(f"    {text}")
 
 
 def show_failed(error: TransferError) -> None:
@@ -9397,7 +9385,7 @@ def show_failed(error: TransferError) -> None:
 
 def warn(text: str) -> None:
     """One warning."""
-    paragraph(text, "    ", "  ⚠ ")
+    say(f"  ⚠ {text}")
 
 
 def shown_size(amount: int) -> str:
@@ -10387,9 +10375,9 @@ def active_users(api: Api, server: Server, config: Mapping[str, Any]) -> list[Us
     gone = [user for user in users if user.deleted]
     if gone:
         are = "is" if len(gone) == 1 else "are"
-        paragraph(
-            f"Not listed: {names_of(gone)}, who {are} marked for deletion. Immich's Administration > Users "
-            "can restore an account.",
+        say(
+            f"  Not listed: {names_of(gone)}, who {are} marked for deletion. Immich's Administration > Users "
+            "can restore an account."
         )
     return [user for user in users if not user.deleted]
 
