@@ -3073,6 +3073,9 @@ class Thing:
     anew. `since` is what must be so besides for a row r to go back: it would break no rule, but is not what
     somebody wanted since. `holds`: a user's thing in which photos are, as (the table that says which, its
     column for the thing, the thing's table, its owner).
+
+    `lines` are what reports tell of it: in which, a name of TELLINGS; what of the report; in which words, of
+    [one|several].
     """
 
     name: str
@@ -3090,6 +3093,7 @@ class Thing:
     computed: tuple[str, ...] = ()
     since: Mapping[str, str] = field(default_factory=dict)
     holds: tuple[str, str, str, str] | None = None
+    lines: str = ""
 
 
 def breaches(kind: str, join: str = "", where: str = "true") -> str:
@@ -3281,6 +3285,13 @@ PHOTOS = Thing(
         """),
     ),
     photo={"asset": "(p.key ->> 'id')::uuid"},
+    lines="""
+        done     assets  Assets transferred
+        undo     assets  Photos given back
+        page     assets  Photos that move
+        page     along   of them not chosen, but coming along
+        also     along   {n} [photo moves since it belongs|photos move since they belong] to a chosen photo
+    """,
 )
 
 
@@ -3434,6 +3445,13 @@ LIBRARIES = Thing(
     noted=(
         ("library", ("name",), "SELECT l.id, l.name FROM v_library l JOIN changing_library USING (id)"),
     ),
+    lines="""
+        handed   libraries       {n} external [library is|libraries are] handed over, whole (the folders stay)
+        done     libraries       External libraries
+        undo     libraries_back  External libraries given back, with all that is in them now
+        kept     libraries_kept  {n} external [library|libraries], whole:
+        lost     lost_library    {n} external [library is|libraries are] gone
+    """,
 )
 
 
@@ -3701,6 +3719,13 @@ STACKS = Thing(
             way=REPAIR,
         ),
     },
+    lines="""
+        also     stacks_moved  {n} [stack moves|stacks move] whole
+        fixed    stacks_moved  Stacks
+        also     stacks_split  {n} [stack is|stacks are] split, since a photo of [it|each] stays
+        fixed    stacks_split  Stacks split
+        lost     lost_stack    {n} [photo does|photos do] not find the stack again
+    """,
 )
 
 
@@ -3851,6 +3876,14 @@ LINKS = Thing(
         r."albumId" IS NULL OR r."albumId" NOT IN (SELECT id FROM handed_over)
         OR EXISTS (SELECT FROM changing_album c WHERE c.id = r."albumId" AND c.owner = r."userId")
     """},
+    lines="""
+        also     links_moved   {n} public [link goes|links go] along
+        fixed    links_moved   Public links
+        also     links_losing  {n} public [link loses|links lose] photos, or [goes|go] if empty
+        fixed    links_losing  Links of others
+        undo     links_back    Public links that show their photos again
+        lost     lost_link     {n} public [link does|links do] not get all photos back
+    """,
 )
 
 
@@ -4620,6 +4653,28 @@ PEOPLE = Thing(
                    AND p."ownerId" IN (r."sharedById", r."sharedWithId"))
         """,
     },
+    lines="""
+        fixed    faces           Faces relinked
+        fixed    featured        Portraits fixed
+        done,fixed  TRANSFER     Persons transferred
+        page     TRANSFER        People who go along
+        done,fixed  DUPLICATE    Persons duplicated
+        page     DUPLICATE       People who stay, and of whom the new owner gets one of their own
+        done,fixed  MERGE        Persons merged
+        page     MERGE           People who become the new owner's person
+        undo     faces           Faces linked back
+        undo     people_given    People given back
+        undo     people_removed  People removed, whom the run made
+        undo     people_parted   Merges undone
+        kept     people_kept     {n} [person|people] made by the run:
+        kept     faces_changed   {n} [face|faces]: given to another person, or to none, since
+        lost     lost_person     {n} [person who was removed does|people who were removed do] not come back
+        also     portraits_left  {n} [person loses|people lose] their portrait photo and [gets|get] another, \
+                                 if there is one
+        also     shares_given    {n} [person whom another user sees is|people whom other users see are] \
+                                 shared by {taker} from now on
+        warning  shares_ended    {giver} no longer shares {names}: {taker} can share them again.
+    """,
 )
 
 
@@ -4717,6 +4772,12 @@ TAGS = Thing(
             SELECT FROM v_tag t JOIN v_tag now ON now.value = t.value AND now."userId" = %(tagger)s
             JOIN v_tag_asset ta ON ta."assetId" = r."assetId" AND ta."tagId" = now.id WHERE t.id = r."tagId")
     """},
+    lines="""
+        also     tags        {n} [tag is kept, as a tag|tags are kept, as tags] of {taker}'s
+        fixed    tags        Tags
+        kept     tags_taken  {n} [tag|tags] of photos: taken from them since
+        kept     tags_kept   {n} [tag|tags] made by the run: in use or changed by now
+    """,
 )
 
 
@@ -4798,6 +4859,10 @@ DUPLICATES = Thing(
         """),
     ),
     photo={"asset_job_status": "(p.key ->> 'assetId')::uuid"},
+    lines="""
+        also     duplicates  {n} [photo leaves its group|photos leave their groups] of duplicates
+        fixed    duplicates  Duplicates
+    """,
 )
 
 
@@ -4848,6 +4913,11 @@ MEMORIES = Thing(
         **held_ties("memory", MEMORY_RULE, "ownerId", "in a memory", "in memories"),
     },
     photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
+    lines="""
+        also     memories     {n} [memory loses|memories lose] photos, or [goes|go] if empty
+        fixed    memories     Memories
+        lost     lost_memory  {n} [memory does|memories do] not get all photos back
+    """,
 )
 
 
@@ -5197,6 +5267,29 @@ ALBUMS = Thing(
                   AND o."userId" = r."userId" AND o."isLiked"))
         """,
     },
+    lines="""
+        handed   albums_changed  {n} [album is|albums are] handed over to {taker}, or shared with {taker}
+        done     albums_changed  Albums
+        also     covers          The [cover of {n} album moves|covers of {n} albums move] to {taker}; the \
+                                 [album keeps it|albums keep them]
+        also     covers_copied   {n} [album gets|albums get] {taker}'s own copy of the cover
+        also     album_copies    {n} [photo|photos] that {taker} has already [joins|join] the album beside \
+                                 [the one that stays|those that stay]
+        also     comments_moved  {n} [comment or like|comments and likes] of others [goes|go] from a photo \
+                                 that stays to the one beside it
+        fixed    albums_owned    Albums that had no owner
+        fixed    covers_mended   Covers of albums
+        undo     comments_back   Comments and likes moved back
+        undo     albums_back     Albums given back
+        undo     albums_shared   Albums shared as before
+        kept     copies_kept     {n} [photo put into an album|photos put into albums] by the run:
+        lost     lost_album      {n} [album stays as it is|albums stay as they are]
+        lost     lost_member     {n} album [membership is|memberships are] not as before
+        warning  albums_unseen   {taker} does not see [album|albums] {names}: share [it|them], or hand \
+                                 [it|them] over.
+        warning  albums_public   [A public link shows|Public links show] these photos, in [album|albums] \
+                                 {names}.
+    """,
 )
 
 
@@ -7623,11 +7716,10 @@ def undo_report(tx: Transaction, report: Report) -> Report:
     )
 
 
-def links_put_back(tx: Transaction) -> tuple[tuple[str, int], ...]:
-    """The public links that an undo gave photos or their album back: what each is called, and its photos."""
-    return tuple(rows(tx, """
-        SELECT coalesce(nullif(l.slug, ''), nullif(l.description, ''), al."albumName", ''), (
-            SELECT count(*) FROM v_shared_link_asset h WHERE h."sharedLinkId" = l.id)
+def links_put_back(tx: Transaction) -> tuple[str, ...]:
+    """What the public links are called that an undo gave photos or their album back."""
+    return tuple(name for (name,) in rows(tx, """
+        SELECT coalesce(nullif(l.slug, ''), nullif(l.description, ''), al."albumName", '')
         FROM v_shared_link l LEFT JOIN v_album al ON al.id = l."albumId"
         WHERE l.id IN (
             SELECT id FROM journal_id WHERE "table" = 'shared_link'
@@ -10098,251 +10190,72 @@ ACTION_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
-    """How a thing is told of in reports that have any of it. `reads` is where a report has it; a word after
-    it chooses those with this reason. `says` has the words for each of TELLINGS: a label before the number,
-    or those for one and for more of them, with an end for both. `one` names each where they are listed.
-    """
-
-    thing: str
-    reads: str
-    says: Mapping[str, str | tuple[str, ...]]
-    one: Callable[[Any], str] = clean
-
-
-# What is told at which time: the title; the form of a line, where `l` is a label, `n` its number, `text` the
-# words; and how many of the lines a screen has room for in any case.
+# What is told at which time: the title; the form of a line, of which the words may be a label `l` before the
+# number; how many of the lines a screen has room for in any case.
 TELLINGS: Mapping[str, tuple[str, str, int]] = {
-    "moves": ("", "  {text}", 0),
-    "stays": ("  Why they stay:", "    {text}", 0),
-    "also": ("  Also:", "    {text}", 0),
-    "handed": ("", "  {text}", 2),
-    "done": ("  Summary:", "    • {l:<20} {n}", MUST),
-    "repair": ("  What that comes to:", "    {l} {n}", 0),
-    "repaired": ("  Summary:", "    • {l:<20} {n}", MUST),
-    "undo": ("", "  {l} {n}", MUST),
-    "kept": ("  Changed since, so it stays as it is now:", "    {text}", 3),
-    "lost": ("  Taken away by the run, and cannot be given back:", "    {text}", 3),
-    "undone": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "stays": ("  Why they stay:", "    {l}", 0),
+    "also": ("  Also:", "    {l}", 0),
+    "handed": ("", "  {l}", 2),
+    "done": ("", "    • {l:<20} {n}", MUST),
+    "fixed": ("", "    • {l:<20} {n}", MUST),
+    "undo": ("", "    • {l:<20} {n}", MUST),
+    "kept": ("  Changed since, so it stays as it is now:", "    {l}", 3),
+    "lost": ("  Taken away by the run, and cannot be given back:", "    {l}", 3),
     "warning": ("", "", 0),  # before a transfer
     "page": ("", "", 0),  # in the table of its page
 }
-UNLISTED = ("done", "repair", "repaired", "undone", "page")  # only numbers are told then
+LABELS = ("done", "fixed", "undo", "page")  # their words have no number in them
 
-LINES = (
-    Line("photos", "assets", {
-        "done": "Assets transferred", "repair": "Photos concerned", "undo": "Photos that go back to {giver}",
-        "undone": "Photos given back", "page": "Photos that move",
-    }),
-    Line("photos", "along", {
-        "moves": ("Also moves (belongs to a chosen photo): {n}",) * 2,
-        "page": "of them not chosen, but coming along",
-    }, lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})"),
-    *(Line("photos", f"stays {reason}", {
-        "stays": ("{n} photo", "{n} photos", f": {REASONS.get(reason, words)}"),
-        "kept": ("{n} photo", "{n} photos", f": {words}"),
-    }) for reason, words in UNDO_REASONS.items()),
-    Line("stacks", "stacks_moved", {
-        "also": ("{n} stack moves whole", "{n} stacks move whole"),
-        "repair": "Stacks that become this user's", "repaired": "Stacks",
-    }),
-    Line("stacks", "stacks_split", {
-        "also": (
-            "{n} stack is split, since a photo of it stays",
-            "{n} stacks are split, since a photo of each stays",
-        ),
-        "repair": "Stacks to split", "repaired": "Stacks split",
-    }),
-    Line("stacks", "lost stack", {"lost": (
-        "{n} photo does not find its stack again", "{n} photos do not find their stacks again",
-    )}),
-    Line("people", "faces", {
-        "repair": "Faces to relink (others go with their person)", "repaired": "Faces relinked",
-        "undo": "Faces that get their former person again", "undone": "Faces linked back",
-    }),
-    Line("people", "featured", {
-        "repair": "Portrait photos to fix or choose", "repaired": "Portraits fixed",
-    }),
-    Line("people", TRANSFER, {
-        "done": "Persons transferred", "repaired": "Persons transferred",
-        "page": f"People: {ACTION_WORDS[TRANSFER]}",
-    }),
-    Line("people", DUPLICATE, {
-        "done": "Persons duplicated", "repaired": "Persons duplicated",
-        "page": f"People: {ACTION_WORDS[DUPLICATE]}",
-    }),
-    Line("people", MERGE, {
-        "done": "Persons merged", "repaired": "Persons merged",
-        "page": f"People: {ACTION_WORDS[MERGE]}",
-    }),
-    Line("people", "people_given", {"undo": "People who go back", "undone": "Persons given back"}),
-    Line("people", "people_removed", {
-        "undo": "People made by the run who are removed", "undone": "Persons removed",
-    }),
-    Line("people", "people_parted", {
-        "undo": "People merged by the run who are two again", "undone": "Merges undone",
-    }),
-    Line("people", "people_kept", {
-        "kept": ("{n} person made by the run:", "{n} people made by the run:"),
-    }, lambda person: f"{clean(person[0]) or 'Unknown'}: {person[1]}"),
-    Line("people", "faces_changed", {
-        "kept": ("{n} face", "{n} faces", ": given to another person, or to none, since"),
-    }),
-    Line("people", "lost person", {"lost": (
-        "{n} person that was removed does not come back", "{n} people who were removed do not come back",
-    )}),
-    Line("people", "portraits_left", {"also": (
-        "{n} person loses their portrait photo and gets another, if there is one",
-        "{n} people lose their portrait photo and get another, if there is one",
-    )}),
-    Line("people", "shares_given", {"also": (
-        "{n} person whom another user sees is shared by {taker} from now on",
-        "{n} people whom other users see are shared by {taker} from now on",
-    )}),
-    Line("people", "shares_ended", {"warning": (
-        *("{giver} no longer shares {names}",) * 2, ": {taker} can share them again.",
-    )}, lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}"),
-    Line("tags", "tags", {
-        "also": ("{n} tag is kept, as a tag of {taker}'s", "{n} tags are kept, as tags of {taker}'s"),
-        "repair": "Tags to give this user", "repaired": "Tags",
-    }),
-    Line("tags", "tags_taken", {"kept": ("{n} tag", "{n} tags", " of photos: taken from them since")}),
-    Line("tags", "tags_kept", {
-        "kept": ("{n} tag", "{n} tags", " made by the run: in use or changed by now"),
-    }),
-    Line("memories", "memories", {
-        "also": (
-            "{n} memory loses photos, or goes if it is empty",
-            "{n} memories lose photos, or go if they are empty",
-        ),
-        "repair": "Memories of others that lose photos", "repaired": "Memories",
-    }),
-    Line("memories", "lost memory", {"lost": (
-        "{n} memory does not get all of its photos back", "{n} memories do not get all of their photos back",
-    )}),
-    Line("public links", "links_moved", {
-        "also": ("{n} public link goes along", "{n} public links go along"),
-        "repair": "Public links that become this user's", "repaired": "Public links",
-    }),
-    Line("public links", "links_losing", {
-        "also": (
-            "{n} public link loses photos, or goes if it is empty",
-            "{n} public links lose photos, or go if they are empty",
-        ),
-        "repair": "Public links of others that lose photos", "repaired": "Links of others",
-    }),
-    Line("public links", "links_back", {
-        "undo": "Public links that show their photos again", "undone": "Public links",
-    }, lambda link: link_back_line(*link)),
-    Line("public links", "lost link", {"lost": (
-        "{n} public link does not get all of its photos back",
-        "{n} public links do not get all of their photos back",
-    )}),
-    Line("groups of duplicates", "duplicates", {
-        "also": ("{n} photo leaves its group of duplicates", "{n} photos leave their groups of duplicates"),
-        "repair": "Photos in groups of duplicates to look for again", "repaired": "Duplicates",
-    }),
-    Line("albums", "covers", {
-        "also": (
-            "The cover of {n} album moves to {taker}; the album keeps it",
-            "The covers of {n} albums move to {taker}; the albums keep them",
-        ),
-    }),
-    Line("albums", "covers_copied", {"also": (
-        "{n} album gets {taker}'s own copy of its cover",
-        "{n} albums get {taker}'s own copies of their covers",
-    )}),
-    Line("albums", "albums_owned", {
-        "repair": "Albums without an owner that become this user's", "repaired": "Albums that had no owner",
-    }),
-    Line("albums", "covers_mended", {
-        "repair": "Covers of albums to choose again", "repaired": "Covers of albums",
-    }),
-    Line("albums", "album_copies", {"also": (
-        "{n} photo that {taker} has already joins the album beside the one that stays",
-        "{n} photos that {taker} has already join the albums beside those that stay",
-    )}),
-    Line("albums", "comments_moved", {"also": (
-        "{n} comment or like of others goes from a photo that stays to the one beside it",
-        "{n} comments and likes of others go from photos that stay to those beside them",
-    )}),
-    Line("albums", "comments_back", {
-        "undo": "Comments and likes that go back to their photos", "undone": "Comments and likes moved back",
-    }),
-    Line("albums", "albums_changed", {
-        "handed": ("Albums handed over to {taker}, or shared with {taker}: {n}",) * 2, "done": "Albums",
-    }),
-    Line("albums", "albums_back", {"undo": "Albums that go back", "undone": "Albums given back"}),
-    Line("albums", "albums_shared", dict.fromkeys(("undo", "undone"), "Albums shared as before")),
-    Line("albums", "copies_kept", {
-        "kept": ("{n} photo put into an album by the run:", "{n} photos put into albums by the run:"),
-    }, lambda copy: f"{clean(copy[0])}: {clean(copy[1])}"),
-    Line("albums", "lost album", {"lost": ("{n} album stays as it is", "{n} albums stay as they are")}),
-    Line("albums", "lost member", {"lost": (
-        "{n} membership of an album is not as it was", "{n} memberships of albums are not as they were",
-    )}),
-    Line("albums", "albums_unseen", {"warning": (
-        "{taker} does not see album {names}: share it, or hand it over.",
-        "{taker} does not see albums {names}: share them, or hand them over.",
-    )}, lambda name: f"“{shortened(name)}”"),
-    Line("albums", "albums_public", {"warning": (
-        "A public link shows these photos, in album {names}.",
-        "Public links show these photos, in albums {names}.",
-    )}, lambda name: f"“{shortened(name)}”"),
-    Line("external libraries", "libraries", {
-        "handed": ("External libraries handed over, whole (their folders stay): {n}",) * 2,
-        "done": "External libraries",
-    }, lambda library: library_line(library)),
-    Line("external libraries", "libraries_back", {
-        "undo": "External libraries that go back, with all that is in them now",
-        "undone": "External libraries",
-    }),
-    Line("external libraries", "libraries_kept", {
-        "kept": ("{n} external library, whole:", "{n} external libraries, whole:"),
-    }, lambda kept: kept_library_line(*kept)),
-    Line("external libraries", "lost library", {
-        "lost": ("{n} external library is gone", "{n} external libraries are gone"),
-    }),
-    Line("all", "besides", {
-        "undo": "Rows of pictures, tags, memories, links, stacks and the like to put back",
-    }),
-    Line("all", "already_wrong", {"warning": (
-        "{n} thing on these photos is wrong already.", "{n} things on these photos are wrong already.",
-        " Better fix that first (5).",
-    )}),
-    Line("photos", "stays", {
-        "done": "Photos that stayed", "undone": "Photos that stay", "page": "Photos that stay",
-    }),
-)
+LINES = [
+    *(("stays", f"stays_{reason}", f"{{n}} photo[|s]: {words}") for reason, words in REASONS.items()),
+    *(("kept", f"stays_{reason}", f"{{n}} photo[|s]: {words}") for reason, words in UNDO_REASONS.items()),
+    *(line.split(None, 2) for thing in THINGS for line in thing.lines.strip().splitlines()),
+    ("undo", "besides", "Rows of pictures, tags, memories, links, stacks and the like put back"),
+    ("warning", "already_wrong", "{n} thing[ on these photos is|s on these photos are] wrong already. "
+        "Better fix that first (5)."),
+    ("done,page", "stays", "Photos that stay"),
+]
+
+# How one of them is named where they are listed, if not simply by its name.
+NAMED: Mapping[str, Callable[[Any], str]] = {
+    "along": lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})",
+    "shares_ended": lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}",
+    "libraries": lambda library: library_line(library),
+    "libraries_kept": lambda kept: kept_library_line(*kept),
+    "links_back": lambda name: clean(name) or "without a name",
+    "people_kept": lambda person: f"{clean(person[0]) or 'Unknown'}: {person[1]}",
+    "copies_kept": lambda copy: f"{clean(copy[0])}: {clean(copy[1])}",
+    **dict.fromkeys(("albums_unseen", "albums_public"), lambda name: f"“{shortened(name)}”"),
+}
 
 
 def told(report: Report, telling: str, **names: str) -> Iterator[tuple[int, str, list[str]]]:
     """What a report has to tell, line by line: how many, the words, and each by its name. `names` are those
     of the users concerned.
     """
-    for line in LINES:
-        words = line.says.get(telling)
-        found = found_in(report, line.reads) if words else ()
-        number = found if isinstance(found, int) else len(found)
-        if words and number:
-            # of what has a reason people are listed by name where the reason is told
-            listed = [] if isinstance(found, int) or telling in UNLISTED else [line.one(one) for one in found]
-            text = words if isinstance(words, str) else words[number != 1] + "".join(words[2:])
+    found = all_found(report)
+    for tellings, what, words in LINES:
+        one_by_one = found.get(what, 0) if telling in tellings.split(",") else 0
+        number = one_by_one if isinstance(one_by_one, int) else len(one_by_one)
+        if number:
+            listed = [] if isinstance(one_by_one, int) else list(map(NAMED.get(what, clean), one_by_one))
+            text = re.sub(r"\[(.*?)\|(.*?)\]", r"\1" if number == 1 else r"\2", " ".join(words.split()))
             yield number, text.format(n=number, names=in_words(listed), **names), listed
 
 
-def found_in(report: Report, reads: str) -> int | Sequence[Any]:
-    """What a report has of something, one by one or just how many."""
-    what, _, reason = reads.partition(" ")
-    if what in (TRANSFER, DUPLICATE, MERGE):
-        return [person.name for person in report.people if person.action == what]
-    if what in ("stays", "lost"):
-        groups: Sequence[tuple[str, Sequence[str]]] = report.stays if what == "stays" else report.lost
-        return [name for code, names in groups if reason in ("", code) for name in names]
-    if what in ("assets", "faces", "along", "libraries"):
-        return cast("int | Sequence[Any]", getattr(report, what))
-    return report.listed(what) or report.of(what)
+def all_found(report: Report) -> dict[str, int | Sequence[Any]]:
+    """What a report has, one by one or just how many, by the names in LINES."""
+    groups = {f"stays_{reason}": names for reason, names in report.stays}
+    groups |= {f"lost_{what}": names for what, names in report.lost}
+    return {
+        **{what: getattr(report, what) for what in ("assets", "faces", "along", "libraries")},
+        "stays": [name for _reason, names in report.stays for name in names],
+        **{
+            action: [person.name for person in report.people if person.action == action]
+            for action in (TRANSFER, DUPLICATE, MERGE)
+        },
+        **groups, **report.counts, **report.lists,
+    }
 
 
 def names_told(source: User, destination: User) -> dict[str, str]:
@@ -10356,9 +10269,10 @@ def told_block(report: Report, telling: str, **names: str) -> Block:
     """What a report has to tell, as lines of a result."""
     title, form, least = TELLINGS[telling]
     below = " " * (len(form) - len(form.lstrip()) + 2)
+    colon = ":" * (telling in LABELS)
     return Block(
         [
-            (form.format(n=many, text=text, l=f"{text}:"), [below + name for name in listed if name])
+            (form.format(n=many, l=text + colon), [below + name for name in listed if name])
             for many, text, listed in told(report, telling, **names)
         ],
         title,
@@ -10900,7 +10814,7 @@ def transfer_sheet(report: Report, wish: Wish, address: str, is_any: bool) -> Sh
         [
             sums_block(report, **names),
             people_block(report, address),
-            *(told_block(report, telling, **names) for telling in ("handed", "moves", "also", "stays")),
+            *(told_block(report, telling, **names) for telling in ("handed", "also", "stays")),
             storage_block(report),
         ],
         [
@@ -11124,7 +11038,8 @@ def show_done(
         warnings.append(f"{things} wrong: a job of Immich's was under way. Repair (5, then 6) fixes that.")
     what = block("", *more, *(line for chore in chores for line in chore.told), least=MUST)
     below = rows_of(*finish_lines(chores)) + 2
-    show_result(title, [replace(summary, gap=False), what, warning_block(warnings)], below)
+    summary = replace(summary, title="  Summary:", gap=False)
+    show_result(title, [summary, what, warning_block(warnings)], below)
 
 
 @dataclass(frozen=True)
@@ -11406,9 +11321,7 @@ def repair_action(
             whose = f"  {clean(users[user].name)}: " * (len(users) > 1)
             blocks += [
                 replace(of_user, title=f"{whose}{of_user.title.strip()}" if whose else of_user.title)
-                for of_user in (
-                    people_block(part, state.config.api_url), told_block(part, "repair"), storage_block(part)
-                )
+                for of_user in (people_block(part, state.config.api_url), storage_block(part))
             ]
         verdict = f"{number_of(len(blocks[0].lines), 'problem')} can be fixed: {names_of(wish.mend)}"
         if not report.parts:
@@ -11475,7 +11388,7 @@ def repair_done(state: State, api: Api, report: Report) -> None:
     )
     jobs = ["thumbnailGeneration", *["duplicateDetection"] * bool(whole.of("duplicates"))]
     chores = job_chores(state, api, jobs)
-    show_done("REPAIR COMPLETED", told_block(whole, "repaired"), report, chores)
+    show_done("REPAIR COMPLETED", told_block(whole, "fixed"), report, chores)
     say_steps([*finish_up(chores), "The apps of the users concerned fetch everything again, once."])
 
 
@@ -11565,11 +11478,6 @@ def undo_sheet(report: Report, past: Past) -> Sheet:
     )
 
 
-def link_back_line(name: str, photos: int) -> str:
-    """A public link: by its own address, its description or its album."""
-    return (clean(name) or "without a name") + (f" ({number_of(photos, 'photo')})" if photos else "")
-
-
 def kept_library_line(name: str, reason: str) -> str:
     """Why an external library stays as it is: its own reason, or one of a photo in it."""
     why = LIBRARY_REASONS.get(reason) or f"a photo in it cannot go back ({UNDO_REASONS[reason]})"
@@ -11587,7 +11495,7 @@ def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
             for who_was in (past.header["source"], past.header["destination"])
         )
         chores = chores_after(state, api, present, former)
-    show_done("UNDO COMPLETED", told_block(report, "undone"), report, chores)
+    show_done("UNDO COMPLETED", told_block(report, "undo"), report, chores)
     undone = finish_up(chores)
     if report.lost or report.stays or report.listed("libraries_kept") or report.listed("people_kept"):
         steps = ["Look at what stayed or was lost: the text of this undo names it, with the reason."]

@@ -49,9 +49,7 @@ def test_all_users_at_once(there: Installation) -> None:
             "4 problems can be fixed: Alice, Bob, Carol and 1 more",
             "• Bob: 1 face that is linked to another user's person (IMG_1.jpg)",
             "→ A tag of this user's with the same path, made if it is missing.",
-            "Carol: What that comes to: Photos concerned: 1",
-            "Tags to give this user: 1",
-            "Memories of others that lose photos: 1",
+            "• Carol: 1 photo with another user's tag",
             "Lea (1 face) [TRANSFER]",
         ):
             assert text in shown
@@ -175,7 +173,7 @@ def test_a_repair_without_faces_can_be_taken_back(there: Installation) -> None:
         terminal.menu("9")
         terminal.pick("Transfers and repairs that were made", "carol@example.com: repair of 1 photo")
         shown = words(terminal.answer(YES, "yes"))
-        assert re.search("tags, memories, links, stacks and the like to put back: [1-9]", shown)
+        assert re.search("tags, memories, links, stacks and the like put back: +[1-9]", shown)
         terminal.afterwards()
     after = there.library.snapshot(ignore=("updatedAt", "updateId", "session", "*_audit"))
     assert [table for table in before if before[table] != after[table]] in ([], ["session"])
