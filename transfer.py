@@ -615,10 +615,6 @@ def quiet(_step: str, _done: int = 0, _total: int = 0) -> None:
     """Progress that nobody wants to see."""
 
 
-def no_list(_inventory: Inventory) -> None:
-    """What is concerned, which nobody wants to see thing by thing."""
-
-
 @dataclass(frozen=True)
 class How:
     """How a transfer, a repair or an undo is run; as a dry run, which does all of it and rolls back, by
@@ -635,7 +631,7 @@ class How:
     accepted_links: frozenset[str] = frozenset()
     undo_folder: Path | None = None
     progress: Progress = quiet
-    listed: Callable[[Inventory], None] = no_list
+    listed: Callable[[Inventory], None] | None = None
 
 
 HOW = How()  # a dry run
@@ -1979,6 +1975,19 @@ def carried_on(tx: Transaction, cursor: Any) -> Transaction:
     return again
 
 
+def looked_again(connection: Any, tx: Transaction, look: Callable[[Transaction], int]) -> int | None:
+    """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
+    owner? How much `look` finds; None if that cannot be told, for it is committed all the same.
+    """
+    try:
+        with connection.cursor() as cursor:
+            total = look(carried_on(tx, cursor))
+        connection.rollback()
+    except (psycopg2.Error, KeyboardInterrupt):
+        return None
+    return total
+
+
 def drop_temporary(tx: Transaction, kinds: str = "rv", but: str = "-") -> None:
     """Drop the tables (r) and views (v) that this transaction has made, but for names that begin so."""
     statements = one_value(tx, """
@@ -2685,14 +2694,18 @@ def perform(
     values: Mapping[str, Any],
     how: How,
     save: Callable[[Transaction, Report], Iterable[Path]] | None = None,
-    look_again: Callable[[Any, Transaction, Report], Report] | None = None,
+    look_again: Callable[[Transaction], int] | None = None,
 ) -> Report:
-    """Run `work` in one transaction, once more if Immich was in the way, then `look_again`."""
+    """Run `work` in one transaction, once more if Immich was in the way; then `look_again` says how much is
+    wrong by then.
+    """
     committed: list[Report] = []
     try:
         with database(database_config) as connection:
             report, tx = once_more(lambda: in_transaction(connection, work, values, how, save, committed))
-            return report if how.dry_run or not look_again else look_again(connection, tx, report)
+            if look_again and not how.dry_run:
+                report = replace(report, wrong_after=looked_again(connection, tx, look_again))
+            return report
     except (KeyboardInterrupt, OutputLost):
         if committed:
             return committed[0]
@@ -3958,14 +3971,14 @@ PERSON_LEAVER = f"""CASE
 END"""
 
 
-def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
+def decide_people(tx: Transaction) -> None:
     """people: one row per person with a face on a photo of this run, with the action and the target.
 
     A person is named by its group (`grp`, up to 3.1 person.id). `holder` is the owner of the person row that
     name and flags are taken from: the source's if it has one, else the destination's own (in a foreign
     cluster group), else anybody's. Only people of a giver, and not spared, are transferred or removed when
-    emptied. `leaver` is whose person row ends, besides the destination's own with `both_leave`. `merge` holds
-    the groups that may be merged by name.
+    emptied. `leaver` is whose person row ends, besides the destination's own with `both_leave`. What is
+    decided is looked at by the checks.
     """
     create_people(tx)
     gather_people(tx)
@@ -3975,7 +3988,7 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
         WHERE people.grp = made.given AND NOT EXISTS (SELECT FROM v_person_group g WHERE g.id = made.grp)
     """)
     _find_merges(tx)
-    run(tx, f"UPDATE people SET action = {PERSON_ACTION}", merge=sorted(merge))
+    run(tx, f"UPDATE people SET action = {PERSON_ACTION}")
     run(tx, f"UPDATE people SET target = {PERSON_TARGET}, leaver = {PERSON_LEAVER}")
     # The destination may have a row in a group of a foreign cluster group, through the source's share or by
     # mistake. It ends when the destination has its person in another group now: two would be the same person
@@ -3990,7 +4003,12 @@ def decide_people(tx: Transaction, merge: frozenset[str]) -> None:
                 WHERE s."personGroupId" = p.grp AND s."sharedWithId" = %(taker)s
                   AND s."sharedById" IS DISTINCT FROM p.holder)
     """)
-    run(tx, "ANALYZE people")
+    run(tx, """
+        ANALYZE people;
+        INSERT INTO touched_group
+        (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
+        EXCEPT SELECT grp FROM touched_group
+    """)
 
 
 def create_people(tx: Transaction) -> None:
@@ -5513,100 +5531,90 @@ OTHER_COLUMNS = {column: other for thing in THINGS for column, other in thing.ot
 
 def transfer(database_config: Mapping[str, Any], request: Request, how: How = HOW) -> Report:
     """Move the photos of `request`. Raises TransferError; nothing is changed then."""
-    return perform(
-        database_config,
-        lambda tx: _transfer(tx, request, how),
-        transfer_values(request),
-        how,
-        save=journal_writer(how.undo_folder, "transfer"),
-        look_again=look_again,
-    )
+
+    def work(tx: Transaction) -> Report:
+        tx.progress("Choosing photos")
+        plan_transfer(tx)
+        tx.progress("Counting what is there")
+        find_neighbours(tx)
+        take_stock(tx)
+        report = plan_report(tx)
+        require_digest(report.digest, how)
+        if how.listed:
+            how.listed(take_inventory(tx))
+        return take_steps(tx, report)
+
+    save = journal_writer(how.undo_folder, "transfer")
+    return perform(database_config, work, transfer_values(request), how, save, look_again)
 
 
-def _transfer(tx: Transaction, request: Request, how: How) -> Report:
-    how.progress("Choosing photos")
-    plan_transfer(tx, request)
-    require_digest(tx, how.expected_digest)
-    how.progress("Counting what is there")
-    find_neighbours(tx)
-    take_stock(tx)
-    report = plan_report(tx)
-    if how.listed is not no_list:
-        how.listed(take_inventory(tx))
-    note_kept(tx)
-    report = take_steps(tx, report, how.progress)
-    how.progress("Storage figures, phones")
-    return write_users(tx, report)
-
-
-def take_steps(tx: Transaction, report: Report, progress: Progress) -> Report:
-    """The steps one after the other, then the checks."""
+def take_steps(tx: Transaction, report: Report) -> Report:
+    """Record what an undo must know of rows that are not written, and what is wrong already; then the steps
+    one after the other, the checks, and what Immich writes all the time.
+    """
+    for thing in THINGS:
+        for table, columns, query in thing.noted:
+            note(tx, table, columns, query)
+    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
     for words, step in STEPS:
-        progress(words)
+        tx.progress(words)
         report = step(tx, report)
-    progress("Checking")
+    tx.progress("Checking")
     run_checks(tx)
-    return report
+    tx.progress("Storage figures, phones")
+    return write_users(tx, report)
 
 
 def merge_pairs(
     database_config: Mapping[str, Any], request: Request, max_distance: float = 0
 ) -> tuple[Person, ...]:
     """The source's people who may be people of the destination, by name, or by face, if those are nearer than
-    `max_distance`; nothing is changed.
+    `max_distance`, and those whom earlier runs remember; nothing is changed.
     """
-    plan = functools.partial(plan_transfer, request=request)
-    return _pairs(database_config, transfer_values(request), plan, max_distance)
+    return look_for_pairs(database_config, transfer_values(request), plan_transfer, max_distance)
 
 
-def _pairs(
+def look_for_pairs(
     database_config: Mapping[str, Any],
     values: Mapping[str, Any],
     plan: Callable[[Transaction], None],
     max_distance: float,
 ) -> tuple[Person, ...]:
+    """The people of a plan who may be people of the taker's."""
+
     def look(tx: Transaction) -> Report:
         plan(tx)
         if max_distance and has_face_vectors(tx):
             compare_faces(tx, max_distance)
         return Report(people=people_listed(tx))
 
-    return mergeable(perform(database_config, look, {**values, "looks_only": True}, HOW))
-
-
-def mergeable(report: Report) -> tuple[Person, ...]:
-    """The people that a person is to be asked about, and those whom earlier runs remember."""
+    report = perform(database_config, look, {**values, "looks_only": True}, HOW)
     return tuple(person for person in report.people if person.merge_id is not None)
 
 
 def transfer_values(request: Request) -> dict[str, Any]:
-    """What the statements of a transfer may name."""
-    album_itself = ALBUM_GIVEN_UP if request.everything else request.album_itself
+    """What the statements of a transfer may name: all of the request, besides."""
+    asked = {
+        name: sorted(value) if isinstance(value, frozenset | tuple) else value
+        for name, value in vars(request).items()
+    }
     return {
-        **common_values(request.source, request.destination, request.remembered),
+        **asked,
+        **common_values(request.source, request.destination, request.remembered, request.merge),
         "selection": request.kind,
         "albums": sorted(request.every_album),
-        "tag": request.tag,
-        "people": sorted(request.people),
-        "since": request.since or None,
-        "until": request.until or None,
-        "favorites": request.favorites,
-        "photos": sorted(request.photos),
-        "left_out": sorted(request.left_out),
-        "everything": request.everything,
-        "album_itself": album_itself,
-        **album_outcome(album_itself, request.source, request.destination),
-        "trashed": request.trashed,
-        "locked": request.locked,
-        "libraries": sorted(request.libraries),
+        "album_itself": ALBUM_GIVEN_UP if request.everything else request.album_itself,
     }
 
 
-def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) -> dict[str, Any]:
+def common_values(
+    giver: str | None, taker: str, remembered: SamePeople = (), merge: Iterable[str] = ()
+) -> dict[str, Any]:
     """What transfer, repair and undo have in common."""
     return {
         "giver": giver,
         "taker": taker,
+        "merge": sorted(merge),
         "remembered": [person for person, _theirs in remembered],
         "remembered_as": [theirs for _person, theirs in remembered],
         "given": [],
@@ -5615,18 +5623,7 @@ def common_values(giver: str | None, taker: str, remembered: SamePeople = ()) ->
     }
 
 
-def album_outcome(itself: str, source: str, destination: str) -> dict[str, str | None]:
-    """Who must own an album afterwards, and as what the two users are members of it besides."""
-    owner, source_role, destination_role = {
-        ALBUM_STAYS: (None, None, None),  # no album changes
-        ALBUM_SHARED: (source, None, "editor"),
-        ALBUM_HANDED_OVER: (destination, "editor", None),
-        ALBUM_GIVEN_UP: (destination, None, None),
-    }[itself]
-    return {"album_owner": owner, "source_role": source_role, "destination_role": destination_role}
-
-
-def plan_transfer(tx: Transaction, request: Request) -> None:
+def plan_transfer(tx: Transaction) -> None:
     """Fill run_photo, staying_photo and people, and lock what they name."""
     create_tables(tx)
     require_active_users(tx)
@@ -5635,8 +5632,7 @@ def plan_transfer(tx: Transaction, request: Request) -> None:
     choose_photos(tx)
     choose_copies(tx)
     lock_faces_and_people(tx)
-    decide_people(tx, request.merge)
-    touch_people(tx)
+    decide_people(tx)
 
 
 TO_MEND = """
@@ -5662,19 +5658,9 @@ def create_tables(tx: Transaction) -> None:
         CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE left_out (id uuid PRIMARY KEY) ON COMMIT DROP;
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
         CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
         ANALYZE changing_library
-    """)
-
-
-def touch_people(tx: Transaction) -> None:
-    """What the decisions concern is looked at by the checks."""
-    run(tx, """
-        INSERT INTO touched_group
-        (SELECT grp FROM people UNION SELECT target FROM people WHERE target IS NOT NULL)
-        EXCEPT SELECT grp FROM touched_group
     """)
 
 
@@ -5685,19 +5671,16 @@ def require_active_users(tx: Transaction) -> None:
     """Both exist, are not deleted, and are two; in a repair the one. Asked again inside each transaction:
     accounts can go meanwhile.
     """
-    active = {
-        str(user)
-        for (user,) in rows(tx, """
-            SELECT id FROM v_user
-            WHERE id IN (%(giver)s, %(taker)s) AND "deletedAt" IS NULL AND status = 'active'
-        """)
-    }
-    for user in filter(None, (tx.values["giver"], tx.values["taker"])):
-        if user not in active:
-            what = "That user is not active any more."
-            raise TransferError(what, "The account was deleted.", "Start again.")
     if tx.values["giver"] == tx.values["taker"]:
         raise TransferError("These photos would go to the user who has them.", todo="Choose two users.")
+    users = [user for user in (tx.values["giver"], tx.values["taker"]) if user]
+    if len(users) != one_value(tx, """
+        SELECT count(*) FROM v_user
+        WHERE id = ANY (%(users)s::uuid[]) AND "deletedAt" IS NULL AND status = 'active'
+    """, users=users):
+        raise TransferError(
+            "A user concerned is not active any more.", "The account was deleted.", "Start again."
+        )
 
 
 # ---- what is chosen ----------------------------------------------------------------------------------------
@@ -5814,15 +5797,18 @@ def choose_selection(tx: Transaction) -> None:
         CREATE TEMP TABLE chosen ON COMMIT DROP AS
         SELECT a.id, a."livePhotoVideoId", a."stackId" FROM v_asset a
         WHERE a."ownerId" = %(giver)s {conditions};
-        INSERT INTO left_out SELECT unnest(%(left_out)s::uuid[]);
         INSERT INTO changing_album
-        SELECT o."albumId", %(album_owner)s, %(source_role)s, %(destination_role)s
+        SELECT o."albumId", CASE %(album_itself)s WHEN 'shared' THEN %(giver)s ELSE %(taker)s END::uuid,
+            CASE %(album_itself)s WHEN 'handed over' THEN 'editor' END,
+            CASE %(album_itself)s WHEN 'shared' THEN 'editor' END
         FROM v_album_owner o JOIN v_album al ON al.id = o."albumId" AND al."deletedAt" IS NULL
-        WHERE o."userId" = %(giver)s AND %(album_owner)s IS NOT NULL
+        WHERE o."userId" = %(giver)s AND %(album_itself)s <> 'stays'
           AND (%(everything)s OR al.id = ANY (%(albums)s::uuid[]))
     """)
     taken = one_value(tx, "SELECT count(*) FROM changing_album")
-    if tx.values["album_owner"] and not tx.values["everything"] and taken != len(tx.values["albums"]):
+    if tx.values["album_itself"] != ALBUM_STAYS and not tx.values["everything"] and taken != len(
+        tx.values["albums"]
+    ):
         raise TransferError("An album belongs to somebody else by now.", todo="Start again.")
     # Whoever joins or leaves an album that changes hands waits until it has an owner again.
     lock_albums(tx)
@@ -5902,7 +5888,7 @@ def judge_photos(tx: Transaction) -> None:
                 -- Immich would finish the move by the path it had planned for the old owner
                 WHEN EXISTS (SELECT FROM v_move_history h WHERE h."entityId" = a.id) THEN 'unfinished'
                 -- UQ_assets_owner_checksum, which asks neither for trash nor for visibility
-                WHEN b.id IS NULL THEN CASE WHEN o.id IS NOT NULL THEN 'left_out' END
+                WHEN b.id IS NULL THEN CASE WHEN a.id::text = ANY (%(left_out)s) THEN 'left_out' END
                 WHEN b."deletedAt" IS NOT NULL OR b.status <> 'active' THEN 'duplicate_in_trash'
                 ELSE 'duplicate'
             END AS reason
@@ -5910,7 +5896,6 @@ def judge_photos(tx: Transaction) -> None:
         JOIN v_asset a ON a.id = c.id AND a."ownerId" = %(giver)s
         LEFT JOIN changing_library l ON l.id = a."libraryId"
         LEFT JOIN v_library e ON e.id = a."libraryId"
-        LEFT JOIN left_out o ON o.id = a.id
         LEFT JOIN v_asset b
             ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND b."libraryId" IS NULL
                 AND a."libraryId" IS NULL;
@@ -5932,24 +5917,19 @@ def follow_verdicts(tx: Transaction, shown: str) -> None:
 # ---- the plan: its digest, its report ----------------------------------------------------------------------
 
 
-def require_digest(tx: Transaction, expected: str | None) -> None:
-    """Raise Changed when the plan is not the one whose digest is `expected`; None expects nothing."""
-    if expected not in (None, plan_digest(tx)):
-        raise changed_meanwhile()
-
-
-def changed_meanwhile() -> Changed:
-    """Why a run does not do what was shown."""
-    return Changed(
-        "What would be changed is no longer what was shown.",
-        "Photos or people concerned, or the new owner's library, changed meanwhile.",
-        "Start again, and look at the new analysis.",
-    )
+def require_digest(found: str, how: How) -> None:
+    """Raise Changed when this is not the digest of what was shown."""
+    if how.expected_digest not in (None, found):
+        raise Changed(
+            "What would be changed is no longer what was shown.",
+            "Photos or people concerned, or the new owner's library, changed meanwhile.",
+            "Start again, and look at the new analysis.",
+        )
 
 
 def plan_digest(tx: Transaction) -> str:
-    """What ties execution to the analysis: what moves, what stays and why, and each person's decision and
-    target.
+    """What ties execution to the analysis: what moves, what stays and why, each person's decision and target,
+    and what is mended.
     """
     return str(one_value(tx, """
         SELECT encode(sha256(convert_to(concat_ws(E'\\n',
@@ -5957,6 +5937,8 @@ def plan_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM run_photo),
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
+            (SELECT string_agg(concat_ws(' ', kind, photo, thing), ',' ORDER BY kind, photo, thing)
+             FROM to_mend WHERE kind <> 'storage'),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
@@ -5979,7 +5961,7 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
     """))
 
 
-def albums_concerned(tx: Transaction) -> tuple[tuple[str, ...], ...]:
+def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
     """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
     found = rows(tx, """
         SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
@@ -5996,13 +5978,12 @@ def albums_concerned(tx: Transaction) -> tuple[tuple[str, ...], ...]:
                 EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
             FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
     """)[0]
-    return tuple(tuple(names or ()) for names in found)
+    kinds = ("albums_unseen", "albums_public", "covers")
+    return {kind: tuple(names or ()) for kind, names in zip(kinds, found, strict=True)}
 
 
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
-    unseen, public, covers = albums_concerned(tx)
-    items, items_moving, items_staying = count_items(tx)
     return Report(
         digest=plan_digest(tx),
         selection=tx.values["selection"],
@@ -6026,9 +6007,8 @@ def plan_report(tx: Transaction) -> Report:
         """, order=list(REASONS))),
         libraries=libraries_listed(tx),
     ).plus(
-        items=items,
-        items_moving=items_moving,
-        items_staying=items_staying,
+        **count_items(tx),
+        **albums_concerned(tx),
         chosen=one_value(tx, "SELECT count(*) FROM chosen"),
         others=one_value(tx, """
             SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
@@ -6039,9 +6019,6 @@ def plan_report(tx: Transaction) -> Report:
             LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
             WHERE p.action = 'KEEP' AND p.faces > 0 ORDER BY nullif(coalesce(t.name, p.name), ''), p.grp
         """)),
-        albums_unseen=unseen,
-        albums_public=public,
-        covers=covers,
         already_wrong=one_value(
             tx,
             """
@@ -6087,13 +6064,13 @@ def take_inventory(tx: Transaction) -> Inventory:
     )
 
 
-def count_items(tx: Transaction) -> tuple[int, int, int]:
+def count_items(tx: Transaction) -> dict[str, int]:
     """What the selection shows, how many of that move, and how many stay the source's.
 
     An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
     (album.repository: getMetadataForIds, all versions). All other selections are taken as they are.
     """
-    return rows(tx, """
+    found = rows(tx, """
         SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
             count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
         FROM (
@@ -6104,17 +6081,7 @@ def count_items(tx: Transaction) -> tuple[int, int, int]:
         JOIN v_asset a USING (id) LEFT JOIN run_photo m USING (id)
         WHERE %(selection)s <> 'album' OR a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive')
     """)[0]
-
-
-# ---- what an undo must know besides ------------------------------------------------------------------------
-
-
-def note_kept(tx: Transaction) -> None:
-    """Record what an undo must know of rows that are not written, and what is wrong already."""
-    for thing in THINGS:
-        for table, columns, query in thing.noted:
-            note(tx, table, columns, query)
-    note_wrong(tx, "SELECT kind, key, owner FROM trouble_before")
+    return dict(zip(("items", "items_moving", "items_staying"), found, strict=True))
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -6309,33 +6276,14 @@ def new_trouble(kind: str, query: str) -> str:
     """
 
 
-def look_again(connection: Any, tx: Transaction, report: Report) -> Report:
+def look_again(tx: Transaction) -> int:
     """After the commit: what the checks of a transfer or an undo find now, also of what came since."""
-
-    def look(again: Transaction) -> int:
-        look_around(again)
-        find_faces(again)
-        return sum(
-            one_value(again, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS breach (key)")
-            for kind, query in CHECKS.items()
-        )
-
-    return counted_after(connection, tx, report, look)
-
-
-def counted_after(
-    connection: Any, tx: Transaction, report: Report, look: Callable[[Transaction], int]
-) -> Report:
-    """After the commit, in a transaction of its own: has a job of Immich's that was under way written the old
-    owner?
-    """
-    try:
-        with connection.cursor() as cursor:
-            total = look(carried_on(tx, cursor))
-        connection.rollback()
-    except (psycopg2.Error, KeyboardInterrupt):
-        return report  # committed all the same; the screen says that nobody looked
-    return replace(report, wrong_after=total)
+    look_around(tx)
+    find_faces(tx)
+    return sum(
+        one_value(tx, f"SELECT count(*) FROM ({new_trouble(kind, query)}) AS breach (key)")
+        for kind, query in CHECKS.items()
+    )
 
 
 # ============================================================================================================
@@ -6363,7 +6311,7 @@ class Trouble:
 def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) -> tuple[Trouble, ...]:
     """All that is wrong in the whole database, in the order of FAULTS. Only reads, and locks nothing."""
     with looking(database_config) as tx:
-        find_all(tx, progress)
+        find_all(replace(tx, progress=progress))
         found = rows(tx, f"""
             SELECT kind, owner::text, count(*), (array_agg(DISTINCT name))[1:{EXAMPLES_SHOWN}]
             FROM to_mend GROUP BY kind, owner ORDER BY kind, owner
@@ -6375,11 +6323,11 @@ def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) 
     ))
 
 
-def find_all(tx: Transaction, progress: Progress = quiet, kinds: Iterable[str] = FAULTS) -> None:
+def find_all(tx: Transaction, kinds: Iterable[str] = FAULTS) -> None:
     """to_mend: what is wrong with whose things, in the whole database."""
     run(tx, TO_MEND)
     for kind in kinds:
-        progress(f"Looking for {FAULTS[kind].words[1]}")
+        tx.progress(f"Looking for {FAULTS[kind].words[1]}")
         run(tx, f"""
             INSERT INTO to_mend SELECT '{kind}', owner, photo::uuid, thing::uuid, name
             FROM ({FAULTS[kind].query}) AS query (owner, photo, thing, name)
@@ -6443,70 +6391,51 @@ def repair_all(
     """
     users, kinds = list(merges), mended_kinds(leave)
 
+    def part_of(tx: Transaction, user: str) -> Transaction:
+        return replace(tx, values={**tx.values, "taker": user, "merge": sorted(merges[user])})
+
     def work(tx: Transaction) -> Report:
-        parts = []
-        for user, merge in merges.items():
-            part = _repair(for_user(tx, user), merge, kinds, how.progress)
-            if part is not None:
+        parts = list[tuple[str, Report]]()
+        for user in users:
+            if part := _repair(part_of(tx, user), kinds):
+                # until all are written
+                run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{len(parts)}")
                 parts.append((user, part))
-                put_aside(tx, len(parts) - 1)
             drop_temporary(tx, "r", but="journal_")
-        digest = _digest_of(part.digest for _user, part in parts)
-        if how.expected_digest not in (None, digest):
-            raise changed_meanwhile()
-        return Report(digest=digest, parts=tuple(parts))
+        report = Report(digest=" ".join(part.digest for _user, part in parts), parts=tuple(parts))
+        require_digest(report.digest, how)
+        return report
 
     def save(tx: Transaction, report: Report) -> Iterator[Path]:
         assert how.undo_folder is not None
         for number, (user, part) in enumerate(report.parts):
             run(tx, f"DROP TABLE IF EXISTS journal; ALTER TABLE journal_{number} RENAME TO journal")
-            yield write_journal(for_user(tx, user), part, how.undo_folder, "repair")
+            yield write_journal(part_of(tx, user), part, how.undo_folder, "repair")
 
     def still_wrong(tx: Transaction) -> int:
-        find_all(tx, kinds=kinds)
+        find_all(tx, kinds)
         wrong = "SELECT count(*) FROM to_mend WHERE owner = ANY (%(users)s::uuid[])"
         return int(one_value(tx, wrong, users=users))
 
-    def look(connection: Any, tx: Transaction, report: Report) -> Report:
-        return counted_after(connection, tx, report, still_wrong)
-
-    return perform(
-        database_config,
-        work,
-        common_values(None, users[0], remembered),
-        how,
-        save=save if how.undo_folder else None,
-        look_again=look,
-    )
-
-
-def for_user(tx: Transaction, user: str) -> Transaction:
-    """The same transaction, with that user's photos looked at."""
-    return replace(tx, values={**tx.values, "taker": user})
-
-
-def put_aside(tx: Transaction, number: int) -> None:
-    """Keep the journal of one user's part until all are written."""
-    run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{number}")
+    values = common_values(None, users[0], remembered)
+    return perform(database_config, work, values, how, save if how.undo_folder else None, still_wrong)
 
 
 def repair_merge_pairs(
     database_config: Mapping[str, Any], user: str, max_distance: float = 0
 ) -> tuple[Person, ...]:
     """Other users' people on the user's photos who may be the user's own, as merge_pairs() finds them."""
-    plan = functools.partial(plan_repair, merge=frozenset(), kinds=["face"])
-    return _pairs(database_config, common_values(None, user), plan, max_distance)
+    plan = functools.partial(plan_repair, kinds=["face"])
+    return look_for_pairs(database_config, common_values(None, user), plan, max_distance)
 
 
-def plan_repair(
-    tx: Transaction, merge: frozenset[str], kinds: Sequence[str], progress: Progress = quiet
-) -> None:
+def plan_repair(tx: Transaction, kinds: Sequence[str]) -> None:
     """Fill to_mend, run_photo and people, and lock what they name. A repair has no source; the photos are the
     destination's.
     """
     create_tables(tx)
     require_active_users(tx)
-    find_all(tx, progress, kinds)
+    find_all(tx, kinds)
     # whoever's people they are
     run(tx, """
         DELETE FROM to_mend WHERE owner <> %(taker)s;
@@ -6519,8 +6448,7 @@ def plan_repair(
     lock_faces_and_people(tx)
     look_around(tx)
     leave_alone(tx, kinds)
-    decide_people(tx, merge)
-    touch_people(tx)
+    decide_people(tx)
 
 
 def choose_broken_photos(tx: Transaction) -> None:
@@ -6558,11 +6486,9 @@ def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
     run(tx, "ANALYZE exempt")
 
 
-def _repair(
-    tx: Transaction, merge: frozenset[str], kinds: Sequence[str], progress: Progress
-) -> Report | None:
+def _repair(tx: Transaction, kinds: Sequence[str]) -> Report | None:
     """One user's part of a repair; None when nothing is wrong."""
-    plan_repair(tx, merge, kinds, progress)
+    plan_repair(tx, kinds)
     if not one_value(tx, "SELECT count(*) FROM to_mend"):
         return None
     find_neighbours(tx, """
@@ -6572,21 +6498,12 @@ def _repair(
         INSERT INTO stack_concerned SELECT thing FROM to_mend WHERE kind = 'stack'
     """)
     take_stock(tx)
-    report = Report(
-        digest=_digest_of([plan_digest(tx), *(" ".join(map(str, row)) for row in rows(tx, """
-            SELECT kind, photo, thing FROM to_mend WHERE kind <> 'storage' ORDER BY 1, 2, 3
-        """))]),
+    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
+    return take_steps(tx, Report(
+        digest=plan_digest(tx),
         assets=one_value(tx, "SELECT count(*) FROM run_photo"),
         people=people_listed(tx),
-    )
-    note_kept(tx)
-    note(tx, "asset", ("ownerId",), 'SELECT id, "ownerId" FROM v_asset JOIN run_photo USING (id)')
-    report = take_steps(tx, report, progress)
-    return write_users(tx, report)
-
-
-def _digest_of(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    ))
 
 
 # ============================================================================================================
@@ -6752,8 +6669,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     how.progress("What was done since")
     spare_people(tx)
     find_faces(tx)
-    decide_people(tx, frozenset())
-    touch_people(tx)
+    decide_people(tx)
     if tx.values["is_repair"]:
         mend_featured(tx)
     else:
@@ -6764,8 +6680,7 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     remove_made_people(tx)
     how.progress("Checking")
     run_checks(tx)
-    if how.expected_digest not in (None, undo_digest(tx)):
-        raise Changed("What would be taken back has changed since it was shown.", todo="Start again.")
+    require_digest(undo_digest(tx), how)
     if header["kind"] == "repair":
         reset_apps(tx)
     elif header["kind"] == "transfer":

@@ -75,7 +75,7 @@ a hidden face chooses a photo
 the last day is left out
     CONDITIONS: say <= %(until)s => < %(until)s @ conditions: local_days
 a photo that was left out goes
-    judge_photos: say CASE WHEN o.id IS NOT NULL THEN 'left_out' END => NULL @ conditions: left_out
+    judge_photos: false a.id::text = ANY @ conditions: left_out
 a tag of somebody else's chooses photos
     CONDITIONS: true t."userId" = @ tag_selection: somebody_elses
 everything is the photos of everybody
@@ -170,7 +170,7 @@ a repair mends kinds that were left out
 a repair leaves stacks that hold nothing
     step_stacks: say WHERE kind = 'stack' AND => WHERE false AND @ mending: mended_once
 a repair of several users is not what was shown
-    repair_all: never how.expected_digest @ mending: changes_meanwhile
+    repair_all: skip require_digest( @ mending: changes_meanwhile
 an undo file of a repair that failed stays
     in_transaction: skip name_file(path, "") @ mending: full_disk
 a stack gets a primary back that belongs to somebody else since
@@ -292,7 +292,7 @@ the digest does not know the albums
 the digest does not know what becomes of people
     plan_digest: say concat_ws(' ', grp, action, => concat_ws(' ', grp, @ meanwhile: what_was_shown and elsewhere
 the digest is not asked
-    require_digest: never expected not @ meanwhile: what_was_shown and trash
+    transfer: skip require_digest( @ meanwhile: what_was_shown and trash
 the digest of an undo does not know why photos stay
     undo_digest: say text || reason => text @ undo: taken_back_or and into_a_library
 the digest of an undo does not know what goes back
@@ -301,7 +301,7 @@ the digest of an undo does not know what goes back
 the digest of an undo does not know what becomes of people
     undo_digest: say concat_ws(' ', grp, action) => grp::text @ undo: taken_back_or and recognise_again
 the digest of an undo is not asked
-    _undo: never how.expected_digest @ undo: no_longer_what_was_shown
+    _undo: skip require_digest( @ undo: no_longer_what_was_shown
 a partner's photo in a memory counts as wrong
     _shared_by_partner: false p."sharedById" = a."ownerId" AND @ faults: partners
 a picture that Immich has chosen among people whom several know counts as wrong
@@ -346,7 +346,7 @@ rows that go are not counted
 rows that a change has missed are not counted
     change: skip _written(count, @ invariants: not_written
 nobody looks again after the commit
-    counted_after: say wrong_after=total => wrong_after=0 @ meanwhile: recognition_writes
+    looked_again: say return total => return 0 @ meanwhile: recognition_writes
 an unknown link is accepted unasked
     in_transaction: say sorted(set(tx.schema.unknown_links) - how.accepted_links) => [] @ unknown_links:
         dry_run_is_allowed

@@ -94,8 +94,6 @@ def test_without_a_pair_nothing_is_asked(asked) -> None:
 
 def test_people_whom_an_earlier_run_made_are_shown_as_decided_and_not_asked_about(asked) -> None:
     remembered = replace(PAIRS[0], remembered=True)
-    unpaired = replace(PAIRS[2], merge_id=None)
-    assert transfer.mergeable(transfer.Report(people=(remembered, PAIRS[1], unpaired))) == (remembered, PAIRS[1])
     chosen, screen = asked("y", pairs=(remembered, PAIRS[1]))
     assert chosen == {"id2"}
     assert "so it is decided:\n    Oma  =  oma\n" in screen
