@@ -2347,10 +2347,10 @@ def write_journal(tx: Transaction, report: Any, folder: Path, kind: str) -> Path
     return path
 
 
-def keep_text(folder: Path, words: Sequence[str], text: str) -> Path:
+def keep_text(folder: Path, words: Sequence[str], text: str, ending: str = TEXT) -> Path:
     """Write what was shown to a file beside the undo files. Raises OSError."""
     when = datetime.datetime.now().astimezone().isoformat()
-    path = _new_file(folder, _file_name(when, words), TEXT)
+    path = _new_file(folder, _file_name(when, words), ending)
     path.write_text(text, encoding="utf-8", errors="replace")
     return path
 
@@ -9020,7 +9020,7 @@ FACES_DIFFER = 0.6  # the distance from which on namesakes are hardly one person
 
 # For terminals whose encoding lacks them.
 PLAIN = str.maketrans("╔╗╚╝┌┐└┘├┤═─║│⚠→•✓✗…", "++++++++++=-||!>*+x.")
-UNBOXED = str.maketrans("", "", "╔╗╚╝┌┐└┘├┤═─║│")
+FRAME = "╔╗╚╝┌┐└┘├┤═─║│"
 
 COLOURS = {"✗": "31", "✓": "32", "⚠": "33"}  # red, green, yellow; the mark says the same without them
 
@@ -9098,13 +9098,17 @@ def window() -> tuple[int, int]:
 
 def folded_to_fit(text: str) -> str:
     """A text for the terminal, its lines broken between words where they are too wide; what follows begins
-    where the first line's text does.
+    where the first line's text does. Of a box that is too wide the words are left.
     """
     columns = window()[0]
     if not sys.stdout.isatty():
         return text
 
-    def fold(line: str) -> str:
+    def fold(line: str) -> list[str]:
+        if len(line) < columns:
+            return [line]
+        if line[0] in FRAME:
+            return fold(inside) if (inside := line.strip(FRAME).rstrip()) else []
         mark = re.match(r"(?: |[•→✗⚠✓…] |\d+\. |You: )*", line)
         indent = " " * min(mark.end() if mark else 0, columns // 3)
         lines = textwrap.wrap(
@@ -9113,9 +9117,9 @@ def folded_to_fit(text: str) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return "\n".join(lines) + line[len(line.rstrip()) :]
+        return [*lines[:-1], lines[-1] + line[len(line.rstrip()) :]]
 
-    return "\n".join(line if len(line) < columns else fold(line) for line in text.split("\n"))
+    return "\n".join(part for line in text.split("\n") for part in fold(line))
 
 
 def rows_of(*lines: str) -> int:
@@ -9183,6 +9187,12 @@ def fitting(blocks: Sequence[Block], room: int) -> list[str]:
     return [row for part, number in zip(blocks, most, strict=True) for row in part.rows(number)]
 
 
+def show(part: Block, most: int = LINES_SHOWN) -> None:
+    """So many lines of a block by itself."""
+    for row in part.rows(most):
+        say(row)
+
+
 def show_result(title: str, blocks: Sequence[Block], below: int = 2) -> None:
     """Show a result, with room for so many rows below it; all of it where nobody sits before a window."""
     rows = [row for part in blocks for row in part.everything()]
@@ -9190,44 +9200,30 @@ def show_result(title: str, blocks: Sequence[Block], below: int = 2) -> None:
     TERMINAL.kept[title] = f"{TERMINAL.details}\n"
     heading(title)
     if is_watched():
-        rows = fitting(blocks, window()[1] - below - rows_of(boxed(BOX)))
+        rows = fitting(blocks, window()[1] - below - rows_of(BOX))
     for row in rows:
         say(row)
 
 
 def show_details() -> None:
-    """All of the result that was shown last: by the person's pager, if there is one."""
-    if not (os.environ.get("PAGER") and in_pager(TERMINAL.details)):
-        say(f"\n{TERMINAL.details}")
-
-
-def in_pager(text: str) -> bool:
-    """Whether the person's pager has shown a text. Ctrl-C there is as it is anywhere else."""
-    with contextlib.suppress(OSError, ValueError), terminal_kept():  # ValueError: quotes that do not end
-        command = shlex.split(os.environ["PAGER"])
-        # less would ask by a bare colon
-        changed = {"LESS": "RPspace goes on, q goes back$", **os.environ}
-        shown = subprocess.run(command, input=text, text=True, errors="replace", check=False, env=changed)
-        TERMINAL.has_news = True
-        return shown.returncode == 0
-    return False
-
-
-@contextlib.contextmanager
-def terminal_kept() -> Iterator[None]:
-    """Afterwards the terminal is as it was: a pager that was ended may leave it without an echo."""
-    try:
-        import termios
-
-        before = termios.tcgetattr(sys.stdin)
-    except (ImportError, OSError, termios.error):
-        yield
-        return
-    try:
-        yield
-    finally:
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+    """All of the result that was shown last: by the person's pager, if there is one. Ctrl-C there is for the
+    pager alone, which would leave the terminal without an echo if it were ended.
+    """
+    with contextlib.suppress(OSError, ValueError):  # ValueError: quotes that do not end
+        if command := shlex.split(os.environ.get("PAGER", "")):
+            before = signal.signal(signal.SIGINT, lambda *_: None)  # a pager would inherit SIG_IGN
+            try:
+                # less would ask by a bare colon
+                changed = {"LESS": "RPspace goes on, q goes back$", **os.environ}
+                shown = subprocess.run(
+                    command, input=TERMINAL.details, text=True, errors="replace", check=False, env=changed
+                )
+            finally:
+                signal.signal(signal.SIGINT, before)
+            TERMINAL.has_news = True
+            if shown.returncode <= 0:  # below: by a signal
+                return
+    say(f"\n{TERMINAL.details}")
 
 
 def keep_from(state: State, *words: str) -> None:
@@ -9251,10 +9247,9 @@ def pause() -> str:
     """On a terminal let a result stay until somebody has seen it. What is typed there may be of the menu."""
     typed = ""
     if is_watched() and TERMINAL.has_news:
-        forget_typed()
         with contextlib.suppress(KeyboardInterrupt):
             say()
-            typed = ask_past_keys("  Enter for the menu: ", DETAILS if TERMINAL.details else {}).strip()
+            typed = ask_afresh("  Enter for the menu: ", DETAILS if TERMINAL.details else {}).strip()
     TERMINAL.details = ""
     return typed
 
@@ -9262,21 +9257,12 @@ def pause() -> str:
 # ---- boxes, warnings, words --------------------------------------------------------------------------------
 
 
-def boxed(art: str) -> str:
-    """Box art; where the window is narrower, the words in it."""
-    lines = art.split("\n")
-    if max(map(len, lines)) <= window()[0] or not sys.stdout.isatty():
-        return art
-    words = [line.translate(UNBOXED).rstrip() for line in lines]
-    return "\n".join(inside for inside, line in zip(words, lines, strict=True) if inside or not line)
-
-
 BOX = f"┌{'─' * 52}┐\n│{' ' * 14}{{:<38}}│\n└{'─' * 52}┘"
 
 
 def heading(title: str) -> None:
     """A box with a title. A result begins."""
-    say("\n" + boxed(BOX.format(title)))
+    say("\n" + BOX.format(title))
 
 
 def show_error(error: TransferError) -> None:
@@ -9320,11 +9306,6 @@ def who(user: User) -> str:
 # ---- asking ------------------------------------------------------------------------------------------------
 
 
-def ask(prompt: str) -> str:
-    """One answer, trimmed. Raises EndOfInput."""
-    return read_line(prompt).strip()
-
-
 def read_line(prompt: str, *, is_secret: bool = False) -> str:
     """One line that is typed now, with its echo or without. Raises EndOfInput."""
     if TERMINAL.ended:  # it came where nothing could be ended
@@ -9344,24 +9325,21 @@ def read_line(prompt: str, *, is_secret: bool = False) -> str:
         TERMINAL.answers += 1
 
 
-def ask_afresh(prompt: str) -> str:
-    """The answer, as it was typed, to a question that begins a change."""
-    forget_typed()
-    return read_line(prompt)
-
-
 # What a key does where it is asked whether to go ahead: in words, and itself.
 Keys = Mapping[str, tuple[str, Callable[[], None]]]
 DETAILS: Keys = {"d": ("details", show_details)}
 
 
-def ask_past_keys(prompt: str, keys: Keys, does: str = "") -> str:
-    """ask_afresh() below a line of what keys do. One of them does it, and the question is asked again."""
+def ask_afresh(prompt: str, keys: Keys = types.MappingProxyType({}), does: str = "") -> str:
+    """The answer, as it was typed, to a question that begins a change: nothing that was typed before it.
+    Above it stands what keys do; one of them does it, and the question is asked again.
+    """
     words = [*[does] * bool(does), *(f"{key} {words}" for key, (words, _does) in keys.items())]
     while True:
         if words:
             say(f"  {' · '.join(words)}")
-        answer = ask_afresh(prompt)
+        forget_typed()
+        answer = read_line(prompt)
         if answer not in keys:
             return answer
         keys[answer][1]()
@@ -9369,8 +9347,7 @@ def ask_past_keys(prompt: str, keys: Keys, does: str = "") -> str:
 
 def ask_word(word: str, question: str, keys: Keys = types.MappingProxyType({})) -> None:
     """Go on when exactly this word is typed. Raises StepBack for <, Back for anything else."""
-    prompt = f"  {question} Type {word} [menu]: "
-    answer = ask_past_keys(prompt, keys, f"{word} does it" * bool(keys))
+    answer = ask_afresh(f"  {question} Type {word} [menu]: ", keys, f"{word} does it" * bool(keys))
     if answer != word:
         raise StepBack if answer == "<" else Back
 
@@ -9427,39 +9404,27 @@ def ask_in_turn(steps: Callable[[], Sequence[Callable[[], None]]]) -> None:
             number = asked.pop()
 
 
-def ask_step(prompt: str) -> str:
-    """One answer in a sequence of questions, trimmed. Raises StepBack and Back."""
-    answer = ask(prompt)
+def ask(prompt: str) -> str:
+    """One answer, trimmed. Raises StepBack for <, Back for 0."""
+    answer = read_line(prompt).strip()
     if answer in ("<", "0"):
         raise Back if answer == "0" else StepBack
     return answer
 
 
-def ask_yes(prompt: str, default: bool = False, ask_one: Callable[[str], str] = ask, hint: str = "") -> bool:
-    """A yes or no; Enter gives `default`."""
-    while True:
-        answer = ask_one(f"{prompt} (y/n{hint}) [{'y' if default else 'n'}]: ").casefold()
-        if answer in ("", "y", "yes", "n", "no"):
-            return default if not answer else answer.startswith("y")
+def ask_yes(prompt: str, hint: str = f", {GO_BACK}") -> bool:
+    """A yes or no; Enter is no. Raises StepBack and Back."""
+    while (answer := ask(f"{prompt} (y/n{hint}) [n]: ").casefold()) not in ("", "y", "yes", "n", "no"):
         say("  Please answer y or n.")
+    return answer.startswith("y")
 
 
-def ask_yes_step(prompt: str) -> bool:
-    """A yes or no in a sequence of questions. Raises StepBack and Back."""
-    return ask_yes(prompt, ask_one=ask_step, hint=f", {GO_BACK}")
-
-
-def numbers_typed(answer: str, most: int) -> list[int]:
-    """The numbers of 1,3,5-8, none above `most`, each once; empty where it is something else."""
-    found: list[int] = []
-    for part in re.split(r"[ ,;]+", answer.strip(" ,;")):
-        first, dash, last = part.partition("-")
-        low = number_typed(first) or 0
-        high = (number_typed(last) or 0) if dash else low
-        if not 1 <= low <= high <= most:
-            return []
-        found += range(low, high + 1)
-    return list(dict.fromkeys(found))
+def numbers_typed(part: str, most: int) -> list[int]:
+    """The numbers of 3, or of 5-8, none above `most`; empty where it is something else."""
+    first, dash, last = part.partition("-")
+    low = number_typed(first) or 0
+    high = (number_typed(last) or 0) if dash else low
+    return list(range(low, high + 1)) if 1 <= low <= high <= most else []
 
 
 def named_by(words: str, options: Sequence[str]) -> list[int]:
@@ -9478,20 +9443,16 @@ def picked(answer: str, options: Sequence[str]) -> tuple[list[int], list[str]]:
     """
     if folded(answer) == "all":
         return list(range(len(options))), []
-    if numbers := numbers_typed(answer, len(options)):
-        return [number - 1 for number in numbers], []
-    if len(named_by(answer, options)) == 1:
-        return named_by(answer, options), []
-    found: list[int] = []
-    unfit = []
-    for part in filter(None, map(str.strip, re.split("[,;]", answer))):
-        numbers = [number - 1 for number in numbers_typed(part, len(options))]
-        fits = numbers or named_by(part, options)
-        if numbers or len(fits) == 1:
-            found += fits
+    whole = len(named_by(answer, options)) == 1  # a name with a comma in it
+    found, unfit = dict[int, None](), []
+    for part in [answer] if whole else map(str.strip, re.split("[,;]", answer.strip(" ,;"))):
+        fits = [number - 1 for number in numbers_typed(part, len(options))]
+        named = named_by(part, options)
+        if fits or len(named) == 1:
+            found.update(dict.fromkeys(fits or named))
         else:
             unfit.append(part)
-    return list(dict.fromkeys(found)), unfit
+    return list(found), unfit
 
 
 def choose(title: str, options: Sequence[str], empty: str = "(none)") -> int:
@@ -9510,9 +9471,9 @@ def choose_some(
 ) -> list[int]:
     """The indexes of numbered options, by number or by name. Raises StepBack for Enter, Back for 0.
 
-    Of many options a page is shown at a time, and letters look for some; each keeps its number. The last
-    `always` of them stand under every page, and are chosen by themselves. With `may_be_any` Enter chooses
-    none. What it means that there is no option says `empty`.
+    Of many the first are shown; + shows all, and letters those that they fit. The last `always` of them are
+    always shown, and are chosen by themselves. With `may_be_any` Enter chooses none. What it means that there
+    is no option says `empty`.
     """
     say(f"\n  {title}{':' * (not title.endswith('?'))}")
     if not options:
@@ -9521,40 +9482,40 @@ def choose_some(
             return []
         raise StepBack
     free = len(options) - always
-    listed, begin, kept, is_new = list(range(free)), 0, list[int](), True
     size = max(5, min(LINES_SHOWN, window()[1] - always - 5)) if is_watched() else LINES_SHOWN
-    is_long = free > size
+    is_long, kept = free > size, list[int]()
+    lines = [f"    {number:>3}. {option}" for number, option in enumerate(options, 1)]
+
+    def offer(listed: Sequence[int], most: int) -> None:
+        show(block("", *(lines[number] for number in listed), gap=False), most)
+        show(block("", *lines[free:], gap=False), always)
+
+    offer(range(free), size)
     numbers = example(free) if several else f"1-{len(options)}" if len(options) > 1 else "1"
-    hints = [numbers, "names", *["+ for more"] * is_long, GO_BACK]
+    hints = ", ".join([numbers, "names", *["+ for all"] * is_long, GO_BACK])
     while True:
-        page = listed[begin : begin + size]
-        if is_new:
-            for number in [*page, *range(free, len(options))]:
-                say(f"    {number + 1:>3}. {options[number]}")
-            if len(page) < len(listed):
-                say(f"    … these were {begin + 1} to {begin + len(page)} of {len(listed)}")
-        enter = "these" if kept else "any" if may_be_any else "back"
-        answer, is_new = ask_step(f"  Choose ({', '.join(hints)}) [{enter}]: "), False
-        if not answer and enter == "back":
-            raise StepBack
+        answer = ask(f"  Choose ({hints}) [{'these' if kept else 'any' if may_be_any else 'back'}]: ")
         if not answer:
-            return kept
+            if kept or may_be_any:
+                return kept
+            raise StepBack
         if answer == "+" and is_long:
-            begin, is_new = (begin + size if begin + size < len(listed) else 0), True
+            offer(range(free), free)
             continue
         found, unfit = picked(answer, options[:free] if folded(answer) == "all" else options)
-        some = named_by(unfit[0], options[:free]) if is_long and len(unfit) == 1 and not found else []
-        if len(some) > 1:
-            listed, begin, is_new = some, 0, True
-        elif len(kept + found) > 1 and max(kept + found) >= free:
+        chosen = list(dict.fromkeys([*kept, *found]))
+        if len(chosen) > 1 and max(chosen) >= free:
             say(f"  Options {free + 1}-{len(options)} can't be combined; choose one.")
         elif len(found) > 1 and not several:
             say("  Choose one.")
-        elif found and not unfit:
-            return list(dict.fromkeys([*kept, *found]))
+        elif not unfit:
+            return chosen
         else:
-            kept = list(dict.fromkeys([*kept, *found])) if several else []
-            say_unfit(unfit or [answer], options, kept)
+            kept = chosen if several else []
+            for fits in [named_by(part, options[:free]) for part in unfit * is_long]:
+                if fits:
+                    offer(fits, size)
+            say_unfit(unfit, options, kept)
 
 
 def example(number: int) -> str:
@@ -9570,14 +9531,6 @@ def say_unfit(unfit: Sequence[str], options: Sequence[str], kept: Sequence[int])
         say(f"  “{shortened(part)}” {why}.")
     if kept:
         say(f"  Chosen so far: {', '.join(options[number] for number in kept)}.")
-
-
-def show_list(lines: Sequence[str], indent: str = "    ") -> None:
-    """Lines; of many the first twenty, then a sum."""
-    for line in lines[:LINES_SHOWN]:
-        say(indent + line)
-    if len(lines) > LINES_SHOWN:
-        say(f"{indent}… {len(lines) - LINES_SHOWN} more")
 
 
 def working(work: Callable[[Progress], Result]) -> Result:
@@ -9644,13 +9597,13 @@ def show_wait(wait: str) -> None:
 
 
 def set_up(path: Path, old: Config | None) -> State:
-    """Ask for both ends, try them, save. Raises Back when the person gives up; nothing is saved then."""
+    """Ask for both ends, try them, save: nothing is saved before."""
     say("\n  Set-up. < goes one question back, Ctrl-C back to the menu; nothing is saved before both ends")
     say("  have been tried.")
-    if old:
-        say("  Enter keeps the value in brackets, or the secret that is stored.")
     answers = old
     while True:
+        if answers:
+            say("  Enter keeps the value in brackets, or the secret that was given.")
         answers = ask_settings(answers)
         try:
             state = connect_both(State(path, answers))
@@ -9659,17 +9612,13 @@ def set_up(path: Path, old: Config | None) -> State:
             return state
         except TransferError as error:
             show_error(error)
-        if not ask_yes("\n  Nothing was saved. Try again with other answers?", default=True):
-            raise Back
-        say("  Enter keeps the value in brackets, or the secret that was given.")
+            say("\n  Nothing was saved.")
 
 
 def read_key(text: str) -> str:
     """An API key, as far as it can be told. Raises TransferError."""
     if not text.strip():
         raise TransferError("Without an API key it cannot be seen that both ends are the same Immich.")
-    if "://" in text:
-        raise TransferError("That is an address, not an API key.")
     open_api("localhost", text.strip())
     return text.strip()
 
@@ -9678,7 +9627,7 @@ def read_host(text: str) -> str:
     """A database's host. Raises TransferError."""
     if "://" in text:
         raise TransferError("A host is a name or an IP address, without http:// or anything else around it.")
-    return text.removeprefix("[").removesuffix("]")  # libpq takes IPv6 as it is
+    return text.strip("[]")  # libpq takes IPv6 as it is
 
 
 def read_port(text: str) -> int:
@@ -9690,12 +9639,10 @@ def read_port(text: str) -> int:
 
 def read_folder(text: str) -> str:
     """A folder of this computer, '' for none. Raises TransferError."""
-    if text in ("", "-"):
-        return ""
     folder = Path(text).expanduser()
-    if not folder.is_dir():
+    if text not in ("", "-") and not folder.is_dir():
         raise TransferError(f"{clean(text)} is not a folder on this computer.")
-    return str(folder.absolute())
+    return str(folder.absolute()) if text not in ("", "-") else ""
 
 
 @dataclass(frozen=True)
@@ -9710,19 +9657,6 @@ class Question:
     is_secret: bool = False
 
 
-def of_database(words: str, read: Callable[[str], Any] = str, *, is_secret: bool = False) -> Question:
-    """A question for a setting of the database; DB_URL answers all of them."""
-    return Question(
-        words, lambda text: settings_of_url(text) if is_database_url(text) else read(text), "", is_secret
-    )
-
-
-MEDIA_QUESTION = Question(
-    "Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer\n"
-    "  sees it. It can be given later. Type - to leave it empty.\n  Media folder",
-    read_folder,
-    " (Enter to skip)",
-)
 # In the order in which they are asked, by the setting that each is for.
 QUESTIONS: Mapping[str, Question] = {
     "env": Question(
@@ -9732,15 +9666,20 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "url": Question("Immich address", base_url, " (such as http://192.168.1.10:2283)"),
     "key": Question("API key", read_key, is_secret=True),
-    "host": of_database("Database host", read_host),
-    "port": of_database("Database port", read_port),
-    "dbname": of_database("Database name"),
-    "user": of_database("Database user"),
-    "password": of_database("Database password", is_secret=True),
-    "media": MEDIA_QUESTION,
+    "host": Question("Database host", read_host),
+    "port": Question("Database port", read_port),
+    "dbname": Question("Database name"),
+    "user": Question("Database user"),
+    "password": Question("Database password", is_secret=True),
+    "media": Question(
+        "Only for moving files (10): Immich's media folder, UPLOAD_LOCATION in its .env, as this computer\n"
+        "  sees it. It can be given later. Type - to leave it empty.\n  Media folder",
+        read_folder,
+        " (Enter to skip)",
+    ),
 }
 
-
+TRIED = ("url", "key", "password", "media")  # as soon as that is answered
 Answers = dict[str, Any]  # of the set-up: settings by the names of QUESTIONS, and more of the database's
 
 
@@ -9749,33 +9688,20 @@ def database_in(answers: Answers) -> Answers:
     return {name: answers[name] for name in answers if name not in ("url", "key", "media", "headers")}
 
 
-def try_address(answers: Answers) -> str:
-    """Whoever answers gets no key yet."""
-    api = open_api(answers["url"], "", answers["headers"])
-    return f"Immich {'.'.join(map(str, immich_version(api)))} answers there."
-
-
-def try_key(answers: Answers) -> str:
-    """Whose key it is, and that it may do what is needed."""
-    *_, user = whose_key(open_api(answers["url"], answers["key"], answers["headers"]))
-    return f"The key is of {clean(str(user['email']))}."
-
-
-def try_settings(answers: Answers) -> str:
-    """Those of the database."""
-    try_database(database_in(answers))
-    return "It is Immich's database."
-
-
-def try_media(answers: Answers) -> str:
-    """That the folder is the one of this Immich."""
-    if answers["media"]:
+def try_answer(setting: str, answers: Answers) -> str:
+    """Try what has been answered; what was found. Raises TransferError."""
+    if setting == "url":  # whoever answers gets no key yet
+        version = immich_version(open_api(answers["url"], "", answers["headers"]))
+        return f"Immich {'.'.join(map(str, version))} answers there."
+    if setting == "key":
+        *_, user = whose_key(open_api(answers["url"], answers["key"], answers["headers"]))
+        return f"The key is of {clean(str(user['email']))}."
+    if setting == "password":
+        try_database(database_in(answers))
+        return "It is Immich's database."
+    if setting == "media" and answers["media"]:
         check_media(database_in(answers), Path(answers["media"]))
     return ""
-
-
-# What is tried as soon as that question is answered; each says what was found, or raises TransferError.
-TRIES = {"url": try_address, "key": try_key, "password": try_settings, "media": try_media}
 
 
 def ask_settings(old: Config | None) -> Config:
@@ -9791,10 +9717,7 @@ def ask_settings(old: Config | None) -> Config:
         answers["dbname"] = answers.pop("database")
     told: dict[str, set[str]] = {}  # what the answer to one question says of others
 
-    def ask_for(setting: str) -> None:
-        if any(setting in others for others in told.values()):
-            return
-        answer = ask_question(QUESTIONS[setting], answers.get(setting, ""))
+    def take(setting: str, answer: Any) -> None:
         found = answer if isinstance(answer, dict) else {setting: answer}
         answers.update(found)
         told[setting] = found.keys() - {setting, "media"} if "password" in found else set()
@@ -9802,63 +9725,65 @@ def ask_settings(old: Config | None) -> Config:
             say(f"  Read from it: {', '.join(sorted(found))}.")
             told[setting] -= {"host", "port"}  # they may be Docker's
             with contextlib.suppress(TransferError):
-                waiting("Trying the database", lambda: try_settings(answers))
+                waiting("Trying the database", lambda: try_answer("password", answers))
                 told[setting] |= {"host", "port"}
 
-    def try_it(setting: str) -> None:
-        if found := waiting("Trying it", lambda: TRIES[setting](answers)):
-            say(f"  ✓ {found}")
+    def ask_for(setting: str) -> None:
+        is_told = any(setting in others for others in told.values())
+        while True:
+            if not is_told:
+                take(setting, ask_question(setting, answers.get(setting, "")))
+            try:
+                if setting in TRIED and (found := waiting("Trying it", lambda: try_answer(setting, answers))):
+                    say(f"  ✓ {found}")
+                return
+            except TransferError as error:
+                show_error(error)
+                if is_told:
+                    raise StepBack from None
 
-    def look(setting: str) -> None:
-        try:
-            try_it(setting)
-        except TransferError as error:
-            show_error(error)
-            raise StepBack from None
-
-    steps = [
-        functools.partial(does, setting)
-        for setting in QUESTIONS
-        for does in (ask_for, look)
-        if does is ask_for or setting in TRIES
-    ]
     while True:  # at the first question there is no step back
         with contextlib.suppress(StepBack):
-            ask_in_turn(lambda: steps)
+            ask_in_turn(lambda: [functools.partial(ask_for, setting) for setting in QUESTIONS])
             break
     return Config(
         *(answers["url"], answers["key"], database_in(answers), answers["media"], answers["headers"])
     )
 
 
-def ask_question(question: Question, known: Any) -> Any:
+def ask_question(setting: str, known: Any = "") -> Any:
     """The answer, as a setting; Enter stands for `known`, if that can be one. Raises StepBack."""
+    question = QUESTIONS[setting]
+
+    def read(text: str) -> Any:
+        of_database = setting in ("host", "port", "dbname", "user", "password")
+        return settings_of_url(text) if of_database and is_database_url(text) else question.read(text)
+
     try:
-        known = str(known) and str(question.read(str(known)))
+        known = str(known) and str(read(str(known)))
     except TransferError as error:
         show_error(error)
         known = ""
     shown = " (not shown)" if question.is_secret else f" [{known}]" if known else question.example
     while True:
-        prompt = f"  {question.words}{shown}: "
-        answer = read_line(prompt, is_secret=question.is_secret)
+        answer = read_line(f"  {question.words}{shown}: ", is_secret=question.is_secret)
         if answer.strip() == "<":
             raise StepBack
         try:
-            return question.read((answer if question.is_secret else answer.strip()) or known)
+            return read((answer if question.is_secret else answer.strip()) or known)
         except TransferError as error:
             show_error(error)
 
 
-def open_api_of(config: Config) -> Api:
-    """open_api() with these settings."""
-    return open_api(config.api_url, config.api_key, config.headers)
+def api_of(state: State) -> Api:
+    """open_api() with its settings."""
+    return open_api(state.config.api_url, state.config.api_key, state.config.headers)
 
 
 def connect_both(state: State) -> State:
     """The state with both ends tried and compared."""
     say(f"\n  Connecting to {clean(state.config.api_url)} and the database …")
-    server = check_server(open_api_of(state.config), state.config.database)
+    server = check_server(api_of(state), state.config.database)
     state = replace(state, server=server)
     say("  ✓ Connected.")
     if server.is_newer:
@@ -9886,7 +9811,7 @@ def need_server(state: State) -> tuple[State, Api, Server]:
     if state.server is None:
         state = connect_both(state)
     assert state.server is not None
-    return state, open_api_of(state.config), state.server
+    return state, api_of(state), state.server
 
 
 def ready_to_change(state: State) -> tuple[State, Api, Server]:
@@ -9911,54 +9836,48 @@ def users_screen(state: State) -> State:
         gone = "  [marked for deletion]" if user.deleted else ""
         say(f"  {who(user)}: {number_of(user.photos, 'photo')}, {shown_size(user.usage)}, {quota}{gone}")
     try:
-        look: Callable[[], Any] = functools.partial(find_faults, config)
-        show_numbers(waiting("Looking for problems; Ctrl-C leaves that out", look), users)
+        troubles = waiting("Looking for problems; Ctrl-C leaves that out", lambda: find_faults(config))
+        found = collections.Counter(trouble.user for trouble in troubles)
+        show(block("", *(
+            f"  {who(user)}: {number_of(found[user.id], 'problem')}, see Repair (5)"
+            for user in users if found[user.id]
+        )))
         say_untracked(clear_untracked(config))
-        look = functools.partial(list_lying, config)
-        warn_of_lying(waiting("Looking whose files lie where; Ctrl-C leaves that out", look), users)
-        for text in undrawn_words(list_undrawn(config), {user.id: who(user) for user in users}):
+        lying = waiting("Looking whose files lie where; Ctrl-C leaves that out", lambda: list_lying(config))
+        for text in (
+            *lying_words(lying, users),
+            *undrawn_words(list_undrawn(config), {user.id: who(user) for user in users}),
+        ):
             warn(text)
     except KeyboardInterrupt:
         say("  Not looked for.")
     return state
 
 
-def show_numbers(troubles: Sequence[Trouble], users: Sequence[User]) -> None:
-    """With whom how much is wrong."""
-    found = collections.Counter(trouble.user for trouble in troubles)
-    lines = [
-        f"  {who(user)}: {number_of(found[user.id], 'problem')}, see Repair (5)"
-        for user in users
-        if found[user.id]
-    ]
-    for line in [""] * bool(lines) + lines:
-        say(line)
-
-
-def warn_of_lying(lying: Lying | None, users: Sequence[User]) -> None:
+def lying_words(lying: Lying | None, users: Sequence[User]) -> list[str]:
     """Whose account must not be deleted, for the files of others in its folders."""
     if lying is None:
-        say()
-        warn(
+        return [
             "Whose files lie in whose folders cannot be told: a storage label is not the name of a folder. "
             "Do not delete an account before it is another one: Move files (10)."
+        ]
+    held: collections.Counter[str] = collections.Counter()
+    for (holder, _owner), kinds in lying.items():
+        held[holder] += sum(kinds.values())
+    words = [
+        f"{number_of(held[user.id], 'file')} of other users lie in the folders of {who(user)}. Immich "
+        "deletes those folders with the account, whoever owns the files in them: do not delete this account "
+        "before they have moved (10)."
+        + " It is marked for deletion: restore it under Administration > Users." * user.deleted
+        for user in users
+        if held[user.id]
+    ]
+    if held[""]:
+        words.append(
+            f"Of {number_of(held[''], 'file')} it cannot be told in whose folders they lie. Do not delete "
+            "any account before that is known: Move files (10)."
         )
-        return
-    for user in users:
-        if number := sum(sum(kinds.values()) for (holder, _), kinds in lying.items() if holder == user.id):
-            say()
-            warn(
-                f"{number_of(number, 'file')} of other users lie in the folders of {who(user)}. "
-                "Immich deletes those folders with the account, whoever owns the files in them: do not "
-                "delete this account before they have moved (10)."
-                + (" It is marked for deletion: restore it under Administration > Users." * user.deleted)
-            )
-        if number := sum(lying.get(("", user.id), {}).values()):
-            say()
-            warn(
-                f"Of {number_of(number, 'file')} of {who(user)} it cannot be told in whose "
-                "folders they lie. Do not delete any account before that is known: Move files (10)."
-            )
+    return words
 
 
 def undrawn_words(undrawn: Mapping[str, int], names: Mapping[str, str]) -> list[str]:
@@ -9979,13 +9898,11 @@ def albums_screen(state: State) -> State:
     # stable: by name within one owner; those without an owner come last, Repair gives them one
     albums = sorted(list_albums(api, state.config.database), key=lambda album: (
         album.owner == "", users.get(album.owner, NOBODY).name.casefold(), album.owner))
-    owner = None
-    for album in albums:
-        if album.owner != owner:
-            owner = album.owner
-            say(f"  {who(users[owner]) if owner in users else 'Nobody, see Repair (5)'}")
-        shared = f", shared with {', '.join(map(clean, album.shared_with))}" if album.shared_with else ""
-        say(f"    {clean(album.name)}: {number_of(album.items, 'item')}{shared}")
+    for owner, of_owner in itertools.groupby(albums, lambda album: album.owner):
+        say(f"  {who(users[owner]) if owner in users else 'Nobody, see Repair (5)'}")
+        for album in of_owner:
+            shared = f", shared with {', '.join(map(clean, album.shared_with))}" if album.shared_with else ""
+            say(f"    {clean(album.name)}: {number_of(album.items, 'item')}{shared}")
     if not albums:
         say("  There are no albums.")
     return state
@@ -10141,13 +10058,12 @@ def make_page(wish: Wish, state: State, api: Api) -> None:
     try:
         if not page.path:
             pictures = working(lambda progress: page_pictures(page, state, api, progress))
-            page = replace(page, path=new_page(state.undo_folder, page), pictures=pictures)
-        write_page(page)
+            page = replace(page, pictures=pictures)
+        wish.page = write_page(state.undo_folder, page)
     except TransferError as error:
         show_error(error)
         return
-    wish.page = page
-    say(f"  The page: {page.path}")
+    say(f"  The page: {wish.page.path}")
     say("  Open it in a browser. The same data is in the .csv beside it.")
 
 
@@ -10156,7 +10072,7 @@ def finish_page(wish: Wish, report: Report) -> list[str]:
     if not (wish.page and wish.page.path):
         return []
     try:
-        write_page(replace(wish.page, report=report, is_done=True))
+        write_page(wish.page.path.parent, replace(wish.page, report=report, is_done=True))
         return [f"  The page now shows what was done: {wish.page.path}"]
     except TransferError as error:
         return [f"  ⚠ {error.what} {error.why}"]
@@ -10291,7 +10207,7 @@ def condition_questions(
         asked["until"] = day
 
     def favorites() -> None:
-        asked["favorites"] = ask_yes_step("  Only favourites?")
+        asked["favorites"] = ask_yes("  Only favourites?")
         if not any(asked.values()):
             say("  None of these was given: that would be everything.")
             raise StepBack
@@ -10314,7 +10230,7 @@ def people_lines(people: Sequence[KnownPerson], address: str) -> list[str]:
 
 def ask_day(question: str) -> str:
     """A day as 2024-07-12, or '' for none."""
-    while answer := ask_step(f"  {question} (YYYY-MM-DD, {GO_BACK}) [any]: "):
+    while answer := ask(f"  {question} (YYYY-MM-DD, {GO_BACK}) [any]: "):
         with contextlib.suppress(ValueError):
             return datetime.date.fromisoformat(answer).isoformat()
         say("  Please give a day as YYYY-MM-DD: year, month, day.")
@@ -10350,7 +10266,7 @@ def ask_album_itself(wish: Wish) -> None:
     for number, words in enumerate(choices.values(), 1):
         say(f"    {number}. {words}")
     prompt = f"  Number (1-4, {GO_BACK}) [1]: "
-    while (chosen := number_typed(ask_step(prompt) or "1")) not in (1, 2, 3, 4):
+    while (chosen := number_typed(ask(prompt) or "1")) not in (1, 2, 3, 4):
         say("  Please give a number from 1 to 4.")
     wish.request = replace(wish.request, album_itself=list(choices)[(chosen or 1) - 1])
 
@@ -10360,7 +10276,7 @@ def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
     number = list_put_away(config, wish.source.id).get(code, 0)
     words = {"trashed": "in the trash", "locked": "in the locked folder"}[code]
     which = "photo" if number == 1 else f"{number} photos"
-    also = number > 0 and ask_yes_step(f"  Also the {which} {words}?")
+    also = number > 0 and ask_yes(f"  Also the {which} {words}?")
     if code == "trashed":
         wish.request = replace(wish.request, trashed=also)
     else:
@@ -10376,7 +10292,7 @@ def ask_library(wish: Wish, config: Mapping[str, Any], asked: str) -> None:
     if library.others:
         error = mixed_library(library)
         warn(f"{error.what} {error.why} It stays, with its photos. {error.todo}")
-    elif ask_yes_step(f"  Also the external library {library_line(library)}, with all that is in it?"):
+    elif ask_yes(f"  Also the external library {library_line(library)}, with all that is in it?"):
         libraries |= {library.id}
     wish.request = replace(wish.request, libraries=libraries)
 
@@ -10534,7 +10450,8 @@ def ask_merges(pairs: Sequence[Person], destination: User, address: str) -> tupl
     """
     if known := [person for person in pairs if person.remembered and person.name.strip()]:
         say("\n  Earlier transfers made these of the same people, so it is decided:")
-        show_list([f"{clean(p.name).strip()}  =  {clean(p.merge_name).strip()}" for p in known])
+        same = (f"    {clean(p.name).strip()}  =  {clean(p.merge_name).strip()}" for p in known)
+        show(block("", *same, gap=False))
     has, agreed = f"{who(destination)} already has", dict[str, frozenset[str]]()
     for alike, title, default in (
         (NAME, f"{has} people of these names", ""),
@@ -10561,14 +10478,13 @@ def ask_pairs_listed(
         for option, person in zip(options, pairs, strict=True)
     ]
     TERMINAL.details = "\n".join([f"{title}:", *places])
-    say(f"\n  {title}:")
-    show_list([f"{number:>3}. {option}" for number, option in enumerate(options, 1)])
+    show(block(f"  {title}:", *(f"    {number:>3}. {option}" for number, option in enumerate(options, 1))))
     question, some = "Is that the same person? (y merges them, n keeps both", ""
     if len(pairs) > 1:
         question, some = "Are they the same people? (y merges all, n none", f", {example(len(pairs))}, names"
     prompt = f"  {question}{some}, d where to look, {GO_BACK}){f' [{default}]' * bool(default)}: "
     while True:
-        answer = ask_step(prompt).casefold() or default
+        answer = ask(prompt).casefold() or default
         if answer in ("y", "yes"):
             return frozenset(person.id for person in pairs)
         if answer in ("n", "no"):
@@ -10784,7 +10700,7 @@ def goes_on(action: Action[Shown], sheet: Sheet, keys: Keys, state: State) -> bo
     if not is_watched():
         return False
     say()
-    if ask_past_keys("  Do exactly this now? (type yes) [menu]: ", keys, "yes does it") != "yes":
+    if ask_afresh("  Do exactly this now? (type yes) [menu]: ", keys, "yes does it") != "yes":
         TERMINAL.last = "Nothing was changed."
         return False
     TERMINAL.kept_as = (state.undo_folder, tuple(action.kept_as))
@@ -11356,8 +11272,7 @@ def files_screen(state: State) -> State:
     if not state.config.media:
         jobs = ["thumbnailGeneration", "migration", "storageTemplateMigration"]
         say_steps(finish_up(job_chores(state, api, jobs)))
-        for row in left_block(config, names).rows(MUST):
-            say(row)
+        show(left_block(config, names))
         return state
     act(move_action(moving(state, None), state, api, lying, names, warnings), state, api)
     return state
@@ -11454,7 +11369,7 @@ def see_media(state: State) -> State:
     if state.config.media:
         return state
     say()
-    if media := ask_question(MEDIA_QUESTION, ""):
+    if media := ask_question("media"):
         check_media(state.config.database, Path(media))
         state = replace(state, config=replace(state.config, media=media))
         save_config(state.path, state.config)
@@ -11633,11 +11548,12 @@ def first_of(parts: Sequence[str], room: int) -> str:
 # ============================================================================================================
 
 # How many photos get a picture each; of more than that the first of each day. What the pictures of one page
-# may have together, and each of them; and how many names of photos a page may have. The CSV has them all.
-PAGE_PICTURES, PAGE_BYTES, PICTURE_BYTES, PAGE_NAMES = 500, 24 << 20, 400_000, 20_000
+# may have together, and each of them. The CSV names all photos.
+PAGE_PICTURES, PAGE_BYTES, PICTURE_BYTES = 500, 24 << 20, 400_000
 PHOTOS_A_DAY = 4  # on average; with fewer than that the page goes by months
 
-# Whose picture: "assets" or "people", as Immich's addresses have it; the id; the path in the database.
+# Whose picture: "assets" or "people", as Immich's addresses have it; the id; the path in the database. What
+# reads one returns b'' for what it has not.
 Wanted = tuple[str, str, str]
 Reader = Callable[[str, str, str], bytes]
 
@@ -11672,39 +11588,24 @@ def picture_type(data: bytes) -> str:
 
 
 def from_media(media: Media) -> Reader:
-    """Reads pictures from Immich's media folder; b'' for what is not there."""
+    """Reads pictures from Immich's media folder. Raises OSError and FileStays."""
     known: dict[str, str] = {}
 
     def read(_kind: str, _whose: str, path: str) -> bytes:
         below = path.removeprefix(f"{media.root}/")
-        try:
-            if below == path or _file_at(media, below, known).st_size > PICTURE_BYTES:
-                return b""
-            return Path(_at(media, below)).read_bytes()
-        except (FileStays, OSError):
+        if below == path or _file_at(media, below, known).st_size > PICTURE_BYTES:
             return b""
+        return Path(_at(media, below)).read_bytes()
 
     return read
 
 
 def from_immich(api: Api, may: frozenset[str]) -> Reader:
-    """Asks Immich for pictures, of what the key's owner has (`may`, ids). After three refusals it is left in
-    peace.
-    """
-    refused = 0
+    """Asks Immich for pictures, of what the key's owner has (`may`, ids). Raises TransferError."""
 
     def read(kind: str, whose: str, _path: str) -> bytes:
-        nonlocal refused
-        if whose not in may or refused > 2:
-            return b""
         size = "?size=thumbnail" if kind == "assets" else ""
-        try:
-            return call_for_bytes(api, f"/{kind}/{whose}/thumbnail{size}")
-        except NotThere:
-            return b""
-        except TransferError:
-            refused += 1
-            return b""
+        return call_for_bytes(api, f"/{kind}/{whose}/thumbnail{size}") if whose in may else b""
 
     return read
 
@@ -11727,15 +11628,23 @@ def pictures_wanted(inventory: Inventory, report: Report) -> list[Wanted]:
 def gather_pictures(
     wanted: Sequence[Wanted], readers: Sequence[Reader], progress: Progress = quiet
 ) -> dict[str, str]:
-    """The pictures that are found, as data: URIs by id, as far as they have room in one page."""
+    """The pictures that are found, as data: URIs by id, as far as they have room in one page. After three
+    refusals Immich is left in peace.
+    """
     found: dict[str, str] = {}
-    room = PAGE_BYTES
+    room, refused = PAGE_BYTES, list[Reader]()
     progress("Pictures")
     for done, one in enumerate(wanted):
         progress("", done, len(wanted))
-        for data in (read(*one) for read in readers):
-            kind = picture_type(data)
-            if kind and len(data) <= min(PICTURE_BYTES, room):
+        for read in (read for read in readers if refused.count(read) < 3):
+            try:
+                data = read(*one)
+            except (NotThere, FileStays, OSError):
+                continue
+            except TransferError:
+                refused.append(read)
+                continue
+            if (kind := picture_type(data)) and len(data) <= min(PICTURE_BYTES, room):
                 found[one[1]] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
                 room -= len(data)
                 break
@@ -11765,8 +11674,6 @@ figure > a { display: grid; place-items: center; aspect-ratio: 1; background: va
 img { width: 100%; height: 100%; object-fit: cover; }
 table { border-collapse: collapse; } td { padding: .2rem .8rem .2rem 0; vertical-align: top; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-@media (prefers-color-scheme: dark) { body { background: #16181c; color: #e6e6e6; } }
-@media (prefers-color-scheme: light) { body { background: #fff; color: #1b1b1b; } }
 </style>
 """
 
@@ -11842,9 +11749,9 @@ def photo_words(page: Page, photo: Photo) -> str:
 
 def _page_photos(page: Page) -> Iterator[str]:
     """What moves, by the time when it was taken; what stays, by reason."""
-    listed = page.inventory.photos[:PAGE_NAMES]
-    moving = [photo for photo in listed if photo.moves]
-    staying = sorted((photo for photo in listed if not photo.moves), key=lambda photo: photo.why)
+    moving = [photo for photo in page.inventory.photos if photo.moves]
+    staying = [photo for photo in page.inventory.photos if not photo.moves]
+    staying.sort(key=lambda photo: photo.why)
     of_date = 10 if len(moving) >= PHOTOS_A_DAY * len({photo.day for photo in moving}) else 7
     framed = {whose for _kind, whose, _path in pictures_wanted(page.inventory, page.report)}
     if moving:
@@ -11856,27 +11763,19 @@ def _page_photos(page: Page) -> Iterator[str]:
     if staying:
         yield _heading("Photos that stay", len(staying))
         yield from _page_group(page, staying, framed)
-    if len(page.inventory.photos) > PAGE_NAMES:
-        yield (
-            f"<p>The first {PAGE_NAMES} of {len(page.inventory.photos)} photos are here; all are in the CSV "
-            "file beside this page.</p>"
-        )
 
 
 def _page_group(page: Page, photos: Sequence[Photo], framed: set[str]) -> Iterator[str]:
-    """Photos: those that get a picture, then the names of the rest."""
+    """Photos: those that get a picture, then how many more there are."""
+    shown = [photo for photo in photos if photo.id in framed]
     yield '<div class="grid">'
-    rest = []
-    for photo in photos:
-        number, words = page.numbers.get(photo.id), photo_words(page, photo)
+    for photo in shown:
+        number = page.numbers.get(photo.id)
         name = f"{number} · {photo.name}" if number else photo.name
-        if photo.id in framed:
-            yield _figure(page, "photos", photo.id, name, words)
-        else:
-            rest.append(f"<li>{_link(page, 'photos', photo.id, escaped(name))} {escaped(words)}</li>")
+        yield _figure(page, "photos", photo.id, name, photo_words(page, photo))
     yield "</div>"
-    if rest:
-        yield f"<details><summary>and {len(rest)} more</summary><ul>{''.join(rest)}</ul></details>"
+    if rest := len(photos) - len(shown):
+        yield f"<p>and {rest} more, which the CSV file beside this page names</p>"
 
 
 def _page_counts(page: Page) -> Iterator[str]:
@@ -11885,13 +11784,14 @@ def _page_counts(page: Page) -> Iterator[str]:
     yield "<h2>In numbers</h2><table>"
     for number, words, _listed in told(page.report, "page", **names):
         yield f'<tr><td>{escaped(words)}</td><td class="number">{number}</td></tr>'
+    also = [
+        " ".join([words, ", ".join(listed)])
+        for telling in ("also", "handed")
+        for _number, words, listed in told(page.report, telling, **names)
+    ]
     yield "</table><ul>"
-    for telling in ("also", "handed"):
-        for _number, words, listed in told(page.report, telling, **names):
-            yield f"<li>{escaped(' '.join([words, ', '.join(listed)]))}</li>"
-    for user in page.report.storage:
-        change = f"{shown_size(user.before)} → {shown_size(user.after)}"
-        yield f"<li>{escaped(user.email)}: storage {change}</li>"
+    for text in [*also, *(f"Storage of {line.strip()}" for line, _below in storage_block(page.report).lines)]:
+        yield f"<li>{escaped(text)}</li>"
     yield "</ul>"
 
 
@@ -11913,33 +11813,24 @@ def csv_cell(text: str) -> str:
     return f"'{text}" if unicodedata.normalize("NFKC", text).lstrip()[:1] in tuple("=+-@") else text
 
 
-def new_page(folder: Path, page: Page) -> Path:
-    """A file for the page that was not there, readable by its owner alone."""
-    when = datetime.datetime.now().astimezone().isoformat()
+def write_page(folder: Path, page: Page) -> Page:
+    """Write the page, over what is in its file if it has one, and its CSV beside it: readable by their owner
+    alone. Raises TransferError.
+    """
     try:
-        return _new_file(
-            folder, _file_name(when, [page.source.email, page.destination.email, page.what]), ".html"
+        path = page.path or keep_text(
+            folder, (page.source.email, page.destination.email, page.what), "", ".html"
         )
-    except OSError as error:
-        raise _no_page(folder, error) from None
-
-
-def write_page(page: Page) -> None:
-    """Write the page over what is in its file, and its CSV beside it. Raises TransferError."""
-    assert page.path
-    try:
-        page.path.write_text(page_html(page), encoding="utf-8")
+        path.write_text(page_html(page), encoding="utf-8")
         with open(
-            page.path.with_suffix(".csv"), "w", encoding="utf-8-sig", newline="",
+            path.with_suffix(".csv"), "w", encoding="utf-8-sig", newline="",
             opener=lambda path, flags: os.open(path, flags, 0o600),
         ) as file:
             csv.writer(file).writerows([csv_cell(cell) for cell in row] for row in page_rows(page))
     except OSError as error:
-        raise _no_page(page.path, error) from None
-
-
-def _no_page(path: Path, error: OSError) -> TransferError:
-    return TransferError(f"The page {path} could not be written.", error.strerror or str(error))
+        why = error.strerror or str(error)
+        raise TransferError(f"A page could not be written in {folder}.", why) from None
+    return replace(page, path=path)
 
 
 # ============================================================================================================
@@ -11947,15 +11838,10 @@ def _no_page(path: Path, error: OSError) -> TransferError:
 # ============================================================================================================
 
 
-def reconfigure_screen(state: State) -> State:
-    """Menu entry 7: takes effect at once."""
-    return set_up(state.path, state.config)
-
-
 def clear_screen(state: State) -> State:
     """Menu entry 8: deletes config.py, then starts over."""
     forget_typed()
-    if not ask_yes(f"\n  Delete {state.path}?"):
+    if not ask_yes(f"\n  Delete {state.path}?", ""):
         raise Back
     clear_config(state.path)
     say("  Deleted.")
@@ -11969,7 +11855,7 @@ COMMANDS: Mapping[str, Callable[[State], State]] = {
     "4": lambda state: transfer_screen(state, execute=True),
     "5": lambda state: repair_screen(state, execute=False),
     "6": lambda state: repair_screen(state, execute=True),
-    "7": reconfigure_screen,
+    "7": lambda state: set_up(state.path, state.config),
     "8": clear_screen,
     "9": undo_screen,
     "10": files_screen,
@@ -11985,8 +11871,7 @@ def make_private(path: Path) -> None:
         path.chmod(0o600)
         say(f"\n  Others on this computer could read {path}, with its secrets. Now only you can.")
     except OSError as error:
-        say()
-        warn(f"Others on this computer can read {path}, with its secrets: {error.strerror}.")
+        say(f"\n  ⚠ Others on this computer can read {path}, with its secrets: {error.strerror}.")
 
 
 def first_state(path: Path) -> State:
@@ -11997,7 +11882,7 @@ def first_state(path: Path) -> State:
         if not isinstance(error, ConfigMissing) or path != DEFAULT_CONFIG:
             show_error(error)
         say("\n  ⚠ Configuration not found or incomplete.")
-        if not ask_yes("  Run setup now?"):
+        if not ask_yes("  Run setup now?", ""):
             raise Back from None
         return set_up(path, None)
     make_private(path)
@@ -12010,10 +11895,10 @@ def first_state(path: Path) -> State:
 
 def ask_menu(state: State) -> str:
     """What is chosen from the menu."""
-    say(boxed(MENU.rstrip("\n")))
+    say(MENU.rstrip("\n"))
     for line in filter(None, (connected_to(state), TERMINAL.last)):
         say(f"  {shortened(line, window()[0] - 3)}")
-    while (choice := ask("  Select option: ")) not in (*COMMANDS, "0"):
+    while (choice := read_line("  Select option: ").strip()) not in (*COMMANDS, "0"):
         if choice:
             say("  Please give one of the numbers of the menu.")
     return choice
@@ -12024,50 +11909,46 @@ def menu(path: Path, debug: bool = False) -> int:
 
     `debug` shows what lies behind an error.
     """
-    say(boxed(BANNER))
+    say(BANNER)
     TERMINAL.tell_wait = show_wait
-    failed, typed = False, ""
+    typed = ""
     try:
         state = first_state(path)
-        failed = state.server is None
+        TERMINAL.failed = state.server is None
         if state.server is None or state.server.is_newer or state.server.unknown_links:
             typed = pause()
         while True:
             choice, typed = typed if typed in (*COMMANDS, "0") else ask_menu(state), ""
             if choice == "0":
                 say("  Bye.")
-                return int(failed)
-            failed = TERMINAL.failed = False
-            TERMINAL.kept, TERMINAL.details = {}, ""
+                return int(TERMINAL.failed)
+            TERMINAL.failed, TERMINAL.kept, TERMINAL.details = False, {}, ""
             try:
                 state = COMMANDS[choice](state)
-                failed = TERMINAL.failed
-                write_kept()
-                typed = pause()
             except Back:
                 if not state.path.exists():
                     say("  There is no configuration now. Bye.")
                     return 0
                 TERMINAL.last = "Nothing was changed."
+                continue
             except TransferError as error:
-                failed = True
-                show_error(error)
+                show_failed(error)
                 if debug:
                     complain(traceback.format_exc())
-                is_known = not isinstance(error, (CommitUnknown, MoveStopped))
                 TERMINAL.last = f"✗ {error.what}"
-                if is_known:
+                if not isinstance(error, (CommitUnknown, MoveStopped)):
                     say("\n  Nothing was changed.")
-                write_kept()
-                typed = pause()
             except KeyboardInterrupt:
                 if TERMINAL.ended or not state.path.exists():  # it was just cleared
                     raise
                 TERMINAL.last = "Stopped. Nothing was changed."
+                continue
             except (EndOfInput, OutputLost):
                 with contextlib.suppress(OutputLost):
                     write_kept()
                 raise
+            write_kept()
+            typed = pause()
     except Back:
         say(
             "  Nothing was set up. Run it again when you have the address, a key and the database's password."
@@ -12075,7 +11956,7 @@ def menu(path: Path, debug: bool = False) -> int:
         return 0
     except EndOfInput:
         say("\n  End of input. Nothing further was changed. Bye.")
-        return int(failed)
+        return int(TERMINAL.failed)
 
 
 HELP_ENDS = f"""\
@@ -12155,24 +12036,13 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def open_streams() -> bool:
-    """Make standard streams that were closed the null device: what is opened next would get their numbers,
-    and what a library prints would go into that. False when there is nowhere to print to.
-    """
-    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
-        pass
-    os.close(handle)
-    sys.stdin, sys.stderr = sys.stdin or os.fdopen(0), sys.stderr or os.fdopen(2, "w")
-    return sys.stdout is not None
-
-
 if __name__ == "__main__":
     # Ctrl-C while Python tidies up an object cannot be raised, only printed: the next one counts.
     sys.unraisablehook = lambda told: (
         issubclass(told.exc_type, KeyboardInterrupt) or sys.__unraisablehook__(told)
     )
-    if not open_streams():
-        sys.exit("transfer.py shows what it will do before it asks: its output must not be closed.")
+    if None in (sys.stdin, sys.stdout, sys.stderr):  # what is opened next would get their numbers
+        sys.exit("transfer.py shows what it will do before it asks: its streams must not be closed.")
     for ending in ENDINGS:
         if signal.getsignal(ending) is signal.SIG_DFL:  # nohup lets SIGHUP be ignored
             signal.signal(ending, end_by_signal)

@@ -162,7 +162,7 @@ def test_a_namesake_comes_before_one_who_is_only_alike(library, photo, album, an
 @pytest.mark.parametrize(("typed", "merged"), [("", set()), ("n", set()), ("y", {"z"}), ("x y", {"z"})])
 def test_enter_keeps_apart_who_is_only_alike(monkeypatch, capsys, typed, merged) -> None:
     answers = iter(["y", *(typed.split() or [""])])
-    monkeypatch.setattr(transfer, "ask_step", lambda prompt: transfer.say(prompt) or next(answers))
+    monkeypatch.setattr(transfer, "ask", lambda prompt: transfer.say(prompt) or next(answers))
     pairs = [
         transfer.Person("z", "Zoe", "TRANSFER", 2, 0, "t", "Zoë", 3, alike=transfer.ACCENTS),
         transfer.Person("l", "Lea", "TRANSFER", 2, 0, "s", "lea", 3),
