@@ -384,7 +384,8 @@ class Request:
     album: str | None = None  # in this album; short for `albums` of one
     merge: frozenset[str] = frozenset()
     tag: str | None = None  # with a tag, or with one below it
-    everything: bool = False  # all that the source owns, its albums included
+    everything: bool = False  # all that the source owns, its albums included,
+    same_person: bool = False  # and what it was to other users: both accounts are one person's
     album_itself: str = ALBUM_STAYS  # what becomes of the albums chosen
     trashed: bool = False  # also photos in the trash,
     locked: bool = False  # or in the locked folder
@@ -405,6 +406,8 @@ class Request:
         )
         if any(conditions) == self.everything or (self.album is not None and self.albums):
             raise ValueError("a transfer is of everything, or of what some conditions choose")
+        if self.same_person and not self.everything:
+            raise ValueError("two accounts become one with everything")
         if self.album_itself != ALBUM_STAYS and not (self.every_album or self.everything):
             raise ValueError("without an album there is none to be handed over")
         for day in filter(None, (self.since, self.until)):
@@ -2405,6 +2408,7 @@ def journal_header(tx: Transaction, report: Any, kind: str) -> dict[str, Any]:
         "selection": selection_words(tx, kind),
         "immich": tx.schema.release,
         "models": [tx.schema.person_groups, tx.schema.album_owner_rows],
+        "same_person": tx.values["same_person"],
         "sample": journal_sample(tx),
         "report": asdict(report),
     }
@@ -3270,6 +3274,10 @@ PHOTOS = Thing(
             SELECT concat_ws(' ', "table", key) FROM journal
             WHERE "table" IN ('asset', 'asset_face', 'face_search', 'activity')
               AND kind IN ('made', 'removed')
+              -- of one person's two likes
+              AND NOT (%(one_person)s AND "table" = 'activity'
+                AND coalesce(before, after) ->> 'isLiked' = 'true'
+                AND coalesce(before, after) ->> 'userId' IN (%(giver)s, %(taker)s))
         """,
     },
     # whose the photos concerned were that do not move, and which of those that do were in the locked folder
@@ -4878,8 +4886,15 @@ def step_memories(tx: Transaction, report: Report) -> Report:
 
     Immich lists memories by memory.ownerId and asks nothing about the photo's owner: the thumbnail would be
     refused. A memory of a birthday (3.3) names its person, by id and by name, in `data`. That is left as it
-    is: the memory stays with its owner, who keeps the person while a photo for it stays.
+    is: the memory stays with its owner, who keeps the person while a photo for it stays. Of one person with
+    two accounts a memory goes along whose photos all do.
     """
+    moved = change(tx, "memory", ("ownerId",), f"""
+        SELECT DISTINCT o.id, %(taker)s::uuid AS "ownerId" {held_by_others("memory")}
+          AND o."ownerId" = %(giver)s AND %(same_person)s AND NOT EXISTS (
+            SELECT FROM v_memory_asset other JOIN v_asset a ON a.id = other."assetId"
+            WHERE other."memoriesId" = o.id AND a."ownerId" <> %(taker)s)
+    """)
     run(tx, f"""
         CREATE TEMP TABLE memory_losing ON COMMIT DROP AS
         SELECT h."memoriesId", h."assetId" {held_by_others("memory")}
@@ -4889,7 +4904,8 @@ def step_memories(tx: Transaction, report: Report) -> Report:
         SELECT DISTINCT l."memoriesId" AS id FROM memory_losing l
         WHERE NOT EXISTS (SELECT FROM v_memory_asset ma WHERE ma."memoriesId" = l."memoriesId")
     """)
-    return report.plus(memories=one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing'))
+    losing = one_value(tx, 'SELECT count(DISTINCT "memoriesId") FROM memory_losing')
+    return report.plus(memories=losing, memories_moved=moved)
 
 
 MEMORY_RULE = held(_memories := ("memory_asset", "memoriesId", "memory", "ownerId"))
@@ -4918,6 +4934,7 @@ MEMORIES = Thing(
     },
     photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
     lines="""
+        also     memories_moved  {n} [memory goes|memories go] along
         also     memories     {n} [memory loses|memories lose] photos, or [goes|go] if empty
         fixed    memories     Memories
         lost     lost_memory  {n} [memory does|memories do] not get all photos back
@@ -5077,7 +5094,8 @@ def put_copies_into_albums(tx: Transaction, report: Report) -> Report:
         JOIN v_asset b ON b."ownerId" = %(taker)s AND b.checksum = a.checksum AND {STANDS_IN}
         JOIN v_album_asset also ON also."albumId" = c."albumId" AND also."assetId" = b.id
         WHERE (%(everything)s OR c."albumId" IN ({changed}))
-          AND s.reason = 'duplicate' AND c."userId" <> %(giver)s AND NOT {liked_already("b.id")}
+          AND s.reason = 'duplicate' AND (c."userId" <> %(giver)s OR %(same_person)s)
+          AND NOT {liked_already("b.id")}
     """)
     return report.plus(album_copies=copies, covers_copied=covers, comments_moved=comments)
 
@@ -5184,12 +5202,13 @@ ALBUMS = Thing(
             SELECT id::text FROM v_album
             WHERE id IN (SELECT id FROM concerned_album)
               AND id NOT IN (SELECT id FROM changing_album UNION SELECT "albumId" FROM album_copy)
+              AND id::text NOT IN (SELECT key ->> 'albumId' FROM journal WHERE "table" = 'album_user')
               AND NOT EXISTS (SELECT FROM journal_id j WHERE j."table" = 'album' AND j.id = v_album.id)
               AND "writtenBy" = pg_current_xact_id()::xid
         """,
         "album member": """
             SELECT key::text FROM journal WHERE "table" = 'album_user' AND (
-                (key ->> 'albumId')::uuid NOT IN (SELECT id FROM changing_album)
+                (NOT %(one_person)s AND (key ->> 'albumId')::uuid NOT IN (SELECT id FROM changing_album))
                 OR key ->> 'userId' NOT IN (%(giver)s, %(taker)s))
         """,
         "changing album": """
@@ -5207,11 +5226,16 @@ ALBUMS = Thing(
                 SELECT FROM album_copy c
                 WHERE c."albumId" = (key ->> 'albumId')::uuid AND c."assetId" = (key ->> 'assetId')::uuid)
         """,
-        # at most to another photo of the same file
+        # at most to another photo of the same file, or to the other account of one person
         "comment or like": """
-            SELECT j.id::text FROM journal_id j WHERE j."table" = 'activity' AND NOT EXISTS (
-                SELECT FROM v_asset o JOIN v_asset n USING (checksum)
-                WHERE o.id = (j.before ->> 'assetId')::uuid AND n.id = (j.after ->> 'assetId')::uuid)
+            SELECT j.id::text FROM journal_id j
+            WHERE j."table" = 'activity' AND j.kind = 'changed' AND NOT CASE
+                WHEN j.after ? 'userId' THEN %(one_person)s
+                    AND (j.before ->> 'userId', j.after ->> 'userId') = (%(giver)s, %(taker)s)
+                ELSE EXISTS (
+                    SELECT FROM v_asset o JOIN v_asset n USING (checksum)
+                    WHERE o.id = (j.before ->> 'assetId')::uuid AND n.id = (j.after ->> 'assetId')::uuid)
+            END
         """,
     },
     since={
@@ -5219,11 +5243,22 @@ ALBUMS = Thing(
         "album": """
             r.id IN (SELECT id FROM changing_album) OR r.id NOT IN (SELECT id FROM handed_over)
         """,
-        "album_user": 'r."albumId" IN (SELECT id FROM changing_album)',
-        # its photo is in the album, and the same user has not liked that again
+        # or one of others in which the other account is by now
+        "album_user": """
+            r."albumId" IN (SELECT id FROM changing_album)
+            OR (%(one_person)s AND r."albumId" NOT IN (SELECT id FROM handed_over) AND EXISTS (
+                SELECT FROM v_album_user m WHERE m."albumId" = r."albumId" AND m."userId" = %(giver)s
+                UNION ALL
+                SELECT FROM v_album_owner o WHERE o."albumId" = r."albumId" AND o."userId" = %(giver)s))
+        """,
+        # its photo is in the album, the same user has not liked that again, and the other account has not
+        # taken its own like back
         "activity": """
-            EXISTS (
-                SELECT FROM v_album_asset aa WHERE aa."albumId" = r."albumId" AND aa."assetId" = r."assetId")
+            (r."assetId" IS NULL OR EXISTS (
+                SELECT FROM v_album_asset aa WHERE aa."albumId" = r."albumId" AND aa."assetId" = r."assetId"))
+            AND (b.kind = 'changed' OR EXISTS (
+                SELECT FROM v_activity o WHERE o."albumId" = r."albumId" AND o."isLiked"
+                  AND o."assetId" IS NOT DISTINCT FROM r."assetId" AND o."userId" = %(giver)s))
             AND NOT (r."isLiked" AND EXISTS (
                 SELECT FROM v_activity o WHERE o."albumId" = r."albumId" AND o."assetId" = r."assetId"
                   AND o."userId" = r."userId" AND o."isLiked"))
@@ -5249,6 +5284,122 @@ ALBUMS = Thing(
                                  [it|them] over.
         warning  albums_public   [A public link shows|Public links show] these photos, in [album|albums] \
                                  {names}.
+    """,
+)
+
+
+# ---- one person, two accounts ------------------------------------------------------------------------------
+#
+# Somebody has two accounts, or two people keep one, and one of the accounts is given up. Asked for with
+# everything: what the giver was to other users becomes the taker's besides. Not devices, keys, settings and
+# the profile's picture. What the giver made of its photos (albums, links, favourites) goes along anyway.
+
+
+def step_account(tx: Transaction, report: Report) -> Report:
+    """Memberships, partners, what was said, and people that others share."""
+    if not tx.values["same_person"]:
+        return report
+    report = report.plus(memberships=join_albums(tx), partners=join_partners(tx), said=speak_as_one(tx))
+    apart = rows(tx, f"""
+        SELECT h.name, u.name FROM ({SHARES_RECEIVED}) s JOIN v_user u ON u.id = s."sharedById"
+        LEFT JOIN v_person h ON h."ownerId" = %(giver)s AND h."personGroupId" = s."personGroupId"
+        WHERE NOT same_cluster ORDER BY h.name, u.name
+    """)
+    return report.plus(shares_joined=see_shared_people(tx), shares_apart=tuple(apart))
+
+
+def join_albums(tx: Transaction) -> int:
+    """The memberships in albums of others: the stronger role where both are members. How many."""
+    change(tx, "album_user", ("role",), """
+        SELECT t."albumId", t."userId", g.role FROM v_album_user t JOIN v_album_user g USING ("albumId")
+        WHERE t."userId" = %(taker)s AND t.role = 'viewer' AND g."userId" = %(giver)s AND g.role = 'editor'
+    """)
+    add(tx, "album_user", ("albumId", "userId", "role"), """
+        SELECT g."albumId", %(taker)s::uuid, g.role FROM v_album_user g
+        WHERE g."userId" = %(giver)s AND g.role <> 'owner' AND NOT EXISTS (
+            SELECT FROM v_album_owner o WHERE o."albumId" = g."albumId" AND o."userId" = %(taker)s)
+    """)
+    return remove(tx, "album_user", """
+        SELECT "albumId", "userId" FROM v_album_user WHERE "userId" = %(giver)s AND role <> 'owner'
+    """)
+
+
+# Whom the giver shares everything with, and who shares it with the giver; not the taker.
+_PARTNERS = """
+    FROM v_partner p
+    WHERE %(giver)s IN (p."sharedById", p."sharedWithId")
+      AND %(taker)s NOT IN (p."sharedById", p."sharedWithId")
+"""
+
+
+def _as_the_other(user: str, one: str, other: str) -> str:
+    """SQL: this user, or the second in the place of the first."""
+    return f"CASE {user} WHEN %({one})s THEN %({other})s::uuid ELSE {user} END"
+
+
+def join_partners(tx: Transaction) -> int:
+    """The giver's partners are the taker's, each once. How many."""
+    pair = [_as_the_other(f'p."{column}"', "giver", "taker") for column in ("sharedById", "sharedWithId")]
+    add(tx, "partner", ("sharedById", "sharedWithId", "inTimeline"),
+        f'SELECT {", ".join(pair)}, p."inTimeline" {_PARTNERS}')
+    return remove(tx, "partner", f'SELECT p."sharedById", p."sharedWithId" {_PARTNERS}')
+
+
+def speak_as_one(tx: Transaction) -> int:
+    """Comments and likes of the giver's; of two likes of one thing one stays. How many."""
+    twice = remove(tx, "activity", """
+        SELECT c.id FROM v_activity c JOIN v_activity t ON t."albumId" = c."albumId" AND t."isLiked"
+            AND t."assetId" IS NOT DISTINCT FROM c."assetId" AND t."userId" = %(taker)s
+        WHERE c."userId" = %(giver)s AND c."isLiked"
+    """)
+    return twice + change(tx, "activity", ("userId",), """
+        SELECT id, %(taker)s::uuid AS "userId" FROM v_activity WHERE "userId" = %(giver)s
+    """)
+
+
+def see_shared_people(tx: Transaction) -> int:
+    """Whom others share with the giver (3.3) the taker sees as well, as the giver has named them. How many.
+
+    Only inside one cluster group: a share and both rows of the person lie in one (person_user's keys).
+    """
+    # the row first: Immich's trigger would make one that no undo knows (person_user_after_insert)
+    add(tx, "person", ("ownerId", "personGroupId", "name", "birthDate", "isHidden", "thumbnailPath"), f"""
+        SELECT DISTINCT %(taker)s::uuid, h."personGroupId", h.name, h."birthDate", h."isHidden", ''
+        FROM v_person h JOIN ({SHARES_RECEIVED}) s USING ("personGroupId")
+        WHERE h."ownerId" = %(giver)s AND s.same_cluster
+    """)
+    return add(tx, "person_user", ("personGroupId", "sharedById", "sharedWithId", "role"), f"""
+        SELECT "personGroupId", "sharedById", %(taker)s::uuid, role FROM ({SHARES_RECEIVED}) s
+        WHERE same_cluster
+    """)
+
+
+SHARES_RECEIVED = """
+    SELECT s.*, g."clusterGroupId" = u."clusterGroupId" AS same_cluster
+    FROM v_person_user s JOIN v_person_group g ON g.id = s."personGroupId" JOIN v_user u ON u.id = %(taker)s
+    WHERE s."sharedWithId" = %(giver)s AND s."sharedById" <> %(taker)s
+"""
+
+# Whether the other account is in the place now that the row r, of the one, is to have again.
+_STILL_JOINED = f"""
+    EXISTS (
+        SELECT FROM v_partner p
+        WHERE p."sharedById" = {_as_the_other('r."sharedById"', "taker", "giver")}
+          AND p."sharedWithId" = {_as_the_other('r."sharedWithId"', "taker", "giver")})
+"""
+ACCOUNTS = Thing(
+    "account",
+    tables="partner  sharedById>user sharedWithId>user inTimeline",
+    words="Memberships, partners, comments",
+    step=step_account,
+    since={"partner": _STILL_JOINED},
+    lines="""
+        also     memberships    {n} [membership|memberships] in albums of others [is|are] {taker}'s
+        also     partners       {n} [partner is|partners are] {taker}'s
+        also     said           {n} of {giver}'s comments and likes [is|are] {taker}'s
+        also     shares_joined  {n} [person|people] shared with {giver} [is|are] shared with {taker}, too
+        undo     account_back   Memberships, partners and comments given back
+        warning  shares_apart   {taker} will not see {names}: they recognise people apart.
     """,
 )
 
@@ -5335,7 +5486,6 @@ USERS = Thing(
         user        id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
         asset_exif  assetId>asset fileSizeInByte
         session  id userId>user isPendingSyncReset
-        partner  sharedById>user sharedWithId>user
         api_key  id userId>user
         ?:notification,user_metadata  userId>user
         ?:workflow                    ownerId>user
@@ -5348,7 +5498,8 @@ USERS = Thing(
 
 
 THINGS = (
-    PHOTOS, LIBRARIES, LIVE_PHOTOS, STACKS, LINKS, PEOPLE, TAGS, DUPLICATES, MEMORIES, ALBUMS, USERS
+    *(PHOTOS, LIBRARIES, LIVE_PHOTOS, STACKS, LINKS, PEOPLE, TAGS, DUPLICATES, MEMORIES, ALBUMS),
+    *(ACCOUNTS, USERS),
 )
 
 STEPS = tuple((thing.words, thing.step) for thing in THINGS if thing.step)
@@ -5510,6 +5661,8 @@ def transfer_values(request: Request) -> dict[str, Any]:
         "selection": request.kind,
         "albums": sorted(request.every_album),
         "album_itself": ALBUM_GIVEN_UP if request.everything else request.album_itself,
+        "same_person": request.same_person,
+        "one_person": request.same_person,
     }
 
 
@@ -5526,6 +5679,8 @@ def common_values(
         "given": [],
         "made_anew": [],
         "album_itself": ALBUM_STAYS,
+        "same_person": False,  # what the giver was to others goes along
+        "one_person": False,  # it does, or did in the run that is undone
     }
 
 
@@ -6510,6 +6665,7 @@ def undo_values(header: Mapping[str, Any]) -> dict[str, Any]:
         "nameless": [person["target"] for person in nameless],
         "nameless_from": [person["id"] for person in nameless],
         "is_repair": is_repair,
+        "one_person": header["same_person"],
         "tagger": destination if is_repair else source,  # whose tags took the place of others
         "transferred": [person["id"] for person in people if person["action"] == TRANSFER],
         "duplicated": [person["target"] for person in people if person["action"] == DUPLICATE],
@@ -7208,6 +7364,7 @@ def put_back_shares(tx: Transaction) -> None:
         EXISTS (
             SELECT FROM v_person_user s WHERE s."personGroupId" = t."personGroupId"
               AND s."sharedWithId" = t."sharedWithId" AND s."sharedById" = %(taker)s)
+        OR t."sharedWithId" = %(giver)s
     """)
     change(tx, "person", ("name", "birthDate"),
         'SELECT "ownerId", "personGroupId", name, "birthDate" FROM recipient')
@@ -7335,11 +7492,25 @@ def put_back_albums(tx: Transaction) -> None:
     if tx.schema.album_owner_rows:
         add(tx, "album_user", ("albumId", "userId", "role"),
             "SELECT c.id, c.owner, 'owner' FROM changing_album c JOIN handed_over USING (id)")
-    take_back_made(tx, "album_user", 't."albumId" IN (SELECT id FROM changing_album)')
+    take_back_made(tx, "album_user", """
+        t."albumId" IN (SELECT id FROM changing_album) OR (%(one_person)s AND EXISTS (
+            SELECT FROM v_album_user m WHERE m."albumId" = t."albumId" AND m."userId" = %(taker)s))
+    """)
     remove(tx, "album_asset", """
         SELECT c."albumId", c."assetId" FROM album_copy c JOIN v_album al ON al.id = c."albumId"
         WHERE al."albumThumbnailAssetId" IS DISTINCT FROM c."assetId" AND NOT EXISTS (
             SELECT FROM v_activity a WHERE a."albumId" = c."albumId" AND a."assetId" = c."assetId")
+    """)
+
+
+def put_back_partners(tx: Transaction) -> None:
+    """Partners, where the other account has them still; those that it has got from the run it has no more."""
+    put_back(tx, "partner")
+    take_back_made(tx, "partner", f"""
+        EXISTS (
+            SELECT FROM v_partner p
+            WHERE p."sharedById" = {_as_the_other('t."sharedById"', "giver", "taker")}
+              AND p."sharedWithId" = {_as_the_other('t."sharedWithId"', "giver", "taker")})
     """)
 
 
@@ -7381,6 +7552,7 @@ PUT_BACK: tuple[tuple[str, Callable[[Transaction], None]], ...] = (
     ("Memories", lambda tx: put_back(tx, "memory", "memory_asset")),
     ("Albums", put_back_albums),
     ("Public links", lambda tx: put_back(tx, "shared_link", "shared_link_asset")),  # after the albums
+    ("Partners", put_back_partners),
     ("Tags", put_back_tags),
     ("Groups of duplicates", put_back_duplicates),
 )
@@ -7523,7 +7695,13 @@ def undo_report(tx: Transaction, report: Report) -> Report:
         libraries_kept=tuple(
             rows(tx, "SELECT name, reason FROM kept_library ORDER BY lower(name), name, id")
         ),
-        comments_back=one_value(tx, written.format("id", "journal_id", "activity", "kind = 'changed'")),
+        comments_back=one_value(tx, written.format("id", "journal_id", "activity", "after ? 'assetId'")),
+        account_back=one_value(tx, """
+            SELECT coalesce(sum(rows), 0) FROM journal WHERE %(one_person)s AND (
+                (kind = 'made' AND ("table" = 'partner' OR ("table" = 'album_user'
+                    AND (key ->> 'albumId')::uuid NOT IN (SELECT id FROM handed_over))))
+                OR ("table" = 'activity' AND after ? 'userId'))
+        """),
         besides=one_value(tx, """
             SELECT coalesce(sum(rows), 0) FROM journal
             WHERE (%(is_repair)s OR NOT EXISTS (SELECT FROM run_photo))
@@ -9412,9 +9590,10 @@ def ask(prompt: str) -> str:
     return answer
 
 
-def ask_yes(prompt: str, hint: str = f", {GO_BACK}") -> bool:
-    """A yes or no; Enter is no. Raises StepBack and Back."""
-    while (answer := ask(f"{prompt} (y/n{hint}) [n]: ").casefold()) not in ("", "y", "yes", "n", "no"):
+def ask_yes(prompt: str, hint: str = f", {GO_BACK}", default: str = "n") -> bool:
+    """A yes or no; Enter is `default`. Raises StepBack and Back."""
+    prompt += f" (y/n{hint}){f' [{default}]' * bool(default)}: "
+    while (answer := ask(prompt).casefold() or default) not in ("y", "yes", "n", "no"):
         say("  Please answer y or n.")
     return answer.startswith("y")
 
@@ -9953,6 +10132,7 @@ LINES = [
 # How one of them is named where they are listed, if not simply by its name.
 NAMED: Mapping[str, Callable[[Any], str]] = {
     "along": lambda photo: f"{clean(photo[1])} ({ALONG_WORDS[photo[0]]})",
+    "shares_apart": lambda share: f"{clean(share[0] or '') or 'Unknown'} of {clean(share[1])}",
     "shares_ended": lambda share: f"{clean(share[0]) or 'Unknown'} with {clean(share[1])}",
     "libraries": lambda library: library_line(library),
     "libraries_kept": lambda kept: kept_library_line(*kept),
@@ -10156,7 +10336,8 @@ def ask_selection(wish: Wish, api: Api, config: Mapping[str, Any], address: str)
     elif other == 2:
         wish.request, wish.what = Request(source.id, "", everything=True), "everything"
         found = list_libraries(config, source.id)
-        wish.last = [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
+        wish.last = [lambda: ask_same_person(wish)]
+        wish.last += [functools.partial(ask_put_away, wish, config, code) for code in ("trashed", "locked")]
         wish.last += [functools.partial(ask_library, wish, config, library.id) for library in found]
     elif len(chosen) > 1:
         choose_what(wish, config, albums=tuple(albums[number].id for number in chosen))
@@ -10269,6 +10450,14 @@ def ask_album_itself(wish: Wish) -> None:
     while (chosen := number_typed(ask(prompt) or "1")) not in (1, 2, 3, 4):
         say("  Please give a number from 1 to 4.")
     wish.request = replace(wish.request, album_itself=list(choices)[(chosen or 1) - 1])
+
+
+def ask_same_person(wish: Wish) -> None:
+    """Whether both accounts are one person's. Nothing is guessed: what goes along then is not of photos."""
+    giver, taker = clean(wish.source.name), clean(wish.destination.name)
+    say(f"\n  If so, {taker} also takes {giver}'s place in albums of others, partners and comments.")
+    same = ask_yes(f"  Is {taker} the same person as {giver}?", default="")
+    wish.request = replace(wish.request, same_person=same)
 
 
 def ask_put_away(wish: Wish, config: Mapping[str, Any], code: str) -> None:
@@ -10405,7 +10594,10 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
 
     def show_it(report: Report) -> Sheet:
         # the last ones are left of earlier runs: what belongs to albums that are the destination's by now
-        things = ("albums_changed", "album_copies", "covers_copied", "comments_moved", "links_moved")
+        things = (
+            *("albums_changed", "album_copies", "covers_copied", "comments_moved", "links_moved"),
+            *("memberships", "partners", "said", "shares_joined"),
+        )
         return transfer_sheet(
             report, wish, state.config.api_url,
             bool(report.assets or report.libraries or any(map(report.of, things))),

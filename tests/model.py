@@ -364,6 +364,7 @@ class Run:
     albums: frozenset[str] = frozenset()  # that may change hands or members
     itself: str = "stays"
     libraries: frozenset[str] = frozenset()  # external libraries that were asked for
+    same_person: bool = False  # giver and getter are two accounts of one person
     undone: "Run | None" = None
     since: Since = field(default_factory=Since)
     counted: int | None = None  # how many photos the report says
@@ -372,6 +373,11 @@ class Run:
     def is_undo_of_repair(self) -> bool:
         """Then no photo changes hands either."""
         return self.undone is not None and self.undone.kind == "repair"
+
+    @property
+    def joins(self) -> bool:
+        """A transfer between two accounts of one person, or an undo of it."""
+        return (self.undone or self).same_person
 
     @cached_property
     def moved(self) -> set[str]:
@@ -469,6 +475,7 @@ def judge(run: Run) -> list[Complaint]:
         *judge_tags(run, words),
         *judge_people_kept(run, words),
         *judge_shares(run, words),
+        *judge_joined(run, words),
         *judge_stacks_kept(run, words),
         *judge_given_back(run, words),
         *judge_storage(run, words),
@@ -687,8 +694,14 @@ def person_reason(run: Run, change: Change, column: str) -> bool:
     if change.old is None:
         if taken_by_run(run, change):
             return True
-        return owner == run.getter and any(
-            face["personGroupId"] == group for asset in run.concerned for face in run.after.faces.get(asset, ())
+        shared = any((found, to) == (group, owner) for found, _by, to in run.after.rows("person_user"))
+        return (
+            owner == run.getter
+            and (run.joins and shared)
+            or owner == run.getter
+            and any(
+                face["personGroupId"] == group for asset in run.concerned for face in run.after.faces.get(asset, ())
+            )
         )
     if change.new is None:
         left = run.after.faces_left(owner, group)
@@ -758,7 +771,12 @@ def share_reason(run: Run, change: Change, _column: str) -> bool:
     """Shares of people go with the row of who shares or who sees, and become the getter's; an undo brings them back."""
     group, by, to = change.key
     if change.old is None:
-        return taken_by_run(run, change) or (by == run.getter and passes_on(run, group, to))
+        was = run.before.rows("person_user")
+        return (
+            taken_by_run(run, change)
+            or (by == run.getter and passes_on(run, group, to))
+            or (run.joins and to == run.getter and (group, by, run.giver) in was)
+        )
     return change.new is None and (
         made_by_run(run, change) or any((who, group) not in run.after.rows("person") for who in (by, to))
     )
@@ -873,10 +891,14 @@ def contained_reason(owned: str, parent: str, column: str) -> Reason:
     return allows
 
 
-def emptied_reason(run: Run, change: Change, _column: str) -> bool:
-    """A memory goes when the last of its photos leaves it."""
+def emptied_reason(run: Run, change: Change, column: str) -> bool:
+    """A memory goes when the last of its photos leaves it, or along with all of them to the same person."""
     if change.old is None:
         return taken_by_run(run, change)
+    if column == "ownerId" and run.undone:
+        return put_back(run, change, column)
+    if column == "ownerId":
+        return run.same_person and change.new is not None and change.new[column] == run.getter
     had = {asset for memory, asset in run.before.rows("memory_asset") if memory == change.key[0]}
     return change.new is None and bool(had) and had <= run.moved
 
@@ -942,6 +964,9 @@ def member_reason(run: Run, change: Change, column: str) -> bool:
     album, user = change.key
     if user not in (run.giver, run.getter):
         return False
+    owns = any(row and is_owner(row) for row in (change.old, change.new))
+    if run.joins and not owns and joined(run, change, column):
+        return True
     if run.undone is None:
         return album in run.albums and run.itself != "stays" and column in MEMBER
     past = run.undone
@@ -966,6 +991,49 @@ def member_reason(run: Run, change: Change, column: str) -> bool:
     )
 
 
+def joined(run: Run, change: Change, column: str) -> bool:
+    """What the giver was to others the getter is, of two accounts of one person; an undo brings that back."""
+    if run.undone:
+        return taken_by_run(run, change) or made_by_run(run, change) or put_back(run, change, column)
+    album, user = change.key[0], change.key[1]
+    if change.table != "album_user":
+        return change.new is None and run.giver in change.key or change.old is None and run.getter in change.key
+    was = run.before.get("album_user", album, run.giver)
+    if user == run.giver:
+        return change.new is None
+    return was is not None and change.new is not None and change.new["role"] == was["role"]
+
+
+def partner_reason(run: Run, change: Change, column: str) -> bool:
+    """The giver's partners are the getter's, of two accounts of one person."""
+    return run.joins and bool({run.giver, run.getter} & set(change.key)) and joined(run, change, column)
+
+
+def judge_joined(run: Run, words: "Words") -> Iterator[Complaint]:
+    """Of two accounts of one person the one given up is nothing to others afterwards that the other is not."""
+    if run.undone or not run.same_person:
+        return
+    for table, column in (("album_user", "userId"), ("activity", "userId")):
+        for key, row in run.after.rows(table).items():
+            if row[column] == run.giver and not is_owner({"role": "", **row}):
+                yield Complaint(f"{table} of the account that is given up", words.name(key[0]))
+    for key in run.before.rows("partner"):
+        now = tuple(run.getter if user == run.giver else user for user in key)
+        if len(set(now)) == 2 and now not in run.after.rows("partner"):
+            yield Complaint("a partner was lost", ", ".join(map(words.name, key)))
+    for (album, user), row in run.before.rows("album_user").items():
+        if (
+            user == run.giver
+            and not is_owner(row)
+            and run.getter
+            not in (
+                *run.after.album_owners(album),
+                *(who for found, who in run.after.rows("album_user") if found == album),
+            )
+        ):
+            yield Complaint("a membership was lost", words.name(album))
+
+
 def album_photo_reason(run: Run, change: Change, column: str) -> bool:
     """Copies of the getter's are put beside the giver's photos that stay; an undo takes them out."""
     album, asset = change.key
@@ -978,12 +1046,22 @@ def album_photo_reason(run: Run, change: Change, column: str) -> bool:
 
 def comment_reason(run: Run, change: Change, column: str) -> bool:
     """What others said of a photo that stays moves to the getter's own, in an album that is handed over, and back."""
-    if column != "assetId" or change.old is None or change.new is None:
+    if run.joins and (change.old is None or change.new is None):
+        row = change.old or change.new
+        assert row is not None
+        if run.undone:
+            return taken_by_run(run, change)
+        return change.new is None and row["isLiked"] and row["userId"] == run.giver
+    if change.old is None or change.new is None:
         return False
     if run.undone:
         return put_back(run, change, column)
+    if column == "userId":
+        return run.joins and (change.old[column], change.new[column]) == (run.giver, run.getter)
+    if column != "assetId":
+        return False
     beside = (change.old["albumId"], change.new[column]) in run.after.rows("album_asset")
-    others = change.old["userId"] != run.giver and run.itself in (HANDED_OVER, GIVEN_UP)
+    others = (run.joins or change.old["userId"] != run.giver) and run.itself in (HANDED_OVER, GIVEN_UP)
     return beside and others and is_twin(run, change.new[column], change.old[column])
 
 
@@ -1021,6 +1099,7 @@ REASONS: dict[str, Reason] = {
     "library": library_reason,
     "memory": emptied_reason,
     "memory_asset": contained_reason(*OWNED[0][1:]),
+    "partner": partner_reason,
     "person": person_reason,
     "person_group": group_reason,
     "person_user": share_reason,

@@ -46,6 +46,24 @@ NONSENSE = re.compile(
 )
 
 MUTATIONS = r"""
+one person: both accounts stay in the albums of others
+    join_albums: true "userId" = %(giver)s AND role <> 'owner' @ one_person: was_to_others
+one person: the weaker role stays
+    join_albums: true t.role = 'viewer' AND g."userId" = %(giver)s AND g.role = 'editor' @ one_person: was_to_others
+one person: a user is a partner of itself
+    _PARTNERS: true %(taker)s NOT IN (p."sharedById", p."sharedWithId") @ one_person: was_to_others
+one person: likes one thing twice
+    speak_as_one: true c."isLiked" @ one_person: was_to_others
+one person: what two people are to others goes along, too
+    step_account: say not tx.values["same_person"] => False @ one_person: two_people
+one person: an undo makes members of those who have left since
+    ALBUMS: say m."userId" = %(giver)s => true @ one_person: gave_up_since
+one person: an undo gives partners back that have parted since
+    ACCOUNTS: say _STILL_JOINED => "true" @ one_person: gave_up_since
+one person: a memory goes along of which a photo stays
+    step_memories: true a."ownerId" <> %(taker)s @ one_person: was_to_others
+one person: people are shared into another cluster group
+    see_shared_people: say AND s.same_cluster => AND true @ one_person: others_share
 Enter merges people whose names are only alike
     ask_merges: say accents only", "n") => accents only", "y") @ merging: only_alike
 who was made by an undone run is nobody's when the next is undone

@@ -245,6 +245,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def ask_for_everything(terminal: Terminal, entry: str, trashed: str, locked: str) -> None:
     terminal.choose(entry, "Everything")
+    terminal.answer("Is Bob the same person as Alice? (y/n, ", "n")
     terminal.answer("Also the photo in the trash? (y/n, ", trashed)
     terminal.answer("Also the photo in the locked folder? (y/n, ", locked)
 

@@ -676,6 +676,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def ask_for_everything(terminal: Terminal, entry: str) -> None:
     terminal.choose(entry, "Everything")
+    terminal.answer("Is Bob the same person as Alice? (y/n, ", "n")
 
 
 def to_the_menu(terminal: Terminal) -> str:

@@ -50,6 +50,7 @@ ALBUM_WORDS = {
     "album given up": transfer.ALBUM_GIVEN_UP,
 }
 EVERYTHING = ("everything", "everything with all", "everything with libraries", "everything with libraries and all")
+EVERYTHING += ("everything of one person, with all",)
 
 
 # ---- the tool: each of its functions is called here, and nowhere else -----------------------------------------------
@@ -261,15 +262,17 @@ class Story:
         state = self.state
         mine = {asset for asset, owner in state.owners.items() if owner == giver}
         if action.what.startswith("everything"):
-            with_all = action.what.endswith("all")
+            with_all, one = action.what.endswith("all"), "of one person" in action.what
             albums = {a for (a,), row in state.rows("album").items() if row["deletedAt"] is None}
             libraries = frozenset(
                 key[0]
                 for key, row in state.rows("library").items()
                 if "libraries" in action.what and row["ownerId"] == giver and row["deletedAt"] is None
             )
-            return {"everything": True, "trashed": with_all, "locked": with_all, "libraries": libraries}, {
+            asked = {"trashed": with_all, "locked": with_all, "libraries": libraries, "same_person": one}
+            return {"everything": True, **asked}, {
                 "libraries": libraries,
+                "same_person": one,
                 "chosen": frozenset(mine),
                 "trashed": with_all,
                 "locked": with_all,
