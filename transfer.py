@@ -4991,6 +4991,7 @@ def step_albums(tx: Transaction, report: Report) -> Report:
 
     A link to the album follows it: what is uploaded through it becomes the photos of shared_link.userId.
     """
+    report = mend_albums(tx, report)
     itself = tx.values["album_itself"]
     if itself == ALBUM_STAYS:
         return report
@@ -5025,6 +5026,25 @@ def step_albums(tx: Transaction, report: Report) -> Report:
         report = report.plus(links_moved=report.of("links_moved") + left)
         report = put_copies_into_albums(tx, report)
     return report.plus(albums_changed=tuple(name for (name,) in names))
+
+
+def mend_albums(tx: Transaction, report: Report) -> Report:
+    """In a repair: an album without an owner (3.0, where the owner is a member's row) becomes this member's.
+    A cover that is not in its album becomes the newest photo of the album, as Immich chooses it when it looks
+    (album.repository: updateThumbnails, all versions).
+    """
+    owned = change(tx, "album_user", ("role",), """
+        SELECT thing AS "albumId", owner AS "userId", 'owner'::album_user_role_enum AS role FROM to_mend
+        WHERE kind = 'album owner'
+    """) if tx.schema.album_owner_rows else 0
+    covers = change(tx, "album", ("albumThumbnailAssetId",), """
+        SELECT f.thing AS id, (
+            SELECT a.id FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
+            WHERE aa."albumId" = f.thing AND a."deletedAt" IS NULL
+            ORDER BY a."fileCreatedAt" DESC, a.id LIMIT 1) AS "albumThumbnailAssetId"
+        FROM to_mend f WHERE f.kind = 'cover'
+    """)
+    return report.plus(albums_owned=owned, covers_mended=covers)
 
 
 def hand_over_albums(tx: Transaction, *, stays_member: bool) -> None:
@@ -5131,6 +5151,28 @@ ALBUMS = Thing(
     rules={
         "album owner": OWNER_RULE,
         "cover": COVER_RULE,
+    },
+    faults={
+        "cover": Point(
+            MENDED, ("album whose cover is not in it", "albums whose covers are not in them"),
+            f"""
+            SELECT o."userId", NULL, al.id, al."albumName"
+            FROM {COVER_RULE.rows} JOIN v_album_owner o ON o."albumId" = al.id WHERE {COVER_RULE.broken}
+            """,
+            todo="The newest photo of the album.",
+            harm="The cover is missing, and the sync of older phones stops there.",
+        ),
+        "album owner": Point(
+            # One without members is seen by nobody. Two owners album_user_unique_owner forbids.
+            MENDED, ("album without an owner", "albums without an owner"),
+            f"""
+            SELECT DISTINCT ON (c.id) m."userId", NULL, c.id, al."albumName"
+            FROM {OWNER_RULE.rows} JOIN v_album al USING (id) JOIN v_album_user m ON m."albumId" = c.id
+            WHERE {OWNER_RULE.broken} ORDER BY c.id, m.role <> 'editor', m."createId"
+            """,
+            todo="This member becomes its owner: the first who could edit it.",
+            harm="Nobody can change it as its owner, nor end it.",
+        ),
     },
     ties={
         # Immich deletes the albums that the user owns, whoever sees them, filled them or wrote in them
@@ -5274,6 +5316,8 @@ ALBUMS = Thing(
                                  [the one that stays|those that stay]
         also     comments_moved  {n} [comment or like|comments and likes] of others [goes|go] from a photo \
                                  that stays to the one beside it
+        fixed    albums_owned    Albums that had no owner
+        fixed    covers_mended   Covers of albums
         undo     comments_back   Comments and likes moved back
         undo     albums_back     Albums given back
         undo     albums_shared   Albums shared as before
@@ -5408,44 +5452,81 @@ ACCOUNTS = Thing(
 
 
 def write_users(tx: Transaction, report: Report) -> Report:
-    """The photos' share of the storage figures; and every app concerned fetches everything anew."""
-    storage = move_storage(tx) if tx.values["giver"] else ()
+    """The photos' share of the storage figures, in a repair a figure that is wrong; and every app concerned
+    fetches everything anew.
+    """
+    storage: tuple[Storage, ...] = ()
+    if tx.values["giver"]:
+        storage = move_storage(tx)
+    elif one_value(tx, "SELECT count(*) FROM to_mend WHERE kind = 'storage'"):
+        storage = count_storage(tx)
     reset_apps(tx)
     return replace(report, storage=storage)
 
 
 # What Immich counts (user.repository: syncUsage): photos of all states, trash included, but of no library.
 _COUNTED = """v_asset a JOIN v_asset_exif e ON e."assetId" = a.id AND a."libraryId" IS NULL"""
+_FIGURE = f"""(
+            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM {_COUNTED} WHERE a."ownerId" = u.id)"""
 
 
 def move_storage(tx: Transaction) -> tuple[Storage, ...]:
     """The difference that the photos make. Immich adds each upload to quotaUsageInBytes some time after the
     photo is there (asset-media.service): a sum over all photos would count it twice. A figure from which more
-    is taken than it says was wrong, and is counted anew, as Immich does it every night.
+    is taken than it says was wrong, and is counted anew.
     """
-    # before it is read: Immich adds to it at any time
-    lock(tx, "SELECT id FROM v_user WHERE id IN (%(giver)s, %(taker)s) ORDER BY id FOR NO KEY UPDATE")
-    figures = """
-        SELECT email, "quotaUsageInBytes", "quotaSizeInBytes" FROM v_user
-        WHERE id IN (%(giver)s, %(taker)s) ORDER BY id = %(taker)s
-    """
-    before = rows(tx, figures)
-    change(tx, "user", ("quotaUsageInBytes",), f"""
-        SELECT u.id, CASE WHEN figure >= 0 THEN figure ELSE (
-            SELECT coalesce(sum(e."fileSizeInByte"), 0) FROM {_COUNTED} WHERE a."ownerId" = u.id
-        ) END AS "quotaUsageInBytes"
+    return write_storage(tx, f"""
+        SELECT u.id, CASE WHEN moved.figure >= 0 THEN moved.figure ELSE {_FIGURE} END AS "quotaUsageInBytes"
         FROM v_user u CROSS JOIN LATERAL (
             SELECT u."quotaUsageInBytes" + coalesce(sum(e."fileSizeInByte"), 0)
                 * CASE WHEN u.id = %(taker)s THEN 1 ELSE -1 END AS figure
             FROM run_photo m JOIN {_COUNTED} ON a.id = m.id) moved
-        WHERE u.id IN (%(giver)s, %(taker)s)
+    """)
+
+
+def count_storage(tx: Transaction) -> tuple[Storage, ...]:
+    """The figure counted anew, for a user for whom it is wrong."""
+    return write_storage(tx, f'SELECT u.id, {_FIGURE} AS "quotaUsageInBytes" FROM v_user u')
+
+
+def write_storage(tx: Transaction, figures: str) -> tuple[Storage, ...]:
+    """Set the storage figures of the two users to those of a query by user; what was and is then."""
+    # before it is read: Immich adds to it at any time
+    lock(tx, "SELECT id FROM v_user WHERE id IN (%(giver)s, %(taker)s) ORDER BY id FOR NO KEY UPDATE")
+    pair = "SELECT * FROM v_user WHERE id IN (%(giver)s, %(taker)s) ORDER BY id IS DISTINCT FROM %(giver)s"
+    before = rows(tx, f'SELECT email, "quotaUsageInBytes", "quotaSizeInBytes" FROM ({pair}) two')
+    change(tx, "user", ("quotaUsageInBytes",), f"""
+        SELECT id, "quotaUsageInBytes" FROM ({figures} WHERE u.id IN (%(giver)s, %(taker)s)) figure
     """)
     # asked once more, at the very end
     require_active_users(tx)
     return tuple(
         Storage(email, int(usage), int(now), quota)
-        for (email, usage, quota), (_email, now, _quota) in zip(before, rows(tx, figures), strict=True)
+        for (email, usage, quota), (now,) in zip(
+            before, rows(tx, f'SELECT "quotaUsageInBytes" FROM ({pair}) two'), strict=True
+        )
     )
+
+
+STORAGE = Thing(
+    "storage",
+    tables="""
+        user        id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
+        asset_exif  assetId>asset fileSizeInByte
+    """,
+    faults={
+        "storage": Point(
+            MENDED, ("storage figure that is wrong", "storage figures that are wrong"),
+            f"""
+            SELECT u.id, NULL, NULL, u.email FROM v_user u
+            WHERE u."deletedAt" IS NULL AND u."quotaUsageInBytes" <> {_FIGURE}
+            """,
+            todo="Counted anew, as Immich does it.",
+            harm="Uploads may be refused too early or too late. Immich counts anew every night.",
+        ),
+    },
+    computed=("user",),
+)
 
 
 def reset_apps(tx: Transaction) -> None:
@@ -5480,17 +5561,15 @@ def reset_apps(tx: Transaction) -> None:
     """)
 
 
-USERS = Thing(
-    "user",
+PHONES = Thing(
+    "phone",
     tables="""
-        user        id email name isAdmin deletedAt status storageLabel quotaSizeInBytes quotaUsageInBytes
-        asset_exif  assetId>asset fileSizeInByte
         session  id userId>user isPendingSyncReset
         api_key  id userId>user
         ?:notification,user_metadata  userId>user
         ?:workflow                    ownerId>user
     """,
-    computed=("user", "session"),
+    computed=("session",),
 )
 
 
@@ -5499,7 +5578,7 @@ USERS = Thing(
 
 THINGS = (
     *(PHOTOS, LIBRARIES, LIVE_PHOTOS, STACKS, LINKS, PEOPLE, TAGS, DUPLICATES, MEMORIES, ALBUMS),
-    *(ACCOUNTS, USERS),
+    *(ACCOUNTS, STORAGE, PHONES),
 )
 
 STEPS = tuple((thing.words, thing.step) for thing in THINGS if thing.step)
@@ -5999,7 +6078,7 @@ def plan_digest(tx: Transaction) -> str:
             (SELECT string_agg(id::text || reason, ',' ORDER BY id) FROM staying_photo),
             (SELECT string_agg(id::text, ',' ORDER BY id) FROM changing_album),
             (SELECT string_agg(concat_ws(' ', kind, photo, thing), ',' ORDER BY kind, photo, thing)
-             FROM to_mend),
+             FROM to_mend WHERE kind <> 'storage'),
             (SELECT string_agg(
                 concat_ws(' ', grp, action, CASE WHEN action = 'MERGE' THEN target END), ',' ORDER BY grp)
              FROM people)), 'UTF8')), 'hex')
@@ -6553,6 +6632,9 @@ def _repair(tx: Transaction, kinds: Sequence[str]) -> Report | None:
     if not one_value(tx, "SELECT count(*) FROM to_mend"):
         return None
     find_neighbours(tx, """
+        INSERT INTO concerned_album SELECT thing FROM to_mend WHERE kind IN ('cover', 'album owner');
+        INSERT INTO changing_album
+        SELECT thing, %(taker)s::uuid, NULL, NULL FROM to_mend WHERE kind = 'album owner';
         INSERT INTO stack_concerned SELECT thing FROM to_mend WHERE kind = 'stack'
     """)
     take_stock(tx)
@@ -7097,6 +7179,7 @@ def choose_albums_back(tx: Transaction) -> None:
     run(tx, """
         CREATE TEMP TABLE handed_over ON COMMIT DROP AS
         SELECT coalesce(key ->> 'albumId', key ->> 'id')::uuid AS id, unchanged FROM judged
+        -- an album to which a repair gave an owner keeps it: without one nobody could end it
         WHERE %(giver)s::uuid IS NOT NULL AND (
             ("table" = 'album_user' AND after ->> 'role' = 'owner')
             OR ("table" = 'album' AND columns = 'ownerId'));
@@ -11243,9 +11326,11 @@ def repair_action(
     def show_it(report: Report) -> Sheet:
         blocks = wrong_blocks(found, users, wish.leave)
         for user, part in report.parts:
-            people = people_block(part, state.config.api_url)
             whose = f"  {clean(users[user].name)}: " * (len(users) > 1)
-            blocks.append(replace(people, title=f"{whose}{people.title.strip()}") if whose else people)
+            blocks += [
+                replace(of_user, title=f"{whose}{of_user.title.strip()}" if whose else of_user.title)
+                for of_user in (people_block(part, state.config.api_url), storage_block(part))
+            ]
         verdict = f"{number_of(len(blocks[0].lines), 'problem')} can be fixed: {names_of(wish.mend)}"
         if not report.parts:
             verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
@@ -11378,6 +11463,9 @@ REPAIRED = (
     ("faces", ("face",)),
     ("assets", ("photo",)),
     ("featured", ("person's picture", "people's pictures")),
+    ("covers_mended", ("album cover",)),
+    ("albums_owned", ("album",)),
+    ("storage", ("storage figure",)),
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,18 @@ from hypothesis import strategies as st
 import transfer
 from tests import family, postgres
 from tests.conftest import EVERYTHING, repair_one, usage, usage_by_immich
-from tests.library import Library
+from tests.library import TAKEN, Library
 from tests.model import State, Trouble
 from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
 from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses, put_together
 from tests.test_faults import PLANTS, give
 from tests.test_undo_random import NOT_PUT_BACK, difference, examples
 
-# What a repair leaves: halves of live photos and libraries, which it asks about; what Immich makes itself, or sees to.
+# What a repair leaves and names: halves of live photos, libraries, albums without an owner; what Immich makes itself.
 LEFT = {
     "live photo torn",
     "photo in another's library",
-    "cover that is not in the album",
+    "album with other than one owner",
     "person in another cluster group than its owner",
     *("lone duplicate", "tag not found by search", "memory without photos", "link without photos", "stack of one"),
     *("picture of nothing", "person that nobody has"),
@@ -90,9 +91,10 @@ def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
     library, anna, ben, params, tmp_path, plant: Callable[[Library, str, str], set]
 ) -> None:
     owners = {owner for _kind, owner in plant(library, anna, ben)}
-    library.settle_usage()
+    if plant.__name__ != "plant_storage":
+        library.settle_usage()
     for user in sorted(owners):
-        before, folder = library.snapshot(ignore=NOT_PUT_BACK), tmp_path / user
+        before, folder = library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")), tmp_path / user
         mend_all(library, params, [user], folder)
         assert transfer.find_faults(params) == ()
         assert wrong(library) == set()
@@ -101,7 +103,10 @@ def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
         assert repair_one(params, user, transfer.How(dry_run=False)).parts == ()
         assert library.snapshot() == again
         undo_all(library, params, folder)
-        left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
+        left = difference(before, library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")))
+        left = [
+            line for line in left if not line.endswith("role was editor, is owner")
+        ]  # without one nobody could end it
         assert not left, "\n".join(left)
 
 
@@ -187,13 +192,13 @@ def test_after_a_careless_transfer_all_is_mended_for_all(library, params, tmp_pa
     people = family.build(library, older_transfer=True)
     CARELESS[careless](library, people.alice, people.bob)
     users = [people.alice, people.bob, people.carol]
-    before, was_wrong = library.snapshot(ignore=NOT_PUT_BACK), wrong(library)
+    before, was_wrong = library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")), wrong(library)
     assert was_wrong
     mend_all(library, params, users, tmp_path)
     assert wrong(library) == set()
     assert transfer.repair_all(params, dict.fromkeys(users, frozenset()), transfer.How(dry_run=False)).parts == ()
     undo_all(library, params, tmp_path)
-    left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
+    left = difference(before, library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")))
     if careless == "by the FAQ" and library.has_people_groups:  # people of a foreign cluster group stay mended
         assert {trouble.ids for trouble in wrong(library)} <= {trouble.ids for trouble in was_wrong}
     else:
@@ -248,7 +253,7 @@ def test_in_one_cluster_group_a_repair_leaves_the_people_that_a_transfer_leaves(
 def mend_and_judge(world: World, order: Sequence[int], at_once: bool, folder: Path) -> None:
     """Repair for one user after the other, or for all at once: nothing is wrong; and taken back, all is as before."""
     library, users = world.library, [world.users[number] for number in order]
-    before, was_wrong = library.snapshot(ignore=NOT_PUT_BACK), wrong(library)
+    before, was_wrong = library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")), wrong(library)
     was_so = State(library.snapshot())
     for part in [users] if at_once else [[user] for user in users]:
         mend_all(library, world.params, part, folder)
@@ -256,7 +261,7 @@ def mend_and_judge(world: World, order: Sequence[int], at_once: bool, folder: Pa
     assert [trouble for trouble in transfer.find_faults(world.params) if trouble.kind in transfer.mended_kinds()] == []
     assert wrong(library) == set()
     undo_all(library, world.params, folder)
-    left = difference(before, library.snapshot(ignore=NOT_PUT_BACK))
+    left = difference(before, library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")))
     # a row that search lacked stays; so does a stack of one, whose photo was on top of another stack, dissolved
     broken = {trouble.ids[0] for trouble in was_so.troubles if trouble.kind == "stack of one"}
     left = [
@@ -298,16 +303,17 @@ def torn(library: Library, anna: str, ben: str) -> str:
     library.memory(anna, [photo, beside])
     library.link(anna, assets=[photo, beside])
     give(library, ben, photo)
+    library.rows('update "user" set "quotaUsageInBytes" = 7 where id = %s', ben)
     return photo
 
 
 @pytest.mark.cases
-@pytest.mark.parametrize("kind", sorted({*transfer.mended_kinds()} - {"duplicate"}))
+@pytest.mark.parametrize("kind", sorted({*transfer.mended_kinds()} - {"duplicate", "cover", "album owner"}))
 def test_a_kind_that_is_left_out_stays_as_it_is(library, params, ben, torn, kind) -> None:
     def kinds() -> set[str]:
         return {trouble.kind for trouble in transfer.find_faults(params)}
 
-    assert kinds() == set(transfer.mended_kinds()) - {"duplicate"}
+    assert kinds() == set(transfer.mended_kinds()) - {"duplicate", "cover", "album owner"}
     done = repair_one(params, ben, transfer.How(dry_run=False), leave=frozenset([kind]))
     assert done.wrong_after == 0
     assert kinds() == {kind}
@@ -377,6 +383,13 @@ def test_phones_of_whose_memory_it_was_start_over(library, params, anna, ben, ca
         library.session(user)
     mend_all(library, params, [ben])
     assert set(library.rows('select "userId" from session where "isPendingSyncReset"')) == {(anna,), (ben,)}
+
+
+def test_the_newest_photo_that_is_shown_becomes_the_cover(library, params, anna) -> None:
+    old, new, gone = (library.asset(anna, taken=TAKEN + timedelta(days=day), trashed=day == 2) for day in range(3))
+    album = library.album(anna, assets=[old, new, gone], cover=library.asset(anna))
+    mend_all(library, params, [anna])
+    assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == new
 
 
 # ---- afterwards -----------------------------------------------------------------------------------------------------
