@@ -8026,6 +8026,7 @@ class MoveReport:
     untracked: int = 0  # were on Immich's report of untracked files, and are off it
     old_names: list[str] = field(default_factory=list)  # moved, and the old name could not be removed
     stopped: str = ""  # why the run ended before its end
+    missing: tuple[int | None, int | None] = (None, None)  # as Immich looked before, and after
     digest: str = ""  # a move is not tied to what was shown: each file is looked at again
 
     @property
@@ -10104,9 +10105,10 @@ def users_screen(state: State) -> State:
             f"  {who(user)}: {number_of(found[user.id], 'problem')}, see Repair (5)"
             for user in users if found[user.id]
         )))
-        say_untracked(clear_untracked(config))
+        untracked = untracked_words(clear_untracked(config))
         lying = waiting("Looking whose files lie where; Ctrl-C leaves that out", lambda: list_lying(config))
         for text in (
+            *untracked,
             *lying_words(lying, users),
             *undrawn_words(list_undrawn(config), {user.id: who(user) for user in users}),
         ):
@@ -10192,9 +10194,9 @@ TELLINGS: Mapping[str, tuple[str, str, int]] = {
     "stays": ("  Why they stay:", "    {l}", 0),
     "also": ("  Also:", "    {l}", 0),
     "handed": ("", "  {l}", 2),
-    "done": ("", "    • {l:<20} {n}", MUST),
-    "fixed": ("", "    • {l:<20} {n}", MUST),
-    "undo": ("", "    • {l:<20} {n}", MUST),
+    "done": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "fixed": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "undo": ("  Summary:", "    • {l:<20} {n}", MUST),
     "kept": ("  Changed since, so it stays as it is now:", "    {l}", 3),
     "lost": ("  Taken away by the run, and cannot be given back:", "    {l}", 3),
     "warning": ("", "", 0),  # before a transfer
@@ -10608,6 +10610,30 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class Chore:
+    """Something to finish with, once a change is made: its name, the words of the question for it, how it is
+    done, which tells what came of it, and what is said to people where it is not.
+    """
+
+    name: str
+    words: str
+    do: Callable[[], str]
+    later: str = ""
+    told: Sequence[str] = ()  # what it is, line by line
+
+
+@dataclass(frozen=True)
+class Done:
+    """What is shown of a change that is made; what the tool can do besides, and what only people can."""
+
+    title: str
+    blocks: Sequence[Block]
+    warnings: Sequence[str] = ()
+    chores: Sequence[Chore] = ()
+    steps: Callable[[], Sequence[str]] = tuple  # told when the chores are done
+
+
+@dataclass(frozen=True)
 class Action(Generic[Shown]):
     """Something that can be done, as act() needs to know it."""
 
@@ -10617,13 +10643,12 @@ class Action(Generic[Shown]):
     show: Callable[[Shown], Sheet]  # the analysis
     question: Callable[[Shown], str]
     past: Callable[[Shown], str]  # the result in a few words
-    finish: Callable[[Shown], None]  # shows it, and what is left to do
+    done: Callable[[Shown], Done]
     ends: str = ""  # what is said below the warnings
     entry: str = ""  # the menu entry that does it, where another is the dry run
     typed: str | None = None  # a text that has to be typed besides
     keys: Callable[[], Keys] = dict
-    prepare: Callable[[], None] = lambda: None  # what comes between yes and the change
-    goes_back: bool = False  # to the question before, where there is nothing to do
+    goes_back: bool = True  # to the question before, where there is nothing to do
 
 
 def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) -> None:
@@ -10694,7 +10719,7 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
         show=show_it,
         question=lambda report: f"Transfer {number_of(report.assets, 'photo')} to {who(destination)}?",
         past=lambda report: f"{number_of(report.assets, 'photo')} → {names['taker']} · 9 takes it back",
-        finish=lambda report: transfer_done(state, api, report, wish),
+        done=lambda report: transfer_done(state, api, report, wish),
         ends=undoable(state),
         entry="4",
         typed=source.email if wish.request.everything else None,
@@ -10702,7 +10727,6 @@ def transfer_action(wish: Wish, state: State, api: Api) -> Action[Report]:
             "p": ("page with pictures", lambda: make_page(wish, state, api)),
             "l": ("leave photos out", lambda: ask_left_out(wish)),
         },
-        goes_back=True,
     )
 
 
@@ -10913,17 +10937,13 @@ def confirm(
     if busy is not None:
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warnings = [f"Immich is busy: {queues}. Better wait until it is idle."] * bool(busy)
-    question = f"{action.question(report)} Type yes [menu]: "
-    blocks, below = blocks_of(sheet, action.ends, warnings), 2 + rows_of(question)
-    expected = rows_of(*backup_lines(state))
-    show_result(action.title, blocks, below + expected)
-    told = back_up_first(api, state)
-    if rows_of(*told) > expected:  # it failed: once more, with room for why
-        show_result(action.title, blocks, below + rows_of(*told))
-    for line in told:
+    backup = backed_up(api, state)
+    question = action.question(report)
+    below = 2 + rows_of(f"{question} Type yes [menu]: ", *backup)
+    show_result(action.title, blocks_of(sheet, action.ends, warnings), below)
+    for line in [*backup, ""]:
         say(line)
-    say()
-    ask_word("yes", action.question(report), keys)
+    ask_word("yes", question, keys)
     if action.typed is not None:
         address = f"the account's e-mail address ({clean(action.typed)})"
         answer = ask_afresh(f"  Everything goes. Type {address} [menu]: ")
@@ -10932,9 +10952,9 @@ def confirm(
     return How(False, report.digest, frozenset(links), state.undo_folder)
 
 
-def back_up_first(api: Api, state: State) -> list[str]:
-    """Have Immich back up its database, unless it has done so since the last change; what is told of it. No
-    key of an ordinary user can have the permissions for it.
+def backed_up(api: Api, state: State) -> list[str]:
+    """Have Immich back up its database, unless it has done so since the last change; what is told of it: its
+    age, or how to make one. No key of an ordinary user can have the permissions for it.
     """
     why = ""
     try:
@@ -10945,24 +10965,14 @@ def back_up_first(api: Api, state: State) -> list[str]:
         why = f" ({' '.join(filter(None, (error.what, error.why)))})"
     except KeyboardInterrupt:
         why = " (not waited for)"
-    return backup_lines(state, why)
-
-
-def backup_lines(state: State, why: str = "") -> list[str]:
-    """What is told of the backup: its age, or how to make one. Where Immich is yet to make it, as much."""
     if state.backups:
         backup = state.backups[-1]
         minutes = int((datetime.datetime.now().astimezone() - backup.when).total_seconds() // 60)
         age = "just now" if minutes < 1 else f"{number_of(minutes, 'minute')} ago"
-        if minutes >= 120:
-            age = f"{minutes // 60} hours ago"
         proof = f" ({shown_size(backup.size)})" * bool(backup.size)
         return [f"  ✓ Immich made a backup at {backup.when:%H:%M}, {age}{proof}."]
-    if state.server and state.server.is_admin and not why:
-        return [""]
     return [
-        f"  ⚠ No backup was made{why}. Make one before you go on "
-        "(README, 'Backup and restore'):",
+        f"  ⚠ No backup was made{why}. Make one before you go on (README, 'Backup and restore'):",
         *(f"    {line}" for line in BACKUP_COMMAND),
     ]
 
@@ -10985,22 +10995,31 @@ def goes_on(action: Action[Shown], sheet: Sheet, keys: Keys, state: State) -> bo
 
 def carry_out(action: Action[Shown], how: How, state: State) -> None:
     """Do it, then show what was done; whatever goes wrong in the second half, the change is made."""
-    done = None
+    report = None
     try:
-        action.prepare()
         state.backups.clear()  # the next change is made on top of this one
-        done = working(lambda progress: action.run(replace(how, progress=progress)))
-        state.backups.clear()  # they are of before
-        TERMINAL.last = f"✓ {datetime.datetime.now():%H:%M} {action.past(done)}"
-        action.finish(done)
+        report = working(lambda progress: action.run(replace(how, progress=progress)))
+        TERMINAL.last = f"✓ {datetime.datetime.now():%H:%M} {action.past(report)}"
+        show_done(action.done(report))
     except (TransferError, KeyboardInterrupt) as error:
-        if done is None:
+        if report is None:
             raise
         if isinstance(error, TransferError):
             show_failed(error)
         say("\n  Stopped here. The change itself is made and saved; only this last part is missing.")
     except OutputLost as error:
-        raise error if done is None else OutputLost(error.why, IS_MADE) from None
+        raise error if report is None else OutputLost(error.why, IS_MADE) from None
+
+
+def show_done(done: Done) -> None:
+    """What was done; then what can be done besides, and what is left for people to do."""
+    told = block("", *(line for chore in done.chores for line in chore.told), least=MUST)
+    blocks = [replace(part, gap=part.gap and number > 0) for number, part in enumerate(done.blocks)]
+    below = 2 + rows_of(*finish_lines(done.chores))
+    show_result(done.title, [*blocks, told, warning_block(done.warnings)], below)
+    left = finish_up(done.chores)
+    for number, step in enumerate([*left, *done.steps()]):
+        say(("\n  You: " if number == 0 else "       ") + step)
 
 
 def undoable(state: State) -> str:
@@ -11012,10 +11031,9 @@ def undoable(state: State) -> str:
     return f"All checks passed. It can be undone (9){until}."
 
 
-def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
-    """The summary of a transfer, what is left to do, and what only people can do."""
+def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> Done:
+    """A transfer that is made."""
     source, destination = wish.source, wish.destination
-    names = names_told(source, destination)
     chores = chores_after(state, api, source, destination)
     photos = f"{number_of(report.assets, 'photo')} ({wish.what})"
     are = "is" if report.assets == 1 else "are"
@@ -11024,43 +11042,25 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> None:
             source: f"for {destination.name}: {photos} of yours went to {destination.name}",
             destination: f"from {source.name}: {photos} of {source.name} {are} yours now",
         })
-    show_done("TRANSFER COMPLETED", told_block(report, "done"), report, chores, finish_page(wish, report))
-    undone = finish_up(chores)
     unseen = in_words([f"“{shortened(name)}”" for name in report.listed("albums_unseen")])
-    steps = [f"Share {unseen} with {names['taker']} in Immich, where they should see it."] * bool(unseen)
-    steps += steps_after(state, source, destination)
-    if report.selection == "everything":
-        steps.append(f"Before {names['giver']}'s account is deleted, ask 11.")
-    say_steps([*undone, *steps])
+    taker = names_told(source, destination)["taker"]
+    share = [f"Share {unseen} with {taker} in Immich, where they should see it."] * bool(unseen)
+    return Done(
+        "TRANSFER COMPLETED",
+        [told_block(report, "done"), block("", *finish_page(wish, report), least=MUST)],
+        last_look(report),
+        chores,
+        lambda: [*share, *steps_after(state, source, destination)],
+    )
 
 
-def show_done(
-    title: str, summary: Block, report: Report, chores: Sequence[Chore], more: Sequence[str] = ()
-) -> None:
-    """What was done, and what can be done besides."""
-    warnings = []
+def last_look(report: Report) -> list[str]:
+    """What a look at what was changed has found, once it is committed."""
     if report.wrong_after is None:
-        warnings.append("The connection was lost before the last look. Repair (5) looks again.")
-    elif report.wrong_after:
-        things = number_of(report.wrong_after, "thing is", "things are")
-        warnings.append(f"{things} wrong: a job of Immich's was under way. Repair (5, then 6) fixes that.")
-    what = block("", *more, *(line for chore in chores for line in chore.told), least=MUST)
-    below = rows_of(*finish_lines(chores)) + 2
-    summary = replace(summary, title="  Summary:", gap=False)
-    show_result(title, [summary, what, warning_block(warnings)], below)
-
-
-@dataclass(frozen=True)
-class Chore:
-    """Something to finish with, once a change is made: its name, the words of the question for it, how it is
-    done, which tells what came of it, and what is said to people where it is not.
-    """
-
-    name: str
-    words: str
-    do: Callable[[], str]
-    later: str
-    told: Sequence[str] = ()  # what it is, line by line
+        return ["The connection was lost before the last look. Repair (5) looks again."]
+    things = number_of(report.wrong_after, "thing is", "things are")
+    wrong = f"{things} wrong: a job of Immich's was under way. Repair (5, then 6) fixes that."
+    return [wrong] * bool(report.wrong_after)
 
 
 def chores_after(state: State, api: Api, holder: User, owner: User) -> list[Chore]:
@@ -11077,26 +11077,21 @@ def file_chores(state: State, api: Api, holder: User, owner: User) -> list[Chore
     """Their files, into the owner's folders, if those can be seen."""
     if not state.config.media:
         return []
-    names = names_told(holder, owner)
-    work = moving(state, (holder.id, owner.id))
+    work = moving(state, api, (holder.id, owner.id))
     try:
-        planned = working(lambda progress: work(True, progress))
+        planned = working(lambda progress: work(How(progress=progress)))
     except TransferError as error:
         show_failed(error)
         return []
 
     def move() -> str:
-        before = watch_missing(api, None)
-        report = working(lambda progress: work(False, progress))
-        state.backups.clear()
-        if report.files < planned.files or report.old_names or report.stopped or report.untracked:
-            show_moved(report)
-        watch_missing(api, before)
-        say_untracked(clear_untracked(state.config.database))
-        return f"{number_of(report.files, 'file')} moved, each checked."
+        sheet = moved(working(lambda progress: work(How(dry_run=False, progress=progress))))
+        if sheet.warnings or any(part.lines for part in sheet.blocks):
+            show_result("FILES MOVED", blocks_of(sheet))
+        return sheet.verdict
 
-    what = f"move {number_of(planned.files, 'file')} into {names['taker']}'s folder"
-    return [Chore("files", what, move, "")] * bool(planned.files)  # steps_after() tells what lies where
+    what = f"move {number_of(planned.files, 'file')} into {names_told(holder, owner)['taker']}'s folder"
+    return [Chore("files", what, move)] * bool(planned.files)  # steps_after() tells what lies where
 
 
 def job_chores(state: State, api: Api, queues: Sequence[str]) -> list[Chore]:
@@ -11127,7 +11122,7 @@ def notice_chores(state: State, api: Api, texts: Mapping[User, str]) -> list[Cho
         return f"{' and '.join(clean(user.name) for user in texts)} were told."
 
     may = state.server is not None and state.server.is_admin and state.server.may_all
-    return [Chore("notices", "tell both", tell, "")] * may
+    return [Chore("notices", "tell both", tell)] * may
 
 
 def finish_lines(chores: Sequence[Chore]) -> list[str]:
@@ -11144,94 +11139,84 @@ def finish_up(chores: Sequence[Chore]) -> list[str]:
     """Ask once what is to be done besides, and do it; what is told of the rest. One thing that fails does not
     stop the next; Ctrl-C does.
     """
-    asked = [chore for chore in chores if chore.words]
-    left = [chore for chore in chores if not chore.words]
-    done = []
+    left, done = list(chores), list[str]()
     try:
-        for number in ask_finish(asked):
+        for chore in ask_finish([chore for chore in chores if chore.words]):
             try:
-                done.append(asked[number].do())
+                done.append(chore.do())
+                left.remove(chore)
             except TransferError as error:
                 show_failed(error)
-                left.append(asked[number])
-            asked[number] = replace(asked[number], words="")
     except (KeyboardInterrupt, EndOfInput):
         say("\n  Stopped here. The change itself is made and saved.")
     if any(done):
         say("  " + " ".join(f"✓ {text}" for text in done if text))
-    return [chore.later for chore in [*left, *(chore for chore in asked if chore.words)] if chore.later]
+    return [chore.later for chore in left if chore.later]
 
 
-def ask_finish(chores: Sequence[Chore]) -> list[int]:
-    """Which of them, by index; Enter is none."""
+def ask_finish(chores: Sequence[Chore]) -> list[Chore]:
+    """Which of them; Enter is none."""
     if not chores:
         return []
     *lines, prompt = finish_lines(chores)
-    say()
-    for line in lines:
+    for line in ["", *lines]:
         say(line)
     names = [chore.name for chore in chores]
     while answer := ask_afresh(prompt).strip():
-        chosen, unfit = (range(len(chores)), []) if answer == "yes" else picked(answer, names)
         if answer in ("n", "no", "later", "0"):
             return []
+        chosen, unfit = picked("all" if answer == "yes" else answer, names)
         if chosen and not unfit:
-            return list(chosen)
+            return [chores[number] for number in chosen]
         say_unfit(unfit or [answer], names, [])
     return []
 
 
 def steps_after(state: State, holder: User, owner: User) -> list[str]:
     """What is left for people to do once photos in one user's folders and phone are another's."""
+    name, what = clean(holder.name), "Files"
+    with contextlib.suppress(TransferError):  # it is said all the same
+        lying = list_lying(state.config.database)
+        if lying is not None:
+            number = sum(lying.get((holder.id, owner.id), {}).values())
+            what = number_of(number, "file") if number else ""
+    given = "" if state.config.media else ", once the media folder is given (7)"
     return [
-        *say_lying(state, holder, owner),
-        f"If these photos are still on {clean(holder.name)}'s phone, it will upload them again: remove them "
-        "there first.",
-        "The apps of both fetch everything again, once; that can take a while.",
+        f"Do not delete {name}'s account yet: {what} of {clean(owner.name)}'s lie in its folders, and go "
+        f"with them. 10 moves them{given}." if what else f"Before {name}'s account is deleted, ask 11.",
+        f"If these photos are still on {name}'s phone, it will upload them again: remove them there first.",
+        APPS,
     ]
 
 
-def say_steps(steps: Sequence[str]) -> None:
-    """What is left for people to do."""
-    say()
-    for number, step in enumerate(steps):
-        say(("  You: " if number == 0 else "       ") + step)
+APPS = "The apps of those concerned fetch everything again, once; that can take a while."
 
 
 def run_jobs(api: Api, queues: Sequence[str]) -> str:
-    """Start jobs, and wait for them."""
-    outcomes = {queue: start_job(api, queue) for queue in queues}
-    busy = [queue for queue in queues if outcomes[queue] == "running"]
-    for queue in busy:
-        say(f"    • “{JOBS[queue][0]}” is running already; it will be started again when it has finished.")
-    waited = ""
-    if set(outcomes.values()) & {"started", "running"}:
-        say("  Waiting… (Ctrl-C: go on without waiting)")
-        try:
-            for queue in busy:
-                outcomes[queue] = working(functools.partial(start_when_free, api, queue))
-            started = [queue for queue in queues if outcomes[queue] == "started"]
-            waited = working(lambda progress: wait_for_queues(api, started, progress))
-        except TransferError as error:
-            show_failed(error)
-        except KeyboardInterrupt:
-            waited = "Immich goes on with them"
-    for queue in queues:
-        say_not_started(queue, outcomes[queue])
+    """Start jobs, and wait for them. Those that are at work already have not seen what is new: they are
+    started again when they have finished.
+    """
+    outcomes, waited = {queue: start_job(api, queue) for queue in queues}, ""
+    say("  Waiting… (Ctrl-C: go on without waiting)")
+    try:
+        for queue in [queue for queue in queues if outcomes[queue] == "running"]:
+            outcomes[queue] = working(functools.partial(start_when_free, api, queue))
+        started = [queue for queue in queues if outcomes[queue] == "started"]
+        waited = working(lambda progress: wait_for_queues(api, started, progress)) if started else ""
+    except TransferError as error:
+        show_failed(error)
+    except KeyboardInterrupt:
+        waited = "Immich goes on with them"
+    for queue, outcome in outcomes.items():
+        label, button, _does = JOBS[queue]
+        if outcome != "started":
+            TERMINAL.failed = True
+            why = "it is at work, and does not know of the change" if outcome == "running" else outcome
+            say(f"    • “{label}” could not be started from here ({why.rstrip('.')}): "
+                f"Administration > Job Queues > {label} > {button}.")
     if waited:
         say(f"\n  Not waited for: {waited}.")
     return "Jobs finished." * ("started" in outcomes.values() and not waited)
-
-
-def say_not_started(queue: str, outcome: str) -> None:
-    """What came of starting a job, as start_job() has it, and what to do where it was not started."""
-    label, button, _does = JOBS[queue]
-    where = f"Administration > Job Queues > {label} > {button}"
-    if outcome == "running":
-        say(f"    • “{label}” doesn't know of the change yet. When it has finished, start it again: {where}.")
-    elif outcome != "started":
-        TERMINAL.failed = True
-        say(f"    • “{label}” could not be started from here ({outcome.rstrip('.')}): {where}.")
 
 
 # ---- repair ------------------------------------------------------------------------------------------------
@@ -11293,12 +11278,17 @@ def point_row(points: Mapping[str, Point], entry: Trouble) -> Row:
 
 
 def ask_repair_pairs(wish: Wish, state: State, api: Api, troubles: Sequence[Trouble]) -> None:
-    """Which people are merged, user by user."""
+    """Which people are merged, user by user. Of many users only those with whom something is wrong are
+    repaired: each part reads the whole library.
+    """
     wish.merges, wish.faces = {}, ()
     config = state.config.database
     distance = waiting("Looking", lambda: nearest_faces(api, config))
     for user in wish.mend:
-        if any(trouble.user == user.id and trouble.kind == "face" for trouble in troubles):
+        wrong = {trouble.kind for trouble in troubles if trouble.user == user.id}
+        if wrong or len(wish.mend) == 1:
+            wish.merges[user.id] = frozenset()
+        if "face" in wrong:
             look = functools.partial(repair_merge_pairs, config, user.id, distance)
             wish.merges[user.id], faces = ask_merges(waiting("Looking", look), user, state.config.api_url)
             wish.faces += faces
@@ -11310,31 +11300,30 @@ def repair_action(
     """A repair as it was asked for."""
     users = {user.id: user for user in wish.mend}
     torn = torn_of(wish, everybody, state)
-    # of many users those only with whom something is wrong: each part reads the whole library
-    merges = {
-        user.id: wish.merges.get(user.id, frozenset())
-        for user in wish.mend
-        if len(wish.mend) == 1 or told_wrong(troubles, [user])
-    }
+    found = [trouble for trouble in troubles if trouble.user in users]
+    names = names_of(wish.mend)
 
     def run_it(how: How) -> Report:
-        return repair_all(state.config.database, merges, how, wish.leave, wish.faces) if merges else Report()
-
-    found = [trouble for trouble in troubles if trouble.user in users]
-    wrong = {trouble.kind for trouble in found}
+        if not wish.merges:
+            return Report()
+        return repair_all(state.config.database, wish.merges, how, wish.leave, wish.faces)
 
     def show_it(report: Report) -> Sheet:
         blocks = wrong_blocks(found, users, wish.leave)
         for user, part in report.parts:
-            whose = f"  {clean(users[user].name)}: " * (len(users) > 1)
+            whose = f"  {clean(users[user].name)}: " if len(users) > 1 else "  "
             blocks += [
-                replace(of_user, title=f"{whose}{of_user.title.strip()}" if whose else of_user.title)
+                replace(of_user, title=whose + of_user.title.strip())
                 for of_user in (people_block(part, state.config.api_url), storage_block(part))
             ]
-        verdict = f"{number_of(len(blocks[0].lines), 'problem')} can be fixed: {names_of(wish.mend)}"
+        verdict = f"{number_of(len(blocks[0].lines), 'problem')} can be fixed: {names}"
         if not report.parts:
             verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
         return Sheet(verdict, blocks, is_any=bool(report.parts))
+
+    def leave_out() -> None:
+        wrong = {trouble.kind for trouble in found}
+        ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong])
 
     return Action(
         title="REPAIR ANALYSIS",
@@ -11342,14 +11331,11 @@ def repair_action(
         run=run_it,
         show=show_it,
         question=lambda report: f"Fix this for {names_of([users[user] for user, _part in report.parts])}?",
-        past=lambda report: f"repaired for {names_of(wish.mend)} · 9 takes it back",
-        finish=lambda report: repair_done(state, api, report),
+        past=lambda report: f"repaired for {names} · 9 takes it back",
+        done=lambda report: repair_done(state, api, report),
         ends=undoable(state),
         entry="6",
-        keys=lambda: {"l": (
-            "leave kinds of problems out",
-            lambda: ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong]),
-        )},
+        keys=lambda: {"l": ("leave kinds of problems out", leave_out)},
         goes_back=not torn,
     )
 
@@ -11385,19 +11371,19 @@ def ask_torn(wish: Wish, everybody: Sequence[User], state: State, api: Api, *, e
             ask_in_turn(functools.partial(list, last_steps(part, state, api, execute=execute)))
 
 
-def repair_done(state: State, api: Api, report: Report) -> None:
-    """The summary of a repair, and Immich's jobs."""
+def repair_done(state: State, api: Api, report: Report) -> Done:
+    """A repair that is made."""
     parts = [part for _user, part in report.parts]
-    whole = replace(
-        report,
+    whole = Report(
         faces=sum(part.faces for part in parts),
         people=tuple(person for part in parts for person in part.people),
         counts=sum((collections.Counter(part.counts) for part in parts), collections.Counter()),
     )
     jobs = ["thumbnailGeneration", *["duplicateDetection"] * bool(whole.of("duplicates"))]
-    chores = job_chores(state, api, jobs)
-    show_done("REPAIR COMPLETED", told_block(whole, "fixed"), report, chores)
-    say_steps([*finish_up(chores), "The apps of the users concerned fetch everything again, once."])
+    return Done(
+        *("REPAIR COMPLETED", [told_block(whole, "fixed")], last_look(report)),
+        *(job_chores(state, api, jobs), lambda: [APPS]),
+    )
 
 
 # ---- undo --------------------------------------------------------------------------------------------------
@@ -11433,56 +11419,43 @@ def undo_action(past: Past, state: State, api: Api) -> Action[Report]:
         show=lambda report: undo_sheet(report, past),
         question=lambda _report: "Take this back?",
         past=lambda report: f"taken back: {' '.join(past_line(past).split()[2:])}",
-        finish=lambda report: undo_done(state, api, report, past),
+        done=lambda report: undo_done(state, api, report, past),
         ends="All checks passed. You cannot undo an undo; run the transfer again instead.",
-        goes_back=True,
     )
 
 
 def past_line(past: Past) -> str:
     """One run of the past in the list."""
-    if not past.header:
-        return f"{clean(past.path.name)} [{past.state}]"
-    header = past.header
-    when = clean(header["when"])[:16].replace("T", " ")
-    destination = clean(header["destination"]["email"])
     state = "" if past.state == "committed" else f" [{past.state}]"
-    if header["kind"] == "repair":
-        done = header["report"]
-        numbers = {key: len(found) if isinstance(found, list) else found for key, found in done.items()}
-        numbers.update(done.get("counts", {}))
-        mended = [number_of(numbers[key], *words) for key, words in REPAIRED if numbers.get(key)][:1]
-        return f"{when}  {destination}: {' of '.join(['repair', *mended])}{state}"
-    what = shortened(header["selection"]["name"], 60)
-    photos = number_of(header["report"]["assets"], "photo")
-    return f"{when}  {clean(header['source']['email'])} → {destination}: {what}, {photos}{state}"
+    if not past.header:
+        return f"{clean(past.path.name)}{state}"
+    header, whose = past.header, clean(past.header["destination"]["email"])
+    what = "repair"
+    if header["kind"] != "repair":
+        whose = f"{clean(header['source']['email'])} → {whose}"
+        what = shortened(header["selection"]["name"], 60)
+    photos = header["report"]["assets"]
+    what += f", {number_of(photos, 'photo')}" * bool(photos)
+    return f"{clean(header['when'])[:16].replace('T', ' ')}  {whose}: {what}{state}"
 
 
-# What a repair is called by in the list: the first of these, of its report, that it has any of.
-REPAIRED = (
-    ("faces", ("face",)),
-    ("assets", ("photo",)),
-    ("featured", ("person's picture", "people's pictures")),
-    ("covers_mended", ("album cover",)),
-    ("albums_owned", ("album",)),
-    ("storage", ("storage figure",)),
-)
+def undo_blocks(report: Report, past: Past) -> list[Block]:
+    """What goes back; what stays and why; what is lost."""
+    former = past.header["source"] or past.header["destination"]
+    names = {"giver": clean(former["email"]), "taker": clean(former["name"])}
+    return [told_block(report, telling, **names) for telling in ("undo", "kept", "lost")]
 
 
 def undo_sheet(report: Report, past: Past) -> Sheet:
-    """The analysis of an undo: what goes back, and what stays and why."""
-    former = past.header["source"] or past.header["destination"]
-    names = {"giver": clean(former["email"]), "taker": clean(former["name"])}
-    blocks = [told_block(report, telling, **names) for telling in ("undo", "kept", "lost")]
-    is_any = bool(blocks[0].lines)
-    stays = sum(len(part.lines) for part in blocks[1:])
-    verdict = f"Can be taken back{', but for what stays below' * bool(stays)}"
-    if not is_any:
-        verdict = "There is nothing left that could be taken back"
+    """The analysis of an undo."""
+    back, *stays = undo_blocks(report, past)
+    verdict = "There is nothing left that could be taken back"
+    if back.lines:
+        verdict = f"Can be taken back{', but for what stays below' * any(part.lines for part in stays)}"
     return Sheet(
         f"{verdict}: {' '.join(past_line(past).split())}",
-        [*blocks, storage_block(report)],
-        is_any=is_any,
+        [back, *stays, storage_block(report)],
+        is_any=bool(back.lines),
     )
 
 
@@ -11492,26 +11465,17 @@ def kept_library_line(name: str, reason: str) -> str:
     return f"{clean(name)}: {why}"
 
 
-def undo_done(state: State, api: Api, report: Report, past: Past) -> None:
-    """The summary of an undo, and what is left to do."""
-    steps = []
+def undo_done(state: State, api: Api, report: Report, past: Past) -> Done:
+    """An undo that is made."""
+    done = Done("UNDO COMPLETED", undo_blocks(report, past), last_look(report), steps=lambda: [APPS])
     if past.header["kind"] == "repair":
-        chores = job_chores(state, api, ["thumbnailGeneration"])
-    else:
-        former, present = (
-            User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
-            for who_was in (past.header["source"], past.header["destination"])
-        )
-        chores = chores_after(state, api, present, former)
-    show_done("UNDO COMPLETED", told_block(report, "undo"), report, chores)
-    undone = finish_up(chores)
-    if report.lost or report.stays or report.listed("libraries_kept") or report.listed("people_kept"):
-        steps = ["Look at what stayed or was lost: the text of this undo names it, with the reason."]
-    if past.header["kind"] == "repair":
-        steps.append("The apps of the users concerned fetch everything again, once.")
-    else:
-        steps += steps_after(state, present, former)
-    say_steps([*undone, *steps])
+        return replace(done, chores=job_chores(state, api, ["thumbnailGeneration"]))
+    former, present = (
+        User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
+        for who_was in (past.header["source"], past.header["destination"])
+    )
+    chores = chores_after(state, api, present, former)
+    return replace(done, chores=chores, steps=lambda: steps_after(state, present, former))
 
 
 # ---- files -------------------------------------------------------------------------------------------------
@@ -11531,13 +11495,11 @@ def files_screen(state: State) -> State:
     with looking(config) as tx:
         lying = lying_away(tx)
     names = {user.id: who(user) for user in list_users(api, server, config)}
-    undrawn = list_undrawn(config)
-    warnings += undrawn_words(undrawn, names)
-    sheet = Sheet("Every file lies in its owner's folders.", [], warnings)
+    undrawn = undrawn_words(list_undrawn(config), names)
+    warnings += undrawn
     if not lying:
-        show_result("FILE ANALYSIS", blocks_of(sheet))
-        if undrawn:
-            say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
+        chores = job_chores(state, api, ["thumbnailGeneration"]) if undrawn else []
+        show_done(Done("FILE ANALYSIS", blocks_of(Sheet(ALL_AT_HOME, [], warnings)), chores=chores))
         return state
     require_writable(state.undo_folder)
     if not state.config.media:
@@ -11549,44 +11511,41 @@ def files_screen(state: State) -> State:
             *(warnings, False),
         )), 7)
         state = see_media(state)
-    if not state.config.media:
-        jobs = ["thumbnailGeneration", "migration", "storageTemplateMigration"]
-        say_steps(finish_up(job_chores(state, api, jobs)))
+    if state.config.media:
+        act(move_action(state, api, lying, names, warnings), state, api)
+    else:
+        jobs = job_chores(state, api, ["thumbnailGeneration", "migration", "storageTemplateMigration"])
+        for line in finish_up(jobs):
+            say(line)
         show(left_block(config, names))
-        return state
-    act(move_action(moving(state, None), state, api, lying, names, warnings), state, api)
     return state
 
 
 def move_action(
-    work: MoveWork, state: State, api: Api, lying: Lying, names: Mapping[str, str], warnings: Sequence[str]
+    state: State, api: Api, lying: Lying, names: Mapping[str, str], warnings: Sequence[str]
 ) -> Action[MoveReport]:
     """A move of files."""
-    before: list[int | None] = []
 
     def show_it(report: MoveReport) -> Sheet:
         verdict = f"{number_of(report.files, 'file')} to move, {shown_size(report.size)}."
         if not report.files:
             verdict = "There is nothing to move."
-        return Sheet(
-            *(verdict, [lying_block(lying, names), *move_blocks(report)], warnings), is_any=report.files > 0
-        )
+        blocks = [lying_block(lying, names), *move_blocks(report)]
+        return Sheet(verdict, blocks, warnings, is_any=report.files > 0)
 
-    def finish(report: MoveReport) -> None:
-        show_moved(report, left_block(state.config.database, names))
-        watch_missing(api, before[0])
-        say_untracked(clear_untracked(state.config.database))
-        say_steps(finish_up(job_chores(state, api, ["thumbnailGeneration"])))
+    def done(report: MoveReport) -> Done:
+        blocks = [*blocks_of(moved(report)), left_block(state.config.database, names)]
+        return Done("FILES MOVED", blocks, chores=job_chores(state, api, ["thumbnailGeneration"]))
 
     return Action(
         title="FILE ANALYSIS",
         kept_as=("files",),
-        run=lambda how: work(how.dry_run, how.progress),
+        run=moving(state, api, None),
         show=show_it,
         question=lambda report: f"Move {number_of(report.files, 'file')}, {shown_size(report.size)}?",
         past=lambda report: f"{number_of(report.files, 'file')} moved",
-        finish=finish,
-        prepare=lambda: before.append(watch_missing(api, None)),
+        done=done,
+        goes_back=False,
     )
 
 
@@ -11610,35 +11569,48 @@ UNTOLD = "and it cannot be told in whose folders"
 def left_block(config: Mapping[str, Any], names: Mapping[str, str]) -> Block:
     """What lies in other users' folders still."""
     left = list_lying(config)
-    if left is None:
-        return block("", "  What remains in other users' folders cannot be told.", least=1)
-    if not left:
-        return block("", "  Every file lies in its owner's folders.", least=1)
-    return lying_block(left, names, "  In other users' folders there remain:")
+    if left:
+        return lying_block(left, names, "  In other users' folders there remain:")
+    words = "What remains in other users' folders cannot be told." if left is None else ALL_AT_HOME
+    return block("", f"  {words}", least=1)
 
 
-MoveWork = Callable[[bool, Progress], MoveReport]  # whether it is a dry run
+ALL_AT_HOME = "Every file lies in its owner's folders."
 
 
-def moving(state: State, only: tuple[str, str] | None) -> MoveWork:
-    """A move of files; `only` as in move_files(). If the real one breaks off, it raises MoveStopped, since a
-    part may have moved.
+def moving(state: State, api: Api, only: tuple[str, str] | None) -> Callable[[How], MoveReport]:
+    """A move of files; `only` as in move_files(). Before and after the real one Immich looks for missing
+    files, where it can be asked. If that move breaks off, it raises MoveStopped: a part may have moved.
     """
+    goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
 
-    def work(dry_run: bool, progress: Progress) -> MoveReport:
-        folders = Path(state.config.media), state.undo_folder
-        goes_on = "What has moved is complete. Run it again: it goes on where it stopped."
+    def missing(progress: Progress) -> int | None:
         try:
-            return move_files(
-                state.config.database, *folders, dry_run=dry_run, only=only, progress=progress
-            )
-        except KeyboardInterrupt:
-            if dry_run:
+            return count_missing(api, progress)
+        except TransferError:
+            return None
+        except KeyboardInterrupt:  # in a large library that takes long
+            if TERMINAL.ended:
                 raise
+            return None
+
+    def work(how: How) -> MoveReport:
+        config = state.config.database
+        move = functools.partial(
+            move_files, *(config, Path(state.config.media), state.undo_folder),
+            dry_run=how.dry_run, only=only, progress=how.progress,
+        )
+        if how.dry_run:
+            return move()
+        before = missing(how.progress)
+        try:
+            report = move()
+            report.missing = before, missing(how.progress)
+            report.untracked += clear_untracked(config)
+            return report
+        except KeyboardInterrupt:
             raise MoveStopped("The move of files was stopped.", todo=goes_on) from None
         except TransferError as error:
-            if dry_run:
-                raise
             raise MoveStopped(error.what, error.why, error.todo or goes_on) from error
 
     return work
@@ -11667,57 +11639,42 @@ def jobs_words(api: Api, state: State) -> str:
 
 
 def move_blocks(report: MoveReport) -> list[Block]:
-    """What keeps its place, and why; what gets another name."""
+    """What keeps its place, and why; what gets another name, and what keeps the old one as well."""
     stays = [
         (f"    {number_of(len(names), 'file')}: {FILE_REASONS[reason]}", [f"      {name}" for name in names])
         for reason, names in report.reasons
     ]
-    renamed = [f"    {told} → {clean(path)}" for told, path in report.renamed]
-    words = f"  {number_of(len(renamed), 'file')}: the name is taken in the new folder, so it gets a number"
-    return [Block(stays, "  Stay where they are:", 3), Block([(words, renamed)] * bool(renamed), least=1)]
+    renamed = [f"{told} → {clean(path)}" for told, path in report.renamed]
+    more = [
+        (f"  {number_of(len(names), 'file')}{words}", [f"    {name}" for name in names])
+        for names, words in (
+            (renamed, ": the name is taken in the new folder, so it gets a number"),
+            (report.old_names, " moved, but the old name is still there: the next move tries again"),
+        )
+        if names
+    ]
+    if report.copied:
+        more.append((f"  Copied, as links are impossible there: {report.copied}", []))
+    return [Block(stays, "  Stay where they are:", 3), Block(more, least=1)]
 
 
-def show_moved(report: MoveReport, *more: Block) -> None:
-    """What a move of files has done."""
-    sheet = Sheet(f"{number_of(report.files, 'file')} moved, {shown_size(report.size)}.", [
-        *move_blocks(report),
-        block("", *[f"  Copied, as links are impossible there: {report.copied}"] * bool(report.copied)),
-        Block([(
-            f"  {number_of(len(report.old_names), 'file')} moved, and the old name could not be removed: the "
-            "next move tries again",
-            [f"    {name}" for name in report.old_names],
-        )] * bool(report.old_names), least=1),
-        *more,
-    ], untracked_words(report.untracked))
+def moved(report: MoveReport) -> Sheet:
+    """A move of files that is made."""
+    words, warnings = f"{number_of(report.files, 'file')} moved, each checked.", list[str]()
+    before, after = report.missing
     if report.stopped:
         TERMINAL.failed = True
-        sheet = replace(sheet, warnings=[
-            f"It stopped before its end: {report.stopped}. What has moved is complete; run it again.",
-            *sheet.warnings,
-        ])
-    show_result("FILES MOVED", blocks_of(sheet), 7)
-
-
-def watch_missing(api: Api, before: int | None) -> int | None:
-    """Immich's own look for missing files, where it can be asked; an alarm if more than `before` are."""
-    try:
-        missing = working(lambda progress: count_missing(api, progress))
-    except KeyboardInterrupt:
-        say("\n  Immich's own check of its files was not waited for.")
-        return None
-    except TransferError as error:
-        show_error(error)
-        return None
-    if missing is None or before is None:
-        return missing
-    if missing > before:
-        warn(
-            f"Immich now misses {number_of(missing - before, 'file')} more than before the move. "
+        warnings.append(
+            f"It stopped before its end: {report.stopped}. What has moved is complete; run it again."
+        )
+    if before is not None and after is not None and after > before:
+        warnings.append(
+            f"Immich now misses {number_of(after - before, 'file')} more than before the move. "
             "Administration > Maintenance in Immich names them."
         )
-    else:
-        say(f"  Immich's own file check: no new problems ({missing} missing, as before).")
-    return missing
+    elif after is not None:
+        words += f" Immich's own file check: no new problems ({after} missing, as before)."
+    return Sheet(words, move_blocks(report), [*warnings, *untracked_words(report.untracked)])
 
 
 def untracked_words(number: int) -> list[str]:
@@ -11727,28 +11684,6 @@ def untracked_words(number: int) -> list[str]:
         f"Immich's report of untracked files named {number_of(number, 'file')} in use, which 'Delete all' "
         f"there would have deleted. {are} off that report now."
     ] * bool(number)
-
-
-def say_untracked(number: int) -> None:
-    """untracked_words(), where no result follows."""
-    for text in untracked_words(number):
-        warn(text)
-
-
-def say_lying(state: State, holder: User, owner: User) -> list[str]:
-    """The next step for an account whose folders hold the files."""
-    lying = None
-    with contextlib.suppress(TransferError):  # it is said all the same
-        lying = list_lying(state.config.database)
-    number = sum((lying or {}).get((holder.id, owner.id), {}).values())
-    if lying is not None and not number:
-        return []
-    what = "Files" if lying is None else number_of(number, "file")
-    return [
-        f"Do not delete {clean(holder.name)}'s account yet: {what} of {clean(owner.name)}'s lie in its "
-        "folders, and go with them. 10 moves them"
-        f"{'' if state.config.media else ', once the media folder is given (7)'}."
-    ]
 
 
 # ---- the old account ---------------------------------------------------------------------------------------

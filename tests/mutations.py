@@ -475,7 +475,7 @@ files in use stay on Immich's report of untracked ones until the end
     forget_untracked: say run(tx, f"DELETE {reported} AND path = ANY (%(paths)s)", paths=paths) => 0 @ move_files:
         one_transaction
 files that went missing in a move are no alarm
-    watch_missing: never missing > @ moving: alarm
+    moved: never after > before @ moving: alarm
 what a transaction made is left to whoever gets the connection next
     in_transaction: skip drop_temporary(tx) @ pooler: one_transaction
 settings outlive their transaction

@@ -171,7 +171,7 @@ def test_a_repair_without_faces_can_be_taken_back(there: Installation) -> None:
         terminal.answer(YES, "yes")
         terminal.afterwards()
         terminal.menu("9")
-        terminal.pick("Transfers and repairs that were made", "carol@example.com: repair of 1 photo")
+        terminal.pick("Transfers and repairs that were made", "carol@example.com: repair, 1 photo")
         shown = words(terminal.answer(YES, "yes"))
         assert re.search("tags, memories, links, stacks and the like put back: +[1-9]", shown)
         terminal.afterwards()
