@@ -11174,7 +11174,7 @@ def ask_finish(chores: Sequence[Chore]) -> list[Chore]:
 
 def steps_after(state: State, holder: User, owner: User) -> list[str]:
     """What is left for people to do once photos in one user's folders and phone are another's."""
-    name, what = clean(holder.name), "Files"
+    name, what = clean(holder.name), "files"
     with contextlib.suppress(TransferError):  # it is said all the same
         lying = list_lying(state.config.database)
         if lying is not None:

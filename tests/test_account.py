@@ -803,14 +803,16 @@ def house(there: Installation) -> World:
 
 
 @pytest.mark.screens
-def test_after_everything_the_entry_is_pointed_at(capsys, monkeypatch) -> None:
-    for part in ("chores_after", "notice_chores", "say_lying"):
-        monkeypatch.setattr(transfer, part, lambda *_: [])
-    report = transfer.Report(selection="everything", wrong_after=0)
+@pytest.mark.parametrize(
+    "lying, says",
+    [
+        ({}, "Before a's account is deleted, ask 11."),
+        ({("a", "b"): {"original": 2}}, "Do not delete a's account yet: 2 files of b's lie in its folders"),
+        (None, "Do not delete a's account yet: files of b's lie in its folders"),
+    ],
+)
+def test_after_a_transfer_the_account_is_not_forgotten(monkeypatch, lying, says: str) -> None:
+    monkeypatch.setattr(transfer, "list_lying", lambda _config: lying)
     state = transfer.State(Path("config.py"), transfer.Config("", "", {}))
     users = [transfer.User(name, f"{name}@example.com", name) for name in "ab"]
-    wish = transfer.Wish(*users)
-    transfer.transfer_done(state, None, report, wish)
-    assert "Before a's account is deleted, ask 11." in " ".join(capsys.readouterr().out.split())
-    transfer.transfer_done(state, None, replace(report, selection="album"), wish)
-    assert "ask 11" not in capsys.readouterr().out
+    assert transfer.steps_after(state, *users)[0].startswith(says)
