@@ -3922,7 +3922,7 @@ def find_faces(tx: Transaction, locking: str = "") -> None:
 
 # Whose person may become the destination's, or go when it is emptied.
 GIVEN_PERSON = """(
-    holder IN (SELECT id FROM giving)
+    (holder = %(giver)s OR %(anybody_gives)s)
     AND NOT EXISTS (SELECT FROM spared s WHERE s."ownerId" = people.holder
         AND s."personGroupId" = people.grp))
 """
@@ -4437,13 +4437,11 @@ def mend_featured(tx: Transaction) -> int:
     version; with a path kept, the picture would never be drawn anew. Returns how many were mended.
     """
     run(tx, """
-        INSERT INTO portrait
-        (SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
+        CREATE TEMP TABLE portrait ON COMMIT DROP AS
+        SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN touched_group t
             ON t.grp = p."personGroupId"
-         UNION
-         SELECT p."ownerId", p."personGroupId"
-         FROM v_person p JOIN run_face f ON f.id = p."faceAssetId")
-        EXCEPT SELECT "ownerId", "personGroupId" FROM portrait;
+        UNION
+        SELECT p."ownerId", p."personGroupId" FROM v_person p JOIN run_face f ON f.id = p."faceAssetId";
         ANALYZE portrait
     """)
     # who lacks one; who never had one gets one with the faces that arrive, all else is Immich's to choose
@@ -4645,7 +4643,6 @@ PEOPLE = Thing(
         ("person", ("name", "birthDate", "isHidden", "isFavorite", "color"), """
             SELECT p.* FROM v_person p JOIN touched_group t ON t.grp = p."personGroupId"
             UNION SELECT p.* FROM v_person p JOIN run_face f ON f.id = p."faceAssetId"
-            UNION SELECT p.* FROM v_person p JOIN portrait USING ("ownerId", "personGroupId")
         """),
     ),
     photo={"asset_face": 't."assetId"'},
@@ -5638,29 +5635,15 @@ OTHER_COLUMNS = {column: other for thing in THINGS for column, other in thing.ot
 #    All of it is SQL over temporary tables. %(giver)s and %(taker)s are the two users throughout: in a
 #    transfer source and destination, in an undo the other way round; a repair has no giver.
 #
-#    The temporary tables, and who fills them:
+#    Most of the temporary tables are made, with what they are for, by create_tables(). Others:
 #      chosen            photos in the selection                                              choose_selection
 #      candidate         those, and who comes along; verdict: with the reason to stay         choose_photos
 #      run_photo         the photos of this run: they change hands, or their people do        follow_verdicts
 #      staying_photo     photos that stay, with the reason                                    follow_verdicts
-#      changing_album    albums that change hands or members, with what must hold afterwards  choose_selection
-#      album_copy        the taker's own photos that join or leave albums                     choose_copies
-#      changing_library  external libraries that change hands with all their photos           choose_selection
-#      giving            whose people may become the taker's: the giver's, in a repair anybody's
-#      spared            people who stay their owner's whatever their faces do; in an undo only  spare_people
+#      run_face          the faces on those photos, before the steps                          find_faces
 #      people            a row for each person concerned, with what becomes of it             decide_people
-#      run_face          the faces on those photos, before the steps                 lock_faces_and_people
-#      seen_on           how many faces people have on other photos                           look_elsewhere
-#      touched_group     people whom the checks look at                                       touch_people
-#      suspect_group     those of them whose faces on other photos can be wrong, too   take_stock, run_checks
-#      portrait          people whose featured photo is looked at                             mend_featured
-#      concerned_album, stack_concerned, link_looked_at, neighbour
-#                        what else the steps may write or the checks look at                  find_neighbours
-#      begun             what was committed when this run began                              create_tables
+#      neighbour         photos that may be written although they do not move                 find_neighbours
 #      trouble_before    what is wrong before the steps; written_before: rows written by then take_stock
-#      exempt            what steps and checks leave as wrong as it is: what was so before the run that is
-#                        undone, or what a repair leaves; empty in a transfer      load_past, leave_alone
-#      to_mend           what a repair is to mend; empty in a transfer and an undo            find_all
 #      journal           what is written (part 4); target: the rows of one change() or remove()
 # ============================================================================================================
 
@@ -5755,6 +5738,7 @@ def common_values(
         "merge": sorted(merge),
         "remembered": [person for person, _theirs in remembered],
         "remembered_as": [theirs for _person, theirs in remembered],
+        "anybody_gives": False,  # in a repair people may become the taker's whosever they are
         "given": [],
         "made_anew": [],
         "album_itself": ALBUM_STAYS,
@@ -5767,7 +5751,6 @@ def plan_transfer(tx: Transaction) -> None:
     """Fill run_photo, staying_photo and people, and lock what they name."""
     create_tables(tx)
     require_active_users(tx)
-    run(tx, "INSERT INTO giving VALUES (%(giver)s)")
     choose_selection(tx)
     choose_photos(tx)
     choose_copies(tx)
@@ -5781,24 +5764,35 @@ TO_MEND = """
 
 
 def create_tables(tx: Transaction) -> None:
-    """The temporary tables that more than one part fills. CHECKED_TABLES names what look_again() reads."""
+    """The temporary tables that several parts fill, or read without any. Of these, CHECKED_TABLES names what
+    look_again() reads.
+    """
     create_journal(tx)
     run(tx, f"""
+        -- what a repair is to mend; empty in a transfer and an undo
         {TO_MEND};
-        CREATE TEMP TABLE giving (id uuid) ON COMMIT DROP;
+        -- albums that change hands or members, with what must hold afterwards
         CREATE TEMP TABLE changing_album (
             id uuid PRIMARY KEY, owner uuid, source_role text, destination_role text) ON COMMIT DROP;
+        -- the taker's own photos that join or leave albums
         CREATE TEMP TABLE album_copy ("albumId" uuid, "assetId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE portrait ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE touched_group (grp uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
-        CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
-        CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        -- external libraries that change hands with all their photos
         CREATE TEMP TABLE changing_library (id uuid PRIMARY KEY) ON COMMIT DROP;
+        -- people who stay their owner's whatever their faces do; in an undo only
+        CREATE TEMP TABLE spared ("ownerId" uuid, "personGroupId" uuid) ON COMMIT DROP;
+        -- how many faces people have on other photos
+        CREATE TEMP TABLE seen_on (grp uuid, faces bigint, deleted bigint) ON COMMIT DROP;
+        -- people whom the checks look at; those of them whose faces on other photos can be wrong, too
+        CREATE TEMP TABLE touched_group (grp uuid) ON COMMIT DROP;
+        CREATE TEMP TABLE suspect_group (grp uuid) ON COMMIT DROP;
+        -- what else the steps may write or the checks look at
         CREATE TEMP TABLE concerned_album (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE stack_concerned (id uuid) ON COMMIT DROP;
         CREATE TEMP TABLE link_looked_at (id uuid) ON COMMIT DROP;
+        -- what steps and checks leave as wrong as it is: what was so before the run that is undone, or what a
+        -- repair leaves; empty in a transfer
         CREATE TEMP TABLE exempt (kind text, key text, owner uuid) ON COMMIT DROP;
+        -- what was committed when this run began
         CREATE TEMP TABLE begun ON COMMIT DROP AS SELECT pg_current_snapshot() AS snapshot;
         ANALYZE changing_library
     """)
@@ -6101,9 +6095,9 @@ def people_listed(tx: Transaction) -> tuple[Person, ...]:
     """))
 
 
-def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
+def list_albums_concerned(tx: Transaction, report: Report) -> Report:
     """Albums that the taker does not see, that a public link shows, and whose covers move, by name."""
-    found = rows(tx, """
+    unseen, public, covers = (tuple(names or ()) for names in rows(tx, """
         SELECT array_agg(name ORDER BY name, id) FILTER (WHERE NOT is_seen),
             array_agg(name ORDER BY name, id) FILTER (WHERE is_public),
             array_agg(name ORDER BY name, id) FILTER (WHERE is_cover)
@@ -6117,14 +6111,13 @@ def albums_concerned(tx: Transaction) -> dict[str, tuple[str, ...]]:
                     AND (l."expiresAt" IS NULL OR l."expiresAt" > now())) AS is_public,
                 EXISTS (SELECT FROM run_photo m WHERE m.id = al."albumThumbnailAssetId") AS is_cover
             FROM v_album al JOIN concerned_album c USING (id) WHERE al."deletedAt" IS NULL) album
-    """)[0]
-    kinds = ("albums_unseen", "albums_public", "covers")
-    return {kind: tuple(names or ()) for kind, names in zip(kinds, found, strict=True)}
+    """)[0])
+    return report.plus(albums_unseen=unseen, albums_public=public, covers=covers)
 
 
 def plan_report(tx: Transaction) -> Report:
     """The part of the report that is known before the steps."""
-    return Report(
+    report = Report(
         digest=plan_digest(tx),
         selection=tx.values["selection"],
         # the local time, which Immich keeps as if it were UTC
@@ -6147,13 +6140,6 @@ def plan_report(tx: Transaction) -> Report:
         """, order=list(REASONS))),
         libraries=libraries_listed(tx),
     ).plus(
-        **count_items(tx),
-        **albums_concerned(tx),
-        chosen=one_value(tx, "SELECT count(*) FROM chosen"),
-        others=one_value(tx, """
-            SELECT count(DISTINCT a.id) FROM v_album_asset aa JOIN v_asset a ON a.id = aa."assetId"
-            WHERE aa."albumId" = ANY (%(albums)s::uuid[]) AND a."ownerId" <> %(giver)s
-        """),
         kept_people=tuple(name for (name,) in rows(tx, """
             SELECT coalesce(t.name, p.name) FROM people p
             LEFT JOIN v_person t ON t."personGroupId" = p.grp AND t."ownerId" = %(taker)s
@@ -6171,6 +6157,7 @@ def plan_report(tx: Transaction) -> Report:
             kinds=["face", "featured", "live", "stack", "primary"],
         ),
     )
+    return list_albums_concerned(tx, count_items(tx, report))
 
 
 def take_inventory(tx: Transaction) -> Inventory:
@@ -6204,13 +6191,13 @@ def take_inventory(tx: Transaction) -> Inventory:
     )
 
 
-def count_items(tx: Transaction) -> dict[str, int]:
+def count_items(tx: Transaction, report: Report) -> Report:
     """What the selection shows, how many of that move, and how many stay the source's.
 
     An album shows, and counts, what is in the timeline or the archive and not in the trash, whoever's it is
     (album.repository: getMetadataForIds, all versions). All other selections are taken as they are.
     """
-    found = rows(tx, """
+    items, moving, staying = rows(tx, """
         SELECT count(*), count(*) FILTER (WHERE m.id IS NOT NULL),
             count(*) FILTER (WHERE m.id IS NULL AND a."ownerId" = %(giver)s)
         FROM (
@@ -6221,7 +6208,7 @@ def count_items(tx: Transaction) -> dict[str, int]:
         JOIN v_asset a USING (id) LEFT JOIN run_photo m USING (id)
         WHERE %(selection)s <> 'album' OR a."deletedAt" IS NULL AND a.visibility IN ('timeline', 'archive')
     """)[0]
-    return dict(zip(("items", "items_moving", "items_staying"), found, strict=True))
+    return report.plus(items=items, items_moving=moving, items_staying=staying)
 
 
 # ---- the checks --------------------------------------------------------------------------------------------
@@ -6510,26 +6497,22 @@ def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
     return tuple(torn)
 
 
-def mended_kinds(leave: Iterable[str] = ()) -> list[str]:
-    """What a repair mends, but for kinds that are left."""
-    return [kind for kind, fault in FAULTS.items() if fault.weight == MENDED and kind not in leave]
+MENDED_KINDS = [kind for kind, fault in FAULTS.items() if fault.weight == MENDED]
 
 
 def repair_all(
     database_config: Mapping[str, Any],
     merges: Mapping[str, frozenset[str]],
     how: How = HOW,
-    leave: frozenset[str] = frozenset(),
     remembered: SamePeople = (),
 ) -> Report:
     """Mend what is wrong with the things of several users, one after the other, in one transaction: what
     hangs on a photo becomes its present owner's. Raises TransferError; nothing is changed then.
 
     `merges` has for each user the people who may be merged by name; `remembered` are people who are one,
-    whichever user has the second. `leave` are kinds of FAULTS that stay as they are. Each user's part has an
-    undo file of its own.
+    whichever user has the second. Each user's part has an undo file of its own.
     """
-    users, kinds = list(merges), mended_kinds(leave)
+    users = list(merges)
 
     def part_of(tx: Transaction, user: str) -> Transaction:
         return replace(tx, values={**tx.values, "taker": user, "merge": sorted(merges[user])})
@@ -6537,7 +6520,7 @@ def repair_all(
     def work(tx: Transaction) -> Report:
         parts = list[tuple[str, Report]]()
         for user in users:
-            if part := _repair(part_of(tx, user), kinds):
+            if part := _repair(part_of(tx, user)):
                 # until all are written
                 run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{len(parts)}")
                 parts.append((user, part))
@@ -6553,11 +6536,11 @@ def repair_all(
             yield write_journal(part_of(tx, user), part, how.undo_folder, "repair")
 
     def still_wrong(tx: Transaction) -> int:
-        find_all(tx, kinds)
+        find_all(tx, MENDED_KINDS)
         wrong = "SELECT count(*) FROM to_mend WHERE owner = ANY (%(users)s::uuid[])"
         return int(one_value(tx, wrong, users=users))
 
-    values = common_values(None, users[0], remembered)
+    values = repair_values(users[0], remembered)
     return perform(database_config, work, values, how, save if how.undo_folder else None, still_wrong)
 
 
@@ -6566,37 +6549,25 @@ def repair_merge_pairs(
 ) -> tuple[Person, ...]:
     """Other users' people on the user's photos who may be the user's own, as merge_pairs() finds them."""
     plan = functools.partial(plan_repair, kinds=["face"])
-    return look_for_pairs(database_config, common_values(None, user), plan, max_distance)
+    return look_for_pairs(database_config, repair_values(user), plan, max_distance)
+
+
+def repair_values(user: str, remembered: SamePeople = ()) -> dict[str, Any]:
+    """What the statements of a repair may name."""
+    return {**common_values(None, user, remembered), "anybody_gives": True}
 
 
 def plan_repair(tx: Transaction, kinds: Sequence[str]) -> None:
-    """Fill to_mend, run_photo and people, and lock what they name. A repair has no source; the photos are the
-    destination's.
+    """Fill to_mend, run_photo and people, and lock what they name. run_photo: the user's photos on which
+    something that a repair mends is wrong; what hangs on them follows. Nothing stays.
     """
     create_tables(tx)
     require_active_users(tx)
     find_all(tx, kinds)
-    # whoever's people they are
     run(tx, """
         DELETE FROM to_mend WHERE owner <> %(taker)s;
-        INSERT INTO giving SELECT id FROM v_user;
         -- the user's own people whose pictures are wrong
-        INSERT INTO portrait SELECT owner, thing FROM to_mend WHERE kind = 'featured' AND photo IS NULL;
-        INSERT INTO touched_group SELECT "personGroupId" FROM portrait
-    """)
-    choose_broken_photos(tx)
-    lock_faces_and_people(tx)
-    look_around(tx)
-    leave_alone(tx, kinds)
-    decide_people(tx)
-
-
-def choose_broken_photos(tx: Transaction) -> None:
-    """run_photo: the user's photos on which something that a repair mends is wrong.
-
-    They are the user's already; what hangs on them follows. staying_photo is empty: nothing stays.
-    """
-    run(tx, """
+        INSERT INTO touched_group SELECT thing FROM to_mend WHERE kind = 'featured' AND photo IS NULL;
         CREATE TEMP TABLE run_photo ON COMMIT DROP AS
         SELECT a.id, 'chosen' AS origin FROM v_asset a
         WHERE a."ownerId" = %(taker)s AND (
@@ -6607,17 +6578,21 @@ def choose_broken_photos(tx: Transaction) -> None:
         ANALYZE run_photo
     """)
     lock(tx, "SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
+    lock_faces_and_people(tx)
+    look_around(tx)
+    leave_alone(tx)
+    decide_people(tx)
 
 
-def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
-    """exempt: what is wrong on these photos and stays so: kinds of faults other than these, and a partner's
-    photos in memories and links, which Immich allows.
+def leave_alone(tx: Transaction) -> None:
+    """exempt: what is wrong on these photos and stays so: what a repair does not mend, and a partner's photos
+    in memories and links, which Immich allows.
     """
     for kind, query in CHECKS.items():
         stays = "true"
         if kind in HOLDERS:
             stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM to_mend WHERE kind = '{kind}')"
-        elif kind in kinds or (kind == "primary" and "stack" in kinds):
+        elif kind in (*MENDED_KINDS, "primary"):
             continue
         run(tx, f"""
             INSERT INTO exempt
@@ -6626,9 +6601,9 @@ def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
     run(tx, "ANALYZE exempt")
 
 
-def _repair(tx: Transaction, kinds: Sequence[str]) -> Report | None:
+def _repair(tx: Transaction) -> Report | None:
     """One user's part of a repair; None when nothing is wrong."""
-    plan_repair(tx, kinds)
+    plan_repair(tx, MENDED_KINDS)
     if not one_value(tx, "SELECT count(*) FROM to_mend"):
         return None
     find_neighbours(tx, """
@@ -6785,7 +6760,6 @@ def _undo(tx: Transaction, path: Path, header: Mapping[str, Any], how: How) -> R
     create_tables(tx)
     load_past(tx, path, header)
     how.progress("Looking what has changed since")
-    run(tx, "INSERT INTO giving SELECT %(giver)s::uuid WHERE %(giver)s IS NOT NULL")
     choose_returning(tx)
     judge_records(tx)
     if something_is_there(tx) is False:
@@ -9301,7 +9275,6 @@ class Wish:
     mend: Sequence[User] = ()  # of a repair: whose things,
     faces: SamePeople = ()  # who is who by face
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
-    leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
     page: Page | None = None  # what was analysed last
 
 
@@ -11257,14 +11230,13 @@ def names_of(users: Sequence[User]) -> str:
     return who(users[0]) if len(users) == 1 else in_words([shortened(user.name) for user in users])
 
 
-def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User], leave: frozenset[str]) -> list[Block]:
+def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User]) -> list[Block]:
     """What is wrong with these users' things: what a repair fixes, and what it does not."""
     fixed, left = list[Row](), list[Row]()
     for trouble in found:
         line, below = point_row(FAULTS, trouble)
         whose = f"{clean(users[trouble.user].name)}: " * (len(users) > 1)
-        is_fixed = FAULTS[trouble.kind].weight == MENDED and trouble.kind not in leave
-        (fixed if is_fixed else left).append((f"    • {whose}{line}", below))
+        (fixed if trouble.kind in MENDED_KINDS else left).append((f"    • {whose}{line}", below))
     return [Block(fixed, "  Fixed:", 6), Block(left, "  Not fixed by this (d says what to do):", 3)]
 
 
@@ -11304,12 +11276,10 @@ def repair_action(
     names = names_of(wish.mend)
 
     def run_it(how: How) -> Report:
-        if not wish.merges:
-            return Report()
-        return repair_all(state.config.database, wish.merges, how, wish.leave, wish.faces)
+        return repair_all(state.config.database, wish.merges, how, wish.faces) if wish.merges else Report()
 
     def show_it(report: Report) -> Sheet:
-        blocks = wrong_blocks(found, users, wish.leave)
+        blocks = wrong_blocks(found, users)
         for user, part in report.parts:
             whose = f"  {clean(users[user].name)}: " if len(users) > 1 else "  "
             blocks += [
@@ -11321,10 +11291,6 @@ def repair_action(
             verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
         return Sheet(verdict, blocks, is_any=bool(report.parts))
 
-    def leave_out() -> None:
-        wrong = {trouble.kind for trouble in found}
-        ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong])
-
     return Action(
         title="REPAIR ANALYSIS",
         kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
@@ -11335,17 +11301,8 @@ def repair_action(
         done=lambda report: repair_done(state, api, report),
         ends=undoable(state),
         entry="6",
-        keys=lambda: {"l": ("leave kinds of problems out", leave_out)},
         goes_back=not torn,
     )
-
-
-def ask_kinds(wish: Wish, kinds: Sequence[str]) -> None:
-    """Which kinds of problems are to stay. Raises Again if there are any."""
-    with contextlib.suppress(StepBack):
-        chosen = choose_some("What is to stay as it is", [FAULTS[kind].words[1] for kind in kinds])
-        wish.leave |= {kinds[number] for number in chosen}
-        raise Again
 
 
 def torn_of(wish: Wish, users: Sequence[User], state: State) -> list[Torn]:

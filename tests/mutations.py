@@ -180,11 +180,9 @@ people are merged unasked
 a person who also stays is given away
     PERSON_ACTION: cut staying = 0 AND @ people: becomes or second_time
 a third user's person is given away
-    GIVEN_PERSON: true holder IN @ people: third_users_person
+    GIVEN_PERSON: true holder = @ people: third_users_person
 a photo in the trash becomes the cover
     mend_albums: say thing AND a."deletedAt" IS NULL => thing @ mending: becomes_the_cover
-a repair mends kinds that were left out
-    leave_alone: say kind in kinds or => kind or @ mending: left_out
 a repair leaves stacks that hold nothing
     step_stacks: say WHERE kind = 'stack' AND => WHERE false AND @ mending: mended_once
 a repair of several users is not what was shown

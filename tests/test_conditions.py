@@ -44,12 +44,7 @@ def test_several_albums_go_at_once_with_one_answer_for_them(library, anna, ben, 
     report = transfer.transfer(chooser.params, request, transfer.How(False, shown.digest))
     assert [library.owner_of(photo) for photo in (one, two, both, other, guest)] == [ben, ben, ben, anna, carla]
     assert [library.album_owner(album) for album in albums] == [ben, ben]
-    assert (report.assets, report.of("chosen"), report.of("others"), report.listed("albums_changed")) == (
-        3,
-        3,
-        1,
-        ("One", "Two"),
-    )
+    assert (report.assets, report.of("items"), report.listed("albums_changed")) == (3, 4, ("One", "Two"))
 
 
 def test_one_album_of_several_that_is_not_the_sources_stops_all(library, anna, carla, chooser) -> None:
@@ -78,7 +73,7 @@ def test_faces_count_as_immich_counts_them(library, anna, ben, carla, chooser) -
         library.face(photos["hidden"], lea, visible=False)
     report = chooser.move({"people": (lea,)})
     assert his(library, ben, photos) == {"lea", "both"}
-    assert report.of("chosen") == 2
+    assert report.of("items") == 2
 
 
 def test_several_people_are_any_of_them(library, anna, ben, chooser) -> None:
@@ -102,7 +97,7 @@ def test_a_live_photo_goes_by_its_still(library, anna, ben, chooser) -> None:
     still, video = library.live(anna, taken=NOON, favorite=True)
     report = chooser.move({"since": "2024-07-12", "favorites": True})
     assert (library.owner_of(still), library.owner_of(video)) == (ben, ben)
-    assert (report.of("chosen"), len(report.along)) == (1, 1)
+    assert (report.of("items"), len(report.along)) == (1, 1)
 
 
 def test_photos_left_out_stay_with_their_reason(library, anna, ben, chooser) -> None:
@@ -239,7 +234,7 @@ def test_any_combination_chooses_what_an_independent_look_finds(
     request = transfer.Request(anna, ben, **asked, left_out=left_out)
     report = transfer.transfer(chooser.params, request, transfer.How(False, undo_folder=tmp_path))
     assert {photo for photo in photos if library.owner_of(photo) == ben} == expected - left_out
-    assert (report.of("chosen"), report.assets) == (len(expected), len(expected - left_out))
+    assert (report.of("items"), report.assets) == (len(expected), len(expected - left_out))
     (past,) = transfer.list_past(chooser.params, tmp_path)
     assert past.header["selection"]["name"]
     transfer.undo(chooser.params, past.path, transfer.How(False))

@@ -22,7 +22,7 @@ def test_a_dry_run_changes_no_table_and_says_what_the_run_does(scene, move) -> N
         "Oma": "MERGE",
     }
     # nothing in the scene is there for nothing
-    seen = ("assets", "chosen", "others", "people", "faces", "along", "stays", "tags", "tags_made", "memories")
+    seen = ("assets", "items", "items_moving", "people", "faces", "along", "stays", "tags", "tags_made", "memories")
     seen += ("duplicates", "albums_unseen", "albums_public", "storage", "featured", "digest")
     assert [name for name in seen if not (getattr(report, name, ()) or report.of(name))] == []
     assert (

@@ -74,7 +74,7 @@ def test_all_that_may_go_goes_and_the_rest_is_named(library, anna, ben, carla, a
     assert library.value("select visibility::text from asset where id = %s", account["archived"]) == "archive"
     assert report.listed("albums_changed") == ("Empty", "Trip")
     assert [library.album_owner(account[name]) for name in ("album", "empty", "carlas")] == [ben, ben, carla]
-    assert (report.assets, report.of("chosen")) == (6, 9)
+    assert (report.assets, report.of("items")) == (6, 9)
 
     (past,) = transfer.list_past(params, tmp_path / "transfers")
     assert past.header["selection"] == {"kind": "everything", "name": "everything"}

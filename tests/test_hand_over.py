@@ -86,7 +86,7 @@ def test_the_four_choices(library, anna, ben, carla, hand, journey, itself, was,
     assert library.snapshot()["activity"] == said
     assert (cover(library, album), library.photos_in(album)) == (photos[1], {*photos, guest})
     assert report.listed("albums_changed") == (() if roles_before == roles(library, album) else ("Trip",))
-    assert (report.assets, report.of("others"), report.of("album_copies")) == (2, 1, 0)
+    assert (report.assets, report.of("items"), report.of("album_copies")) == (2, 3, 0)
     assert report.listed("albums_unseen") == ()
 
     undone = journey.back()

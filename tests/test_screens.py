@@ -172,8 +172,6 @@ def test_every_line_reads_what_a_report_has() -> None:
     }
     assert read - own <= given
     assert {what for what in given - read if f'("{what}")' not in source and f'"{what}",' not in source} <= {
-        "chosen",
-        "others",
         "tags_made",
     }
     for telling, _what, _words in transfer.LINES:

@@ -37,7 +37,7 @@ def test_members_from_outside_come_along_and_are_named(library, anna, ben, chose
     assert [library.owner_of(member) for member in members] == [ben] * 3
     assert stack_row(library, stack) == (ben, members[0])
     assert report.along == tuple(("stack", f"{number}.jpg") for number in range(3) if number != chosen)
-    assert (report.assets, report.of("chosen"), report.of("stacks_moved")) == (3, 1, 1)
+    assert (report.assets, report.of("items"), report.of("stacks_moved")) == (3, 1, 1)
 
 
 @pytest.mark.cases

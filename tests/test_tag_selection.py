@@ -48,7 +48,7 @@ def test_the_tags_below_are_included_and_the_one_above_is_not(library, anna, ben
     photos = tagged(library, anna, "Trip", "Trip/Rome", "Trip/Rome/Forum", "Trip/Oslo")
     report = by_tag.move(library.tag(anna, "Trip/Rome"))
     assert owned(library, ben, photos) == {"Trip/Rome", "Trip/Rome/Forum"}
-    assert (report.assets, report.of("chosen"), report.of("others")) == (2, 2, 0)
+    assert (report.assets, report.of("items")) == (2, 2)
     paths = {tag.path for tag in transfer.list_tags(by_tag.params, ben)}
     assert paths == {"Trip", "Trip/Rome", "Trip/Rome/Forum"}
 
@@ -76,7 +76,7 @@ def test_a_photo_with_several_tags_is_chosen_once(library, anna, by_tag) -> None
     for path in ("Trip", "Trip/Rome", "Trip/Oslo", "Other"):
         library.tag_assets(library.tag(anna, path), photo)
     report = by_tag.move(library.tag(anna, "Trip"))
-    assert (report.assets, report.of("chosen"), report.of("tags")) == (1, 1, 4)
+    assert (report.assets, report.of("items"), report.of("tags")) == (1, 1, 4)
 
 
 def test_only_the_sources_tag_counts_and_only_the_sources_photos_go(library, anna, ben, carla, by_tag) -> None:
@@ -90,14 +90,14 @@ def test_only_the_sources_tag_counts_and_only_the_sources_photos_go(library, ann
     assert counts(by_tag.params, anna) == [("Trip", 1)]
     report = by_tag.move(library.tag(anna, "Trip"))
     assert [library.owner_of(photo) for photo in (hers, untagged, guest)] == [ben, anna, carla]
-    assert (report.assets, report.of("chosen")) == (1, 1)
+    assert (report.assets, report.of("items")) == (1, 1)
 
 
 def test_a_tag_of_somebody_elses_chooses_nothing(library, anna, carla, by_tag) -> None:
     photo, tag = library.asset(anna), library.tag(carla, "Trip")
     library.tag_assets(tag, photo)
     report = by_tag.dry(tag)
-    assert (report.assets, report.of("chosen")) == (0, 0)
+    assert (report.assets, report.of("items")) == (0, 0)
 
 
 def test_photos_that_may_not_go_stay_with_their_reason(library, anna, ben, by_tag) -> None:
