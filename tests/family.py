@@ -22,6 +22,10 @@ class Family:
     bob: str
     carol: str
     summer: str  # the album, shared with Bob, who has contributed to it
+    favourites: str  # with a public link
+    christmas: str  # private
+    hiking: str  # Bob's, shared with Alice, who has contributed to it
+    garden: str  # Carol's
     live: tuple[str, str]  # the still is in the album, the video is not
 
     # people in "Summer 2024", and what a transfer to Bob does to them
@@ -114,9 +118,9 @@ def build(library: Library, *, older_transfer: bool = False) -> Family:
     staying = [trashed, copied, copied_in_trash, external, locked, unfinished, deleting]
     summer = library.album(alice, "Summer 2024", [*inside, *staying, *by_bob], members={bob: "editor"}, cover=beach[1])
     favourites = library.album(alice, "Family favourites", [beach[1], tree[0], hut], cover=tree[0])
-    library.album(alice, "Christmas 2023", tree, cover=tree[0])
+    christmas = library.album(alice, "Christmas 2023", tree, cover=tree[0])
     hiking = library.album(bob, "Hiking", [*summit, hut], members={alice: "editor"}, cover=summit[0])
-    library.album(carol, "Garden", roses)
+    garden = library.album(carol, "Garden", roses)
     library.link(alice, album=favourites, slug="family-favourites")
 
     library.comment(summer, bob, "What a week!")
@@ -183,8 +187,8 @@ def build(library: Library, *, older_transfer: bool = False) -> Family:
     library.settle_usage()
 
     return Family(
-        *(alice, bob, carol, summer, live, emma, noah, rose, tom, anna, joe, leas, passer_by, neighbour),
-        *(bobs_tom, carols_rose),
+        *(alice, bob, carol, summer, favourites, christmas, hiking, garden, live),
+        *(emma, noah, rose, tom, anna, joe, leas, passer_by, neighbour, bobs_tom, carols_rose),
     )
 
 

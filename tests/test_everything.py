@@ -6,9 +6,8 @@ import pytest
 
 import transfer
 from tests.conftest import NOT_PUT_BACK, problems
-from tests.random_library import clean_people
 from tests.terminal import Installation, Terminal, installation
-from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses
+from tests.test_account import lost_with
 from tests.test_hand_over import doubles
 
 pytestmark = pytest.mark.long
@@ -176,10 +175,7 @@ def test_the_account_can_be_deleted_and_no_row_of_the_destination_is_touched(
     report = go(trashed=True, locked=True, merge=frozenset([oma]))
     assert dict(report.stays)["duplicate"] == ("twin.jpg",)
     library.rows('delete from asset where "libraryId" is not null')  # that goes with her, from the album too
-    whose, before = Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
-    assert delete_as_immich(library, anna)
-    clean_people(library)
-    assert losses(whose, anna, before, library.snapshot(ignore=NOT_COMPARED)) == set()
+    assert lost_with(library, anna) == set()
     assert not library.rows('select 1 from "user" where id = %s', anna)
     assert library.photos_in(album) == library.photos_in(his) == {copy, goes}
     assert library.value('select "albumThumbnailAssetId" from album where id = %s', album) == copy
@@ -199,9 +195,7 @@ def test_the_cover_of_the_destinations_own_album_survives_the_account(
     with journey.returning():
         go()
     go()
-    whose, before = Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
-    assert delete_as_immich(library, anna)
-    assert losses(whose, anna, before, library.snapshot(ignore=NOT_COMPARED)) == set()
+    assert lost_with(library, anna) == set()
     assert library.value('select "albumThumbnailAssetId" from album where id = %s', his) == copy
 
 

@@ -15,7 +15,7 @@ from tests.conftest import EVERYTHING, repair_one, usage, usage_by_immich
 from tests.library import TAKEN, Library
 from tests.model import State, Trouble
 from tests.random_library import WRONG, Plan, World, adapted, build, ids, leave_cluster, plans
-from tests.test_account import NOT_COMPARED, Whose, delete_as_immich, losses, put_together
+from tests.test_account import lost_with, put_together
 from tests.test_faults import PLANTS, give
 from tests.test_undo_random import NOT_PUT_BACK, difference, examples
 
@@ -398,9 +398,7 @@ def test_afterwards_the_deletion_of_either_takes_nothing_from_the_other(library,
     mend_all(library, params, users)
     put_together(params, 0)
     assert transfer.find_faults(params) == ()
-    before, whose = library.snapshot(ignore=NOT_COMPARED), Whose.of(library)
-    assert delete_as_immich(library, users[gone])
-    assert losses(whose, users[gone], before, library.snapshot(ignore=NOT_COMPARED)) <= {"person"}
+    assert lost_with(library, users[gone]) <= {"person", "person_group"}
 
 
 @pytest.mark.long
@@ -416,9 +414,7 @@ def test_in_whatever_library_no_account_holds_up_or_takes_photos_of_others(versi
             mend_all(library, world.params, world.users)
             put_together(world.params, 0, trashed=True, locked=True)
             torn = transfer.find_torn(world.params)  # those that may not move, such as external ones
-            gone, whose, before = world.users[number], Whose.of(library), library.snapshot(ignore=NOT_COMPARED)
-            assert delete_as_immich(library, gone)
-            lost = losses(whose, gone, before, library.snapshot(ignore=NOT_COMPARED))
+            lost = lost_with(library, world.users[number])
             assert not lost & ({"asset_face", "tag_asset"} if torn else {"asset", "asset_face", "tag_asset"})
 
     look()
