@@ -5813,7 +5813,9 @@ def require_active_users(tx: Transaction) -> None:
         WHERE id = ANY (%(users)s::uuid[]) AND "deletedAt" IS NULL AND status = 'active'
     """, users=users):
         raise TransferError(
-            "A user concerned is not active any more.", "The account was deleted.", "Start again."
+            "A user concerned is not active any more.",
+            "The account was deleted.",
+            "Restore it under Administration > Users, or start again.",
         )
 
 
@@ -6287,12 +6289,6 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
     """Before the steps: what is already wrong, and how many rows were written. `groups` are the people whose
     faces on other photos could become wrong.
     """
-    if one_value(tx, "SELECT current_setting('track_counts')") != "on":
-        raise TransferError(
-            "This PostgreSQL does not count the rows that are written, which the safety checks need.",
-            "Its setting track_counts is off. Autovacuum does not work without it, either.",
-            "Set track_counts = on, as it is by default, then run again.",
-        )
     run(tx, f"""
         INSERT INTO suspect_group
         SELECT DISTINCT grp
@@ -6440,14 +6436,11 @@ def find_faults(database_config: Mapping[str, Any], progress: Progress = quiet) 
     with looking(database_config) as tx:
         find_all(replace(tx, progress=progress))
         found = rows(tx, f"""
-            SELECT kind, owner::text, count(*), (array_agg(DISTINCT name))[1:{EXAMPLES_SHOWN}]
-            FROM to_mend GROUP BY kind, owner ORDER BY kind, owner
-        """)
-    order = list(FAULTS)
-    return tuple(sorted(
-        (Trouble(kind, user, number, tuple(filter(None, names))) for kind, user, number, names in found),
-        key=lambda entry: order.index(entry.kind),
-    ))
+            SELECT kind, owner::text, count(*),
+                (array_agg(DISTINCT name) FILTER (WHERE name <> ''))[1:{EXAMPLES_SHOWN}]
+            FROM to_mend GROUP BY kind, owner ORDER BY array_position(%(kinds)s, kind), owner
+        """, kinds=list(FAULTS))
+    return tuple(Trouble(kind, user, number, tuple(names or ())) for kind, user, number, names in found)
 
 
 def find_all(tx: Transaction, kinds: Iterable[str] = FAULTS) -> None:
@@ -6476,9 +6469,8 @@ class Torn:
 
 def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
     """Live photos whose halves, and external libraries that with some of their photos, have two owners."""
-    torn = []
     with looking(database_config) as tx:
-        for kind, one, other, to_one, to_other, library in rows(tx, f"""
+        found = rows(tx, f"""
             SELECT 'live', s."ownerId"::text, v."ownerId"::text, array_agg(v.id::text), array_agg(s.id::text),
                 NULL
             FROM {RULES["live"].rows} WHERE {RULES["live"].broken} GROUP BY 2, 3
@@ -6487,14 +6479,14 @@ def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
             FROM {RULES["library"].rows} WHERE {RULES["library"].broken} AND l."deletedAt" IS NULL
             GROUP BY 2, 3, l.id
             ORDER BY 1, 2, 3, 6
-        """):
-            back = Request(other, one, photos=tuple(to_one))
-            on = (
-                Request(one, other, libraries=frozenset([library]))
-                if library else Request(one, other, photos=tuple(to_other))
-            )
-            torn.append(Torn(kind, (one, other), len(to_one), (back, on)))
-    return tuple(torn)
+        """)
+    return tuple(
+        Torn(kind, (one, other), len(to_one), (
+            Request(other, one, photos=tuple(to_one)),
+            Request(one, other, photos=tuple(to_other or ()), libraries=frozenset(filter(None, [library]))),
+        ))
+        for kind, one, other, to_one, to_other, library in found
+    )
 
 
 MENDED_KINDS = [kind for kind, fault in FAULTS.items() if fault.weight == MENDED]
@@ -6811,16 +6803,7 @@ def require_same_place(tx: Transaction, header: Mapping[str, Any]) -> None:
             f"The run was made on {clean(header['immich'])}, this is {tx.schema.release}.",
             "Transfer the photos back instead.",
         )
-    for user in (header["source"], header["destination"]):
-        if user and not rows(tx, """
-            SELECT 1 FROM v_user WHERE id::text = %(user)s AND "deletedAt" IS NULL
-                AND status = 'active'
-        """, user=user["id"]):
-            raise TransferError(
-                f"{clean(user['email'])} is not active any more.",
-                "The account was deleted.",
-                "Restore it first.",
-            )
+    require_active_users(tx)
 
 
 # ---- what the run did --------------------------------------------------------------------------------------

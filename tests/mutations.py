@@ -396,7 +396,7 @@ a strange header is believed
 a run of before an upgrade is undone
     require_same_place: never list(header["models"]) @ undo: after_an_upgrade
 photos go back to an account that was deleted
-    require_same_place: say if user and => if False and @ undo_later_changes: without_one_of_the_two
+    require_same_place: skip require_active_users( @ undo_later_changes: without_one_of_the_two
 what somebody changed since is put back
     find_home: cut unchanged AND @ undo_later_changes: given_to_another_person or taken_from_its_person
 what hangs on a photo that does not go back is put back
