@@ -11,12 +11,14 @@ folder. All runs share one database server: the one of IMMICH_TRANSFER_TEST_DSN,
 
 `MUTATIONS` has for each what would go wrong, then `place: effect @ files of tests: what pytest -k takes`. A place is a
 function, class, method or constant; the effect is one of `EFFECTS` with a fragment of what it is about, which needs to
-be so long only that the place has it once. White space in fragments stands for any.
+be so long only that the place has it once. White space in fragments stands for any. That a rule, check, fault, tie or
+step is missing altogether follows from `THINGS` (missing_data).
 """
 
 import argparse
 import ast
 import functools
+import inspect
 import itertools
 import os
 import re
@@ -31,7 +33,11 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn
 
+import transfer
 from tests import postgres
+from tests.test_account import TIES
+from tests.test_faults import PLANTS
+from tests.test_invariants import FOUND_BY, WRONG_STEPS
 
 PROJECT = Path(__file__).resolve().parent.parent
 PATIENCE = 600  # seconds for the tests of one change
@@ -128,16 +134,10 @@ an upload of the same file stops a library
     judge_photos: true a."libraryId" IS NULL @ libraries: goes_with_all_that_is_in_it
 a library goes without a photo that must stay
     require_whole_libraries: false v.reason IS @ libraries: unfinished_file_move
-the photos of a library go without it
-    step_libraries: skip change(tx, @ libraries: goes_with_all_that_is_in_it
 a scan adds to a library while it changes hands
     lock_libraries: say UPDATE => KEY SHARE @ libraries: scan
-a moved photo in another's library passes the checks
-    LIBRARY_RULE: say run_photo => run_photo WHERE false @ libraries: one_owner_or_all
 what a scan adds for the old owner after the commit is not told
     LIBRARY_RULE: false c.id = @ libraries: after_the_commit
-a library that was not asked for may be written
-    LIBRARIES: false l."writtenBy" @ libraries: one_owner_or_all
 libraries are not in the digest of a transfer
     plan_digest: say changing_library => changing_library WHERE false @ libraries: not_shown
 libraries are not in the digest of an undo
@@ -322,40 +322,8 @@ a partner's photo in a memory counts as wrong
     _shared_by_partner: false p."sharedById" = a."ownerId" AND @ faults: partners
 a picture that Immich has chosen among people whom several know counts as wrong
     _SHARED_PORTRAIT: false k."personGroupId" = f."personGroupId" AND @ faults: two_users_know
-the check of faces is missing
-    FACE_RULE: false f."personGroupId" IS @ invariants: violation and moved and face
-the check of featured photos is missing
-    FEATURED_RULE: say f"{SHOWS} IS NOT TRUE" => "false" @ invariants: violation and person and shows
-the check of live photos misses the video
-    LIVE_RULE: false s.id NOT @ invariants: violation and gets and video
-the check of stacks' members is missing
-    STACK_RULE: say 'a."ownerId" <> s."ownerId"' => "false" @ invariants: violation and stack
-the check of stacks' tops is missing
-    PRIMARY_RULE: false a."stackId" IS @ invariants: violation and stack
-the check of each tag is missing
-    TAGS: say TAG_RULE} => replace(TAG_RULE, touched=())} @ invariants: violation and source and tag
-the check of each memory is missing
-    MEMORIES: say MEMORY_RULE} => replace(MEMORY_RULE, touched=())} @ invariants: violation and source and
-        memory
-the check of each link is missing
-    LINKS: say LINK_RULE} => replace(LINK_RULE, touched=LINK_RULE.touched[1:])} @
-        invariants: violation and source and link
 the check that a neighbour keeps its owner is missing
     PHOTOS: say USING (id, "ownerId") => USING (id) @ invariants: step_may_not
-the check that photos have moved is missing
-    PHOTOS: false a."ownerId" <> %(taker)s @ invariants: violation and nothing and hangs
-the check of an album that changes hands misses the owner
-    ALBUMS: false o."userId" IS @ hand_over: wrong_roles and back
-the check of what is written to albums is missing
-    ALBUMS: false "writtenBy" @ invariants: violation and album and renamed
-the check of what is written to members is missing
-    ALBUMS: false "table" = 'album_user' @ invariants: step_may_not
-the check of photos put into albums is missing
-    ALBUMS: false "table" = 'album_asset' @ invariants: step_may_not
-the check of comments is missing
-    ALBUMS: false j."table" = 'activity' @ invariants: step_may_not
-the check of rows that come and go is missing
-    PHOTOS: say 'asset', 'asset_face', 'face_search', 'activity' => 'activity' @ invariants: step_may_not
 rows that go are not counted
     written_otherwise: say BY_TRIGGERS => BY_TRIGGERS and kind != 'removed' @ invariants: neighbour_that_goes or
         (violation and (vector or without or leaves or member))
@@ -497,8 +465,6 @@ jobs count as done when their queue is empty once
     wait_for_queues: say while idle < 2 => while idle < 1 @ jobs: idle_twice
 account: files in its folders are overlooked
     find_doomed: say (holder = %(user)s OR holder IS NULL) => holder IS NULL @ account: really_go
-account: photos of others in its library are taken for its own
-    LIBRARIES: say owner <> %(user)s => owner <> %(user)s AND false @ account: her-library
 account: what breaks for others is no reason against it
     AccountCheck: cut self.count(BREAKS) or @ account: really_go
 account: what is lost with it is no reason against it
@@ -517,8 +483,6 @@ account: a library is not given to whom its photos are
     libraries_listed: say NOT IN (l."ownerId", %(taker)s) => <> l."ownerId" @ account: her-library
 account: in a common group a repair takes the person of whom has photos left
     gather_people: say 1 => -1 @ mending: one_cluster_group
-account: foreign keys that nobody knows are overlooked
-    account_ties: say list(tx.schema.unknown_links) => [] @ account: nobody_knows
 people are remembered one way only
     remembered_people: skip pairs |= {target: @ remembered_people: come_back
 others' photos keep a person with a source that has none
@@ -533,6 +497,28 @@ the page does not escape names
 """
 
 
+# What is left of a thing's rule, check of what was written, fault or tie when it is missing.
+MISSING = {
+    "rules": "replace({}, touched=())",
+    "written": "'SELECT NULL WHERE false'",
+    "faults": "replace({}, query='SELECT NULL::uuid, NULL, NULL, NULL WHERE false')",
+    "ties": "replace({}, query='SELECT NULL WHERE false')",
+}
+# Which tests notice, where no table of theirs says it.
+NOTICED_BY = {
+    "step library": "libraries: goes_with_all_that_is_in_it",
+    "step duplicate": "duplicate_groups",
+    "rules library": "libraries: one_owner_or_all",
+    "rules album owner": "invariants: not_right",
+    "rules person": "invariants: not_right",
+    "written external library": "libraries: one_owner_or_all",
+    "written changing album": "hand_over: wrong_roles",
+    "ties file": "account: really_go",
+    "ties file_odd": "account: never_says_yes",
+    "ties unknown": "account: nobody_knows",
+}
+
+
 @dataclass(frozen=True)
 class Mutation:
     """One change: an effect, with a fragment of what it is about, on a place. `tests` are arguments of pytest."""
@@ -544,15 +530,56 @@ class Mutation:
     tests: list[str]
 
 
+def named_tests(text: str) -> list[str]:
+    """Arguments of pytest: "files: what -k takes"."""
+    files, _, words = text.partition(": ")
+    arguments = [f"tests/test_{file}.py" for file in files.split()]
+    return arguments + (["-k", words] if words else [])
+
+
+def noticed_by(field: str, kind: str) -> str:
+    """The tests for a piece of a thing's data, by the tables that these tests are made of."""
+    found = {name: text.removeprefix("cross-owner ") for name, text in FOUND_BY.items()}
+    by_checks = [("violation", name) for name, text in found.items() if text.startswith(f"{kind}:")]
+    by_checks += [("step_may_not", name) for name, entry in WRONG_STEPS.items() if entry[0].startswith(f"{kind}:")]
+    if by_checks and field in ("rules", "written"):
+        file, (test, name) = "invariants", by_checks[0]
+    elif field == "faults":
+        file, test = "faults", "is_found"
+        name = next(plant.__name__[6:] for plant in PLANTS if f'"{kind}"' in inspect.getsource(plant))
+    elif field == "ties":
+        file, test, name = "account", "each_tie", next(name for name, tie in TIES.items() if kind in tie[1])
+    else:
+        return "smoke"
+    return f"{file}: " + " and ".join([test, *(word for word in re.findall(r"\w+", name) if word not in ("and", "or"))])
+
+
+def missing_data() -> list[Mutation]:
+    """Each rule, check, fault and tie of a thing is missing, and each step."""
+    found = []
+
+    def add(thing: transfer.Thing, what: str, code: str) -> None:
+        code = f"thing = next(thing for thing in THINGS if thing.name == {thing.name!r}); {code}"
+        tests = NOTICED_BY.get(what) or noticed_by(*what.split(" ", 1))
+        found.append(Mutation(f"{what} is missing", "THINGS", "after", code, named_tests(tests)))
+
+    for thing in transfer.THINGS:
+        for field, left in MISSING.items():
+            for kind in getattr(thing, field):
+                entry = f"thing.{field}[{kind!r}]"
+                add(thing, f"{field} {kind}", f"{entry} = {left.format(entry)}")
+        if thing.step:
+            add(thing, f"step {thing.name}", "object.__setattr__(thing, 'step', None)")
+    return found
+
+
 def mutations() -> list[Mutation]:
-    """The table above, read."""
+    """The table above, read, and what follows from the data of things."""
     found = []
     for name, text in re.findall(r"^(\S.*)\n((?:    .*\n)+)", MUTATIONS, re.M):
         place, effect, fragment, tests = re.fullmatch(r"(\S+): (\w+) (.*) @ (.*)", " ".join(text.split())).groups()
-        files, _, words = tests.partition(": ")
-        arguments = [f"tests/test_{file}.py" for file in files.split()]
-        found.append(Mutation(name, place, effect, fragment, arguments + (["-k", words] if words else [])))
-    return found
+        found.append(Mutation(name, place, effect, fragment, named_tests(tests)))
+    return found + missing_data()
 
 
 # ---- changing one thing ---------------------------------------------------------------------------------------------
@@ -724,6 +751,7 @@ EFFECTS: dict[str, Callable[[Place, str], str]] = {
     "skip": skipped,
     "give": given,
     "drop": dropped,
+    "after": lambda where, code: where.put(where.span()[1], where.span()[1], f"\n{code}"),
     "cut": lambda where, fragment: where.put(*where.find(fragment), " "),
     "say": lambda where, change: where.put(*where.find(change.split(" => ")[0]), change.split(" => ")[1]),
 }

@@ -130,6 +130,8 @@ PLANTED = {
     # 6: album, members, comments, likes
     "an album is renamed": """update album set "albumName" = 'x' where id = :album:""",
     "an album loses its cover": """update album set "albumThumbnailAssetId" = null where id = :album:""",
+    "an album shows what is not in it": """
+        update album set "albumThumbnailAssetId" = :home: where id = :album:""",
     "another album of a moved photo is renamed": """update album set "albumName" = 'x' where id = :other_album:""",
     "an album goes": """delete from album where id = :other_album:""",
     "a member goes": """
@@ -180,6 +182,7 @@ FOUND_BY = {
     "an album is renamed": "album: 1",
     "an album loses its cover": "album: 1",
     "another album of a moved photo is renamed": "album: 1",
+    "an album shows what is not in it": "cross-owner cover: 1",
 }
 
 
@@ -228,15 +231,24 @@ def test_an_album_that_changes_hands_rolls_everything_back(library, scene, runne
     violate(library, scene, runner, 'update album set "ownerId" = :carla: where id = :album:')
 
 
-@pytest.mark.since("3.1")
-@pytest.mark.parametrize("role", ["editor", "viewer"])
-def test_an_album_that_loses_its_owner_rolls_everything_back(library, scene, runner, role) -> None:
-    violate(
-        library,
-        scene,
-        runner,
-        f"update album_user set role = '{role}' where <album_user.albumId> = :album: and <album_user.userId> = :anna:",
-    )
+# Of versions that have it: what finds it.
+NOT_RIGHT = {
+    "an album loses its owner": (
+        "cross-owner album owner: 1",
+        "update album_user set role = 'viewer' where <album_user.albumId> = :album: and <album_user.userId> = :anna:",
+    ),
+    "the destination gets a row in the source's cluster group": (
+        "cross-owner person: 1",
+        'insert into person ("ownerId", <person.personGroupId>) values (:ben:, :max:)',
+    ),
+}
+
+
+@pytest.mark.since("3.2")
+@pytest.mark.parametrize("what", NOT_RIGHT)
+def test_what_is_not_right_in_newer_versions_rolls_everything_back(library, scene, runner, what) -> None:
+    found, sql = NOT_RIGHT[what]
+    assert found in violate(library, scene, runner, sql).why
 
 
 def test_a_moved_photo_that_is_put_into_another_album_rolls_everything_back(library, scene, runner) -> None:
