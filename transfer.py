@@ -3031,8 +3031,9 @@ class Rule:
     added: str = ""
 
 
-# How it weighs that something is wrong: a repair mends it, or it asks who is to have it.
-MENDED, ASKED = "mended", "asked"
+# How it weighs that something is wrong: a repair mends it, a repair asks who is to have it, or people must do
+# it.
+MENDED, ASKED, BY_HAND = "mended", "asked", "by hand"
 # How it weighs that something hangs on an account which is to be deleted: things of somebody else's go or
 # break, and it must not be deleted; the account's own go that are nowhere else, and it must not either; what
 # goes nothing can keep, or need not: told, and no reason against it.
@@ -3173,6 +3174,20 @@ PHOTOS = Thing(
     words="Photos",
     step=step_owner,
     other={"asset.sidecarPath": "NULL::text", "asset.encodedVideoPath": "NULL::text"},  # in asset_file since
+    faults={
+        # where somebody has dropped UQ_assets_owner_checksum to get past it
+        "checksum": Point(
+            BY_HAND, ("photo that this user has twice", "photos that this user has twice"),
+            """
+            SELECT a."ownerId", NULL, NULL, min(a."originalFileName") FROM v_asset a
+            WHERE a."libraryId" IS NULL GROUP BY a."ownerId", a.checksum HAVING count(*) > 1
+            """,
+            todo="Nothing is deleted here. Look at both in Immich, and delete the one that lacks albums or "
+                "names for good: put it into the trash, then delete it there.",
+            harm="Immich forbids two photos of one file with one owner. It may take one of the two for the "
+                "other, and delete both.",
+        ),
+    },
     ties={
         # the folders are removed whoever owns what lies in them
         "file": Point(
@@ -6489,22 +6504,26 @@ def find_torn(database_config: Mapping[str, Any]) -> tuple[Torn, ...]:
     )
 
 
-MENDED_KINDS = [kind for kind, fault in FAULTS.items() if fault.weight == MENDED]
+def mended_kinds(leave: Iterable[str] = ()) -> list[str]:
+    """What a repair mends, but for kinds that are left."""
+    return [kind for kind, fault in FAULTS.items() if fault.weight == MENDED and kind not in leave]
 
 
 def repair_all(
     database_config: Mapping[str, Any],
     merges: Mapping[str, frozenset[str]],
     how: How = HOW,
+    leave: frozenset[str] = frozenset(),
     remembered: SamePeople = (),
 ) -> Report:
     """Mend what is wrong with the things of several users, one after the other, in one transaction: what
     hangs on a photo becomes its present owner's. Raises TransferError; nothing is changed then.
 
     `merges` has for each user the people who may be merged by name; `remembered` are people who are one,
-    whichever user has the second. Each user's part has an undo file of its own.
+    whichever user has the second. `leave` are kinds of FAULTS that stay as they are. Each user's part has an
+    undo file of its own.
     """
-    users = list(merges)
+    users, kinds = list(merges), mended_kinds(leave)
 
     def part_of(tx: Transaction, user: str) -> Transaction:
         return replace(tx, values={**tx.values, "taker": user, "merge": sorted(merges[user])})
@@ -6512,7 +6531,7 @@ def repair_all(
     def work(tx: Transaction) -> Report:
         parts = list[tuple[str, Report]]()
         for user in users:
-            if part := _repair(part_of(tx, user)):
+            if part := _repair(part_of(tx, user), kinds):
                 # until all are written
                 run(tx, f"DROP VIEW journal_id; ALTER TABLE journal RENAME TO journal_{len(parts)}")
                 parts.append((user, part))
@@ -6528,7 +6547,7 @@ def repair_all(
             yield write_journal(part_of(tx, user), part, how.undo_folder, "repair")
 
     def still_wrong(tx: Transaction) -> int:
-        find_all(tx, MENDED_KINDS)
+        find_all(tx, kinds)
         wrong = "SELECT count(*) FROM to_mend WHERE owner = ANY (%(users)s::uuid[])"
         return int(one_value(tx, wrong, users=users))
 
@@ -6572,19 +6591,19 @@ def plan_repair(tx: Transaction, kinds: Sequence[str]) -> None:
     lock(tx, "SELECT a.id FROM v_asset a JOIN run_photo USING (id) ORDER BY a.id FOR NO KEY UPDATE OF a")
     lock_faces_and_people(tx)
     look_around(tx)
-    leave_alone(tx)
+    leave_alone(tx, kinds)
     decide_people(tx)
 
 
-def leave_alone(tx: Transaction) -> None:
-    """exempt: what is wrong on these photos and stays so: what a repair does not mend, and a partner's photos
-    in memories and links, which Immich allows.
+def leave_alone(tx: Transaction, kinds: Sequence[str]) -> None:
+    """exempt: what is wrong on these photos and stays so: kinds of faults other than these, and a partner's
+    photos in memories and links, which Immich allows.
     """
     for kind, query in CHECKS.items():
         stays = "true"
         if kind in HOLDERS:
             stays = f"key NOT IN (SELECT concat_ws(' ', photo, thing) FROM to_mend WHERE kind = '{kind}')"
-        elif kind in (*MENDED_KINDS, "primary"):
+        elif kind in kinds or (kind == "primary" and "stack" in kinds):
             continue
         run(tx, f"""
             INSERT INTO exempt
@@ -6593,9 +6612,9 @@ def leave_alone(tx: Transaction) -> None:
     run(tx, "ANALYZE exempt")
 
 
-def _repair(tx: Transaction) -> Report | None:
+def _repair(tx: Transaction, kinds: Sequence[str]) -> Report | None:
     """One user's part of a repair; None when nothing is wrong."""
-    plan_repair(tx, MENDED_KINDS)
+    plan_repair(tx, kinds)
     if not one_value(tx, "SELECT count(*) FROM to_mend"):
         return None
     find_neighbours(tx, """
@@ -9258,6 +9277,7 @@ class Wish:
     mend: Sequence[User] = ()  # of a repair: whose things,
     faces: SamePeople = ()  # who is who by face
     merges: dict[str, frozenset[str]] = field(default_factory=dict)  # with whom merged, by the user's id,
+    leave: frozenset[str] = frozenset()  # and which kinds of FAULTS stay as they are
     page: Page | None = None  # what was analysed last
 
 
@@ -9664,7 +9684,8 @@ def picked(answer: str, options: Sequence[str]) -> tuple[list[int], list[str]]:
         return list(range(len(options))), []
     whole = len(named_by(answer, options)) == 1  # a name with a comma in it
     found, unfit = dict[int, None](), []
-    for part in [answer] if whole else map(str.strip, re.split("[,;]", answer.strip(" ,;"))):
+    apart = "[,;]" if any(map(str.isalpha, answer)) else "[ ,;]+"
+    for part in [answer] if whole else map(str.strip, re.split(apart, answer.strip(" ,;"))):
         fits = [number - 1 for number in numbers_typed(part, len(options))]
         named = named_by(part, options)
         if fits or len(named) == 1:
@@ -11213,13 +11234,13 @@ def names_of(users: Sequence[User]) -> str:
     return who(users[0]) if len(users) == 1 else in_words([shortened(user.name) for user in users])
 
 
-def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User]) -> list[Block]:
+def wrong_blocks(found: Sequence[Trouble], users: Mapping[str, User], leave: frozenset[str]) -> list[Block]:
     """What is wrong with these users' things: what a repair fixes, and what it does not."""
     fixed, left = list[Row](), list[Row]()
     for trouble in found:
         line, below = point_row(FAULTS, trouble)
         whose = f"{clean(users[trouble.user].name)}: " * (len(users) > 1)
-        (fixed if trouble.kind in MENDED_KINDS else left).append((f"    • {whose}{line}", below))
+        (fixed if trouble.kind in mended_kinds(leave) else left).append((f"    • {whose}{line}", below))
     return [Block(fixed, "  Fixed:", 6), Block(left, "  Not fixed by this (d says what to do):", 3)]
 
 
@@ -11259,10 +11280,12 @@ def repair_action(
     names = names_of(wish.mend)
 
     def run_it(how: How) -> Report:
-        return repair_all(state.config.database, wish.merges, how, wish.faces) if wish.merges else Report()
+        if not wish.merges:
+            return Report()
+        return repair_all(state.config.database, wish.merges, how, wish.leave, wish.faces)
 
     def show_it(report: Report) -> Sheet:
-        blocks = wrong_blocks(found, users)
+        blocks = wrong_blocks(found, users, wish.leave)
         for user, part in report.parts:
             whose = f"  {clean(users[user].name)}: " if len(users) > 1 else "  "
             blocks += [
@@ -11274,6 +11297,10 @@ def repair_action(
             verdict = "What has two owners is asked next." if torn else "There is nothing to repair."
         return Sheet(verdict, blocks, is_any=bool(report.parts))
 
+    def leave_out() -> None:
+        wrong = {trouble.kind for trouble in found}
+        ask_kinds(wish, [kind for kind in mended_kinds(wish.leave) if kind in wrong])
+
     return Action(
         title="REPAIR ANALYSIS",
         kept_as=("repair", *(user.email for user in wish.mend[:2]), *["and-more"] * (len(wish.mend) > 2)),
@@ -11284,8 +11311,17 @@ def repair_action(
         done=lambda report: repair_done(state, api, report),
         ends=undoable(state),
         entry="6",
+        keys=lambda: {"l": ("leave kinds of problems out", leave_out)},
         goes_back=not torn,
     )
+
+
+def ask_kinds(wish: Wish, kinds: Sequence[str]) -> None:
+    """Which kinds of problems are to stay. Raises Again if there are any."""
+    with contextlib.suppress(StepBack):
+        chosen = choose_some("What is to stay as it is", [FAULTS[kind].words[1] for kind in kinds])
+        wish.leave |= {kinds[number] for number in chosen}
+        raise Again
 
 
 def torn_of(wish: Wish, users: Sequence[User], state: State) -> list[Torn]:

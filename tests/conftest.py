@@ -72,9 +72,10 @@ def repair_one(
     user: str,
     how: transfer.How = transfer.HOW,
     merge: frozenset[str] = frozenset(),
+    leave: frozenset[str] = frozenset(),
 ) -> transfer.Report:
     """A repair for one user alone: its part of the report, or an empty one."""
-    done = transfer.repair_all(params, {user: merge}, how)
+    done = transfer.repair_all(params, {user: merge}, how, leave)
     return replace(dict(done.parts).get(user, done), digest=done.digest, wrong_after=done.wrong_after)
 
 

@@ -27,6 +27,13 @@ def plant_library(library: Library, anna: str, ben: str) -> set:
     return {("library", ben)}
 
 
+def plant_twice(library: Library, anna: str, ben: str) -> set:
+    library.rows('drop index "UQ_assets_owner_checksum"')
+    for _ in range(2):
+        library.asset(ben, checksum=b"x" * 20)
+    return {("checksum", ben)}
+
+
 def plant_live(library: Library, anna: str, ben: str) -> set:
     video = library.asset(anna, kind="VIDEO", visibility="hidden")
     give(library, ben, library.asset(anna, live_video=video))
@@ -111,7 +118,7 @@ def plant_storage(library: Library, anna: str, ben: str) -> set:
 
 
 PLANTS = (
-    *(plant_library, plant_live, plant_stack, plant_top, plant_link, plant_face, plant_picture),
+    *(plant_library, plant_twice, plant_live, plant_stack, plant_top, plant_link, plant_face, plant_picture),
     *(plant_deleted_picture, plant_tag, plant_memory, plant_duplicates, plant_empty_stack, plant_cover),
     *(plant_album, plant_storage),
 )

@@ -682,7 +682,7 @@ def peak(reset: bool = False) -> int:
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux tells")
 def test_a_long_journal_needs_no_memory(library, scene, params, folder) -> None:
     """Neither when it is written nor when it is read: 30 MB of rows here."""
-    count, values = 30_000, {"giver": scene.anna, "taker": scene.ben, "everything": True}
+    count, values = 30_000, {"giver": scene.anna, "taker": scene.ben, "everything": True, "same_person": False}
     with transfer.database(params) as connection, connection.cursor() as cursor:
         tx = transfer.opened(cursor, values)
         transfer.create_tables(tx)

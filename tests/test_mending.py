@@ -84,7 +84,7 @@ def undo_all(library: Library, params: dict[str, Any], folder: Path) -> None:
 @pytest.mark.every_version
 @pytest.mark.parametrize(
     "plant",
-    [plant for plant in PLANTS if plant.__name__ not in ("plant_library", "plant_live")],
+    [plant for plant in PLANTS if plant.__name__ not in ("plant_library", "plant_twice", "plant_live")],
     ids=lambda plant: plant.__name__.removeprefix("plant_"),
 )
 def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
@@ -111,13 +111,16 @@ def test_what_is_wrong_is_mended_once_and_can_be_taken_back(
 
 
 @pytest.mark.every_version
-@pytest.mark.parametrize("name", ["library", "live"])
+@pytest.mark.parametrize("name", ["library", "live", "twice"])
 def test_what_a_repair_does_not_mend_by_itself_ends_as_it_is_said(library, anna, ben, params, name) -> None:
-    """It is asked who is to have both."""
+    """It is asked who is to have both; or one of two is deleted in Immich."""
     {plant.__name__: plant for plant in PLANTS}[f"plant_{name}"](library, anna, ben)
     library.settle_usage()
     (trouble, *_) = transfer.find_faults(params)
-    assert trouble.kind not in transfer.MENDED_KINDS
+    assert trouble.kind not in transfer.mended_kinds()
+    if name == "twice":
+        library.rows("delete from asset where id = (select min(id::text)::uuid from asset)")
+        library.settle_usage()
     put_together(params, 1)
     assert transfer.find_faults(params) == ()
 
@@ -258,7 +261,7 @@ def mend_and_judge(world: World, order: Sequence[int], at_once: bool, folder: Pa
     for part in [users] if at_once else [[user] for user in users]:
         mend_all(library, world.params, part, folder)
         assert transfer.repair_all(world.params, dict.fromkeys(part, frozenset())).parts == ()
-    assert [trouble for trouble in transfer.find_faults(world.params) if trouble.kind in transfer.MENDED_KINDS] == []
+    assert [trouble for trouble in transfer.find_faults(world.params) if trouble.kind in transfer.mended_kinds()] == []
     assert wrong(library) == set()
     undo_all(library, world.params, folder)
     left = difference(before, library.snapshot(ignore=(*NOT_PUT_BACK, "user.quotaUsageInBytes")))
@@ -305,6 +308,20 @@ def torn(library: Library, anna: str, ben: str) -> str:
     give(library, ben, photo)
     library.rows('update "user" set "quotaUsageInBytes" = 7 where id = %s', ben)
     return photo
+
+
+@pytest.mark.cases
+@pytest.mark.parametrize("kind", sorted({*transfer.mended_kinds()} - {"duplicate", "cover", "album owner"}))
+def test_a_kind_that_is_left_out_stays_as_it_is(library, params, ben, torn, kind) -> None:
+    def kinds() -> set[str]:
+        return {trouble.kind for trouble in transfer.find_faults(params)}
+
+    assert kinds() == set(transfer.mended_kinds()) - {"duplicate", "cover", "album owner"}
+    done = repair_one(params, ben, transfer.How(dry_run=False), leave=frozenset([kind]))
+    assert done.wrong_after == 0
+    assert kinds() == {kind}
+    repair_one(params, ben, transfer.How(dry_run=False))
+    assert kinds() == set()
 
 
 def test_what_a_partner_may_is_left_where_it_is(library, params, anna, ben, torn) -> None:

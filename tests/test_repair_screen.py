@@ -69,6 +69,32 @@ def test_all_users_at_once(there: Installation) -> None:
         assert words(terminal.until(CHOOSE)).count(": repair") == 2
 
 
+def test_a_kind_that_is_left_out(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        assert "l leave kinds of problems out" in words(terminal.answer(YES, "l"))
+        terminal.pick("What is to stay as it is", "photos with other users' tags")
+        shown = words(terminal.answer(YES, "yes"))
+        assert "Not fixed by this (d says what to do): • 1 photo with another user's tag" in shown
+        assert "Tags to give" not in shown
+        terminal.afterwards()
+    found = {(trouble.kind, trouble.user) for trouble in transfer.find_faults(there.params)}
+    assert wrong(there) == {"tag"}
+    assert ("tag", there.bob) in found
+
+
+def test_enter_leaves_nothing_out(there: Installation) -> None:
+    with Terminal(there.path) as terminal:
+        terminal.menu("6")
+        terminal.pick(USERS, "bob@example.com")
+        terminal.answer(YES, "l")
+        terminal.answer(CHOOSE, "")
+        terminal.answer(YES, "yes")
+        terminal.afterwards()
+    assert wrong(there) == {"tag"}  # Carol's
+
+
 def tear(there: Installation) -> tuple[str, str]:
     """A live photo of Bob's whose video stayed Alice's."""
     video = there.library.asset(there.alice, kind="VIDEO", visibility="hidden")
