@@ -1325,10 +1325,13 @@ def is_as_it_was(run: Run, face: Row) -> bool:
     was, ran, old = (state.get("asset_face", face["id"]) for state in (past.before, past.after, run.before))
     if was is None or ran is None or old is None or was["personGroupId"] != link:
         return False
+    # whoever had that very person as well before the run names it for themselves
+    own = past.before.get("person", run.giver, link) is not None and ran["personGroupId"] == link
+    named = past.after.named(run.giver, ran["personGroupId"]), run.before.named(run.giver, old["personGroupId"])
     return (
         ran["personGroupId"] == old["personGroupId"]
         and past.before.owners[face["assetId"]] == run.getter
-        and past.after.named(run.giver, ran["personGroupId"]) == run.before.named(run.giver, old["personGroupId"])
+        and (own or named[0] == named[1])
         and past.before.named(run.getter, link) == run.after.named(run.getter, link)
     )
 
