@@ -4945,6 +4945,12 @@ MEMORIES = Thing(
         **held_ties("memory", MEMORY_RULE, "ownerId", "in a memory", "in memories"),
     },
     photo={"memory_asset": "(p.key ->> 'assetId')::uuid"},
+    # one that went along comes back with all of its photos
+    since={"memory": """
+        b.kind = 'removed' OR NOT EXISTS (
+            SELECT FROM v_memory_asset h JOIN v_asset a ON a.id = h."assetId"
+            WHERE h."memoriesId" = r.id AND a."ownerId" <> %(taker)s)
+    """},
     lines="""
         also     memories_moved  {n} [memory goes|memories go] along
         also     memories     {n} [memory loses|memories lose] photos, or [goes|go] if empty

@@ -68,6 +68,8 @@ one person: an undo gives partners back that have parted since
     ACCOUNTS: say _STILL_JOINED => "true" @ one_person: gave_up_since
 one person: a memory goes along of which a photo stays
     step_memories: true a."ownerId" <> %(taker)s @ one_person: was_to_others
+one person: an undo gives a memory back without its photos
+    MEMORIES: say b.kind = 'removed' OR => true OR @ one_person: photos_stay
 one person: people are shared into another cluster group
     see_shared_people: say AND s.same_cluster => AND true @ one_person: others_share
 Enter merges people whose names are only alike

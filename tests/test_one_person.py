@@ -113,6 +113,13 @@ def test_an_undo_leaves_what_the_other_account_gave_up_since(library, anna, ben,
     assert members(library, both["both"]) == {anna: "editor", ben: "viewer"}
 
 
+def test_an_undo_leaves_a_memory_with_whom_its_photos_stay(library, anna, ben, both, journey) -> None:
+    journey.go(request(anna, ben, same_person=True))
+    library.asset(anna, "again.jpg", checksum=library.value("select checksum from asset where id = %s", both["photo"]))
+    assert dict(journey.back().stays) == {"again": ("anna.jpg",)}
+    assert library.value('select "ownerId" from memory where id = %s', both["memory"]) == ben
+
+
 @pytest.mark.since("3.3")
 @pytest.mark.parametrize("clustered", [True, False])
 def test_whom_others_share_with_one_account_the_other_sees(library, anna, ben, carla, both, journey, clustered) -> None:
