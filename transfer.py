@@ -4678,8 +4678,8 @@ PEOPLE = Thing(
         """,
     },
     lines="""
-        fixed    faces           Faces relinked
-        fixed    featured        Portraits fixed
+        fixed    faces           Faces relinked (others go with their person)
+        fixed    featured        Portraits fixed or chosen
         done,fixed  TRANSFER     Persons transferred
         page     TRANSFER        People who go along
         done,fixed  DUPLICATE    Persons duplicated
@@ -9367,8 +9367,9 @@ def folded_to_fit(text: str) -> str:
 
 
 def rows_of(*lines: str) -> int:
-    """How many rows of the window these lines take."""
-    return sum(folded_to_fit(line).count("\n") + 1 for line in lines)
+    """How many rows of the window these lines take; a word that is wider goes over the edge."""
+    rows = "\n".join(map(folded_to_fit, lines)).split("\n")
+    return sum(max(1, -(-len(row) // window()[0])) for row in rows)
 
 
 # ---- results: as much as fits into the window; all of it on request, and kept as text ----------------------
@@ -9437,14 +9438,17 @@ def show(part: Block, most: int = LINES_SHOWN) -> None:
         say(row)
 
 
-def show_result(title: str, blocks: Sequence[Block], below: int = 2) -> None:
-    """Show a result, with room for so many rows below it; all of it where nobody sits before a window."""
+def show_result(title: str, blocks: Sequence[Block], *below: str) -> None:
+    """Show a result, with room for these lines below it; without any, for what ends a result. All of it where
+    nobody sits before a window.
+    """
     rows = [row for part in blocks for row in part.everything()]
     TERMINAL.details = "\n".join([title, *rows])
     TERMINAL.kept[title] = f"{TERMINAL.details}\n"
     heading(title)
     if is_watched():
-        rows = fitting(blocks, window()[1] - below - rows_of(BOX))
+        ends = below or (saved_to(*TERMINAL.kept_as), "", keys_line(DETAILS), PAUSE)
+        rows = fitting(blocks, window()[1] - rows_of(BOX, *ends))
     for row in rows:
         say(row)
 
@@ -9481,10 +9485,18 @@ def write_kept() -> None:
     folder, words = TERMINAL.kept_as
     if text and words:
         try:
-            say(f"\n  Saved to: {keep_text(folder, words, text)}")
+            say(saved_to(keep_text(folder, words, text)))
         except OSError as error:
             say(f"\n  It could not be saved in {folder}: {error.strerror}.")
     TERMINAL.kept_as = (Path(), ())
+
+
+PAUSE = "  Enter for the menu: "
+
+
+def saved_to(path: Path, words: Sequence[str] = ()) -> str:
+    """Where the text file is; before it is written, as long a line."""
+    return f"\n  Saved to: {path}" + f"/{'_'.join(['YYYY-MM-DD_HHMMSS', *words])}.txt" * bool(words)
 
 
 def pause() -> str:
@@ -9493,7 +9505,7 @@ def pause() -> str:
     if is_watched() and TERMINAL.has_news:
         with contextlib.suppress(KeyboardInterrupt):
             say()
-            typed = ask_afresh("  Enter for the menu: ", DETAILS if TERMINAL.details else {}).strip()
+            typed = ask_afresh(PAUSE, DETAILS if TERMINAL.details else {}).strip()
     TERMINAL.details = ""
     return typed
 
@@ -9574,14 +9586,19 @@ Keys = Mapping[str, tuple[str, Callable[[], None]]]
 DETAILS: Keys = {"d": ("details", show_details)}
 
 
+def keys_line(keys: Keys, *more: str) -> str:
+    """What the keys do."""
+    parts = [*filter(None, more), *(f"{key} {words}" for key, (words, _does) in keys.items())]
+    return f"  {' · '.join(parts)}"
+
+
 def ask_afresh(prompt: str, keys: Keys = types.MappingProxyType({}), does: str = "") -> str:
     """The answer, as it was typed, to a question that begins a change: nothing that was typed before it.
     Above it stands what keys do; one of them does it, and the question is asked again.
     """
-    words = [*[does] * bool(does), *(f"{key} {words}" for key, (words, _does) in keys.items())]
     while True:
-        if words:
-            say(f"  {' · '.join(words)}")
+        if does or keys:
+            say(keys_line(keys, does))
         forget_typed()
         answer = read_line(prompt)
         if answer not in keys:
@@ -9682,11 +9699,11 @@ def named_by(words: str, options: Sequence[str]) -> list[int]:
     return fits if any(c.isalpha() for c in words) else []
 
 
-def picked(answer: str, options: Sequence[str]) -> tuple[list[int], list[str]]:
+def picked(answer: str, options: Sequence[str], several: bool = True) -> tuple[list[int], list[str]]:
     """What an answer as 3, 1,3,5-8, all, or letters of some lines chooses, by index; and what of it does not
     fit one line.
     """
-    if folded(answer) == "all":
+    if several and folded(answer) == "all":
         return list(range(len(options))), []
     whole = len(named_by(answer, options)) == 1  # a name with a comma in it
     found, unfit = dict[int, None](), []
@@ -9748,7 +9765,8 @@ def choose_some(
         if answer == "+" and is_long:
             offer(range(free), free)
             continue
-        found, unfit = picked(answer, options[:free] if folded(answer) == "all" else options)
+        is_all = several and folded(answer) == "all"
+        found, unfit = picked(answer, options[:free] if is_all else options, several)
         chosen = list(dict.fromkeys([*kept, *found]))
         if len(chosen) > 1 and max(chosen) >= free:
             say(f"  Options {free + 1}-{len(options)} can't be combined; choose one.")
@@ -10179,7 +10197,7 @@ TELLINGS: Mapping[str, tuple[str, str, int]] = {
     "handed": ("", "  {l}", 2),
     "done": ("  Summary:", "    • {l:<20} {n}", MUST),
     "fixed": ("  Summary:", "    • {l:<20} {n}", MUST),
-    "undo": ("  Summary:", "    • {l:<20} {n}", MUST),
+    "undo": ("  Summary:", "    • {l:<20} {n}", 4),
     "kept": ("  Changed since, so it stays as it is now:", "    {l}", 3),
     "lost": ("  Taken away by the run, and cannot be given back:", "    {l}", 3),
     "warning": ("", "", 0),  # before a transfer
@@ -10649,7 +10667,7 @@ def act(action: Action[Shown], state: State, api: Api, *, execute: bool = True) 
                     raise StepBack
                 return
             if execute or goes_on(action, sheet, keys, state):
-                how = confirm(action, report, sheet, keys, state, api)
+                how = confirm(action, report, sheet, keys, state, api, agreed=not execute)
                 carry_out(action, how, state)
             return
 
@@ -10805,15 +10823,15 @@ def faces(person: Person, where: str = "on these photos") -> str:
     return f"{person.inside} {where}, {person.outside} outside"
 
 
-# The reasons to stay in one line.
+# The reasons to stay in one line; of as many photos each, what people can do something about comes first.
 STAYS_BRIEFLY = {
-    "deleting": "{n} being deleted",
-    "external": "{n} external",
-    "trashed": "{n} in the trash",
-    "locked": "{n} locked",
-    "unfinished": "{n} with an unfinished file move",
     "duplicate": "{taker} has {n} already",
     "duplicate_in_trash": "{taker} has {n} in the trash",
+    "trashed": "{n} in the trash",
+    "locked": "{n} locked",
+    "external": "{n} external",
+    "unfinished": "{n} with an unfinished file move",
+    "deleting": "{n} being deleted",
     "left_out": "{n} left out",
 }
 
@@ -10852,7 +10870,8 @@ def sums_block(report: Report, giver: str, taker: str) -> Block:
     }[report.selection]
     belong = f", and {besides} that belong{'s' if besides == 1 else ''} to them" if besides else ""
     rows = [(f"Assets to transfer: {report.assets}", f"{moving} {where}{belong}")]
-    if stays := sorted(report.stays, key=lambda found: -len(found[1])):
+    if stays := [(code, found) for code in STAYS_BRIEFLY for reason, found in report.stays if reason == code]:
+        stays.sort(key=lambda found: -len(found[1]))
         number = sum(len(found) for _reason, found in stays)
         apart = f" ({number - in_it} not in the album)" * (report.selection == "album" and number > in_it)
         parts = [STAYS_BRIEFLY[reason].format(n=len(found), taker=taker) for reason, found in stays]
@@ -10865,7 +10884,11 @@ def sums_block(report: Report, giver: str, taker: str) -> Block:
     if others:
         rows.append((f"Stay as they are: {others}", "photos that belong to other users"))
     rows.append((f"Persons detected: {len(report.people)}", ""))
-    return block("", *(f"  {label:<28}  {why}".rstrip() for label, why in rows), least=MUST)
+    fits = all(rows_of(f"{'':<32}{why}") == 1 for _label, why in rows)
+    return Block([
+        (f"  {label:<28}  {why}".rstrip(), ()) if fits else (f"  {label}", [f"    {why}"] * bool(why))
+        for label, why in rows
+    ], least=MUST)
 
 
 def people_block(report: Report, address: str) -> Block:
@@ -10905,10 +10928,11 @@ def over_quota(user: Storage) -> str:
 
 
 def confirm(
-    action: Action[Shown], report: Shown, sheet: Sheet, keys: Keys, state: State, api: Api
+    action: Action[Shown], report: Shown, sheet: Sheet, keys: Keys, state: State, api: Api, *, agreed: bool
 ) -> How:
-    """Show the analysis once more with all that there is to know before a change, then ask; how to go ahead.
-    Raises Back without yes.
+    """Show the analysis with all that there is to know before a change, then ask; how to go ahead. What was
+    `agreed` to after a dry run is shown and asked again only if there is something new, or no backup. Raises
+    Back without yes.
     """
     require_person()
     links = state.server.unknown_links if state.server else ()
@@ -10920,13 +10944,16 @@ def confirm(
     if busy is not None:
         queues = ", ".join(f"{clean(name)} ({number})" for name, number in sorted(busy.items()))
         warnings = [f"Immich is busy: {queues}. Better wait until it is idle."] * bool(busy)
-    backup = backed_up(api, state)
-    question = action.question(report)
-    below = 2 + rows_of(f"{question} Type yes [menu]: ", *backup)
-    show_result(action.title, blocks_of(sheet, action.ends, warnings), below)
-    for line in [*backup, ""]:
+    question, backup = action.question(report), backed_up(api, state)
+    is_new = not agreed or bool(warnings) or not state.backups
+    if is_new:
+        below = ("", keys_line(keys, "yes does it"), f"  {question} Type yes [menu]: ")
+        show_result(action.title, blocks_of(sheet, action.ends, warnings), *backup, *below)
+    for line in backup:
         say(line)
-    ask_word("yes", question, keys)
+    if is_new:
+        say()
+        ask_word("yes", question, keys)
     if action.typed is not None:
         address = f"the account's e-mail address ({clean(action.typed)})"
         answer = ask_afresh(f"  Everything goes. Type {address} [menu]: ")
@@ -10962,13 +10989,17 @@ def backed_up(api: Api, state: State) -> list[str]:
 
 def goes_on(action: Action[Shown], sheet: Sheet, keys: Keys, state: State) -> bool:
     """How every dry run ends; whether it is done now, which is asked where somebody sees it."""
-    end = f"  No changes were made. Menu entry {action.entry} does it for real."
-    show_result(action.title, blocks_of(sheet, action.ends), 4)
-    say(end)
+    ends = f"Menu entry {action.entry} does it for real."
+    if is_watched() and state.server and state.server.is_admin:
+        ends = "Before any, Immich makes a backup."
+    prompt = "  Do exactly this now? (type yes) [menu]: "
+    below = (f"  No changes were made. {ends}", "", keys_line(keys, "yes does it"), prompt)
+    show_result(action.title, blocks_of(sheet, action.ends), *below)
+    say(below[0])
     if not is_watched():
         return False
     say()
-    if ask_afresh("  Do exactly this now? (type yes) [menu]: ", keys, "yes does it") != "yes":
+    if ask_afresh(prompt, keys, "yes does it") != "yes":
         TERMINAL.last = "Nothing was changed."
         return False
     TERMINAL.kept_as = (state.undo_folder, tuple(action.kept_as))
@@ -10998,8 +11029,8 @@ def show_done(done: Done) -> None:
     """What was done; then what can be done besides, and what is left for people to do."""
     told = block("", *(line for chore in done.chores for line in chore.told), least=MUST)
     blocks = [replace(part, gap=part.gap and number > 0) for number, part in enumerate(done.blocks)]
-    below = 2 + rows_of(*finish_lines(done.chores))
-    show_result(done.title, [*blocks, told, warning_block(done.warnings)], below)
+    below = finish_lines(done.chores)
+    show_result(done.title, [*blocks, told, warning_block(done.warnings)], *[""] * bool(below), *below)
     left = finish_up(done.chores)
     for number, step in enumerate([*left, *done.steps()]):
         say(("\n  You: " if number == 0 else "       ") + step)
@@ -11018,16 +11049,11 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> Done:
     """A transfer that is made."""
     source, destination = wish.source, wish.destination
     chores = chores_after(state, api, source, destination)
-    photos = f"{number_of(report.assets, 'photo')} ({wish.what})"
-    are = "is" if report.assets == 1 else "are"
-    if report.assets:
-        chores += notice_chores(state, api, {
-            source: f"for {destination.name}: {photos} of yours went to {destination.name}",
-            destination: f"from {source.name}: {photos} of {source.name} {are} yours now",
-        })
-    unseen = in_words([f"“{shortened(name)}”" for name in report.listed("albums_unseen")])
+    chores += notice_chores(state, api, source, destination, report.assets, wish.what, "", "now")
+    names = report.listed("albums_unseen")
+    unseen, them = in_words([f"“{shortened(name)}”" for name in names]), "it" if len(names) == 1 else "them"
     taker = names_told(source, destination)["taker"]
-    share = [f"Share {unseen} with {taker} in Immich, where they should see it."] * bool(unseen)
+    share = [f"In Immich, share {unseen} with {taker}, if {taker} should see {them}."] * bool(unseen)
     return Done(
         "TRANSFER COMPLETED",
         [told_block(report, "done"), block("", *finish_page(wish, report), least=MUST)],
@@ -11095,17 +11121,19 @@ def job_chores(state: State, api: Api, queues: Sequence[str]) -> list[Chore]:
     return [Chore("jobs", words, lambda: run_jobs(api, queues), later, told)]
 
 
-def notice_chores(state: State, api: Api, texts: Mapping[User, str]) -> list[Chore]:
-    """A notice in Immich for each of two users, if the key may give any."""
+def notice_chores(
+    state: State, api: Api, giver: User, taker: User, number: int, what: str, back: str, now: str
+) -> list[Chore]:
+    """A notice in Immich for each of two users about so many photos, if the key may give any."""
+    photos, are = f"{number_of(number, 'photo')} ({what})", "is" if number == 1 else "are"
 
     def tell() -> str:
-        for user, text in texts.items():
-            title, _, more = text.partition(": ")
-            notify(api, user.id, f"Photos {title}", f"{more}.")
-        return f"{' and '.join(clean(user.name) for user in texts)} were told."
+        notify(api, giver.id, f"Photos for {taker.name}", f"{photos} of yours went {back}to {taker.name}.")
+        notify(api, taker.id, f"Photos from {giver.name}", f"{photos} of {giver.name} {are} yours {now}.")
+        return f"{clean(giver.name)} and {clean(taker.name)} were told."
 
     may = state.server is not None and state.server.is_admin and state.server.may_all
-    return [Chore("notices", "tell both", tell)] * may
+    return [Chore("notices", "tell both", tell)] * (may and number > 0)
 
 
 def finish_lines(chores: Sequence[Chore]) -> list[str]:
@@ -11400,7 +11428,7 @@ def undo_action(past: Past, state: State, api: Api) -> Action[Report]:
         run=lambda how: undo(state.config.database, past.path, how),
         show=lambda report: undo_sheet(report, past),
         question=lambda _report: "Take this back?",
-        past=lambda report: f"taken back: {' '.join(past_line(past).split()[2:])}",
+        past=lambda report: undone_words(report, past),
         done=lambda report: undo_done(state, api, report, past),
         ends="All checks passed. You cannot undo an undo; run the transfer again instead.",
     )
@@ -11421,11 +11449,26 @@ def past_line(past: Past) -> str:
     return f"{clean(header['when'])[:16].replace('T', ' ')}  {whose}: {what}{state}"
 
 
+def users_of(past: Past) -> tuple[User, User]:
+    """Whose photos they were, and whose they became; of a repair one user twice."""
+    former, present = (
+        User(str(one["id"]), str(one["email"]), str(one["name"]))
+        for one in (past.header["source"] or past.header["destination"], past.header["destination"])
+    )
+    return former, present
+
+
 def undo_blocks(report: Report, past: Past) -> list[Block]:
     """What goes back; what stays and why; what is lost."""
-    former = past.header["source"] or past.header["destination"]
-    names = {"giver": clean(former["email"]), "taker": clean(former["name"])}
+    names = names_told(*users_of(past))
     return [told_block(report, telling, **names) for telling in ("undo", "kept", "lost")]
+
+
+def undone_words(report: Report, past: Past) -> str:
+    """An undo in a few words."""
+    if past.header["kind"] == "repair":
+        return f"taken back: {past_line(past).partition(': ')[2]}"
+    return f"{number_of(report.assets, 'photo')} back to {names_told(*users_of(past))['giver']}"
 
 
 def undo_sheet(report: Report, past: Past) -> Sheet:
@@ -11452,11 +11495,10 @@ def undo_done(state: State, api: Api, report: Report, past: Past) -> Done:
     done = Done("UNDO COMPLETED", undo_blocks(report, past), last_look(report), steps=lambda: [APPS])
     if past.header["kind"] == "repair":
         return replace(done, chores=job_chores(state, api, ["thumbnailGeneration"]))
-    former, present = (
-        User(str(who_was["id"]), str(who_was["email"]), str(who_was["name"]))
-        for who_was in (past.header["source"], past.header["destination"])
-    )
+    former, present = users_of(past)
     chores = chores_after(state, api, present, former)
+    what = shortened(past.header["selection"]["name"])
+    chores += notice_chores(state, api, present, former, report.assets, what, "back ", "again")
     return replace(done, chores=chores, steps=lambda: steps_after(state, present, former))
 
 
@@ -11491,7 +11533,7 @@ def files_screen(state: State) -> State:
             f"{words} in other users' folders. To move them, Immich's media folder must be seen.",
             [lying_block(lying, names), block("", jobs_words(api, state), least=1)],
             *(warnings, False),
-        )), 7)
+        )), "", f"  {QUESTIONS['media'].words}: {QUESTIONS['media'].example}")
         state = see_media(state)
     if state.config.media:
         act(move_action(state, api, lying, names, warnings), state, api)
@@ -11655,7 +11697,7 @@ def moved(report: MoveReport) -> Sheet:
             "Administration > Maintenance in Immich names them."
         )
     elif after is not None:
-        words += f" Immich's own file check: no new problems ({after} missing, as before)."
+        words += f" Immich misses {f'{after:,}, as before' if after else 'none'}."
     return Sheet(words, move_blocks(report), [*warnings, *untracked_words(report.untracked)])
 
 
@@ -11695,7 +11737,7 @@ def check_account(user: User, state: State, api: Api, server: Server) -> None:
     keep_from(state, "account", user.email)
     if user.id == server.user_id:
         warnings.append("The API key of this tool belongs to this account, and goes with it.")
-    show_result("DELETING AN ACCOUNT", account_blocks(check, user, warnings), 7)
+    show_result("DELETING AN ACCOUNT", account_blocks(check, user, warnings))
 
 
 def account_verdict(check: AccountCheck, user: User) -> str:
@@ -11719,14 +11761,14 @@ def account_blocks(check: AccountCheck, user: User, warnings: Sequence[str]) -> 
     for way, number, entries in check.groups:
         found = [point_row(TIES, entry) for entry in entries]
         solves = "solves " if WAYS[way][0].isdigit() else ""
-        words = first_of([words for words, _below in found], 2 * window()[0] - 60)
+        line = f"  {WAYS[way]:<27}{solves}{number}: "
         groups.append((
-            f"  {WAYS[way]:<27}{solves}{number}: {words}",
+            line + first_of([words for words, _below in found], window()[0] - len(line) - 3),
             [text for words, below in found for text in (f"    • {words}", *below)],
         ))
     return [
         block("", f"  {who(user)}", f"  {mark} {account_verdict(check, user)}", least=MUST, gap=False),
-        Block(groups, least=MUST),
+        Block(groups, least=4),
         warning_block(warnings),
     ]
 

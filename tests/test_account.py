@@ -485,12 +485,12 @@ def test_what_went_along_with_everything_comes_back(world: World, name: str, tmp
 @pytest.mark.every_version
 def test_files_of_others_are_counted_by_kind_and_really_go(library, params, disk, anna, ben) -> None:
     photo = library.asset(ben, "b.jpg", path=f"{ROOT}/upload/{anna}/aa/b.jpg", sidecar=True)
-    library.person(ben, "Lea", thumbnail=f"{ROOT}/thumbs/{anna}/aa/l.jpeg")
+    library.face(photo, library.person(ben, "Lea", thumbnail=f"{ROOT}/thumbs/{anna}/aa/l.jpeg"))
     library.rows("""update "user" set "storageLabel" = 'anna' where id = %s""", anna)
     library.asset(ben, "c.jpg", path=f"{ROOT}/library/anna/2024/c.jpg")
     library.asset(ben, "d.jpg", path=f"{ROOT}/library/annabelle/2024/d.jpg")  # of nobody's account
     disk.make()
-    assert disk.at(f"{ROOT}/upload/{anna}/aa/b.jpg").exists() and photo
+    assert disk.at(f"{ROOT}/upload/{anna}/aa/b.jpg").exists()
     check = judge(library, params, anna, disk)
     (entry,) = check.tied
     assert (entry.kind, entry.count) == ("file", 4)

@@ -122,6 +122,22 @@ def test_a_backup_is_enough_until_the_next_change(there: Installation) -> None:
     assert there.immich.started.count("backup-database") == 2
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_was_agreed_to_in_a_dry_run_is_asked_again_only_without_a_backup(there: Installation, fails) -> None:
+    something_to_repair(there)
+    if fails:
+        there.immich.answer("POST /api/jobs", 500, {"message": "pg_dump was not found"})
+    with Terminal(there.path) as terminal:
+        terminal.menu("5")
+        terminal.pick("Whose photos should be repaired?", "bob@example.com")
+        terminal.answer("Do exactly this now? (type yes) [menu]: ", "yes")
+        if fails:
+            assert "No backup was made" in terminal.answer("Type yes [menu]: ", "no")
+            terminal.until("Nothing was changed.")
+        else:
+            terminal.until("REPAIR COMPLETED")
+
+
 @pytest.mark.parametrize("why", ["it fails", "Ctrl-C", "an ordinary user's key"])
 def test_without_a_backup_the_line_to_run_is_shown(there: Installation, why: str) -> None:
     something_to_repair(there)

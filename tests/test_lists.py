@@ -14,8 +14,15 @@ ANY = "[any]: "
 
 
 # What chooses which of nine lines; of the rest it is said that it fits none.
-TYPED = {"3": [3], "1,3,5-8": [1, 3, 5, 6, 7, 8], " 2 ; 1,2,": [2, 1], "1-9": [*range(1, 10)], "1,x": [1]}
-NONE = ["0", "10", "8-10", "3-1", "1-2-3", "-3", "1 2", "", "9" * 5000]
+TYPED = {
+    "3": [3],
+    "1,3,5-8": [1, 3, 5, 6, 7, 8],
+    " 2 ; 1,2,": [2, 1],
+    "3 1": [3, 1],
+    "1-9": [*range(1, 10)],
+    "1,x": [1],
+}
+NONE = ["0", "10", "8-10", "3-1", "1-2-3", "-3", "", "9" * 5000]
 
 
 @pytest.mark.parametrize(("typed", "numbers"), (TYPED | dict.fromkeys(NONE, [])).items())
@@ -154,7 +161,6 @@ def test_several_albums_and_two_photos_that_stay_after_all(there: Installation) 
         terminal.answer(CHOOSE, "2")
         terminal.until("Assets to transfer: 1")
         terminal.answer(EXACTLY, "yes")
-        terminal.answer("Type yes [menu]: ", "yes")
         terminal.until("Assets transferred:  1")
         terminal.afterwards()
     assert [there.library.owner_of(photo) for photo in photos] == [there.bob] + [there.alice] * 4
@@ -195,7 +201,6 @@ def test_several_conditions_are_asked_one_after_another(there: Installation) -> 
         assert "Alice → Bob, photos of Lea, from 2024-07-10" in terminal.said
         assert "PHOTO TRANSFER ANALYSIS" in screen
         terminal.type("yes")
-        terminal.answer("Type yes [menu]: ", "yes")
         terminal.until("Assets transferred:  1")
         terminal.afterwards()
         terminal.menu("9")

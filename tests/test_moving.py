@@ -333,7 +333,7 @@ def test_no_new_missing_files_are_said_too(house: House, state: transfer.State, 
     house.there.immich.integrity["missing_file"] = 3
     transfer.files_screen(state)
     said = " ".join(capsys.readouterr().out.split())
-    assert "Immich's own file check: no new problems" in said
+    assert "each checked. Immich misses 3, as before." in said
     assert "Immich now misses" not in said
 
 
