@@ -2499,6 +2499,7 @@ HEADER_SHAPE: Mapping[str, Any] = {
     "when": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.:+-]*"),
     "immich": str,
     "models": [bool, bool],
+    "same_person": bool,
     "source": dict,  # of USER_SHAPE; empty after a repair
     "destination": USER_SHAPE,
     "selection": {"name": str},
@@ -4953,9 +4954,9 @@ MEMORIES = Thing(
     """},
     lines="""
         also     memories_moved  {n} [memory goes|memories go] along
-        also     memories     {n} [memory loses|memories lose] photos, or [goes|go] if empty
-        fixed    memories     Memories
-        lost     lost_memory  {n} [memory does|memories do] not get all photos back
+        also     memories        {n} [memory loses|memories lose] photos, or [goes|go] if empty
+        fixed    memories        Memories
+        lost     lost_memory     {n} [memory does|memories do] not get all photos back
     """,
 )
 
@@ -5442,19 +5443,19 @@ SHARES_RECEIVED = """
     WHERE s."sharedWithId" = %(giver)s AND s."sharedById" <> %(taker)s
 """
 
-# Whether the other account is in the place now that the row r, of the one, is to have again.
-_STILL_JOINED = f"""
-    EXISTS (
-        SELECT FROM v_partner p
-        WHERE p."sharedById" = {_as_the_other('r."sharedById"', "taker", "giver")}
-          AND p."sharedWithId" = {_as_the_other('r."sharedWithId"', "taker", "giver")})
-"""
+def is_joined(row: str, one: str, other: str) -> str:
+    """SQL: the second user is the partner now that the first is by this row."""
+    by, to = (_as_the_other(f'{row}."{column}"', one, other) for column in ("sharedById", "sharedWithId"))
+    return f'EXISTS (SELECT FROM v_partner p WHERE p."sharedById" = {by} AND p."sharedWithId" = {to})'
+
+
 ACCOUNTS = Thing(
     "account",
     tables="partner  sharedById>user sharedWithId>user inTimeline",
     words="Memberships, partners, comments",
     step=step_account,
-    since={"partner": _STILL_JOINED},
+    # the other account has that partner still
+    since={"partner": is_joined("r", "taker", "giver")},
     lines="""
         also     memberships    {n} [membership|memberships] in albums of others [is|are] {taker}'s
         also     partners       {n} [partner is|partners are] {taker}'s
@@ -6310,6 +6311,12 @@ def take_stock(tx: Transaction, groups: str = LEAVING_GROUPS) -> None:
     """Before the steps: what is already wrong, and how many rows were written. `groups` are the people whose
     faces on other photos could become wrong.
     """
+    if one_value(tx, "SELECT current_setting('track_counts')") != "on":
+        raise TransferError(
+            "This PostgreSQL does not count the rows that are written, which the safety checks need.",
+            "Its setting track_counts is off. Autovacuum does not work without it, either.",
+            "Set track_counts = on, as it is by default, then run again.",
+        )
     run(tx, f"""
         INSERT INTO suspect_group
         SELECT DISTINCT grp
@@ -7571,12 +7578,7 @@ def put_back_albums(tx: Transaction) -> None:
 def put_back_partners(tx: Transaction) -> None:
     """Partners, where the other account has them still; those that it has got from the run it has no more."""
     put_back(tx, "partner")
-    take_back_made(tx, "partner", f"""
-        EXISTS (
-            SELECT FROM v_partner p
-            WHERE p."sharedById" = {_as_the_other('t."sharedById"', "giver", "taker")}
-              AND p."sharedWithId" = {_as_the_other('t."sharedWithId"', "giver", "taker")})
-    """)
+    take_back_made(tx, "partner", is_joined("t", "giver", "taker"))
 
 
 def put_back_tags(tx: Transaction) -> None:
@@ -9361,7 +9363,7 @@ def folded_to_fit(text: str) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return [*lines[:-1], lines[-1] + line[len(line.rstrip()) :]]
+        return [*lines[:-1], lines[-1] + line[len(line.rstrip()) :]] if lines else []  # nothing but blanks
 
     return "\n".join(part for line in text.split("\n") for part in fold(line))
 
@@ -9862,8 +9864,8 @@ def show_wait(wait: str) -> None:
 
 def set_up(path: Path, old: Config | None) -> State:
     """Ask for both ends, try them, save: nothing is saved before."""
-    say("\n  Set-up. < goes one question back, Ctrl-C back to the menu; nothing is saved before both ends")
-    say("  have been tried.")
+    say("\n  Set-up. < goes one question back, Ctrl-C back to the menu. Each answer is tried at once, and")
+    say("  nothing is saved until all of it works.")
     answers = old
     while True:
         if answers:
@@ -9986,7 +9988,8 @@ def ask_settings(old: Config | None) -> Config:
         answers.update(found)
         told[setting] = found.keys() - {setting, "media"} if "password" in found else set()
         if setting == "env" and found:
-            say(f"  Read from it: {', '.join(sorted(found))}.")
+            read = [question.words.splitlines()[-1] for name, question in QUESTIONS.items() if name in found]
+            say(f"  Read from it: {', '.join(words.strip().lower() for words in read)}.")
             told[setting] -= {"host", "port"}  # they may be Docker's
             with contextlib.suppress(TransferError):
                 waiting("Trying the database", lambda: try_answer("password", answers))
@@ -11053,7 +11056,7 @@ def transfer_done(state: State, api: Api, report: Report, wish: Wish) -> Done:
     names = report.listed("albums_unseen")
     unseen, them = in_words([f"“{shortened(name)}”" for name in names]), "it" if len(names) == 1 else "them"
     taker = names_told(source, destination)["taker"]
-    share = [f"In Immich, share {unseen} with {taker}, if {taker} should see {them}."] * bool(unseen)
+    share = [f"If {taker} should see {unseen}, share {them} in Immich."] * bool(unseen)
     return Done(
         "TRANSFER COMPLETED",
         [told_block(report, "done"), block("", *finish_page(wish, report), least=MUST)],
@@ -12118,9 +12121,11 @@ def first_state(path: Path) -> State:
     try:
         state = State(path, load_config(path))
     except TransferError as error:
-        if not isinstance(error, ConfigMissing) or path != DEFAULT_CONFIG:
+        where = f": {path}" * (path != DEFAULT_CONFIG)
+        if not isinstance(error, ConfigMissing):
             show_error(error)
-        say("\n  ⚠ Configuration not found or incomplete.")
+            where = ""  # it is named already
+        say(f"\n  ⚠ Configuration not found or incomplete{where}.")
         if not ask_yes("  Run setup now?", ""):
             raise Back from None
         return set_up(path, None)

@@ -52,6 +52,8 @@ NONSENSE = re.compile(
 )
 
 MUTATIONS = r"""
+a server that does not count is run on
+    take_stock: say != "on" => == "" @ invariants: does_not_count
 one person: both accounts stay in the albums of others
     join_albums: true "userId" = %(giver)s AND role <> 'owner' @ one_person: was_to_others
 one person: the weaker role stays
@@ -65,7 +67,9 @@ one person: what two people are to others goes along, too
 one person: an undo makes members of those who have left since
     ALBUMS: say m."userId" = %(giver)s => true @ one_person: gave_up_since
 one person: an undo gives partners back that have parted since
-    ACCOUNTS: say _STILL_JOINED => "true" @ one_person: gave_up_since
+    ACCOUNTS: say is_joined("r", "taker", "giver") => "true" @ one_person: gave_up_since
+one person: an undo leaves the other account the partners
+    put_back_partners: skip take_back_made @ one_person: was_to_others
 one person: a memory goes along of which a photo stays
     step_memories: true a."ownerId" <> %(taker)s @ one_person: was_to_others
 one person: an undo gives a memory back without its photos

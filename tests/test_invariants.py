@@ -363,3 +363,12 @@ def test_rows_that_were_not_written_roll_everything_back(library, scene, runner,
     library.rows(SWALLOW.format(event))
     error = runner.refused(scene.album, transfer.InvariantBroken)
     assert "rows to be written: " in error.why and error.why.endswith(", written: 0")
+
+
+def test_a_server_that_does_not_count_is_refused(library, scene, runner, params) -> None:
+    """The checks would find each run to have written nothing."""
+    before = library.snapshot()
+    with pytest.raises(transfer.TransferError, match="does not count the rows") as refusal:
+        transfer.transfer({**params, "options": "-c track_counts=off"}, runner.request(scene.album))
+    assert "track_counts" in refusal.value.todo
+    assert library.snapshot() == before

@@ -178,7 +178,7 @@ def test_set_up_with_immichs_env_file(unchanged: Installation, blank: Path) -> N
         terminal.answer(ENV_ASKED, str(env))
         screen = give(terminal, [*settings(unchanged)[1:5], settings(unchanged)[8]])
         terminal.menu("0")
-        assert "Read from it: dbname, password, user." in screen
+        assert "Read from it: database name, database user, database password." in " ".join(screen.split())
         assert terminal.end()[0] == 0
         assert unchanged.params["password"] not in terminal.raw
     assert transfer.load_config(blank).database == unchanged.params
@@ -350,7 +350,7 @@ def test_clear_config_takes_effect_at_once(there: Installation) -> None:
         terminal.menu("8")
         terminal.answer("(y/n) [n]: ", "y")
         screen = terminal.answer("Run setup now? (y/n) [n]: ", "n")
-        assert "Configuration not found or incomplete." in screen
+        assert f"Configuration not found or incomplete: {there.path}." in " ".join(screen.split())
         assert not there.path.exists()
         code, rest = terminal.end()
     assert code == 0
@@ -473,7 +473,7 @@ def test_an_execution(there: Installation, merge: str, merged: int, transferred:
         "Do not delete Alice's account yet: 9 files of Bob's lie in its folders",
         "on Alice's phone",
         "fetch everything again",
-        "Share “Trip” with Bob in Immich",
+        "If Bob should see “Trip”, share it in Immich.",
     ):
         assert words in steps
     assert "✓ Jobs finished. ✓ Alice and Bob were told." in done
