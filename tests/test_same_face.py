@@ -86,7 +86,7 @@ def test_only_each_others_nearest_are_asked_about(library, photo, album, anna, b
     """Of two who look like Ben's person it is the one who looks more like it; and of two of Ben's likewise."""
     for name, angle in (("near", 10), ("nearer", 5), ("alone", 90)):
         shows(library, photo, library.person(anna, name), angle)
-    for name, angle in (("first", 0), ("second", 100), ("third", 115)):
+    for name, angle in (("third", 115), ("second", 100), ("fourth", 110), ("first", 0)):
         shows(library, library.asset(ben), library.person(ben, name), angle)
     assert asked(runner, album) == {"nearer": ("first", "face"), "alone": ("second", "face")}
 

@@ -374,6 +374,15 @@ def test_what_was_shown_is_what_is_taken_back_or_nothing_is(library, scene, runn
     assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
 
 
+def test_who_would_go_back_and_is_on_a_photo_that_stays_since_it_was_shown(library, scene, runner, folder) -> None:
+    """Recognition has made that person since the run: no record of it says so."""
+    past, new = transferred(runner, scene, folder), library.person(scene.ben)
+    library.face(scene.hill, new)
+    shown = transfer.undo(runner.params, past.path, transfer.How(dry_run=True))
+    library.face(scene.others[1], new)
+    assert isinstance(refused(library, past, runner.params, expected_digest=shown.digest), transfer.Changed)
+
+
 def test_an_album_that_became_somebody_elses_since_it_was_shown(library, scene, runner, folder) -> None:
     """It was shared: nothing of the photos, people and rows of the run has changed."""
     request = transfer.Request(scene.anna, scene.ben, scene.album, album_itself=transfer.ALBUM_SHARED)
